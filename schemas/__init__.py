@@ -1,0 +1,1 @@
+"""Schemas: what is published and what is read; columns, tables, topics, venues."""

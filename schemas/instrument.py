@@ -1,0 +1,120 @@
+"""An instrument: how a venue counts price and quantity, and the table in which a log numbers its own."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["linear", "inverse", "spot"]
+Prints = Literal["", "single", "aggregate"]
+_PRINTS = ("", "single", "aggregate")
+
+
+class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`tick` and `lot` are decimal strings.
+
+    `contract` is what one unit of the venue's quantity is: base units (linear, spot) or quote USD (inverse).
+    None means that it is not known, and what depends on it is null. `prints` says which of a venue's two feeds of
+    trades, single or aggregated, the log counts: the first that it showed of the symbol ("" before that).
+    `first_decimals`: of price and quantity in the message it was inferred from.
+    """
+
+    venue: str
+    symbol: str
+    base: str
+    quote: str
+    kind: Kind
+    tick: str
+    lot: str
+    contract: float | None = 1.0
+    inferred: bool = False
+    prints: Prints = ""
+    first_decimals: tuple[int, int] = (0, 0)
+
+
+def scale(step: str) -> tuple[int, int]:
+    """A decimal step as mantissa and number of decimals: step = mantissa / 10**decimals.
+
+    >>> scale("0.5"), scale("0.10"), scale("1"), scale("100")
+    ((5, 1), (1, 1), (1, 0), (100, 0))
+    """
+    try:
+        value = Decimal(step).normalize()
+    except InvalidOperation:
+        raise ValueError(f"{step!r} is not a decimal number") from None
+    if not value.is_finite() or value <= 0:
+        raise ValueError(f"a step must be positive, not {step!r}")
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    decimals = max(0, -exponent)
+    return int(value.scaleb(decimals)), decimals
+
+
+@dataclass(slots=True)
+class InstrumentTable:
+    """The instruments of one log, numbered in the order in which the log first named them.
+
+    `known` are the settings' instruments of the venue; a symbol outside it is inferred by the venue's parser.
+    The arrays are parallel to `rows` and are what the compiled parsers read; `version` counts changes.
+    `refined` tells of inferences that a
+    finer number corrected: (row of the batch, instrument, tick factor, lot factor): from that row on, ticks and lots
+    count the finer steps, so what is kept from before is multiplied by the factors. The reader of a batch empties it.
+    """
+
+    known: dict[str, Instrument] = field(default_factory=dict)
+    rows: list[Instrument] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+    tick_mantissa: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    tick_decimals: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    lot_mantissa: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    lot_decimals: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    names: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    name_starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    prints: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    contract: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
+    inverse: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    version: int = 0
+    refined: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+    def add(self, instrument: Instrument) -> int:
+        """Number a new instrument, or replace the one of the same symbol (a refined inference)."""
+        at = self.index.get(instrument.symbol)
+        steps = *scale(instrument.tick), *scale(instrument.lot)
+        columns = self.tick_mantissa, self.tick_decimals, self.lot_mantissa, self.lot_decimals
+        if at is None:
+            at = len(self.rows)
+            self.rows.append(instrument)
+            self.index[instrument.symbol] = at
+            name = np.frombuffer(instrument.symbol.encode(), np.uint8)
+            self.names = np.append(self.names, name)
+            self.name_starts = np.append(self.name_starts, len(self.names))
+            self.prints = np.append(self.prints, np.int8(0))
+            self.contract = np.append(self.contract, np.nan)
+            self.inverse = np.append(self.inverse, np.bool_(False))
+            columns = tuple(np.append(column, step) for column, step in zip(columns, steps, strict=True))  # type: ignore[assignment]
+        else:
+            self.rows[at] = instrument
+            columns = tuple(column.copy() for column in columns)  # type: ignore[assignment]
+            for column, step in zip(columns, steps, strict=True):
+                column[at] = step
+        self.prints[at] = _PRINTS.index(instrument.prints)
+        self.contract[at] = np.nan if instrument.contract is None else instrument.contract
+        self.inverse[at] = instrument.kind == "inverse"
+        self.version += 1
+        self.tick_mantissa, self.tick_decimals, self.lot_mantissa, self.lot_decimals = columns
+        return at
+
+    def freeze(self) -> tuple[Instrument, ...]:
+        """The rows; what is needed to thaw."""
+        return tuple(self.rows)
+
+    @classmethod
+    def thaw(cls, known: dict[str, Instrument], rows: tuple[Instrument, ...]) -> "InstrumentTable":
+        """The table as it was frozen, on the settings of today."""
+        table = cls(known)
+        for row in rows:
+            table.add(row)
+        return table

@@ -1,0 +1,58 @@
+"""A table: the columns of an output topic, its natural key, its version and its time."""
+
+import msgspec
+
+from schemas.column import Column
+
+
+class Table(msgspec.Struct, frozen=True):
+    """The one declaration of an output topic and its table.
+
+    Of the rows of one `key` the one with the highest `version` holds, or the last written. `time` is
+    the event time. Rows are dropped `ttl_days` after they were written, None keeps them. `dense`: a row is written only
+    when something moved, plus a keyframe every 60 s; the columns then hold `window_ms`, and `time` starts the window.
+    """
+
+    name: str
+    topic: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    version: str = ""
+    ttl_days: int | None = None
+    time: str = ""
+    dense: bool = False
+
+    def __post_init__(self) -> None:
+        """ValueError names what does not fit together."""
+        names = [column.name for column in self.columns]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{self.name}: a column is declared twice")
+        leading = {*self.key, *filter(None, (self.version, self.time, "window_ms" if self.dense else ""))}
+        if missing := leading - set(names):
+            raise ValueError(f"{self.name}: {', '.join(sorted(missing))} is not among the columns")
+        if nullable := [c.name for c in self.columns if c.name in leading and c.null_when]:
+            raise ValueError(f"{self.name}: {', '.join(nullable)} orders the table and can never be null")
+        if self.time and self.column(self.time).dtype != "time":
+            raise ValueError(f"{self.name}: {self.time} is not a time")
+        if self.dense and (self.time not in self.key or "window_ms" not in self.key):
+            raise ValueError(f"{self.name}: the key of a dense table has window_ms and {self.time}")
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+def describe(column: Column) -> str:
+    """All that is declared of a column, as one line for people.
+
+    >>> describe(Column("mid", "f8", "middle of the touch", "USD", "(bid + ask) / 2", null_when="a side is empty"))
+    'middle of the touch; unit: USD; formula: (bid + ask) / 2; null when: a side is empty'
+    """
+    named = {"unit": column.unit, "formula": column.formula, "sign": column.sign, "null when": column.null_when}
+    bounds = {"at least": column.low, "at most": column.high}
+    named |= {name: f"{bound:g}" for name, bound in bounds.items() if bound is not None}
+    named["source"] = column.source
+    return "; ".join([column.meaning, *(f"{name}: {text}" for name, text in named.items() if text)])

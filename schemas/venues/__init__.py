@@ -1,0 +1,1 @@
+"""Venues: one file each, and the registry of them all."""

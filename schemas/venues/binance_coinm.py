@@ -1,0 +1,41 @@
+"""Binance COIN-M futures: quantities in contracts of 100 USD (BTC) or 10 USD, event time `T`, depth chained by `pu`."""
+
+from schemas.batches import Sequencing
+from schemas.instrument import Instrument
+from schemas.venues.assembly import venue
+from schemas.venues.binance import instruments, kind_of, readers, symbol_of
+from schemas.venues.binance_batch import scanned_depth, scanned_trades
+from schemas.venues.symbols import split
+
+NAME = "binance-coinm"
+
+
+def base(symbol: str) -> str:
+    """The base asset.
+
+    >>> base("BTCUSD_PERP"), base("ETHUSD_240927")
+    ('BTC', 'ETH')
+    """
+    return split(symbol.partition("_")[0])[0]
+
+
+def infer(symbol: str) -> Instrument:
+    """An instrument from its symbol; the contract is 100 USD for BTC and 10 USD for every other coin."""
+    coin = base(symbol)
+    contract = 100.0 if coin == "BTC" else 10.0
+    return Instrument(NAME, symbol, coin, "USD", "inverse", "1", "1", contract, inferred=True)
+
+
+READERS = readers(infer, futures=True)
+VENUE = venue(
+    NAME,
+    Sequencing.BINANCE_FUTURES,
+    READERS,
+    instruments=instruments(NAME),
+    base=base,
+    kind_of=kind_of,
+    symbol_of=symbol_of,
+    depth=scanned_depth(READERS, futures=True),
+    trades=scanned_trades(READERS),
+    nameless=(b'{"lastUpdateId"',),
+)

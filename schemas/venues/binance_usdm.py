@@ -1,0 +1,40 @@
+"""Binance USD-M futures: quantities in coins, event time `T`, depth chained by `pu`."""
+
+from schemas.batches import Sequencing
+from schemas.instrument import Instrument
+from schemas.venues.assembly import venue
+from schemas.venues.binance import instruments, kind_of, readers, symbol_of
+from schemas.venues.binance_batch import scanned_depth, scanned_trades
+from schemas.venues.symbols import split
+
+NAME = "binance-usdm"
+
+
+def base(symbol: str) -> str:
+    """The base asset, as Binance names it; delivery contracts carry a date.
+
+    >>> base("BTCUSDT"), base("ETHUSDT_240927"), base("1000SHIBUSDT")
+    ('BTC', 'ETH', '1000SHIB')
+    """
+    return split(symbol.partition("_")[0])[0]
+
+
+def infer(symbol: str) -> Instrument:
+    """An instrument from its symbol."""
+    coin, quote = split(symbol.partition("_")[0])
+    return Instrument(NAME, symbol, coin, quote, "linear", "1", "1", 1.0, inferred=True)
+
+
+READERS = readers(infer, futures=True)
+VENUE = venue(
+    NAME,
+    Sequencing.BINANCE_FUTURES,
+    READERS,
+    instruments=instruments(NAME),
+    base=base,
+    kind_of=kind_of,
+    symbol_of=symbol_of,
+    depth=scanned_depth(READERS, futures=True),
+    trades=scanned_trades(READERS),
+    nameless=(b'{"lastUpdateId"',),
+)

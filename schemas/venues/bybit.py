@@ -1,0 +1,271 @@
+"""Bybit v5: wire payloads of linear and inverse contracts, and what they mean.
+
+A liquidation's `S` is the side of the position: Buy means that a long was liquidated, so the forced order sells. Block
+trades (`BT`) are left out of the tape: they do not meet the order book. `orderbook.rpi` is not the full book.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from schemas.batches import PriceKind
+from schemas.instrument import Instrument
+from schemas.venues.assembly import Readers
+from schemas.venues.reading import (
+    Id,
+    Name,
+    Unusable,
+    amount,
+    attempt,
+    milliseconds,
+    nanoseconds,
+    number,
+    one_of,
+    price,
+    raw,
+)
+from schemas.venues.rows import Book, Print, Quote
+
+KINDS = {
+    "orderbook": "depth",
+    "publicTrade": "trades",
+    "trade": "trades",
+    "allLiquidation": "liquidations",
+    "liquidation": "liquidations",
+    "tickers": "derivatives",
+}
+_IGNORED_WORDS = "kline kline_lt tickers_lt priceLimit adlAlert insurance system dcp execution order wallet"
+IGNORED = frozenset(_IGNORED_WORDS.split())
+_SIDES = {"Buy": 1, "Sell": -1}
+_FORCED = {"Buy": -1, "Sell": 1}
+
+
+class _Top(msgspec.Struct, kw_only=True):
+    topic: str | None = None
+    type: str | None = None
+    sent_ms: Id | None = msgspec.field(name="ts", default=None)
+    engine_ms: Id | None = msgspec.field(name="cts", default=None)
+    data: msgspec.Raw = msgspec.Raw()
+    op: str | None = None
+    success: bool | None = None
+    return_code: int | None = msgspec.field(name="retCode", default=None)
+    result: msgspec.Raw = msgspec.Raw()
+
+
+class _Book(msgspec.Struct, kw_only=True):
+    symbol: Name = msgspec.field(name="s")
+    bids: msgspec.Raw = msgspec.field(name="b")
+    asks: msgspec.Raw = msgspec.field(name="a")
+    last_id: Id = msgspec.field(name="u")
+    sent_ms: Id | None = msgspec.field(name="ts", default=None)
+    engine_ms: Id | None = msgspec.field(name="cts", default=None)
+
+
+class _Trade(msgspec.Struct, kw_only=True):
+    symbol: Name = msgspec.field(name="s")
+    traded_ms: Id = msgspec.field(name="T")
+    side: str = msgspec.field(name="S")
+    size: msgspec.Raw = msgspec.field(name="v")
+    price: msgspec.Raw = msgspec.field(name="p")
+    block: bool = msgspec.field(name="BT", default=False)
+
+
+class _OldLiquidation(msgspec.Struct, kw_only=True):
+    symbol: Name
+    side: str
+    size: msgspec.Raw
+    price: msgspec.Raw
+    traded_ms: Id = msgspec.field(name="updatedTime")
+
+
+class _Ticker(msgspec.Struct, kw_only=True):
+    symbol: Name
+    mark: str | None = msgspec.field(name="markPrice", default=None)
+    index: str | None = msgspec.field(name="indexPrice", default=None)
+    rate: str | None = msgspec.field(name="fundingRate", default=None)
+    next_funding_ms: str | None = msgspec.field(name="nextFundingTime", default=None)
+    open_interest: str | None = msgspec.field(name="openInterest", default=None)
+
+
+class _Named(msgspec.Struct, kw_only=True):
+    short: str | None = msgspec.field(name="s", default=None)
+    symbol: str | None = None
+
+
+_top = msgspec.json.Decoder(_Top).decode
+_book = msgspec.json.Decoder(_Book).decode
+_trades = msgspec.json.Decoder(list[_Trade]).decode
+_old_liquidation = msgspec.json.Decoder(_OldLiquidation).decode
+_ticker = msgspec.json.Decoder(_Ticker).decode
+_named = msgspec.json.Decoder(_Named | list[_Named]).decode
+
+
+def _topic_kind(topic: str) -> str | None:
+    channel, _, rest = topic.partition(".")
+    kind = KINDS.get(channel)
+    if kind == "depth" and rest.partition(".")[0] == "rpi":
+        return None
+    return kind
+
+
+def _of_kind(body: _Top, kind: str) -> str | None:
+    """The channel of a frame of the kind; None for what is known and of another kind."""
+    if body.topic is None:
+        if body.success is False or body.return_code not in (None, 0):
+            raise Unusable("venue_error")
+        if body.op is not None:
+            return None
+        raise Unusable("missing_field topic")
+    channel = body.topic.partition(".")[0]
+    if channel not in KINDS and channel not in IGNORED:
+        raise Unusable("unknown_event")
+    return channel if _topic_kind(body.topic) == kind else None
+
+
+def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
+    body = _top(data)
+    rest = body.topic is None and body.return_code == 0 and bool(bytes(body.result))
+    if not rest and _of_kind(body, "depth") is None:
+        return ()
+    if not rest and body.type not in ("snapshot", "delta"):
+        raise Unusable("unknown_event type" if body.type else "missing_field type")
+    book = _book(raw(body.result, "result") if rest else raw(body.data, "data"))
+    ms = body.engine_ms or book.engine_ms or body.sent_ms or book.sent_ms
+    snapshot = rest or body.type == "snapshot"
+    at = nanoseconds(ms, "cts")
+    return (Book(book.symbol, at, snapshot, book.last_id, book.last_id, -1, raw(book.bids, "b"), raw(book.asks, "a")),)
+
+
+def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
+    body = _top(data)
+    if _of_kind(body, "trades") is None:
+        return ()
+    found = [
+        (
+            t.block,
+            Print(t.symbol, nanoseconds(t.traded_ms, "T"), one_of(_SIDES, t.side, "S"), bytes(t.price), bytes(t.size)),
+        )
+        for t in _trades(raw(body.data, "data"))
+    ]
+    return [trade for block, trade in found if not block]
+
+
+def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
+    body = _top(data)
+    channel = _of_kind(body, "liquidations")
+    if channel is None:
+        return ()
+    inner = raw(body.data, "data")
+    if channel == "allLiquidation":
+        return [
+            Print(
+                o.symbol,
+                nanoseconds(o.traded_ms, "T"),
+                0,
+                bytes(o.price),
+                bytes(o.size),
+                one_of(_FORCED, o.side, "S"),
+                PriceKind.BANKRUPTCY,
+                False,
+            )
+            for o in _trades(inner)
+        ]
+    old = _old_liquidation(inner)
+    at, side = nanoseconds(old.traded_ms, "updatedTime"), one_of(_FORCED, old.side, "side")
+    return (Print(old.symbol, at, 0, bytes(old.price), bytes(old.size), side, PriceKind.BANKRUPTCY, True),)
+
+
+def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
+    body = _top(data)
+    if _of_kind(body, "derivatives") is None:
+        return ()
+    ticker = _ticker(raw(body.data, "data"))
+    ahead = milliseconds(ticker.next_funding_ms, "nextFundingTime")
+    return (
+        Quote(
+            ticker.symbol,
+            nanoseconds(body.sent_ms, "ts"),
+            price(ticker.mark, "markPrice"),
+            price(ticker.index, "indexPrice"),
+            number(ticker.rate, "fundingRate"),
+            nanoseconds(ahead, "nextFundingTime") if ahead else 0,
+            amount(ticker.open_interest, "openInterest"),
+        ),
+    )
+
+
+def readers(infer: Callable[[str], Instrument]) -> Readers:
+    """The readers of one of the two venues."""
+    return Readers(_read_depth, _read_trades, _read_liquidations, _read_derivatives, infer)
+
+
+def _kind(data: bytes) -> str | None:
+    body = _top(data)
+    if body.topic is not None:
+        return _topic_kind(body.topic)
+    return "depth" if body.return_code == 0 and b'"u":' in bytes(body.result)[-200:] else None
+
+
+def _symbol(data: bytes) -> str | None:
+    body = _top(data)
+    inner = bytes(body.data) or bytes(body.result)
+    found = _named(inner) if inner else None
+    if isinstance(found, list):
+        found = found[0] if found else None
+    return found and (found.short or found.symbol)
+
+
+def kind_of(data: bytes) -> str | None:
+    """Which raw topic a frame belongs to.
+
+    >>> kind_of(b'{"topic":"orderbook.50.BTCUSDT"}'), kind_of(b'{"success":true,"op":"subscribe"}')
+    ('depth', None)
+    """
+    return attempt(_kind, data)
+
+
+def symbol_of(data: bytes) -> str | None:
+    """The symbol that a frame names."""
+    return attempt(_symbol, data)
+
+
+class _Price(msgspec.Struct):
+    tick: str = msgspec.field(name="tickSize")
+
+
+class _Lot(msgspec.Struct):
+    step: str = msgspec.field(name="qtyStep")
+
+
+class _Row(msgspec.Struct):
+    symbol: str
+    base: str = msgspec.field(name="baseCoin")
+    quote: str = msgspec.field(name="quoteCoin")
+    price: _Price = msgspec.field(name="priceFilter")
+    lot: _Lot = msgspec.field(name="lotSizeFilter")
+
+
+class _List(msgspec.Struct):
+    list: list[_Row]
+
+
+class _Instruments(msgspec.Struct):
+    result: _List
+
+
+_instruments = msgspec.json.Decoder(_Instruments).decode
+
+
+def instruments(venue: str) -> Callable[[bytes], list[Instrument]]:
+    """The reader of a venue's instruments-info."""
+
+    def read(data: bytes) -> list[Instrument]:
+        inverse = venue == "bybit-inverse"
+        return [
+            Instrument(
+                venue, r.symbol, r.base, r.quote, "inverse" if inverse else "linear", r.price.tick, r.lot.step, 1.0
+            )
+            for r in _instruments(data).result.list
+        ]
+
+    return read

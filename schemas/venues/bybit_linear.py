@@ -1,0 +1,42 @@
+"""Bybit linear: perpetuals and futures in USDT or USDC, quantities in coins."""
+
+from schemas.batches import Sequencing
+from schemas.instrument import Instrument
+from schemas.venues.assembly import venue
+from schemas.venues.bybit import instruments, kind_of, readers, symbol_of
+from schemas.venues.symbols import split
+
+NAME = "bybit-linear"
+
+
+def _coins(symbol: str) -> tuple[str, str]:
+    pair, _, dated = symbol.partition("-")
+    if pair.endswith("PERP") and pair != "PERP":
+        return pair[:-4], "USDC"
+    coin, quote = split(pair)
+    return (coin, quote) if quote or not dated else (pair, "USDC")
+
+
+def base(symbol: str) -> str:
+    """The base asset.
+
+    >>> base("BTCUSDT"), base("BTCPERP"), base("ETH-27SEP24"), base("SOLUSDT-27SEP24")
+    ('BTC', 'BTC', 'ETH', 'SOL')
+    """
+    return _coins(symbol)[0]
+
+
+def infer(symbol: str) -> Instrument:
+    """An instrument from its symbol."""
+    return Instrument(NAME, symbol, *_coins(symbol), "linear", "1", "1", 1.0, inferred=True)
+
+
+VENUE = venue(
+    NAME,
+    Sequencing.BYBIT,
+    readers(infer),
+    instruments=instruments(NAME),
+    base=base,
+    kind_of=kind_of,
+    symbol_of=symbol_of,
+)

@@ -1,0 +1,309 @@
+"""OKX v5: quantities in contracts, whose size only the venue's instrument list tells; `side` is the order's side.
+
+Full books only: `books5`, `bbo-tbt` and `books-elp` show a part and are left out. `trades` (fills of one order merged)
+and `trades-all` tell the same trades; the feed that a log shows first of an instrument is counted. An index ticker
+belongs to the swap of its pair. A REST book names no instrument.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from schemas.batches import PriceKind, Sequencing
+from schemas.instrument import Instrument, Kind
+from schemas.venues.assembly import Readers, venue
+from schemas.venues.reading import (
+    Id,
+    Name,
+    Unusable,
+    amount,
+    attempt,
+    milliseconds,
+    nanoseconds,
+    number,
+    one_of,
+    present,
+    price,
+    raw,
+)
+from schemas.venues.rows import Book, Print, Quote
+
+NAME = "okx-swap"
+KINDS = {
+    "books": "depth",
+    "books-l2-tbt": "depth",
+    "books50-l2-tbt": "depth",
+    "trades": "trades",
+    "trades-all": "trades",
+    "liquidation-orders": "liquidations",
+    "mark-price": "derivatives",
+    "index-tickers": "derivatives",
+    "funding-rate": "derivatives",
+    "open-interest": "derivatives",
+}
+_IGNORED_WORDS = (
+    "books5 bbo-tbt books-elp tickers status instruments estimated-price price-limit opt-summary option-trades "
+    "call-auction-details block-tickers adl-warning economic-calendar public-struc-block-trades "
+    "public-block-trades"
+)
+IGNORED = frozenset(_IGNORED_WORDS.split())
+_EVENTS_WORDS = "subscribe unsubscribe login notice channel-conn-count"
+_EVENTS = frozenset(_EVENTS_WORDS.split())
+_FEEDS = {"trades": "aggregate", "trades-all": "single"}
+_SIDES = {"buy": 1, "sell": -1}
+
+
+class _Arg(msgspec.Struct, kw_only=True):
+    channel: str | None = None
+    symbol: Name | None = msgspec.field(name="instId", default=None)
+
+
+class _Top(msgspec.Struct, kw_only=True):
+    arg: _Arg | None = None
+    event: str | None = None
+    action: str | None = None
+    code: str | None = None
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class _Book(msgspec.Struct, kw_only=True):
+    asks: msgspec.Raw
+    bids: msgspec.Raw
+    engine_ms: str | None = msgspec.field(name="ts", default=None)
+    id: Id = msgspec.field(name="seqId", default=-1)
+    previous_id: Id = msgspec.field(name="prevSeqId", default=-1)
+
+
+class _Trade(msgspec.Struct, kw_only=True):
+    symbol: Name = msgspec.field(name="instId")
+    price: msgspec.Raw = msgspec.field(name="px")
+    size: msgspec.Raw = msgspec.field(name="sz")
+    side: str
+    traded_ms: str = msgspec.field(name="ts")
+
+
+class _Detail(msgspec.Struct, kw_only=True):
+    price: msgspec.Raw = msgspec.field(name="bkPx")
+    size: msgspec.Raw = msgspec.field(name="sz")
+    side: str
+    traded_ms: str = msgspec.field(name="ts")
+
+
+class _Liquidation(msgspec.Struct, kw_only=True):
+    symbol: Name = msgspec.field(name="instId")
+    details: list[_Detail]
+
+
+class _Quote(msgspec.Struct, kw_only=True):
+    symbol: Name = msgspec.field(name="instId")
+    sent_ms: str | None = msgspec.field(name="ts", default=None)
+    mark: str | None = msgspec.field(name="markPx", default=None)
+    index: str | None = msgspec.field(name="idxPx", default=None)
+    rate: str | None = msgspec.field(name="fundingRate", default=None)
+    funding_ms: str | None = msgspec.field(name="fundingTime", default=None)
+    contracts: str | None = msgspec.field(name="oi", default=None)
+
+
+class _Named(msgspec.Struct, kw_only=True):
+    symbol: str | None = msgspec.field(name="instId", default=None)
+
+
+_top = msgspec.json.Decoder(_Top).decode
+_books = msgspec.json.Decoder(list[_Book]).decode
+_trades = msgspec.json.Decoder(list[_Trade]).decode
+_liquidations = msgspec.json.Decoder(list[_Liquidation]).decode
+_quotes = msgspec.json.Decoder(list[_Quote]).decode
+_named = msgspec.json.Decoder(list[_Named]).decode
+
+
+def _of_kind(body: _Top, kind: str) -> _Arg | None:
+    """The channel and instrument of a frame of the kind; None for what is known and of another kind."""
+    if body.event is not None:
+        if body.event in _EVENTS:
+            return None
+        raise Unusable("venue_error" if body.event == "error" else "unknown_event")
+    arg = present(body.arg, "arg")
+    channel = present(arg.channel, "channel")
+    known = channel in KINDS or channel in IGNORED or "candle" in channel
+    if not known:
+        raise Unusable("unknown_event")
+    return arg if KINDS.get(channel) == kind else None
+
+
+def _ns(text: str | None, name: str) -> int:
+    return nanoseconds(milliseconds(text, name), name)
+
+
+def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
+    if data == b"pong":
+        return ()
+    body = _top(data)
+    rest = body.arg is None and body.event is None and body.code == "0"
+    arg = _Arg(symbol=named) if rest else _of_kind(body, "depth")
+    if arg is None:
+        return ()
+    if not rest and body.action not in ("snapshot", "update"):
+        raise Unusable("unknown_event action" if body.action else "missing_field action")
+    if arg.symbol is None:
+        raise Unusable("symbol_missing" if rest else "missing_field instId")
+    snapshot = rest or body.action == "snapshot"
+    return [
+        Book(arg.symbol, _ns(b.engine_ms, "ts"), snapshot, b.id, b.id, b.previous_id, bytes(b.bids), bytes(b.asks))
+        for b in _books(raw(body.data, "data"))
+    ]
+
+
+def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
+    if data == b"pong":
+        return ()
+    body = _top(data)
+    arg = _of_kind(body, "trades")
+    if arg is None:
+        return ()
+    feed = _FEEDS[arg.channel or ""]
+    return [
+        Print(
+            t.symbol, _ns(t.traded_ms, "ts"), one_of(_SIDES, t.side, "side"), bytes(t.price), bytes(t.size), feed=feed
+        )
+        for t in _trades(raw(body.data, "data"))
+    ]
+
+
+def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
+    if data == b"pong":
+        return ()
+    body = _top(data)
+    if _of_kind(body, "liquidations") is None:
+        return ()
+    return [
+        Print(
+            order.symbol,
+            _ns(d.traded_ms, "ts"),
+            0,
+            bytes(d.price),
+            bytes(d.size),
+            one_of(_SIDES, d.side, "side"),
+            PriceKind.BANKRUPTCY,
+            True,
+        )
+        for order in _liquidations(raw(body.data, "data"))
+        for d in order.details
+    ]
+
+
+def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
+    if data == b"pong":
+        return ()
+    body = _top(data)
+    arg = _of_kind(body, "derivatives")
+    if arg is None:
+        return ()
+    swap = "-SWAP" if arg.channel == "index-tickers" else ""
+    return [
+        Quote(
+            q.symbol + swap,
+            _ns(q.sent_ms, "ts"),
+            price(q.mark, "markPx"),
+            price(q.index, "idxPx"),
+            number(q.rate, "fundingRate"),
+            _ns(q.funding_ms, "fundingTime") if q.funding_ms else 0,
+            amount(q.contracts, "oi"),
+        )
+        for q in _quotes(raw(body.data, "data"))
+    ]
+
+
+def _kind(data: bytes) -> str | None:
+    body = _top(data)
+    if body.event is not None:
+        return None
+    if body.arg is None:
+        return "depth" if body.code == "0" and b'"asks"' in bytes(body.data) else None
+    return KINDS.get(body.arg.channel or "")
+
+
+def _symbol(data: bytes) -> str | None:
+    body = _top(data)
+    symbol = body.arg.symbol if body.arg else None
+    if symbol is None and bytes(body.data):
+        rows = _named(body.data)
+        symbol = rows[0].symbol if rows else None
+    return symbol and symbol + ("-SWAP" if body.arg and body.arg.channel == "index-tickers" else "")
+
+
+def kind_of(data: bytes) -> str | None:
+    """Which raw topic a frame belongs to.
+
+    >>> kind_of(b'{"arg":{"channel":"books","instId":"BTC-USDT-SWAP"},"data":[]}'), kind_of(b"pong")
+    ('depth', None)
+    """
+    return attempt(_kind, data)
+
+
+def symbol_of(data: bytes) -> str | None:
+    """The symbol that a frame names; the first, where a message of liquidations holds several."""
+    return attempt(_symbol, data)
+
+
+def base(symbol: str) -> str:
+    """The base asset.
+
+    >>> base("BTC-USDT-SWAP"), base("XRP-USD-230929")
+    ('BTC', 'XRP')
+    """
+    return symbol.partition("-")[0]
+
+
+def infer(symbol: str) -> Instrument:
+    """An instrument from its symbol. The contract's size is unknown, except where quantities are coins (spot)."""
+    coin, _, rest = symbol.partition("-")
+    quote, _, dated = rest.partition("-")
+    if not dated:
+        return Instrument(NAME, symbol, coin, quote, "spot", "1", "1", 1.0, inferred=True)
+    option = dated.count("-") == 2
+    kind: Kind = "inverse" if quote == "USD" and not option else "linear"
+    return Instrument(NAME, symbol, coin, coin if option else quote, kind, "1", "1", None, inferred=True)
+
+
+class _Row(msgspec.Struct):
+    symbol: str = msgspec.field(name="instId")
+    type: str = msgspec.field(name="instType")
+    tick: str = msgspec.field(name="tickSz")
+    lot: str = msgspec.field(name="lotSz")
+    value: str = msgspec.field(name="ctVal", default="")
+    multiplier: str = msgspec.field(name="ctMult", default="")
+
+
+class _Instruments(msgspec.Struct):
+    data: list[_Row]
+
+
+_instruments = msgspec.json.Decoder(_Instruments).decode
+
+
+def instruments(data: bytes) -> list[Instrument]:
+    """The instruments of a public/instruments answer; those without a tick yet (not listed) are left out."""
+    found = []
+    for row in _instruments(data).data:
+        if not (row.tick and row.lot):
+            continue
+        guess = infer(row.symbol)
+        contract = 1.0
+        if row.type != "SPOT":
+            if not row.value:
+                raise ValueError(f"{row.symbol}: ctVal is missing")
+            contract = number(row.value, "ctVal") * number(row.multiplier or "1", "ctMult")
+        found.append(msgspec.structs.replace(guess, tick=row.tick, lot=row.lot, contract=contract, inferred=False))
+    return found
+
+
+VENUE = venue(
+    NAME,
+    Sequencing.OKX,
+    Readers(_read_depth, _read_trades, _read_liquidations, _read_derivatives, infer),
+    instruments=instruments,
+    base=base,
+    kind_of=kind_of,
+    symbol_of=symbol_of,
+    nameless=(b'{"code"',),
+)

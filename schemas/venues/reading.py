@@ -1,0 +1,148 @@
+"""Reading: foreign bytes become messages or one short reason, and nothing is raised."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite, nan
+from typing import Annotated, TypeVar
+
+import msgspec
+import numpy as np
+
+from schemas.frames import Frames, Reject
+from schemas.venues.nesting import too_deep
+
+T = TypeVar("T")
+M = TypeVar("M")
+Id = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_LAST_MS = (2**63 - 1) // 1_000_000
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?")
+
+
+class Unusable(Exception):
+    """Why a frame cannot be used; begins with a machine-readable word."""
+
+
+def present(value: T | None, name: str) -> T:
+    """The value of a field that must be there."""
+    if value is None:
+        raise Unusable(f"missing_field {name}")
+    return value
+
+
+def raw(value: msgspec.Raw, name: str) -> bytes:
+    """The bytes of a field that must be there."""
+    data = bytes(value)
+    if not data:
+        raise Unusable(f"missing_field {name}")
+    return data
+
+
+def nanoseconds(ms: int | None, name: str) -> int:
+    """An event time in ms as ns."""
+    if not ms:
+        raise Unusable(f"event_time_missing {name}")
+    if not 0 < ms <= _LAST_MS:
+        raise Unusable(f"out_of_range {name}")
+    return ms * 1_000_000
+
+
+def milliseconds(text: str | None, name: str) -> int | None:
+    """The integer in a string that some venues use for times."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 18):
+        raise Unusable(f"wrong_type {name}")
+    return int(text)
+
+
+def number(value: str | float | None, name: str) -> float:
+    """A number as printed; NaN where the field is absent or an empty string."""
+    if value is None or value == "":
+        return nan
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value):
+            raise Unusable(f"wrong_type {name}")
+        value = float(value)
+    if not isfinite(value):
+        raise Unusable(f"out_of_range {name}")
+    return float(value)
+
+
+def price(value: str | float | None, name: str) -> float:
+    """A price as printed; NaN where it is absent, empty or 0, which venues send for "none"."""
+    found = number(value, name)
+    if found < 0:
+        raise Unusable(f"out_of_range {name}")
+    return found or nan
+
+
+def amount(value: str | float | None, name: str) -> float:
+    """A quantity as printed, 0 allowed; NaN where it is absent or empty."""
+    found = number(value, name)
+    if found < 0:
+        raise Unusable(f"out_of_range {name}")
+    return found
+
+
+def one_of(signs: dict[str, int], value: str | None, name: str) -> int:
+    """The sign of a side's word."""
+    sign = signs.get(present(value, name))
+    if sign is None:
+        raise Unusable(f"wrong_type {name}")
+    return sign
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Unusable):
+        return str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        return "not_json"
+    text = str(error)
+    path = text.partition(" - at `$")[2].strip("`.")
+    if text.startswith("Object missing required field"):
+        return f"missing_field {text.split('`')[1]}"
+    bound = "<=" in text or ">=" in text or "length" in text or "out of range" in text
+    return f"{'out_of_range' if bound else 'wrong_type'} {path}".strip()
+
+
+_FOREIGN = (Unusable, msgspec.MsgspecError, UnicodeDecodeError)
+
+
+def gather(
+    frames: Frames, which: Iterable[int], read: Callable[[bytes, str | None], Sequence[M]]
+) -> tuple[list[int], list[M], dict[int, str]]:
+    """The messages of the frames, each with its frame, and the reasons of those that could not be read."""
+    chosen = np.fromiter(which, np.int64)
+    deep = too_deep(np.frombuffer(frames.data or b" ", np.uint8), frames.starts, chosen)
+    reasons = dict.fromkeys(chosen[deep].tolist(), "not_json too deep")
+    starts = frames.starts.tolist()
+    data, names = frames.data, frames.symbols
+    at: list[int] = []
+    messages: list[M] = []
+    for i in chosen[~deep].tolist():
+        try:
+            found = read(data[starts[i] : starts[i + 1]], names.get(i))
+        except _FOREIGN as error:
+            reasons[i] = _reason(error)
+            continue
+        for message in found:
+            at.append(i)
+            messages.append(message)
+    return at, messages, reasons
+
+
+def rejects(frames: Frames, reasons: dict[int, str]) -> list[Reject]:
+    """The rejected frames, in log order."""
+    return [
+        Reject(frames.topic, frames.partition, int(frames.offsets[i]), reasons[i], frames.frame(i))
+        for i in sorted(reasons)
+    ]
+
+
+def attempt(read: Callable[[bytes], T | None], data: bytes) -> T | None:
+    """What `read` finds in a frame; None where it cannot be read."""
+    try:
+        return read(data)
+    except (*_FOREIGN, RecursionError):
+        return None

@@ -1,0 +1,237 @@
+"""Rows: the messages of a venue as column batches; the part of parsing that all venues share."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.batches import Depth, Derivatives, Liquidations, Trades
+from schemas.frames import Frames
+from schemas.instrument import InstrumentTable
+from schemas.levels import LIMIT, OK, OUT_OF_RANGE, Levels
+from schemas.venues.reading import gather
+from schemas.venues.scaling import Infer, Quantities, Scaled, scaled
+
+Refined = list[tuple[int, int, int, int]]
+NAN = float("nan")
+
+
+class Book(NamedTuple):
+    """A depth message; bids and asks are JSON arrays of levels."""
+
+    symbol: str
+    event_ns: int
+    snapshot: bool
+    first_id: int
+    last_id: int
+    previous_id: int
+    bids: bytes
+    asks: bytes
+
+
+class Print(NamedTuple):
+    """A trade, or a liquidation where `order_side` is not 0; price and size are JSON numbers or strings."""
+
+    symbol: str
+    event_ns: int
+    sign: int
+    price: bytes
+    size: bytes
+    order_side: int = 0
+    price_kind: int = 0
+    throttled: bool = False
+    feed: str = ""
+
+
+class Quote(NamedTuple):
+    """Mark, index, funding and open interest, as far as a message has them."""
+
+    symbol: str
+    event_ns: int
+    mark: float = NAN
+    index_price: float = NAN
+    funding_rate: float = NAN
+    next_funding_ns: int = 0
+    open_interest: float = NAN
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was found on the way: reasons by frame, and refinements as (frame, instrument, tick and lot factor)."""
+
+    reasons: dict[int, str]
+    refined: Refined
+
+
+def depth(
+    frames: Frames,
+    which: Iterable[int],
+    table: InstrumentTable,
+    read: Callable[[bytes, str | None], Sequence[Book]],
+    infer: Infer,
+    *,
+    actions: bool = False,
+) -> tuple[Depth, Parsed]:
+    """Depth messages of some frames of a batch."""
+    at, books, reasons = gather(frames, which, read)
+    levels = Levels([side for b in books for side in (b.bids, b.asks)], actions=actions)
+    starts = levels.starts[::2]
+    worst = np.where(levels.status[::2] != OK, levels.status[::2], levels.status[1::2])
+    numbers = Quantities(
+        levels.prices,
+        levels.price_decimals,
+        levels.sizes,
+        levels.size_decimals,
+        starts,
+        np.maximum(levels.finest_price[::2], levels.finest_price[1::2]),
+        np.maximum(levels.finest_size[::2], levels.finest_size[1::2]),
+        worst,
+    )
+    found = scaled(at, [b.symbol for b in books], numbers, table, infer, reasons)
+    keep, counts = found.keep, np.diff(starts)
+    if not keep.all():
+        of_level = np.repeat(keep, counts)
+        found.ticks, found.lots = found.ticks[of_level], found.lots[of_level]
+    headers = np.array([b[1:6] for b in books], np.int64).reshape(-1, 5)[keep]
+    bounds = np.zeros(int(keep.sum()) + 1, np.int64)
+    np.cumsum(counts[keep], out=bounds[1:])
+    rows = Depth(
+        frame=np.array(at, np.int32)[keep],
+        instrument=found.instruments[keep].astype(np.int32),
+        event_ns=headers[:, 0].copy(),
+        snapshot=headers[:, 1].astype(np.bool_),
+        first_id=headers[:, 2].copy(),
+        last_id=headers[:, 3].copy(),
+        previous_id=headers[:, 4].copy(),
+        starts=bounds,
+        bids=np.diff(levels.starts)[::2][keep].astype(np.int32),
+        ticks=found.ticks,
+        lots=found.lots,
+    )
+    return rows, Parsed(reasons, found.refined)
+
+
+class _Scaled(NamedTuple):
+    at: NDArray[np.int32]
+    prints: list[Print]
+    found: Scaled
+    prices: NDArray[np.float64]
+    parsed: Parsed
+
+
+def _prints(
+    frames: Frames,
+    which: Iterable[int],
+    table: InstrumentTable,
+    read: Callable[[bytes, str | None], Sequence[Print]],
+    infer: Infer,
+    *,
+    on_tick: bool,
+) -> _Scaled:
+    at, prints, reasons = gather(frames, which, read)
+    levels = Levels([b"[[%b,%b]]" % (p.price, p.size) for p in prints])
+    status = levels.status
+    one = np.diff(levels.starts) == 1
+    columns = [np.zeros(len(prints), np.int64) for _ in range(4)]
+    for column, values in zip(
+        columns, (levels.prices, levels.price_decimals, levels.sizes, levels.size_decimals), strict=True
+    ):
+        column[one] = values
+    status[(status == OK) & (columns[2] == 0)] = OUT_OF_RANGE
+    price, decimals, size, size_decimals = columns
+    shown = np.full(len(prints), NAN)
+    for k in np.flatnonzero(status == OK).tolist():
+        if prints[k].order_side:
+            shown[k] = float(prints[k].price.strip(b'"'))
+            if not 0 < shown[k] < LIMIT:
+                status[k] = OUT_OF_RANGE
+    if not on_tick:
+        price, decimals = np.zeros_like(price), np.zeros_like(decimals)
+    starts = np.arange(len(prints) + 1)
+    numbers = Quantities(price, decimals, size, size_decimals, starts, levels.finest_price, levels.finest_size, status)
+    feeds = [p.feed for p in prints]
+    found = scaled(at, [p.symbol for p in prints], numbers, table, infer, reasons, feeds)
+    return _Scaled(np.array(at, np.int32), prints, found, shown, Parsed(reasons, found.refined))
+
+
+def _liquidations(of: _Scaled, chosen: NDArray[np.bool_]) -> Liquidations:
+    prints = [p for p, use in zip(of.prints, chosen.tolist(), strict=True) if use]
+    return Liquidations(
+        frame=of.at[chosen],
+        instrument=of.found.instruments[chosen].astype(np.int32),
+        event_ns=np.array([p.event_ns for p in prints], np.int64),
+        order_side=np.array([p.order_side for p in prints], np.int8),
+        price=of.prices[chosen].astype(np.float64),
+        price_kind=np.array([p.price_kind for p in prints], np.int8),
+        lots=of.found.lots[chosen],
+        throttled=np.array([p.throttled for p in prints], np.bool_),
+    )
+
+
+def no_liquidations() -> Liquidations:
+    """What a venue's trades tell of liquidations when they never do."""
+    i8, i4, i1 = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8)
+    return Liquidations(i4, i4, i8, i1, np.empty(0, np.float64), i1, i8, np.empty(0, np.bool_))
+
+
+def trades(
+    frames: Frames,
+    which: Iterable[int],
+    table: InstrumentTable,
+    read: Callable[[bytes, str | None], Sequence[Print]],
+    infer: Infer,
+) -> tuple[Trades, Liquidations, Parsed]:
+    """Trades of some frames of a batch, and those of them that were liquidations once more as such."""
+    of = _prints(frames, which, table, read, infer, on_tick=True)
+    keep = of.found.keep
+    used = [p for p, use in zip(of.prints, keep.tolist(), strict=True) if use]
+    rows = Trades(
+        frame=of.at[keep],
+        instrument=of.found.instruments[keep].astype(np.int32),
+        event_ns=np.array([p.event_ns for p in used], np.int64),
+        ticks=of.found.ticks[keep],
+        lots=of.found.lots[keep],
+        sign=np.array([p.sign for p in used], np.int8),
+    )
+    forced = np.array([p.order_side != 0 for p in of.prints], np.bool_)
+    return rows, _liquidations(of, keep & forced), of.parsed
+
+
+def liquidations(
+    frames: Frames,
+    which: Iterable[int],
+    table: InstrumentTable,
+    read: Callable[[bytes, str | None], Sequence[Print]],
+    infer: Infer,
+) -> tuple[Liquidations, Parsed]:
+    """Liquidations of some frames of a batch; their prices need not lie on a tick."""
+    of = _prints(frames, which, table, read, infer, on_tick=False)
+    return _liquidations(of, of.found.keep), of.parsed
+
+
+def derivatives(
+    frames: Frames,
+    which: Iterable[int],
+    table: InstrumentTable,
+    read: Callable[[bytes, str | None], Sequence[Quote]],
+    infer: Infer,
+) -> tuple[Derivatives, Parsed]:
+    """Marks, funding and open interest of some frames of a batch. They do not tell an unknown instrument's steps."""
+    at, quotes, reasons = gather(frames, which, read)
+    for quote in quotes:
+        if quote.symbol not in table.index:
+            table.add(table.known.get(quote.symbol) or infer(quote.symbol))
+    numbers = np.array([q[2:5] for q in quotes], np.float64).reshape(-1, 3)
+    rows = Derivatives(
+        frame=np.array(at, np.int32),
+        instrument=np.array([table.index[q.symbol] for q in quotes], np.int32),
+        event_ns=np.array([q.event_ns for q in quotes], np.int64),
+        mark=numbers[:, 0].copy(),
+        index=numbers[:, 1].copy(),
+        funding_rate=numbers[:, 2].copy(),
+        next_funding_ns=np.array([q.next_funding_ns for q in quotes], np.int64),
+        open_interest=np.array([q.open_interest for q in quotes], np.float64),
+    )
+    return rows, Parsed(reasons, [])
