@@ -1,0 +1,1 @@
+"""Operators: pure, columnar, engine-free; one idea a file."""

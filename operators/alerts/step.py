@@ -1,0 +1,158 @@
+"""The alert step: rows of a table in, raised, heightened and cleared alerts out, by one rule.
+
+`alert_id` is a hash of rule, subject and the event time of the raise, so the same log makes the same ids wherever and
+however often it is replayed; a clear carries the id of its raise. When the value in force did not come with a good
+stamp, the severity is lowered by one and `downgraded` says so.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from operators import hysteresis
+from operators.alerts.rules import SEVERITIES, Rule
+from operators.contract import Columns, Step
+from operators.pack import pack, unpack
+from schemas.column import Column
+
+SECOND_NS = 1_000_000_000
+KINDS = np.array(["", "raise", "higher", "clear"])
+
+WRITES = (
+    Column("alert_id", "str", "Names an alert from its raise to its clear"),
+    Column("rule", "str", "Which rule raised it"),
+    Column("subject", "str", "What it is about: account, or venue/symbol"),
+    Column("kind", "str", "raise, higher (a graver severity) or clear"),
+    Column("at", "time", "Event time of this transition"),
+    Column("raised_at", "time", "Event time of the raise"),
+    Column("cleared_at", "time", "Event time of the clear", null_when="not cleared; 0 in arrays"),
+    Column("severity", "str", "info, warning or critical; of a clear, the gravest before it"),
+    Column("downgraded", "bool", "Whether the severity was lowered because the value came with a bad stamp"),
+    Column(
+        "value", "f8", "The metric in force at the transition", unit="the metric's", null_when="the subject is no more"
+    ),
+    Column("evidence", "str", "JSON: metric, thresholds and the rule's evidence columns", unit="json"),
+)
+
+
+@dataclass(slots=True)
+class AlertState:
+    """Subjects in the order in which they were first seen, their latches, and evidence of those not at rest."""
+
+    subjects: dict[str, int] = field(default_factory=dict)
+    latches: hysteresis.Latches = field(default_factory=hysteresis.latches)
+    evidence: dict[int, dict[str, float | str | bool | None]] = field(default_factory=dict)
+
+
+def thresholds(rule: Rule) -> hysteresis.Thresholds:
+    """The rule's thresholds in the direction of harm."""
+    sign = 1.0 if rule.comparison == "above" else -1.0
+    return hysteresis.Thresholds(
+        sign * np.array([rule.thresholds[s] for s in rule.severities]),
+        sign * rule.clear,
+        int(rule.hold_s * SECOND_NS),
+        int(rule.clear_hold_s * SECOND_NS),
+        int(rule.cooldown_s * SECOND_NS),
+    )
+
+
+def alert_id(rule: str, subject: str, raised_ns: int) -> str:
+    """32 hexadecimal digits.
+
+    >>> alert_id("margin", "sim-001", 1_700_000_000_000_000_000)
+    'a00416f1a904f602010783467e86017a'
+    """
+    return hashlib.blake2b(f"{rule}\0{subject}\0{raised_ns}".encode(), digest_size=16).hexdigest()
+
+
+def alerts(rule: Rule) -> Step[AlertState]:
+    """The step of a rule. It reads `event_ns` and the rule's columns; metrics may be numbers or flags."""
+    return Step(
+        f"alert_{rule.name}",
+        ("event_ns", *rule.columns),
+        tuple(c.name for c in WRITES),
+        AlertState,
+        lambda state, rows: _step(rule, state, rows),
+        _freeze,
+        _thaw,
+    )
+
+
+def advance(rule: Rule, state: AlertState, now_ns: int) -> Columns:
+    """Alerts whose hold ran out by `now_ns` of event time although no row came."""
+    return _columns(rule, state, hysteresis.advance(state.latches, thresholds(rule), now_ns), {})
+
+
+def _step(rule: Rule, state: AlertState, rows: Columns) -> Columns:
+    sign = 1.0 if rule.comparison == "above" else -1.0
+    value = sign * np.asarray(rows[rule.metric], np.float64)
+    if rule.exists:
+        value = np.where(rows[rule.exists], value, -np.inf)
+    names = ["/".join(map(str, parts)) for parts in zip(*(rows[c].tolist() for c in rule.subject), strict=True)]
+    subject = np.array([state.subjects.setdefault(name, len(state.subjects)) for name in names], np.int64)
+    hysteresis.widen(state.latches, len(state.subjects))
+    trusted = np.asarray(rows[rule.trust], np.bool_) if rule.trust else np.ones(len(value), np.bool_)
+    found = hysteresis.follow(state.latches, thresholds(rule), subject, value, rows["event_ns"], trusted)
+    out = _columns(rule, state, found, rows)
+    marks = state.latches.marks
+    busy = (marks[:, hysteresis.LEVEL] > 0) | (marks[:, hysteresis.SINCE] != hysteresis.NEVER)
+    for s in np.flatnonzero(busy & (found.in_force >= 0)).tolist():
+        state.evidence[s] = _row(rule, rows, int(found.in_force[s]))
+    state.evidence = {s: row for s, row in state.evidence.items() if busy[s]}
+    return out
+
+
+def _row(rule: Rule, rows: Columns, i: int) -> dict[str, float | str | bool | None]:
+    named = {c: rows[c][i].item() for c in (rule.metric, *rule.evidence)}
+    return {c: None if isinstance(v, float) and not np.isfinite(v) else v for c, v in named.items()}
+
+
+def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows: Columns) -> Columns:
+    sign = 1.0 if rule.comparison == "above" else -1.0
+    names = list(state.subjects)
+    subject = [names[s] for s in found.subject.tolist()]
+    ids = [alert_id(rule.name, s, at) for s, at in zip(subject, found.raised_ns.tolist(), strict=True)]
+    grade = np.array([SEVERITIES.index(s) for s in rule.severities])[found.level - 1]
+    severity = np.array(SEVERITIES)[np.maximum(grade - ~found.trusted, 0)]
+    evidence = [
+        {
+            **(_row(rule, rows, row) if row >= 0 else state.evidence.get(s, {})),
+            "raise": rule.thresholds,
+            "clear": rule.clear,
+        }
+        for s, row in zip(found.subject.tolist(), found.row.tolist(), strict=True)
+    ]
+    return {
+        "alert_id": np.array(ids, np.str_),
+        "rule": np.full(len(ids), rule.name),
+        "subject": np.array(subject, np.str_),
+        "kind": KINDS[found.kind],
+        "at": found.at_ns,
+        "raised_at": found.raised_ns,
+        "cleared_at": np.where(found.kind == hysteresis.CLEAR, found.at_ns, 0),
+        "severity": severity,
+        "downgraded": ~found.trusted,
+        "value": sign * found.value,
+        "evidence": np.array([msgspec.json.encode(e, order="sorted").decode() for e in evidence], np.str_),
+    }
+
+
+_out = msgspec.msgpack.Encoder().encode
+_in = msgspec.msgpack.Decoder(
+    tuple[list[str], dict[int, dict[str, float | str | bool | None]], bytes], strict=False
+).decode
+
+
+def _freeze(state: AlertState) -> bytes:
+    return _out(
+        (list(state.subjects), state.evidence, pack({"marks": state.latches.marks, "value": state.latches.value}))
+    )
+
+
+def _thaw(data: bytes) -> AlertState:
+    subjects, evidence, packed = _in(data)
+    arrays = unpack(packed)
+    held = hysteresis.Latches(np.asarray(arrays["marks"], np.int64), np.asarray(arrays["value"], np.float64))
+    return AlertState({name: i for i, name in enumerate(subjects)}, held, evidence)

@@ -1,0 +1,1 @@
+"""The order book: continuity, ladder, and what is read off it."""

@@ -1,0 +1,213 @@
+"""Advance: the compiled loop that takes the messages of a log through its books, one after the other.
+
+It stops, and is called again for the same message, where something is needed that only its caller can give: more room,
+or the diffs that were held until a snapshot came.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators.book.closings import (
+    CEILING,
+    CROSSED_NS,
+    EVENT_NS,
+    FLOOR,
+    HELD,
+    LAST,
+    OPEN,
+    PANE,
+    PREVIOUS,
+    SEQUENCED,
+    STATE,
+    close,
+    fits,
+)
+from operators.book.continuity import APPLY, DROP, EMPTY, GAP, HOLD, JOINING, LIVE, NO_ID, REPLACE, verdict
+from operators.book.pages import (
+    CAPACITY,
+    FAR,
+    LEVELS,
+    MOST_TICKS,
+    TOP,
+    USED,
+    clear,
+    pages_of,
+    put,
+    refresh,
+)
+
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+U1 = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+
+DONE, ROOM, BUFFERS, JOIN, BACK = 0, 1, 2, 3, 4
+"""Why it stopped: the end; a table is full; the closing buffers are; held diffs are due; a pane number went back."""
+
+MARK_LIVE, MARK_FRESH, MARK_GAP, MARK_DROPPED, MARK_HELD = 1, 2, 4, 8, 16
+"""Bits of a message's mark."""
+
+CLOSED, WRITTEN, AT, SIDE, PAGES = 0, 1, 2, 3, 4
+"""The cursor: closings and ladder entries written, message to go on with, side that needs room, pages it needs."""
+
+CROSSED_LIMIT_NS = 1_000_000_000
+"""For how much event time a crossed or locked book is believed."""
+
+_NONE = -2
+
+
+@njit(cache=True)
+def advance(
+    sequencing: int,
+    by_snapshot: bool,
+    replay: bool,
+    joined: bool,
+    instrument: I4,
+    event_ns: I8,
+    snapshot: Flags,
+    first_id: I8,
+    last_id: I8,
+    previous_id: I8,
+    starts: I8,
+    bids: I4,
+    ticks: I8,
+    lots: I8,
+    pane: I8,
+    heads: I8,
+    sides: I8,
+    keys: I8,
+    pool: I8,
+    tops: I8,
+    scratch: I8,
+    marks: U1,
+    untrusted_ns: I8,
+    touch: I8,
+    rows: I8,
+    ladder: I8,
+    cursor: I8,
+) -> int:
+    """Go on from message `cursor[AT]`; `joined`: that one is a snapshot already in force, its held diffs are tried.
+
+    `replay`: the messages are held diffs: no panes, no touch, marks only.
+    """
+    for i in range(cursor[AT], len(instrument)):
+        cursor[AT] = i
+        book = int(np.int64(instrument[i]))
+        bid, ask = 2 * book, 2 * book + 1
+        head = heads[book]
+        u = last_id[i]
+        what = REPLACE
+        trusted = False
+        if not joined:
+            if not replay and (pane[i] != head[PANE] or not head[OPEN]):
+                if pane[i] <= head[PANE]:
+                    return BACK
+                if head[OPEN]:
+                    if not fits(cursor[CLOSED], cursor[WRITTEN], sides, rows, ladder, book):
+                        return BUFFERS
+                    row = rows[cursor[CLOSED]]
+                    cursor[WRITTEN] = close(
+                        by_snapshot, book, heads, sides, keys, pool, tops, scratch, row, ladder, cursor[WRITTEN]
+                    )
+                    cursor[CLOSED] += 1
+                head[PANE] = pane[i]
+                head[OPEN] = 1
+            trusted = head[STATE] != EMPTY
+            what = verdict(
+                sequencing, head[STATE], head[LAST], head[PREVIOUS], snapshot[i], first_id[i], u, previous_id[i], replay
+            )
+            if what in (APPLY, REPLACE):
+                middle = starts[i] + bids[i]
+                for side in range(bid, ask + 1):
+                    start, end = (starts[i], middle) if side == bid else (middle, starts[i + 1])
+                    if not _has_room(sides, ticks, side, start, end, what, cursor):
+                        return ROOM
+                if what == REPLACE:
+                    head[STATE] = JOINING
+                    head[PREVIOUS] = _NONE
+                    head[SEQUENCED] = u != NO_ID
+                    head[CROSSED_NS] = -1
+                    head[FLOOR], head[CEILING] = _ends(ticks, lots, starts[i], middle, starts[i + 1])
+                else:
+                    head[STATE] = LIVE
+                    if previous_id[i] != u:
+                        head[PREVIOUS] = previous_id[i]
+                    head[SEQUENCED] &= u != NO_ID
+                head[LAST] = u
+                for side in range(bid, ask + 1):
+                    start, end = (starts[i], middle) if side == bid else (middle, starts[i + 1])
+                    if what == REPLACE:
+                        clear(sides, keys, side)
+                    if put(sides, keys, pool, side, ticks, lots, start, end) or what == REPLACE:
+                        refresh(sides, keys, pool, tops, side)
+                if what == REPLACE and head[HELD]:
+                    head[HELD] = 0
+                    return JOIN
+        joined = False
+        before_ns = head[EVENT_NS]
+        head[EVENT_NS] = max(before_ns, event_ns[i])
+        if head[STATE] != EMPTY and what in (APPLY, REPLACE):
+            if sides[bid, LEVELS] == 0 or sides[ask, LEVELS] == 0 or MOST_TICKS - tops[bid, 0] < tops[ask, 0]:
+                head[CROSSED_NS] = -1
+            elif head[CROSSED_NS] <= 0:
+                head[CROSSED_NS] = head[EVENT_NS]
+            elif head[EVENT_NS] - head[CROSSED_NS] > CROSSED_LIMIT_NS:
+                what = GAP
+        mark = 0
+        if what == GAP:
+            for side in range(bid, ask + 1):
+                clear(sides, keys, side)
+            head[STATE] = EMPTY
+            head[CROSSED_NS] = -1
+            mark |= MARK_GAP if trusted else 0
+        elif what == DROP:
+            mark |= MARK_DROPPED
+        if what in (GAP, HOLD) and not snapshot[i]:
+            mark |= MARK_HELD
+            head[HELD] = 1
+        if head[STATE] != EMPTY:
+            mark |= MARK_LIVE | (MARK_FRESH if what == REPLACE else 0)
+        marks[i] = mark
+        if not replay:
+            if not trusted and before_ns > 0:
+                untrusted_ns[i] = head[EVENT_NS] - before_ns
+            if head[STATE] != EMPTY:
+                _report(sides, tops, touch, i, bid, ask)
+    return DONE
+
+
+@njit(cache=True)
+def _has_room(sides: I8, ticks: I8, side: int, start: int, end: int, what: int, cursor: I8) -> bool:
+    """Whether the table of a side takes the levels of a message and stays a quarter free; if not, what it needs."""
+    used = 0 if what == REPLACE else sides[side, USED]
+    room = sides[side, CAPACITY] - (sides[side, CAPACITY] >> 2) - used
+    if end - start <= room:
+        return True
+    pages = pages_of(ticks, start, end, side & 1 == 0)
+    cursor[SIDE] = side
+    cursor[PAGES] = pages
+    return bool(pages <= room)
+
+
+@njit(cache=True)
+def _ends(ticks: I8, lots: I8, start: int, middle: int, end: int) -> tuple[int, int]:
+    """The lowest bid and the highest ask of a snapshot; the ends of the scale for an empty side."""
+    low, high = FAR, -1
+    for j in range(start, middle):
+        if lots[j]:
+            low = min(low, int(ticks[j]))
+    for j in range(middle, end):
+        if lots[j]:
+            high = max(high, int(ticks[j]))
+    return (0 if low == FAR else low), (MOST_TICKS if high < 0 else high)
+
+
+@njit(cache=True)
+def _report(sides: I8, tops: I8, touch: I8, i: int, bid: int, ask: int) -> None:
+    """Write the best levels of both sides into row i of `touch`: bid ticks and lots, ask ticks and lots."""
+    for side in range(bid, ask + 1):
+        column = 2 * (side - bid)
+        for n in range(min(TOP, sides[side, LEVELS])):
+            touch[column, i, n] = MOST_TICKS - tops[side, n] if side == bid else tops[side, n]
+            touch[column + 1, i, n] = tops[side, TOP + n]

@@ -1,0 +1,215 @@
+"""Bands: what stands within x bps of the mid on each side, how one-sided it is, and how far the book is known.
+
+    D_s(x) = sum of q over the levels of side s with 1e4 |p - M| / M <= x        base units, and USD (sum of p q)
+    I(x)   = (D_bid(x) - D_ask(x)) / (D_bid(x) + D_ask(x))                       base units; bids heavier: positive
+
+p: price; q: size in base units (inverse contracts: dollars divided by the level's price); M: mid. A level exactly at x
+bps counts: the comparison is made in integer half ticks. A band that goes beyond the exact reach of the book is null,
+never the part of it that is known. Depth of the best L levels likewise needs L exact levels; a side with fewer is
+taken whole if the book is known out to 100 bps.
+
+Gould & Bonart (2016), Market Microstructure and Liquidity 2(2), for the imbalance.
+
+>>> book = {"live": [True], "bid_starts": [0, 2], "bid_ticks": [9995, 9980], "bid_lots": [4, 6],
+...         "ask_starts": [0, 2], "ask_ticks": [10005, 10020], "ask_lots": [2, 3],
+...         "reach_low_ticks": [9970], "reach_high_ticks": [10060]}
+>>> scales = {"tick_mantissa": [1.0], "tick_scale": [100.0], "lot_mantissa": [1.0], "lot_scale": [1.0],
+...           "contract": [1.0], "inverse": [False]}
+>>> bands = BANDS.compute({k: np.array(v) for k, v in (book | scales).items()})
+>>> [float(bands[n][0]) for n in ("bid_depth_10bps_base", "bid_depth_25bps_base", "bid_depth_50bps_base")]
+[4.0, 10.0, nan]
+>>> float(bands["depth_reach_bps"][0])
+30.0
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators import units
+from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
+from operators.contract import Array, Columns, Feature
+from schemas.column import Column
+
+BANDS_BPS = (5, 10, 25, 50, 100)
+LEVELS = (5, 10, 20)
+_BPS = np.array(BANDS_BPS)
+_LEVELS = np.array(LEVELS)
+_PER_SIDE = len(BANDS_BPS) + len(LEVELS)
+
+
+@njit(cache=True)
+def _end(ticks: I8, away: int, half: int, distance: int) -> int:
+    """How many levels, best first, stand at most `distance` half ticks from the mid."""
+    low, high = 0, len(ticks)
+    while low < high:
+        at = (low + high) // 2
+        if away * (2 * ticks[at] - half) <= distance:
+            low = at + 1
+        else:
+            high = at
+    return low
+
+
+@njit(cache=True)
+def _side(
+    out: NDArray[np.float64],
+    i: int,
+    ticks: I8,
+    lots: I8,
+    away: int,
+    half: int,
+    reach: int,
+    inverse: bool,
+    bps: I8,
+    levels: I8,
+) -> None:
+    """Column i of f8[8, 2, m] for one side; `away` is -1 for bids and 1 for asks, `reach` in half ticks from mid."""
+    at, size, other = 0, 0, 0.0
+    for b in range(len(bps)):
+        if bps[b] * half > 10000 * reach:
+            break
+        end = _end(ticks, away, half, bps[b] * half // 10000)
+        if inverse:
+            for k in range(at, end):
+                size += lots[k]
+                other += lots[k] / ticks[k]
+        else:
+            for k in range(at, end):
+                size += lots[k]
+                other += np.float64(ticks[k]) * np.float64(lots[k])
+        at = end
+        out[b, 0, i], out[b, 1, i] = size, other
+    exact = _end(ticks, away, half, reach)
+    whole = 10000 * reach >= bps[-1] * half
+    at, size, other = 0, 0, 0.0
+    for n in range(len(levels)):
+        for k in range(at, min(exact, levels[n])):
+            size += lots[k]
+            other += lots[k] / ticks[k] if inverse else np.float64(ticks[k]) * np.float64(lots[k])
+        at = min(exact, levels[n])
+        if whole or exact >= levels[n]:
+            out[len(bps) + n, 0, i], out[len(bps) + n, 1, i] = size, other
+
+
+@njit(cache=True)
+def _sums(
+    half: I8,
+    inverse: NDArray[np.bool_],
+    bps: I8,
+    levels: I8,
+    bid_starts: I8,
+    bid_ticks: I8,
+    bid_lots: I8,
+    ask_starts: I8,
+    ask_ticks: I8,
+    ask_lots: I8,
+    low: I8,
+    high: I8,
+) -> NDArray[np.float64]:
+    """Per side, and per band and then level count: lots, and ticks * lots (inverse: lots / ticks); f8[2, 8, 2, m]."""
+    out = np.full((2, len(bps) + len(levels), 2, len(half)), np.nan)
+    for i in range(len(half)):
+        if half[i] == 0:
+            continue
+        reach = half[i] - 2 * max(low[i], 0)
+        b, end = bid_starts[i], bid_starts[i + 1]
+        _side(out[0], i, bid_ticks[b:end], bid_lots[b:end], -1, half[i], reach, inverse[i], bps, levels)
+        reach = 2 * min(high[i], half[i]) - half[i]
+        a, end = ask_starts[i], ask_starts[i + 1]
+        _side(out[1], i, ask_ticks[a:end], ask_lots[a:end], 1, half[i], reach, inverse[i], bps, levels)
+    return out
+
+
+def _reach_bps(half: I8, books: Columns) -> Array:
+    low = np.clip(books["reach_low_ticks"], 0, half)
+    high = np.clip(books["reach_high_ticks"], 0, half)
+    nearest = np.minimum(half - 2 * low, 2 * high - half)
+    known = half > 0
+    return np.where(known, 1e4 * np.maximum(nearest, 0) / np.where(known, half, 1), np.nan)
+
+
+def _bands(books: Columns) -> Columns:
+    half = half_ticks(books)
+    sums = _sums(half, books["inverse"], _BPS, _LEVELS, *(books[n] for n in (*SIDES, *REACH)))
+    inverse = books["inverse"]
+    per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
+    tick = books["tick_mantissa"] / books["tick_scale"]
+    lots, other = sums[:, :, 0], sums[:, :, 1]
+    base = np.where(inverse, other * per_lot / tick, lots * per_lot)
+    quote = np.where(inverse, lots * per_lot, other * per_lot * tick)[:, : len(BANDS_BPS)]
+    sized = np.where(inverse, other, lots)[:, : len(BANDS_BPS)]
+    whole = sized[0] + sized[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        imbalance = np.where(whole > 0, (sized[0] - sized[1]) / whole, np.nan)
+    out: dict[str, Array] = {"depth_reach_bps": _reach_bps(half, books)}
+    for b, x in enumerate(BANDS_BPS):
+        for s, side in enumerate(("bid", "ask")):
+            out[f"{side}_depth_{x}bps_base"] = base[s, b]
+            out[f"{side}_depth_{x}bps_usd"] = quote[s, b]
+        out[f"imbalance_{x}bps"] = imbalance[b]
+    for n, count in enumerate(LEVELS):
+        for s, side in enumerate(("bid", "ask")):
+            out[f"{side}_depth_levels_{count}_base"] = base[s, len(BANDS_BPS) + n]
+    return out
+
+
+NO_MID = "book not live, one-sided or crossed"
+
+
+def _band_columns(x: int) -> list[Column]:
+    unknown = f"{NO_MID}; {x} bps beyond the exact reach; contract unknown"
+    formula = f"sum of q over 1e4 |p - M| / M <= {x}"
+    one_sided = f"{NO_MID}; {x} bps beyond the exact reach; nothing in the band"
+    depths = [
+        Column(
+            f"{s}_depth_{x}bps_{u.lower()}", "f8", f"{s} depth within {x} bps of mid", u, f, null_when=unknown, low=0
+        )
+        for s in ("bid", "ask")
+        for u, f in (("base", formula), ("USD", formula.replace("of q", "of p q")))
+    ]
+    meaning = f"imbalance of the depth within {x} bps of mid, in base units"
+    heavier = "bids heavier: positive"
+    share = f"(D_bid({x}) - D_ask({x})) / (D_bid({x}) + D_ask({x}))"
+    name = f"imbalance_{x}bps"
+    return [*depths, Column(name, "f8", meaning, "1", share, "", heavier, one_sided, -1, 1, 0.001)]
+
+
+def _level_columns(count: int) -> list[Column]:
+    unknown = f"{NO_MID}; fewer than {count} exact levels and reach below 100 bps; contract unknown"
+    return [
+        Column(
+            f"{s}_depth_levels_{count}_base",
+            "f8",
+            f"{s} depth of the best {count} levels",
+            "base",
+            "",
+            "",
+            "",
+            unknown,
+            0,
+        )
+        for s in ("bid", "ask")
+    ]
+
+
+BANDS = Feature(
+    "bands",
+    (*LADDER, *units.READS),
+    (
+        Column(
+            "depth_reach_bps",
+            "f8",
+            "how far from mid both sides of the book are known exactly",
+            "bps",
+            "min over sides of 1e4 |reach - M| / M",
+            null_when=NO_MID,
+            low=0,
+            high=1e4,
+            tolerance=0.1,
+        ),
+        *(column for x in BANDS_BPS for column in _band_columns(x)),
+        *(column for count in LEVELS for column in _level_columns(count)),
+    ),
+    _bands,
+)

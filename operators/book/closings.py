@@ -1,0 +1,185 @@
+"""Closings: a book as it stands when a pane of it ends, read off before the next pane's first message is applied."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators.book.continuity import EMPTY, NO_ID
+from operators.book.pages import FAR, LEVELS, MOST_TICKS, find, pages_until, worst_rank
+
+I8 = NDArray[np.int64]
+
+REACH_BPS = 100
+"""How far from mid a closing ladder is read."""
+
+LEAST_LEVELS = 20
+"""How many levels of a side a closing ladder has at least, if the side has them."""
+
+STATE, LAST, PREVIOUS, EVENT_NS, PANE, OPEN, CROSSED_NS, SEQUENCED, FLOOR, CEILING, HELD = range(11)
+"""Columns of `heads`, one row per instrument: the state, id and previous id of `continuity`; the latest event time; the
+pane of the last message and whether it is still open; since when the book is crossed (-1: it is not); whether all ids
+since the snapshot were there; lowest bid and highest ask of the last snapshot; whether diffs are held."""
+HEAD_COLUMNS = 16
+
+(
+    ROW_PANE,
+    ROW_INSTRUMENT,
+    ROW_LIVE,
+    ROW_LAST_ID,
+    ROW_EVENT_NS,
+    ROW_SEQUENCED,
+    ROW_CROSSED,
+    ROW_LOW,
+    ROW_HIGH,
+    ROW_BID_LEVELS,
+    ROW_ASK_LEVELS,
+    ROW_START,
+    ROW_BIDS,
+    ROW_ASKS,
+) = range(14)
+"""Columns of a closing; `ROW_BIDS` bids and then `ROW_ASKS` asks stand from `ROW_START` in the ladder buffer."""
+ROW_COLUMNS = 14
+
+
+@njit(cache=True)
+def fits(closed: int, written: int, sides: I8, rows: I8, ladder: I8, instrument: int) -> bool:
+    """Whether the buffers have room for the closing of an instrument."""
+    levels = sides[2 * instrument, LEVELS] + sides[2 * instrument + 1, LEVELS]
+    return closed < len(rows) and written + levels <= ladder.shape[1]
+
+
+@njit(cache=True)
+def close(
+    by_snapshot: bool,
+    instrument: int,
+    heads: I8,
+    sides: I8,
+    keys: I8,
+    pool: I8,
+    tops: I8,
+    scratch: I8,
+    row: I8,
+    ladder: I8,
+    written: int,
+) -> int:
+    """Write the closing of an instrument's open pane; how far the ladder buffer is written then.
+
+    `by_snapshot`: levels are known between the last snapshot's worst prices (a diff stream after a snapshot of limited
+    depth), not between the worst held (a view of fixed depth that the venue maintains).
+    """
+    head = heads[instrument]
+    head[OPEN] = 0
+    for column in range(ROW_COLUMNS):
+        row[column] = 0
+    row[ROW_PANE] = head[PANE]
+    row[ROW_INSTRUMENT] = instrument
+    row[ROW_LAST_ID] = NO_ID
+    row[ROW_EVENT_NS] = head[EVENT_NS]
+    row[ROW_START] = written
+    if head[STATE] == EMPTY:
+        return written
+    bids, asks = 2 * instrument, 2 * instrument + 1
+    row[ROW_LIVE] = 1
+    row[ROW_LAST_ID] = head[LAST]
+    row[ROW_SEQUENCED] = head[SEQUENCED]
+    row[ROW_CROSSED] = head[CROSSED_NS] >= 0
+    row[ROW_BID_LEVELS] = sides[bids, LEVELS]
+    row[ROW_ASK_LEVELS] = sides[asks, LEVELS]
+    worst_bid, worst_ask = -1, -1
+    if sides[bids, LEVELS] > 0 and sides[asks, LEVELS] > 0:
+        twice_mid = MOST_TICKS - tops[bids, 0] + tops[asks, 0]
+        reach = twice_mid * REACH_BPS // 10_000
+        worst_bid = MOST_TICKS - (twice_mid - reach + 1) // 2
+        worst_ask = (twice_mid + reach) // 2
+    n = _read(sides, keys, pool, bids, worst_bid, scratch, ladder, written)
+    m = _read(sides, keys, pool, asks, worst_ask, scratch, ladder, written + n)
+    row[ROW_BIDS] = n
+    row[ROW_ASKS] = m
+    row[ROW_LOW] = head[FLOOR] if by_snapshot else _end(sides, keys, bids)
+    row[ROW_HIGH] = head[CEILING] if by_snapshot else _end(sides, keys, asks)
+    return written + n + m
+
+
+@njit(cache=True)
+def _end(sides: I8, keys: I8, side: int) -> int:
+    """The worst price held; an empty side is known in full, to the end of the scale."""
+    rank = worst_rank(sides, keys, side) if sides[side, LEVELS] > 0 else MOST_TICKS
+    return MOST_TICKS - rank if side & 1 == 0 else rank
+
+
+@njit(cache=True)
+def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, ladder: I8, written: int) -> int:
+    """Write the levels of a side up to rank `worst`, and at least `LEAST_LEVELS`; their number."""
+    limit = worst >> 3
+    while True:
+        pages = pages_until(sides, keys, side, limit, scratch)
+        n = copy_levels(sides, keys, pool, side, worst, LEAST_LEVELS, scratch, pages, ladder, written)
+        if n >= min(LEAST_LEVELS, sides[side, LEVELS]):
+            return n
+        limit = FAR
+
+
+@njit(cache=True)
+def copy_stretches(ladder: I8, begin: I8, starts: I8, out: I8) -> None:
+    """Lay stretches of the ladder buffer one after the other: stretch j from `begin[j]` to `out` at `starts[j]`."""
+    for j in range(len(begin)):
+        for at in range(starts[j + 1] - starts[j]):
+            out[0, starts[j] + at] = ladder[0, begin[j] + at]
+            out[1, starts[j] + at] = ladder[1, begin[j] + at]
+
+
+@njit(cache=True)
+def copy_levels(
+    sides: I8,
+    keys: I8,
+    pool: I8,
+    side: int,
+    worst: int,
+    least: int,
+    scratch: I8,
+    pages: int,
+    ladder: I8,
+    written: int,
+) -> int:
+    """Write the levels of the first `pages` of `scratch` up to rank `worst`, and on until `least` are written."""
+    offset, capacity = sides[side, 0], sides[side, 1]
+    n = 0
+    for page in range(pages):
+        key = scratch[page]
+        slot = find(keys, offset, capacity, key >> 8)
+        for at in range(8):
+            rank = (key >> 8 << 3) + at
+            if key >> at & 1 and (rank <= worst or n < least):
+                ladder[0, written + n] = MOST_TICKS - rank if side & 1 == 0 else rank
+                ladder[1, written + n] = pool[8 * slot + at]
+                n += 1
+    return n
+
+
+@njit(cache=True)
+def close_until(
+    closed_pane: int,
+    by_snapshot: bool,
+    begin: int,
+    heads: I8,
+    sides: I8,
+    keys: I8,
+    pool: I8,
+    tops: I8,
+    scratch: I8,
+    rows: I8,
+    ladder: I8,
+    cursor: I8,
+) -> int:
+    """Close what is open up to a pane, from book `begin` on; where the buffers were full, else the number of books.
+
+    `cursor` holds how many rows and ladder entries are written.
+    """
+    for instrument in range(begin, len(heads)):
+        if heads[instrument, OPEN] and heads[instrument, PANE] <= closed_pane:
+            if not fits(cursor[0], cursor[1], sides, rows, ladder, instrument):
+                return instrument
+            row = rows[cursor[0]]
+            cursor[1] = close(by_snapshot, instrument, heads, sides, keys, pool, tops, scratch, row, ladder, cursor[1])
+            cursor[0] += 1
+    return len(heads)

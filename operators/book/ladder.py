@@ -1,0 +1,187 @@
+"""Ladder: the books of all instruments of one log, taken from message to message.
+
+After each message: whether its book is trusted, and the best levels. At the end of each pane of each instrument: the
+ladder around mid. A book that is not trusted shows nothing; nothing is ever interpolated. How a message is judged
+stands in `continuity`, how levels are kept in `pages`. Cutting the messages into batches anywhere, with
+`freeze` and `thaw` between, changes no number.
+
+>>> from schemas.batches import Depth, Sequencing
+>>> i4, i8 = (lambda *x: np.array(x, np.int32)), (lambda *x: np.array(x, np.int64))
+>>> depth = Depth(
+...     frame=i4(0, 1), instrument=i4(0, 0), event_ns=i8(10, 20), snapshot=np.array([True, False]),
+...     first_id=i8(-1, 101), last_id=i8(100, 110), previous_id=i8(-1, 100),
+...     starts=i8(0, 3, 5), bids=i4(2, 1), ticks=i8(99, 98, 101, 99, 100), lots=i8(5, 6, 7, 0, 3),
+... )
+>>> applied = apply(init(Sequencing.BINANCE_FUTURES), depth, pane=i8(0, 1), closed_pane=0)
+>>> applied.bid_ticks[:, 0], applied.ask_ticks[:, 0], applied.fresh
+(array([99, 98]), array([101, 100]), array([ True, False]))
+>>> applied.close_pane, applied.close_last_id, applied.close_bid_ticks, applied.close_ask_ticks
+(array([0]), array([100]), array([99, 98]), array([101]))
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.book import advance as loop
+from operators.book import closings, held, pages
+from operators.book.applied import Applied, assemble
+from operators.book.books import Books, init, levels, open_books, table_for, tidy
+from operators.book.packing import freeze, thaw
+from operators.book.rescale import rescale
+from schemas.batches import Depth, Sequencing
+
+__all__ = ["REACH_BPS", "TOP", "Applied", "Books", "apply", "freeze", "init", "levels", "rescale", "thaw"]
+
+I8 = NDArray[np.int64]
+U1 = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+
+TOP = pages.TOP
+REACH_BPS = float(closings.REACH_BPS)
+
+
+def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
+    """Take a batch of messages through the books; message i falls in pane `pane[i]`.
+
+    No later message will have a pane <= `closed_pane`, so all of those are closed at the end. Raises ValueError for a
+    price or quantity outside 0..2**50 - 1 (before anything has changed), and for a pane that was closed already.
+    """
+    n = len(depth)
+    if n:
+        _check(depth)
+        open_books(books, int(depth.instrument.max()) + 1)
+    marks, untrusted_ns, touch = np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros((4, n, TOP), np.int64)
+    cursor = np.zeros(8, np.int64)
+    _run(books, depth, pane, marks, untrusted_ns, touch, cursor, replay=False)
+    _close(books, closed_pane, cursor)
+    return assemble(marks, untrusted_ns, touch, books.rows[: cursor[loop.CLOSED]], books.ladder)
+
+
+def _run(
+    books: Books, depth: Depth, pane: I8, marks: U1, untrusted_ns: I8, touch: I8, cursor: I8, *, replay: bool
+) -> None:
+    """Call the loop until it is through, giving it what it stops for."""
+    joined = False
+    collected = 0
+    while True:
+        status = loop.advance(
+            int(books.sequencing),
+            _by_snapshot(books),
+            replay,
+            joined,
+            depth.instrument,
+            depth.event_ns,
+            depth.snapshot,
+            depth.first_id,
+            depth.last_id,
+            depth.previous_id,
+            depth.starts,
+            depth.bids,
+            depth.ticks,
+            depth.lots,
+            pane,
+            books.heads,
+            books.sides,
+            books.keys,
+            books.pool,
+            books.tops,
+            books.scratch,
+            marks,
+            untrusted_ns,
+            touch,
+            books.rows,
+            books.ladder,
+            cursor,
+        )
+        joined = False
+        if status == loop.DONE:
+            break
+        at = int(cursor[loop.AT])
+        if status == loop.ROOM:
+            side, count = int(cursor[loop.SIDE]), int(cursor[loop.PAGES])
+            kept = int(pages.held_pages(books.sides, books.keys, side))
+            table_for(books, side, max(kept, count) if depth.snapshot[at] else kept + count)
+        elif status == loop.BUFFERS:
+            _grow_buffers(books)
+        elif status == loop.JOIN:
+            _hold(books, depth, marks, collected, at)
+            collected = at
+            _replay(books, int(depth.instrument[at]))
+            joined = True
+        else:
+            raise ValueError(
+                f"instrument {depth.instrument[at]}: pane {pane[at]} comes after pane "
+                f"{books.heads[depth.instrument[at], closings.PANE]} was begun or closed"
+            )
+    _hold(books, depth, marks, collected, len(depth))
+
+
+def _replay(books: Books, instrument: int) -> None:
+    """Try the held diffs of an instrument on the snapshot that its book now is; those after a gap are held again."""
+    if not books.waiting:
+        return
+    chunk = held.join(books.waiting)
+    mine = np.flatnonzero(chunk.instrument == instrument)
+    depth = held.newest(held.gather(chunk, mine))
+    chunk.instrument[mine] = -1
+    books.waiting = [chunk]
+    nothing = np.empty(0, np.int64)
+    marks = np.zeros(len(depth), np.uint8)
+    _run(books, depth, nothing, marks, nothing, np.empty((4, 0, TOP), np.int64), np.zeros(8, np.int64), replay=True)
+
+
+def _hold(books: Books, depth: Depth, marks: U1, start: int, end: int) -> None:
+    """Keep the diffs of `start..end` that were marked; now and then give up what is beyond the bounds."""
+    rows = start + np.flatnonzero(marks[start:end] & loop.MARK_HELD)
+    if not len(rows):
+        return
+    books.waiting.append(held.gather(depth, rows))
+    if (
+        sum(map(len, books.waiting)) > books.waiting_limit
+        or sum(len(c.ticks) for c in books.waiting) > 100 * books.waiting_limit
+    ):
+        tidy(books)
+        size = max(sum(map(len, books.waiting)), sum(len(c.ticks) for c in books.waiting) // 100)
+        books.waiting_limit = max(4 * held.MOST_MESSAGES, 2 * size)
+
+
+def _close(books: Books, closed_pane: int, cursor: I8) -> None:
+    """Close the panes that no message will come for."""
+    begin = 0
+    while begin < len(books.heads):
+        begin = closings.close_until(
+            closed_pane,
+            _by_snapshot(books),
+            begin,
+            books.heads,
+            books.sides,
+            books.keys,
+            books.pool,
+            books.tops,
+            books.scratch,
+            books.rows,
+            books.ladder,
+            cursor,
+        )
+        if begin < len(books.heads):
+            _grow_buffers(books)
+
+
+def _by_snapshot(books: Books) -> bool:
+    """Whether levels are known as far as the last snapshot went, and not as far as they are held."""
+    return books.sequencing in (Sequencing.BINANCE_FUTURES, Sequencing.BINANCE_SPOT)
+
+
+def _grow_buffers(books: Books) -> None:
+    """Double the buffers of closings."""
+    books.rows = np.concatenate([books.rows, np.empty_like(books.rows)])
+    books.ladder = np.concatenate([books.ladder, np.empty_like(books.ladder)], axis=1)
+
+
+def _check(depth: Depth) -> None:
+    """Prices and quantities lie on the scale: the bits of all of them together tell."""
+    for name, values in (("price", depth.ticks), ("quantity", depth.lots)):
+        if np.bitwise_or.reduce(values) >> 50:
+            raise ValueError(f"a {name} of the depth messages lies outside 0..2**50 - 1")
+    if depth.instrument.min() < 0:
+        raise ValueError("an instrument number is negative")

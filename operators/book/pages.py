@@ -1,0 +1,275 @@
+"""Pages: price levels of one side as a hash table of pages of eight neighbouring prices; exact at any price.
+
+A side counts its prices so that better is smaller: `rank = ticks` for asks, `MOST_TICKS - ticks` for bids. Page `p`
+holds ranks `8 p .. 8 p + 7`: one cache line of lots, and a key `p << 8 | mask` whose mask says which are levels.
+Keys sit in an open-addressing table: the eight pages of a block share a cache line of keys, and blocks are scattered,
+so that neither dense nor regular prices pile up; a search goes on in the next line. A page that was emptied keeps its
+slot until the table is rebuilt. Memory follows the number of levels, never their range.
+
+All sides of a log share `keys` and `pool` (their lots); row `side` of `sides` (below) says where its table lies.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+I8 = NDArray[np.int64]
+
+TOP = 5
+"""Best levels kept ready for each side."""
+
+MOST_TICKS = (1 << 50) - 1
+"""The highest price, in ticks, and the largest quantity, in lots."""
+
+FREE = -1
+"""The key of a slot that was never used."""
+
+FAR = 1 << 60
+"""A rank or page worse than any."""
+
+OFFSET, CAPACITY, USED, LEVELS, NEAREST, FIFTH = 0, 1, 2, 3, 4, 5
+"""Columns of `sides`: first slot, slots, slots used, levels, a page not worse than the best, rank of level `TOP`."""
+SIDE_COLUMNS = 8
+
+_SCATTER = 0x9E3779B97F4A7C15 - (1 << 64)
+"""2**64 over the golden ratio: blocks in a row land far from each other, evenly."""
+
+
+@njit(cache=True)
+def home(page: int, capacity: int) -> int:
+    """The slot at which the search for a page begins."""
+    block = ((page >> 3) * _SCATTER) >> 32 & 0xFFFFFFFF
+    return (block * (capacity >> 3)) >> 32 << 3 | (page + block) & 7
+
+
+@njit(cache=True)
+def find(keys: I8, offset: int, capacity: int, page: int) -> int:
+    """The slot of a page; where it is absent, `-1 - slot` of the free slot that it would take."""
+    at = home(page, capacity)
+    while True:
+        key = keys[offset + at]
+        if key >> 8 == page:
+            return offset + at
+        if key == FREE:
+            return -1 - (offset + at)
+        at += 8
+        if at >= capacity:
+            at = (at + 1) & 7
+
+
+@njit(cache=True)
+def clear(sides: I8, keys: I8, side: int) -> None:
+    """Forget all levels of a side."""
+    if sides[side, USED]:
+        for slot in range(sides[side, OFFSET], sides[side, OFFSET] + sides[side, CAPACITY]):
+            keys[slot] = FREE
+    sides[side, USED] = 0
+    sides[side, LEVELS] = 0
+    sides[side, NEAREST] = FAR
+    sides[side, FIFTH] = FAR
+
+
+@njit(cache=True)
+def pages_of(ticks: I8, start: int, end: int, bid: bool) -> int:
+    """How many pages the levels of a message may need: changes of page from one to the next."""
+    pages = 0
+    last = -1
+    for j in range(start, end):
+        page = (MOST_TICKS - ticks[j] if bid else ticks[j]) >> 3
+        if page != last:
+            pages += 1
+            last = page
+    return pages
+
+
+@njit(cache=True)
+def put(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, lots: I8, start: int, end: int) -> bool:
+    """Set levels `start..end` of a message (0 lots delete), and say whether one at or inside the fifth best changed.
+
+    The table must have a free slot for each new page. Side 2 i is the bids of instrument i, 2 i + 1 its asks.
+    """
+    offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
+    fifth, nearest = sides[side, FIFTH], sides[side, NEAREST]
+    used, levels = sides[side, USED], sides[side, LEVELS]
+    bid = side & 1 == 0
+    touched = False
+    page, slot = -1, -1
+    for j in range(start, end):
+        rank = MOST_TICKS - ticks[j] if bid else ticks[j]
+        if rank >> 3 != page:
+            page = rank >> 3
+            slot = find(keys, offset, capacity, page)
+        bit = 1 << (rank & 7)
+        if lots[j] == 0:
+            if slot < 0 or keys[slot] & bit == 0:
+                continue
+            keys[slot] ^= bit
+            levels -= 1
+        else:
+            if slot < 0:
+                slot = -1 - slot
+                keys[slot] = page << 8
+                used += 1
+            if keys[slot] & bit == 0:
+                keys[slot] |= bit
+                levels += 1
+                nearest = min(nearest, page)
+            pool[8 * slot + (rank & 7)] = lots[j]
+        touched |= rank <= fifth
+    sides[side, NEAREST] = nearest
+    sides[side, USED] = used
+    sides[side, LEVELS] = levels
+    return touched
+
+
+@njit(cache=True)
+def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
+    """Read the best `TOP` levels into `tops[side]`: ranks, then lots.
+
+    Walks from page to page; when a table's worth of pages was absent, looks through the table instead, so that prices
+    far apart cost no more than twice that.
+    """
+    offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
+    wanted = min(TOP, sides[side, LEVELS])
+    page = sides[side, NEAREST]
+    n = 0
+    steps = capacity
+    while n < wanted and steps > 0:
+        slot = find(keys, offset, capacity, page)
+        if slot >= 0 and keys[slot] & 255:
+            if n == 0:
+                sides[side, NEAREST] = page
+            n = _take(keys[slot], pool, slot, tops, side, n, wanted)
+        page += 1
+        steps -= 1
+    if n < wanted:
+        n = _search(sides, keys, pool, tops, side, page, n, wanted)
+    sides[side, FIFTH] = tops[side, TOP - 1] if n == TOP else FAR
+    if n == 0:
+        sides[side, NEAREST] = FAR
+
+
+@njit(cache=True)
+def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: int) -> int:
+    """Add the levels of a page to the best until `wanted` are there."""
+    for at in range(8):
+        if n < wanted and key >> at & 1:
+            tops[side, n] = (key >> 8 << 3) + at
+            tops[side, TOP + n] = pool[8 * slot + at]
+            n += 1
+    return n
+
+
+@njit(cache=True)
+def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: int, wanted: int) -> int:
+    """The best levels on pages from `page` on, by one pass over the table."""
+    offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
+    best = np.empty(TOP, np.int64)
+    for at in range(TOP):
+        best[at] = FAR
+    for slot in range(offset, offset + capacity):
+        key = keys[slot]
+        if key != FREE and key & 255 and key >> 8 >= page and key < best[TOP - 1]:
+            at = TOP - 1
+            while at > 0 and best[at - 1] > key:
+                best[at] = best[at - 1]
+                at -= 1
+            best[at] = key
+    for at in range(TOP):
+        if best[at] < FAR and n < wanted:
+            if n == 0:
+                sides[side, NEAREST] = best[at] >> 8
+            n = _take(best[at], pool, find(keys, offset, capacity, best[at] >> 8), tops, side, n, wanted)
+    return n
+
+
+@njit(cache=True)
+def pages_until(sides: I8, keys: I8, side: int, limit: int, out: I8) -> int:
+    """Write the keys of the pages up to page `limit` that hold levels, best first, into `out`; their number.
+
+    Looks up page after page if they are fewer than the table has slots; else picks them out of the table and sorts.
+    """
+    offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
+    n = 0
+    if sides[side, LEVELS] == 0:
+        return n
+    if limit - sides[side, NEAREST] < capacity:
+        for page in range(sides[side, NEAREST], limit + 1):
+            slot = find(keys, offset, capacity, page)
+            if slot >= 0 and keys[slot] & 255:
+                out[n] = keys[slot]
+                n += 1
+        return n
+    for slot in range(offset, offset + capacity):
+        key = keys[slot]
+        out[n] = key
+        n += (key > 0) & (key & 255 != 0) & (key >> 8 <= limit)
+    _ascend(out, n, sides[side, NEAREST])
+    return n
+
+
+@njit(cache=True)
+def worst_rank(sides: I8, keys: I8, side: int) -> int:
+    """The rank of the worst level of a side that is not empty."""
+    worst = -1
+    for slot in range(sides[side, OFFSET], sides[side, OFFSET] + sides[side, CAPACITY]):
+        if keys[slot] & 255:
+            worst = max(worst, keys[slot])
+    rank = (worst >> 8 << 3) + 7
+    while not worst >> (rank & 7) & 1:
+        rank -= 1
+    return rank
+
+
+@njit(cache=True)
+def held_pages(sides: I8, keys: I8, side: int) -> int:
+    """How many pages of a side hold levels."""
+    n = 0
+    for slot in range(sides[side, OFFSET], sides[side, OFFSET] + sides[side, CAPACITY]):
+        n += keys[slot] != FREE and keys[slot] & 255 != 0
+    return n
+
+
+@njit(cache=True)
+def _ascend(keys: I8, n: int, least: int) -> None:
+    """Sort the keys of n pages, none below page `least`, byte by byte of the page number, the lowest byte first."""
+    spare = np.empty(n, np.int64)
+    starts = np.empty(257, np.int64)
+    widest = 0
+    for i in range(n):
+        widest = max(widest, (keys[i] >> 8) - least)
+    shift = 0
+    while widest >> shift:
+        for digit in range(257):
+            starts[digit] = 0
+        for i in range(n):
+            starts[(((keys[i] >> 8) - least) >> shift & 255) + 1] += 1
+        for digit in range(256):
+            starts[digit + 1] += starts[digit]
+        for i in range(n):
+            spare[i] = keys[i]
+        for i in range(n):
+            digit = ((spare[i] >> 8) - least) >> shift & 255
+            keys[starts[digit]] = spare[i]
+            starts[digit] += 1
+        shift += 8
+
+
+@njit(cache=True)
+def move(sides: I8, keys: I8, pool: I8, side: int, offset: int, capacity: int) -> None:
+    """Rebuild the table of a side in fresh slots, leaving emptied pages behind."""
+    for slot in range(offset, offset + capacity):
+        keys[slot] = FREE
+    used = 0
+    old = sides[side, OFFSET]
+    for slot in range(old, old + sides[side, CAPACITY]):
+        key = keys[slot]
+        if key != FREE and key & 255:
+            to = -1 - find(keys, offset, capacity, key >> 8)
+            keys[to] = key
+            for at in range(8):
+                pool[8 * to + at] = pool[8 * slot + at]
+            used += 1
+    sides[side, OFFSET] = offset
+    sides[side, CAPACITY] = capacity
+    sides[side, USED] = used

@@ -1,0 +1,92 @@
+"""Slope: how fast depth piles up with distance from the mid, per side, over the best 20 levels.
+
+    slope = sum_i x_i C_i / sum_i x_i^2        least squares through the origin; base units per bp
+
+x_i = 1e4 |p_i - M| / M: distance of level i from mid, bps. C_i: base units from the best level to level i. Steeper is
+deeper, never negative. 20 levels must be known exactly; a side with fewer is taken whole if the book is known out to
+100 bps, else its slope is null. Not the elasticity between consecutive levels of Naes & Skjeltorp (2006).
+
+>>> book = {"live": [True], "bid_starts": [0, 1], "bid_ticks": [9990], "bid_lots": [30], "ask_starts": [0, 1],
+...         "ask_ticks": [10010], "ask_lots": [5], "reach_low_ticks": [0], "reach_high_ticks": [20000]}
+>>> scales = {"tick_mantissa": [1.0], "tick_scale": [100.0], "lot_mantissa": [1.0], "lot_scale": [1.0],
+...           "contract": [1.0], "inverse": [False]}
+>>> slope = SLOPE.compute({k: np.array(v) for k, v in (book | scales).items()})
+>>> float(slope["bid_slope_base_per_bp"][0]), float(slope["ask_slope_base_per_bp"][0])
+(3.0, 0.5)
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators import units
+from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
+from operators.contract import Columns, Feature
+from schemas.column import Column
+
+LEVELS = 20
+
+
+@njit(cache=True)
+def _slopes(
+    half: I8,
+    inverse: NDArray[np.bool_],
+    levels: int,
+    bid_starts: I8,
+    bid_ticks: I8,
+    bid_lots: I8,
+    ask_starts: I8,
+    ask_ticks: I8,
+    ask_lots: I8,
+    low: I8,
+    high: I8,
+) -> NDArray[np.float64]:
+    """Lots (inverse: lots per tick) per bp, bid and ask; f8[2, m]."""
+    out = np.full((2, len(half)), np.nan)
+    for i in range(len(half)):
+        if half[i] == 0:
+            continue
+        for s in range(2):
+            start, end = (bid_starts[i], bid_starts[i + 1]) if s == 0 else (ask_starts[i], ask_starts[i + 1])
+            ticks, lots = (bid_ticks, bid_lots) if s == 0 else (ask_ticks, ask_lots)
+            reach = half[i] - 2 * max(low[i], 0) if s == 0 else 2 * min(high[i], half[i]) - half[i]
+            count, depth, covariance, squares = 0, 0.0, 0.0, 0.0
+            for at in range(start, min(end, start + levels)):
+                if ticks[at] < low[i] if s == 0 else ticks[at] > high[i]:
+                    break
+                depth += lots[at] / ticks[at] if inverse[i] else np.float64(lots[at])
+                bps = 1e4 * abs(2 * ticks[at] - half[i]) / half[i]
+                covariance += bps * depth
+                squares += bps * bps
+                count += 1
+            if squares > 0 and (count == levels or 100 * reach >= half[i]):
+                out[s, i] = covariance / squares
+    return out
+
+
+def _slope(books: Columns) -> Columns:
+    sides = (books[n] for n in (*SIDES, *REACH))
+    bid, ask = _slopes(half_ticks(books), books["inverse"], LEVELS, *sides)
+    per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
+    unit = np.where(books["inverse"], per_lot * books["tick_scale"] / books["tick_mantissa"], per_lot)
+    return {"bid_slope_base_per_bp": bid * unit, "ask_slope_base_per_bp": ask * unit}
+
+
+SLOPE = Feature(
+    "slope",
+    (*LADDER, *units.READS),
+    tuple(
+        Column(
+            f"{side}_slope_base_per_bp",
+            "f8",
+            f"{side} depth gained per bp of distance from mid, best {LEVELS} levels",
+            "base/bp",
+            "sum x_i C_i / sum x_i^2",
+            null_when="book not live, one-sided or crossed; fewer than 20 exact levels "
+            "and reach below 100 bps; all levels at the mid; contract unknown",
+            low=0,
+        )
+        for side in ("bid", "ask")
+    ),
+    _slope,
+)

@@ -1,0 +1,72 @@
+"""Delta: a row is news when something in it moved beyond its declared tolerance, or when its window ends at a keyframe.
+
+A null that was none before, or the other way about, has moved. A tolerance of infinity says that a column is never
+news by itself (an age, a counter of time).
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators.pack import pack, unpack
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@njit("void(i8[::1], b1[::1], f8[:, ::1], f8[::1], f8[:, ::1], b1[::1], b1[::1])", cache=True)
+def _news(key, keyframe, values, tolerance, last, known, out):  # type: ignore[no-untyped-def]
+    """Compare each row with the last published one of its key, in order."""
+    for r in range(len(key)):
+        k = key[r]
+        news = keyframe[r] or not known[k]
+        for c in range(len(tolerance)):
+            if news:
+                break
+            now, then = values[r, c], last[k, c]
+            if math.isnan(now) != math.isnan(then) or abs(now - then) > tolerance[c]:
+                news = True
+        if news:
+            known[k] = True
+            for c in range(len(tolerance)):
+                last[k, c] = values[r, c]
+        out[r] = news
+
+
+class Deltas:
+    """The last published row of every key of one table."""
+
+    def __init__(self, tolerance: F8) -> None:
+        """One tolerance a column, in the column's unit."""
+        self.tolerance = np.asarray(tolerance, np.float64)
+        self.last = np.empty((0, len(self.tolerance)), np.float64)
+        self.known = np.zeros(0, np.bool_)
+
+    def news(self, key: I8, keyframe: Flags, values: F8) -> Flags:
+        """Which rows to publish.
+
+        >>> d = Deltas(np.array([0.5]))
+        >>> d.news(np.zeros(4, np.int64), np.array([False, False, False, True]), np.array([[1.0], [1.2], [2.0], [2.0]]))
+        array([ True, False,  True,  True])
+        """
+        if len(key):
+            more = int(key.max()) + 1 - len(self.known)
+            if more > 0:
+                self.known = np.append(self.known, np.zeros(more, np.bool_))
+                self.last = np.vstack([self.last, np.full((more, len(self.tolerance)), np.nan)])
+        out = np.empty(len(key), np.bool_)
+        values = np.ascontiguousarray(values, np.float64)
+        _news(key, keyframe, values, self.tolerance, self.last, self.known, out)
+        return out
+
+    def freeze(self) -> bytes:
+        """The last published rows."""
+        return pack({"last": self.last, "known": self.known})
+
+    def thaw(self, data: bytes) -> None:
+        """Take up what was frozen."""
+        arrays = unpack(data)
+        self.last, self.known = arrays["last"].astype(np.float64), arrays["known"].astype(np.bool_)

@@ -1,0 +1,1 @@
+"""Lanes: what is kept of one raw log (topic and partition): its clock, its instruments, its open panes."""

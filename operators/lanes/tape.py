@@ -1,0 +1,149 @@
+"""The tape lane: trades to bars, flow and variance by pane; some venues' liquidations come in their trades."""
+
+import msgspec
+import numpy as np
+
+from operators import units
+from operators.contract import Array, Statistic
+from operators.lanes.lane import refused
+from operators.lanes.liquidations import Forced
+from operators.panes import Panes, keys
+from operators.tape import bars, cvd, variance
+from operators.watermark import Assigned, Clock, assign
+from schemas.batches import Liquidations, Trades
+from schemas.frames import Frames, Reject
+from schemas.instrument import Instrument, InstrumentTable
+from schemas.venue import Venue
+
+EVENTS = (*bars.BARS.statistics, Statistic("late_trades", "i8", "sum"), Statistic("last_trade_ns", "i8", "max"))
+STATISTICS = (*EVENTS, *cvd.STATISTICS, *variance.STATISTICS)
+
+
+class _Frozen(msgspec.Struct):
+    clock: Clock
+    table: tuple[Instrument, ...]
+    panes: bytes
+    cvd: bytes
+    variance: bytes
+    forced: tuple[bytes, bytes, bytes]
+    ended: bool
+
+
+class TapeLane:
+    """One trades log."""
+
+    def __init__(self, venue: Venue, known: dict[str, Instrument], clock: Clock) -> None:
+        """An empty lane."""
+        self.venue, self.clock = venue, clock
+        self.table = InstrumentTable(known)
+        self.panes = Panes.of(EVENTS)
+        self.cvd = cvd.CVD.init()
+        self.variance = variance.VARIANCE.init()
+        self.forced = Forced()
+        self.ended = self.idle = False
+        self.refined: list[tuple[int, int, int]] = []
+
+    def read(self, frames: Frames) -> list[Reject]:
+        """Take in trade frames in log order."""
+        trades, forced, rejects = self.venue.trades(frames, self.table)
+        refined = self.table.refined
+        self.table.refined = []
+        forced = self.forced.restate(
+            forced,
+            [
+                (int(np.searchsorted(forced.frame, trades.frame[row])) if row < len(trades) else len(forced), i, lots)
+                for row, i, _, lots in refined
+            ],
+        )
+        assigned, at = self._assign(frames, trades, forced)
+        rejects += refused(frames, trades.frame, assigned) + refused(frames, forced.frame, at)
+        scales = units.of_table(self.table)
+        for _, instrument, tick_factor, lot_factor in refined:
+            scales["tick_scale"][instrument] /= tick_factor
+            scales["lot_scale"][instrument] /= lot_factor
+        start = 0
+        for stop, instrument, tick_factor, lot_factor in [*refined, (len(trades), -1, 1, 1)]:
+            kept = np.zeros(len(trades), np.bool_)
+            kept[start:stop] = ~assigned.ahead[start:stop]
+            slot = self.panes.slots(keys(trades.instrument[kept], assigned.pane[kept]))
+            late = assigned.late[kept]
+            np.add.at(self.panes.columns["late_trades"], slot, late)
+            kept &= ~assigned.late
+            slot = slot[~late]
+            events: dict[str, Array] = {
+                "ticks": trades.ticks[kept],
+                "lots": trades.lots[kept],
+                "sign": trades.sign[kept],
+                "event_ns": trades.event_ns[kept],
+            }
+            of = {n: c[trades.instrument[kept]] for n, c in scales.items()}
+            events["qty_per_price"] = bars.qty_per_price(events["ticks"], events["lots"], of)
+            bars.BARS.add(self.panes.columns, events, slot)
+            np.maximum.at(self.panes.columns["last_trade_ns"], slot, events["event_ns"])
+            start = stop
+            if instrument >= 0:
+                scales["tick_scale"][instrument] *= tick_factor
+                scales["lot_scale"][instrument] *= lot_factor
+                self.panes.rescale(instrument, tick_factor, lot_factor)
+                self.refined.append((instrument, tick_factor, lot_factor))
+                cvd.rescale(self.cvd, instrument, tick_factor, lot_factor)
+                variance.rescale(self.variance, instrument, tick_factor, lot_factor)
+        wanted = ~(at.late | at.ahead)
+        self.forced.add(frames, forced.keep(wanted), self.table, at.pane[wanted])
+        return rejects
+
+    def _assign(self, frames: Frames, trades: Trades, forced: Liquidations) -> tuple[Assigned, Assigned]:
+        """Both kinds of rows on the one clock of the log, in the order of their frames."""
+        frame = np.concatenate([trades.frame, forced.frame])
+        order = np.argsort(frame, kind="stable")
+        event_ns = np.concatenate([trades.event_ns, forced.event_ns])
+        ordered = assign(self.clock, event_ns[order], frames.received_ns[frame[order]])
+        back = np.argsort(order, kind="stable")
+        return ordered.keep(back[: len(trades)]), ordered.keep(back[len(trades) :])
+
+    def release(self, closed: int) -> Panes:
+        """The panes up to `closed`, with what runs on from pane to pane."""
+        done = self.panes.close(closed)
+        rows: dict[str, Array] = {
+            **done.columns,
+            "instrument": done.instrument,
+            "pane": done.pane,
+            "base_ms": np.full(len(done), self.clock.base_ns // 1_000_000, np.int64),
+        }
+        columns = {
+            **done.columns,
+            **cvd.CVD.step(self.cvd, rows),
+            **variance.VARIANCE.step(self.variance, rows),
+        }
+        return Panes(STATISTICS, done.key, columns)
+
+    def last(self) -> int:
+        """The last pane that is not released yet."""
+        return max(self.panes.last, self.forced.panes.last)
+
+    def freeze(self) -> bytes:
+        """The lane as bytes."""
+        return msgspec.msgpack.encode(
+            _Frozen(
+                self.clock,
+                self.table.freeze(),
+                self.panes.freeze(),
+                cvd.CVD.freeze(self.cvd),
+                variance.VARIANCE.freeze(self.variance),
+                self.forced.freeze(),
+                self.ended,
+            )
+        )
+
+    @classmethod
+    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes) -> "TapeLane":
+        """The lane as it was frozen."""
+        was = msgspec.msgpack.decode(data, type=_Frozen)
+        lane = cls(venue, known, was.clock)
+        lane.table = InstrumentTable.thaw(known, was.table)
+        lane.panes = Panes.thaw(EVENTS, was.panes)
+        lane.cvd = cvd.CVD.thaw(was.cvd)
+        lane.variance = variance.VARIANCE.thaw(was.variance)
+        lane.forced = Forced.thaw(*was.forced)
+        lane.ended = was.ended
+        return lane

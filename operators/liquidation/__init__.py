@@ -1,0 +1,1 @@
+"""Liquidations: normal form, counts and volumes."""

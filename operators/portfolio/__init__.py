@@ -1,0 +1,1 @@
+"""Portfolio risk: margin, liquidation price, tail losses."""

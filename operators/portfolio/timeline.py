@@ -1,0 +1,257 @@
+"""Timeline: account records and feature rows of many logs, merged by event time into seconds that are complete.
+
+A second S holds what happened in (S - 1 s, S]. It is complete when every features log is (`operators/progress`) and
+every accounts log has shown a record `lateness` past it, or they have ended. What is taken in late is decided by the
+order of its own log alone: it counts as happening just after the time up to which that log was complete. So what
+comes out is a function of the logs, however their reading was cut and interleaved. Live, a log that is quiet holds
+nobody up; the seconds that were released over its head say so.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from operators import quality
+from operators.progress import ENDED_MS, NEVER_MS, Progress
+from schemas.accounts import VENUES, Account, decode
+from schemas.frames import Frames, Reject
+
+SECOND_MS = 1_000
+
+
+class TapeRow(msgspec.Struct, frozen=True):
+    """What of a row of `features.tape` is read."""
+
+    venue: str
+    symbol: str
+    window_ms: int
+    window_start: int
+    mark_price: float | None
+    mark_age_ms: float | None
+
+
+class BookRow(msgspec.Struct, frozen=True):
+    """What of a row of `features.book` is read."""
+
+    venue: str
+    symbol: str
+    window_ms: int
+    window_start: int
+    mid: float | None
+    book_ok: bool
+    bid_depth_5bps_usd: float | None
+    bid_depth_10bps_usd: float | None
+    bid_depth_25bps_usd: float | None
+    bid_depth_50bps_usd: float | None
+    bid_depth_100bps_usd: float | None
+    ask_depth_5bps_usd: float | None
+    ask_depth_10bps_usd: float | None
+    ask_depth_25bps_usd: float | None
+    ask_depth_50bps_usd: float | None
+    ask_depth_100bps_usd: float | None
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """An account record that waits for its second, `at_ms` when it counts, and the partition it came from."""
+
+    at_ms: int
+    partition: int
+    account: Account
+    late: bool
+
+
+class Marked(msgspec.Struct, frozen=True, array_like=True):
+    """A tape row that waits for its second."""
+
+    at_ms: int
+    row: TapeRow
+
+
+class Booked(msgspec.Struct, frozen=True, array_like=True):
+    """A book row that waits for its second."""
+
+    at_ms: int
+    row: BookRow
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """All that belongs to one complete second, each market's and each account's in the order of its log."""
+
+    at_ms: int
+    records: tuple[Record, ...]
+    marks: tuple[TapeRow, ...]
+    books: tuple[BookRow, ...]
+    closed_by: str
+
+
+class _Frozen(msgspec.Struct):
+    features: dict[str, tuple[dict[str, int], bool]]
+    clocks: dict[str, int]
+    over: list[str]
+    newest: dict[str, int]
+    records: list[Record]
+    marks: list[Marked]
+    books: list[Booked]
+    released_ms: int
+
+
+_tape = msgspec.json.Decoder(TapeRow).decode
+_book = msgspec.json.Decoder(BookRow).decode
+
+
+@dataclass(slots=True)
+class Timeline:
+    """`features` and `clocks` name every log that is waited for; `base_ms` is the window whose rows are used."""
+
+    base_ms: int
+    lateness_ms: int
+    ahead_ms: int
+    features: dict[str, Progress]
+    clocks: dict[str, int]
+    over: set[str] = field(default_factory=set)
+    idle: set[str] = field(default_factory=set)
+    newest: dict[str, int] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    marks: list[Marked] = field(default_factory=list)
+    books: list[Booked] = field(default_factory=list)
+    released_ms: int = NEVER_MS
+
+    def read_accounts(self, log: str, frames: Frames) -> list[Reject]:
+        """Take in account records in log order; what cannot be used comes back with its reason."""
+        rejects = []
+        for i in range(len(frames)):
+            data = frames.frame(i)
+            account = decode(data)
+            reason = account if isinstance(account, str) else self._wrong(account, int(frames.received_ns[i]))
+            if reason or isinstance(account, str):
+                rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), str(reason), data))
+                continue
+            self.newest[account.account] = account.as_of
+            closed = self._accounts_complete(log)
+            at_ms = max(account.as_of, closed + 1, self.released_ms + 1)
+            self.records.append(Record(at_ms, frames.partition, account, at_ms > account.as_of))
+            self.clocks[log] = max(self.clocks[log], account.as_of)
+        return rejects
+
+    def _wrong(self, account: Account, received_ns: int) -> str:
+        if account.as_of > received_ns // 1_000_000 + self.ahead_ms:
+            return "event_time_ahead"
+        newest = self.newest.get(account.account, NEVER_MS)
+        return f"as_of {account.as_of} is before the account's last, {newest}" if account.as_of < newest else ""
+
+    def read_tape(self, log: str, frames: Frames) -> list[Reject]:
+        """Take in rows of `features.tape`."""
+        return self._read(log, frames, _tape, lambda at, row: self.marks.append(Marked(at, row)))
+
+    def read_book(self, log: str, frames: Frames) -> list[Reject]:
+        """Take in rows of `features.book`."""
+        return self._read(log, frames, _book, lambda at, row: self.books.append(Booked(at, row)))
+
+    def _read(self, log: str, frames: Frames, decoder, take) -> list[Reject]:  # type: ignore[no-untyped-def]
+        progress, rejects = self.features[log], []
+        for i in range(len(frames)):
+            try:
+                row = decoder(frames.frame(i))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                reason = " ".join(str(error).split())[:300]
+                rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
+                continue
+            end_ms = row.window_start + row.window_ms
+            if row.window_ms == self.base_ms and row.venue in VENUES:
+                take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), row)
+            progress.see(row.venue, end_ms)
+        return rejects
+
+    def mark(self, ended: Iterable[str], idle: Iterable[str]) -> None:
+        """How the logs stand now."""
+        self.over |= set(ended)
+        self.idle = set(idle)
+
+    def _accounts_complete(self, log: str) -> int:
+        clock = self.clocks[log]
+        return NEVER_MS if clock == NEVER_MS else clock - self.lateness_ms
+
+    def _own(self) -> dict[str, int]:
+        """Up to when each log is complete by what it has shown itself."""
+        return {name: p.complete_ms for name, p in self.features.items()} | {
+            name: self._accounts_complete(name) for name in self.clocks
+        }
+
+    def _until(self, own: dict[str, int]) -> tuple[int, int]:
+        """Up to when all logs are complete: as they say, and with those left out that are quiet.
+
+        When every features log is quiet, time stands still where the furthest of them is: no mark can have moved, and
+        the rows of a market that was only held up would all be late. Quiet accounts hold nobody up.
+        """
+        reached = {name: ENDED_MS if name in self.over else at for name, at in own.items()}
+        awake = {name: at for name, at in reached.items() if name not in self.idle}
+        marks = [at for name, at in awake.items() if name in self.features]
+        records = [at for name, at in awake.items() if name in self.clocks]
+        stand = max((at for name, at in reached.items() if name in self.features), default=ENDED_MS)
+        by_log = min(at for name, at in reached.items() if name in awake or at != NEVER_MS or not awake)
+        return by_log, max(min(reached.values()), min([min(marks, default=stand), *records]))
+
+    def seconds(self) -> Iterator[Second]:
+        """The seconds that have become complete since the last call and in which something happened, in order."""
+        own = self._own()
+        by_log, until = self._until(own)
+        if until < ENDED_MS:
+            until -= until % SECOND_MS
+        if until <= self.released_ms:
+            return
+        passed = max(own.values())
+        due = self._take(until)
+        self.released_ms = until if until < ENDED_MS else max([self.released_ms, *due])
+        for at_ms in sorted(due):
+            closed = quality.END if at_ms > passed else quality.EVENT
+            records, marks, books = due[at_ms]
+            told = quality.CLOSED_BY[quality.IDLE if at_ms > by_log else closed]
+            yield Second(at_ms, tuple(records), tuple(marks), tuple(books), told)
+
+    def _take(self, until: int) -> dict[int, tuple[list[Record], list[TapeRow], list[BookRow]]]:
+        """What waits for a second up to `until`, by second; logs are merged by time and name, never by arrival."""
+        due: dict[int, tuple[list[Record], list[TapeRow], list[BookRow]]] = {}
+
+        def of(at_ms: int) -> tuple[list[Record], list[TapeRow], list[BookRow]]:
+            return due.setdefault(-(-at_ms // SECOND_MS) * SECOND_MS, ([], [], []))
+
+        for record in sorted((r for r in self.records if r.at_ms <= until), key=lambda r: (r.at_ms, r.partition)):
+            of(record.at_ms)[0].append(record)
+        for marked in sorted((m for m in self.marks if m.at_ms <= until), key=_order):
+            of(marked.at_ms)[1].append(marked.row)
+        for booked in sorted((b for b in self.books if b.at_ms <= until), key=_order):
+            of(booked.at_ms)[2].append(booked.row)
+        self.records = [r for r in self.records if r.at_ms > until]
+        self.marks = [m for m in self.marks if m.at_ms > until]
+        self.books = [b for b in self.books if b.at_ms > until]
+        return due
+
+    def freeze(self) -> bytes:
+        """All that waits and how the logs stand."""
+        features = {name: (p.ends_ms, p.ended) for name, p in self.features.items()}
+        return msgspec.msgpack.encode(
+            _Frozen(
+                features,
+                self.clocks,
+                sorted(self.over),
+                self.newest,
+                self.records,
+                self.marks,
+                self.books,
+                self.released_ms,
+            )
+        )
+
+    def thaw(self, data: bytes) -> None:
+        """Take up what was frozen."""
+        was = msgspec.msgpack.decode(data, type=_Frozen)
+        self.features = {name: Progress(ends, ended) for name, (ends, ended) in was.features.items()}
+        self.clocks, self.over, self.newest = was.clocks, set(was.over), was.newest
+        self.records, self.marks, self.books = was.records, was.marks, was.books
+        self.released_ms = was.released_ms
+
+
+def _order(waiting: Marked | Booked) -> tuple[int, str, str]:
+    return waiting.at_ms, waiting.row.venue, waiting.row.symbol

@@ -1,0 +1,46 @@
+"""Progress: up to which event time a derived log is complete, read off its own rows.
+
+A venue's rows of a shard are published window end by window end, so once a row of a later end has been seen, all rows
+of the ends before it have. A log holds several venues; it is complete up to the one that is furthest behind, except
+that a venue which has said nothing for two keyframes of the log's time holds nobody up. At its announced end a log is
+complete for good.
+"""
+
+from dataclasses import dataclass, field
+
+SILENT_MS = 120_000
+ENDED_MS = 2**62
+NEVER_MS = -1
+
+
+@dataclass(slots=True)
+class Progress:
+    """One derived log: the latest end that each venue has shown.
+
+    >>> log = Progress()
+    >>> log.see("okx-swap", 2_000), log.see("deribit", 5_000)
+    (None, None)
+    >>> log.complete_ms
+    1999
+    >>> log.see("deribit", 200_000)
+    >>> log.complete_ms
+    199999
+    """
+
+    ends_ms: dict[str, int] = field(default_factory=dict)
+    ended: bool = False
+
+    def see(self, venue: str, end_ms: int) -> None:
+        """A row of this venue that holds for `end_ms`."""
+        if end_ms > self.ends_ms.get(venue, NEVER_MS):
+            self.ends_ms[venue] = end_ms
+
+    @property
+    def complete_ms(self) -> int:
+        """All rows up to this time have been seen; -1 before the first row."""
+        if self.ended:
+            return ENDED_MS
+        if not self.ends_ms:
+            return NEVER_MS
+        latest = max(self.ends_ms.values())
+        return min(end for end in self.ends_ms.values() if end >= latest - SILENT_MS) - 1

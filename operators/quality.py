@@ -1,0 +1,52 @@
+"""The stamp: how far to trust a row, on every row of every table."""
+
+import numpy as np
+
+from operators.contract import Array, Columns
+from schemas.column import Column
+
+EVENT, END, IDLE = 0, 1, 2
+CLOSED_BY = ("event", "end", "idle")
+
+_AGE = float("inf")
+BOOK_OK = Column("book_ok", "bool", "the book was trusted for the whole window, up to its end")
+GAP_MS = Column(
+    "gap_ms",
+    "f8",
+    "event time that passed, up to the messages of this window, while the book was not trusted",
+    unit="ms",
+    low=0.0,
+    tolerance=_AGE,
+)
+STALE_MS = Column(
+    "stale_ms",
+    "f8",
+    "age at the window's end of the last message that the row rests on",
+    unit="ms",
+    null_when="there was no message with an event time yet",
+    tolerance=_AGE,
+)
+LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
+CLOSED = Column(
+    "closed_by", "str", "what closed the window: event (a later event), end (of a bounded log), idle (quiet)"
+)
+INFERRED = Column("inferred", "bool", "tick, lot and contract were inferred from frames, not taken from settings")
+
+
+def stale_ms(end_ns: Array, last_event_ns: Array) -> Array:
+    """Age of the last event at the end of a window; NaN when there was none.
+
+    >>> stale_ms(np.array([3_000_000, 5]), np.array([1_000_000, 0])).tolist()
+    [2.0, nan]
+    """
+    return np.where(last_event_ns > 0, (end_ns - last_event_ns) / 1e6, np.nan)
+
+
+def book(rows: Columns, end_ns: Array) -> Columns:
+    """The stamp of book rows from their statistics `live untrusted_ns last_event_ns late_rows`."""
+    return {
+        "book_ok": (rows["live"] == 1) & (rows["untrusted_ns"] == 0),
+        "gap_ms": rows["untrusted_ns"] / 1e6,
+        "stale_ms": stale_ms(end_ns, rows["last_event_ns"]),
+        "late_rows": rows["late_rows"],
+    }

@@ -1,0 +1,1 @@
+"""The tape: what is computed from trades."""

@@ -1,0 +1,218 @@
+"""Bars: prices, volumes and the aggressors' share of the trades of a window.
+
+    vwap          = sum p q / sum q                    quote units; q in base units
+    signed_volume = sum s q                            s = +1 aggressive buy, -1 aggressive sell; base units
+    taker_ratio   = buy volume / volume                [0, 1]
+
+Linear and spot: q is lots, so sum q and sum p q are integers, exact while the lots of a window stay below 2**43 and
+prices below 2**40 ticks: sum ticks * lots is kept as two sums, of (ticks >> 20) * lots and (ticks & 0xFFFFF) * lots.
+Inverse: lots are dollars and q = dollars / price, so sum q is a float sum, continued in log order. Each result is the
+exact sum rounded once, so it does not depend on the tick and lot in which an inferred instrument counted at the time.
+Open and close go by event time, then by log order: a trade that arrives late but happened earlier is not the close.
+Without trades counts and volumes are 0 and prices null.
+
+Sums as in tardis-node `computeTradeBars`.
+
+>>> trades = {"ticks": [1005, 1015], "lots": [200, 2000], "sign": [-1, 1], "event_ns": [1, 2],
+...           "qty_per_price": [0.0, 0.0]}
+>>> dtypes = {"sign": np.int8, "qty_per_price": np.float64}
+>>> panes = BARS.empty(1)
+>>> BARS.add(panes, {k: np.array(v, dtypes.get(k, np.int64)) for k, v in trades.items()}, np.array([0, 0]))
+>>> scales = {"tick_mantissa": 1.0, "tick_scale": 1.0, "lot_mantissa": 1.0, "lot_scale": 1.0, "contract": 1.0}
+>>> bar = BAR.compute(panes | {k: np.array([v]) for k, v in (scales | {"inverse": False}).items()})
+>>> float(bar["vwap"][0]), float(bar["signed_volume"][0])
+(1014.0909090909091, 1800.0)
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators import units
+from operators.contract import Array, Columns, Feature, Fold, Statistic
+from schemas.column import Column
+
+I8 = NDArray[np.int64]
+F8 = NDArray[np.float64]
+_MAX = 2**63 - 1
+
+
+@njit(cache=True)
+def _accumulate(
+    slot: I8,
+    ticks: I8,
+    lots: I8,
+    sign: NDArray[np.int8],
+    event_ns: I8,
+    qty_per_price: F8,
+    trades: I8,
+    buys: I8,
+    lots_sum: I8,
+    buy_lots: I8,
+    turnover_hi: I8,
+    turnover_lo: I8,
+    buy_turnover_hi: I8,
+    buy_turnover_lo: I8,
+    per_price: F8,
+    buy_per_price: F8,
+    open_ticks: I8,
+    high_ticks: I8,
+    low_ticks: I8,
+    close_ticks: I8,
+    first_ns: I8,
+    last_ns: I8,
+) -> None:
+    for i in range(len(slot)):
+        p, t, q = slot[i], ticks[i], lots[i]
+        high, low = (t >> 20) * q, (t & 0xFFFFF) * q
+        if trades[p] == 0 or event_ns[i] < first_ns[p]:
+            first_ns[p], open_ticks[p] = event_ns[i], t
+        if trades[p] == 0 or event_ns[i] >= last_ns[p]:
+            last_ns[p], close_ticks[p] = event_ns[i], t
+        high_ticks[p], low_ticks[p] = max(high_ticks[p], t), min(low_ticks[p], t)
+        trades[p] += 1
+        lots_sum[p] += q
+        turnover_hi[p] += high
+        turnover_lo[p] += low
+        per_price[p] += qty_per_price[i]
+        if sign[i] > 0:
+            buys[p] += 1
+            buy_lots[p] += q
+            buy_turnover_hi[p] += high
+            buy_turnover_lo[p] += low
+            buy_per_price[p] += qty_per_price[i]
+
+
+def _add(panes: Columns, events: Columns, slot: NDArray[np.int64]) -> None:
+    _accumulate(slot, *(events[n] for n in BARS.reads), *(panes[s.name] for s in BARS.statistics))
+
+
+BARS = Fold(
+    "bars",
+    ("ticks", "lots", "sign", "event_ns", "qty_per_price"),
+    (
+        Statistic("trades", "i8", "sum"),
+        Statistic("buys", "i8", "sum"),
+        Statistic("lots", "i8", "sum", lots=1),
+        Statistic("buy_lots", "i8", "sum", lots=1),
+        Statistic("turnover_hi", "i8", "sum", ticks=1, lots=1),
+        Statistic("turnover_lo", "i8", "sum", ticks=1, lots=1),
+        Statistic("buy_turnover_hi", "i8", "sum", ticks=1, lots=1),
+        Statistic("buy_turnover_lo", "i8", "sum", ticks=1, lots=1),
+        Statistic("per_price", "f8", "sum"),
+        Statistic("buy_per_price", "f8", "sum"),
+        Statistic("open_ticks", "i8", "first", ticks=1),
+        Statistic("high_ticks", "i8", "max", ticks=1),
+        Statistic("low_ticks", "i8", "min", _MAX, ticks=1),
+        Statistic("close_ticks", "i8", "last", ticks=1),
+        Statistic("first_ns", "i8", "min", _MAX),
+        Statistic("last_ns", "i8", "max"),
+    ),
+    _add,
+)
+
+
+def qty_per_price(ticks: Array, lots: Array, of: Columns) -> Array:
+    """Quantity over price of each trade: what the base units of an inverse contract are made of."""
+    return np.asarray(units.quantity(lots, of) / units.price(ticks, of))
+
+
+def base_volume(lots: Array, per_price: Array, of: Columns) -> Array:
+    """Base units of trades, from the sum of their lots (linear, spot) or of quantity over price (inverse)."""
+    return np.asarray(np.where(of["inverse"], per_price, units.quantity(lots, of)) * of["contract"])
+
+
+def _over(high: Array, low: Array, times: Array, by: Array) -> Array:
+    """(high * 2**20 + low) * times / by, rounded once; `times` and `by` hold integers, NaN where `by` is 0."""
+    whole = high.astype(np.float64) * 2.0**20 + low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = np.where(by > 0, whole * times / by, np.nan)
+    for i in np.flatnonzero((whole * times >= 2.0**53) & (by > 0)).tolist():
+        out[i] = ((int(high[i]) << 20) + int(low[i])) * int(times[i]) / int(by[i])
+    return np.asarray(out)
+
+
+def _usd_volume(lots: Array, high: Array, low: Array, of: Columns) -> Array:
+    known = np.isfinite(of["tick_scale"])
+    scale = np.where(known, of["tick_scale"] * of["lot_scale"], 0.0)
+    times = np.where(known, of["tick_mantissa"] * of["lot_mantissa"], 0.0)
+    return np.asarray(
+        np.where(of["inverse"], units.quantity(lots, of), _over(high, low, times, scale)) * of["contract"]
+    )
+
+
+def _vwap(windows: Columns) -> Array:
+    high, low, lots = windows["turnover_hi"], windows["turnover_lo"], windows["lots"]
+    known = np.isfinite(windows["tick_scale"])
+    times = np.where(known, windows["tick_mantissa"], 0.0)
+    linear = _over(high, low, times, np.where(known, lots * windows["tick_scale"], 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = units.quantity(lots, windows) / windows["per_price"]
+    return np.where(windows["inverse"], inverse, linear)
+
+
+def _bar(windows: Columns) -> Columns:
+    traded = windows["trades"] > 0
+    lots, buy_lots = windows["lots"], windows["buy_lots"]
+    per_price, buy_per_price = windows["per_price"], windows["buy_per_price"]
+    inverse = windows["inverse"]
+    size, buys = np.where(inverse, per_price, lots), np.where(inverse, buy_per_price, buy_lots)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = buys / size
+    prices = {
+        name: np.where(traded, units.price(windows[f"{name}_ticks"], windows), np.nan)
+        for name in ("open", "high", "low", "close")
+    }
+    return prices | {
+        "vwap": np.where(size > 0, _vwap(windows), np.nan),
+        "volume_base": base_volume(lots, per_price, windows),
+        "volume_usd": _usd_volume(lots, windows["turnover_hi"], windows["turnover_lo"], windows),
+        "buy_volume_base": base_volume(buy_lots, buy_per_price, windows),
+        "buy_volume_usd": _usd_volume(buy_lots, windows["buy_turnover_hi"], windows["buy_turnover_lo"], windows),
+        "signed_volume": base_volume(2 * buy_lots - lots, 2 * buy_per_price - per_price, windows),
+        "taker_ratio": np.where(size > 0, np.minimum(share, 1.0), np.nan),
+        "trades": windows["trades"],
+        "buys": windows["buys"],
+    }
+
+
+_EMPTY = "no trade in the window"
+_CONTRACT = "contract unknown"
+
+BAR = Feature(
+    "bar",
+    (*(s.name for s in BARS.statistics if s.name not in ("first_ns", "last_ns")), *units.READS),
+    (
+        Column("open", "f8", "price of the earliest trade by event time", "quote", null_when=_EMPTY, low=0),
+        Column("high", "f8", "highest price", "quote", null_when=_EMPTY, low=0),
+        Column("low", "f8", "lowest price", "quote", null_when=_EMPTY, low=0),
+        Column("close", "f8", "price of the latest trade by event time", "quote", null_when=_EMPTY, low=0),
+        Column("vwap", "f8", "volume-weighted average price", "quote", "sum p q / sum q", null_when=_EMPTY, low=0),
+        Column("volume_base", "f8", "traded volume", "base", "sum q", null_when=_CONTRACT, low=0),
+        Column("volume_usd", "f8", "traded volume", "USD", "sum p q", null_when=_CONTRACT, low=0),
+        Column("buy_volume_base", "f8", "volume of aggressive buys", "base", null_when=_CONTRACT, low=0),
+        Column("buy_volume_usd", "f8", "volume of aggressive buys", "USD", null_when=_CONTRACT, low=0),
+        Column(
+            "signed_volume",
+            "f8",
+            "aggressive buys less aggressive sells",
+            "base",
+            "sum s q",
+            sign="net buying: positive",
+            null_when=_CONTRACT,
+        ),
+        Column(
+            "taker_ratio",
+            "f8",
+            "buys' share of base volume",
+            "1",
+            "buy volume / volume",
+            null_when=_EMPTY,
+            low=0,
+            high=1,
+        ),
+        Column("trades", "i8", "number of trades", "count", low=0),
+        Column("buys", "i8", "number of aggressive buys", "count", low=0),
+    ),
+    _bar,
+)

@@ -1,0 +1,90 @@
+"""Mark, index, funding and open interest in force at a window's end, as the venue states them.
+
+    basis_bps = 1e4 (mark - index) / index
+
+Open interest comes in the venue's quantity units: base = quantity * contract; for inverse products the quantity counts
+dollars, so base = quantity * contract / mark. Null until the venue has said it once; `mark_age_ms` says how old it is.
+
+>>> got = MARKS.compute({"mark": np.array([101.0]), "index": np.array([100.0]), "funding_rate": np.array([1e-4]),
+...     "open_interest": np.array([5.0]), "next_funding_ns": np.array([60_000_000_000]), "mark_ns": np.array([10**9]),
+...     "window_end_ns": np.array([3 * 10**9]), "mark_contract": np.array([0.1]), "mark_inverse": np.array([False])})
+>>> [round(float(got[n][0]), 6) for n in ("basis_bps", "open_interest_base", "open_interest_usd", "mark_age_ms")]
+[100.0, 0.5, 50.5, 2000.0]
+"""
+
+import numpy as np
+
+from operators.contract import Columns, Feature
+from schemas.column import Column
+
+_NOT_YET = "the venue has not sent it yet"
+_AGE = float("inf")
+
+
+def compute(rows: Columns) -> Columns:
+    """One value a window; see the module."""
+    mark, index, interest = rows["mark"], rows["index"], rows["open_interest"]
+    counted = interest * rows["mark_contract"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        base = np.where(rows["mark_inverse"], counted / mark, counted)
+        basis = np.where(index > 0, 1e4 * (mark - index) / index, np.nan)
+        usd = np.where(rows["mark_inverse"], counted, counted * mark)
+    return {
+        "mark_price": mark,
+        "index_price": index,
+        "basis_bps": basis,
+        "funding_rate": rows["funding_rate"],
+        "next_funding_time": rows["next_funding_ns"],
+        "open_interest_base": base,
+        "open_interest_usd": usd,
+        "mark_age_ms": np.where(rows["mark_ns"] > 0, (rows["window_end_ns"] - rows["mark_ns"]) / 1e6, np.nan),
+    }
+
+
+MARKS = Feature(
+    "marks",
+    (
+        "mark",
+        "index",
+        "funding_rate",
+        "open_interest",
+        "next_funding_ns",
+        "mark_ns",
+        "window_end_ns",
+        "mark_contract",
+        "mark_inverse",
+    ),
+    (
+        Column("mark_price", "f8", "the venue's mark price", unit="quote", low=0.0, null_when=_NOT_YET),
+        Column("index_price", "f8", "the venue's index price", unit="quote", low=0.0, null_when=_NOT_YET),
+        Column(
+            "basis_bps",
+            "f8",
+            "mark above index",
+            unit="bps",
+            formula="1e4 * (mark - index) / index",
+            sign="positive: the perpetual is dear",
+            null_when=_NOT_YET,
+        ),
+        Column(
+            "funding_rate",
+            "f8",
+            "predicted rate of the running funding interval",
+            unit="fraction",
+            sign="positive: longs pay",
+            null_when=_NOT_YET,
+        ),
+        Column("next_funding_time", "time", "when funding is next exchanged; 1970 when not known"),
+        Column("open_interest_base", "f8", "open interest in base units", unit="base", low=0.0, null_when=_NOT_YET),
+        Column("open_interest_usd", "f8", "open interest at mark, in USD", unit="USD", low=0.0, null_when=_NOT_YET),
+        Column(
+            "mark_age_ms",
+            "f8",
+            "age of the mark at the window's end",
+            unit="ms",
+            null_when=_NOT_YET,
+            tolerance=_AGE,
+        ),
+    ),
+    compute,
+)
