@@ -1,0 +1,1 @@
+"""Models: the simulated market, labels, training, calibration, forecasts and their evaluation."""

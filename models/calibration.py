@@ -1,0 +1,90 @@
+"""Calibration: fit the map from scores to probabilities on time that is later than the model's, and measure it.
+
+The Venn-Abers ends are computed here by their definition: the package of that name imports pandas, switches numpy's
+warnings off for the process, and warns on scores of a model without skill.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
+from models.calibrator import Calibrator, logit
+
+F8 = NDArray[np.float64]
+ENOUGH_FOR_ISOTONIC = 1000
+SCORE_DECIMALS = 4
+
+
+def fit(score: F8, y: NDArray[np.int8]) -> Calibrator:
+    """Isotonic with at least 1000 positives, else Platt. ValueError when only one class is there.
+
+    >>> rng = np.random.default_rng(0)
+    >>> score = rng.random(500)
+    >>> fit(score, (rng.random(500) < score).astype(np.int8)).kind
+    'platt'
+    """
+    positives = int(y.sum())
+    if not 0 < positives < len(y):
+        raise ValueError(f"calibration needs bursts and calm: {positives} bursts in {len(y)} cases")
+    scores, low, high = _venn_abers(score, y)
+    if positives >= ENOUGH_FOR_ISOTONIC:
+        isotonic = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, y)
+        knots, values = isotonic.X_thresholds_.tolist(), isotonic.y_thresholds_.tolist()
+        return Calibrator("isotonic", knots, values, scores, low, high)
+    platt = LogisticRegression(C=1e6).fit(logit(score)[:, None], y)
+    return Calibrator("platt", [], [float(platt.coef_[0, 0]), float(platt.intercept_[0])], scores, low, high)
+
+
+def _venn_abers(score: F8, y: NDArray[np.int8]) -> tuple[list[float], list[float], list[float]]:
+    scores, at = np.unique(np.round(score, SCORE_DECIMALS), return_inverse=True)
+    n = np.bincount(at).astype(np.float64)
+    bursts = np.asarray(np.bincount(at, weights=y.astype(np.float64)), np.float64)
+    low, high = (_counted_as(case, n, bursts).tolist() for case in (0.0, 1.0))
+    # A score below all that were seen may be 0 for all that is known, one above all of them 1.
+    return scores.tolist(), [0.0, *low], [*high, 1.0]
+
+
+@njit(cache=True)
+def _counted_as(case: float, n: F8, bursts: F8) -> F8:
+    """For each distinct score: the isotonic fit at it when one more case of it, 0 or 1, is counted in."""
+    k = len(n)
+    out, total, weight, first = np.empty(k), np.empty(k), np.empty(k), np.empty(k, np.int64)
+    for added in range(k):
+        top = -1
+        for i in range(k):
+            top += 1
+            total[top], weight[top], first[top] = bursts[i], n[i], i
+            if i == added:
+                total[top] += case
+                weight[top] += 1
+            while top > 0 and total[top - 1] * weight[top] >= total[top] * weight[top - 1]:
+                total[top - 1] += total[top]
+                weight[top - 1] += weight[top]
+                top -= 1
+        while first[top] > added:
+            top -= 1
+        out[added] = total[top] / weight[top]
+    return out
+
+
+def reliability(y: NDArray[np.int8], p: F8, bins: int = 15) -> tuple[F8, F8, NDArray[np.int64]]:
+    """Mean forecast, observed share and number of cases in bins of equal mass, in order of forecast.
+
+    >>> y = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], np.int8)
+    >>> mean, share, n = reliability(y, np.array([0.1, 0.2, 0.3, 0.4, 0.65, 0.7, 0.8, 0.9, 1.0]), 3)
+    >>> mean.round(3).tolist(), share.round(3).tolist(), n.tolist()
+    ([0.2, 0.583, 0.9], [0.0, 0.667, 1.0], [3, 3, 3])
+    """
+    order = np.argsort(p, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    mean = np.array([p[part].mean() for part in parts])
+    share = np.array([y[part].mean() for part in parts])
+    return mean, share, np.array([len(part) for part in parts])
+
+
+def calibration_error(y: NDArray[np.int8], p: F8, bins: int = 15) -> float:
+    """Expected calibration error over bins of equal mass: the mean distance of forecast and observed share."""
+    mean, share, n = reliability(y, p, bins)
+    return float((n * np.abs(mean - share)).sum() / n.sum())

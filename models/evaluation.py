@@ -1,0 +1,100 @@
+"""Evaluation on time that no part of a model has seen: precision-recall beside prevalence, and skill against baselines.
+
+    Brier = mean (p - y)^2       skill = 1 - Brier(model) / Brier(baseline)
+
+The interval of the skill is a bootstrap over whole days (neighbouring windows overlap, so single cases are not
+independent): 2.5 % and 97.5 % of 2000 resamples of days. A model beats a baseline when the interval lies above 0; with
+fewer than two days there is no interval and nothing is beaten. Accuracy is not computed: "never" scores 95 %.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (  # type: ignore[import-untyped]
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
+
+from models import baselines
+from models.calibration import calibration_error, reliability
+from models.calibrator import probability
+from models.training import Cases, Trained, baseline_inputs
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+DAY_NS = 86_400_000_000_000
+RESAMPLES = 2000
+
+
+class Skill(msgspec.Struct, frozen=True):
+    """Brier skill against one baseline, its interval over days, and whether it is beaten."""
+
+    baseline: str
+    skill: float
+    low: float | None
+    high: float | None
+    beaten: bool
+
+
+class Score(msgspec.Struct, frozen=True):
+    """How good a forecast was; `reliability` rows are mean forecast, observed share and cases."""
+
+    cases: int
+    days: int
+    prevalence: float
+    pr_auc: float | None
+    roc_auc: float | None
+    brier: float
+    log_loss: float
+    calibration_error: float
+    reliability: list[tuple[float, float, int]]
+    skills: list[Skill]
+
+
+def skill(name: str, y: NDArray[np.int8], p: F8, reference: F8, at_ns: I8, seed: int = 1) -> Skill:
+    """Skill of `p` over `reference`.
+
+    >>> y, at = np.array([0, 1], np.int8), np.array([0, 1])
+    >>> skill("climatology", y, np.array([0.1, 0.9]), np.array([0.5, 0.5]), at).skill
+    0.96
+    """
+    _, day = np.unique(at_ns // DAY_NS, return_inverse=True)
+    ours = np.bincount(day, weights=(p - y) ** 2)
+    theirs = np.bincount(day, weights=(reference - y) ** 2)
+    whole = round(float(1 - ours.sum() / theirs.sum()), 12)
+    if len(ours) < 2:
+        return Skill(name, whole, None, None, False)
+    drawn = np.random.default_rng(seed).integers(0, len(ours), (RESAMPLES, len(ours)))
+    low, high = np.quantile(1 - ours[drawn].sum(axis=1) / theirs[drawn].sum(axis=1), [0.025, 0.975])
+    return Skill(name, whole, float(low), float(high), bool(low > 0))
+
+
+def score(y: NDArray[np.int8], p: F8, at_ns: I8, references: Mapping[str, F8]) -> Score:
+    """The score of probabilities; areas are null when only one class occurred. ValueError without cases."""
+    if len(y) == 0:
+        raise ValueError("no cases to evaluate on")
+    both = 0 < int(y.sum()) < len(y)
+    mean, share, n = reliability(y, p)
+    return Score(
+        len(y),
+        len(np.unique(at_ns // DAY_NS)),
+        float(y.mean()),
+        float(average_precision_score(y, p)) if both else None,
+        float(roc_auc_score(y, p)) if both else None,
+        float(brier_score_loss(y, p)),
+        float(log_loss(y, p, labels=[0, 1])),
+        calibration_error(y, p),
+        list(zip(mean.tolist(), share.tolist(), n.tolist(), strict=True)),
+        [skill(name, y, p, reference, at_ns) for name, reference in references.items()],
+    )
+
+
+def evaluate(of: Trained, raw: F8, cases: Cases, test: I8) -> Score:
+    """The score of a trained model on its test cases; `raw` are the booster's uncalibrated probabilities of them."""
+    inputs = baseline_inputs(cases)
+    references = {name: baselines.predict(of.baselines[name], x[test]) for name, x in inputs.items()}
+    return score(cases.y[test], probability(of.calibrator, raw), cases.at_ns[test], references)

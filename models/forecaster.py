@@ -1,0 +1,163 @@
+"""The forecaster: a checked model version in, burst probabilities out, for every instrument, side and horizon at once.
+
+    confidence = (1 - (p1 - p0)) Q D     Q = share of fed feature families that are fresh
+    D = 1 - clip((PSI - .1) / .15, 0, 1)
+    expected_notional_usd = p E[V | burst] + (1 - p) E[V | calm], both means of the span the model was fitted on
+
+Abstains, with its reason and nulls, when the book is not to be trusted or too little is fresh: a forecast of stale
+numbers looks like any other. Factors are contributions to the uncalibrated log-odds, summed by family (`models.trees`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibrator import interval, probability
+from models.levels import LEVELS, level
+from models.registry import Card, Version
+from models.trees import Trees, parse, walk
+from models.vector import ITEMS, NAMES
+from operators.contract import Array, Columns
+from schemas.column import Column
+
+F8 = NDArray[np.float64]
+
+STALE_S = {"book_age_s": 5.0, "tape_age_s": 120.0, "derivatives_age_s": 30.0}
+LEAST_FRESH = 0.5
+TOP = 5
+_FAMILIES = tuple(dict.fromkeys(item.family for item in ITEMS))
+_FED_BY = {
+    "book_age_s": ("book",),
+    "tape_age_s": ("tape", "variance", "momentum", "liquidations"),
+    "derivatives_age_s": ("derivatives",),
+}
+_FACTORS = "{" + ",".join(TOP * ['"%s":%.4f']) + "}"
+_FAMILY_OF = np.array([_FAMILIES.index(item.family) for item in ITEMS], np.int64)
+
+NULL = "the forecast abstains, see abstain_reason"
+WRITES = (
+    Column("position_side", "str", "Whose liquidations: long or short"),
+    Column("horizon_min", "i8", "Horizon", "minutes", low=1),
+    Column("p_burst", "f8", "Calibrated probability of a liquidation burst", "1", null_when=NULL, low=0.0, high=1.0),
+    Column("p_burst_low", "f8", "Lower end of the Venn-Abers interval", "1", null_when=NULL, low=0.0, high=1.0),
+    Column("p_burst_high", "f8", "Upper end of the Venn-Abers interval", "1", null_when=NULL, low=0.0, high=1.0),
+    Column("base_rate", "f8", "Share of bursts in the span the model was fitted on", "1", low=0.0, high=1.0),
+    Column(
+        "expected_notional_usd",
+        "f8",
+        "Expected liquidations within the horizon; a lower bound where the venue is throttled",
+        "USD",
+        "p E[V | burst] + (1 - p) E[V | calm]",
+        null_when=NULL,
+        low=0.0,
+    ),
+    Column(
+        "confidence",
+        "f8",
+        "How far the probability is to be trusted; not the probability itself",
+        "1",
+        "(1 - (p1 - p0)) Q D",
+        null_when=NULL,
+        low=0.0,
+        high=1.0,
+    ),
+    Column("risk_level", "str", "low, medium, high or critical, by base rate; empty when the forecast abstains"),
+    Column("top_factors", "str", "JSON: families with their signed log-odds in the uncalibrated score, largest first"),
+    Column("model_version", "str", "Which model version"),
+    Column("abstain_reason", "str", "Why there is no forecast; empty when there is one"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """A version with its boosters read."""
+
+    version: Version
+    boosters: dict[tuple[str, int], Trees]
+
+
+def build(version: Version) -> Forecaster:
+    """A forecaster; ValueError when a booster cannot be read, or expects other features."""
+    boosters = {}
+    for key, text in version.boosters.items():
+        try:
+            booster = parse(text)
+        except ValueError as error:
+            raise ValueError(f"model {version.version}: booster {key}: {error}") from None
+        if booster.names != NAMES:
+            raise ValueError(f"model {version.version}: booster {key} expects other features")
+        boosters[key] = booster
+    return Forecaster(version, boosters)
+
+
+def confidence(low: Array, high: Array, fresh: Array, psi: Array) -> Array:
+    """The formula above.
+
+    >>> float(confidence(np.array(0.31), np.array(0.37), np.array(0.9), np.array(0.13)).round(4))
+    0.6768
+    """
+    return np.asarray((1 - (high - low)) * fresh * (1 - np.clip((psi - 0.1) / 0.15, 0, 1)))
+
+
+def freshness(x: F8) -> F8:
+    """Share of the fed feature families that are not stale, one a vector; an unknown age is stale."""
+    stale = np.zeros(len(x))
+    for name, limit in STALE_S.items():
+        stale += len(_FED_BY[name]) * ~(x[:, NAMES.index(name)] <= limit)
+    return 1 - stale / sum(len(families) for families in _FED_BY.values())
+
+
+def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_], psi: float = 0.0) -> Columns:
+    """The columns of `WRITES` for vectors `x`, and `row`, the number of the vector; by vector, then model.
+
+    `psi` is the largest stability index of the features, 0 without a drift monitor.
+    """
+    fresh = freshness(x)
+    reason = np.where(
+        ~book_ok, "the book is not to be trusted", np.where(fresh < LEAST_FRESH, "features are stale", "")
+    )
+    used = reason == ""
+    parts = [_model(by, card, x, used, fresh, psi) for card in by.version.metadata.models]
+    names = parts[0].keys() if parts else ()
+    columns: dict[str, Array] = {name: np.stack([p[name] for p in parts], axis=1).reshape(-1) for name in names}
+    columns["row"] = np.repeat(np.arange(len(x)), len(parts))
+    columns["model_version"] = np.full(len(columns["row"]), by.version.version)
+    columns["abstain_reason"] = np.repeat(reason, len(parts))
+    return columns
+
+
+def _model(by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8, psi: float) -> dict[str, Array]:
+    n, calibrator = len(x), by.version.calibrators[card.key]
+    raw = np.full(n, np.nan)
+    factors = np.full(n, "{}", object)
+    if used.any():
+        score, contributions = walk(by.boosters[card.key], x[used], _FAMILY_OF, len(_FAMILIES))
+        raw[used] = 1 / (1 + np.exp(-score))
+        factors[used] = _factors(contributions)
+    p = probability(calibrator, raw)
+    low, high = interval(calibrator, raw)
+    expected = p * card.mean_burst_usd + (1 - p) * card.mean_calm_usd
+    levels = LEVELS[level(p, np.full(n, card.base_rate), expected, np.full(n, card.q99_usd))]
+    return {
+        "position_side": np.full(n, card.position_side),
+        "horizon_min": np.full(n, card.horizon_min),
+        "p_burst": p,
+        "p_burst_low": low,
+        "p_burst_high": high,
+        "base_rate": np.full(n, card.base_rate),
+        "expected_notional_usd": expected,
+        "confidence": confidence(low, high, fresh, np.asarray(psi)),
+        "risk_level": np.where(used, levels, ""),
+        "top_factors": factors.astype(np.str_),
+    }
+
+
+def _factors(by_family: F8) -> list[str]:
+    top = np.argsort(-np.abs(by_family), axis=1, kind="stable")[:, :TOP]
+    values = np.take_along_axis(by_family, top, axis=1).tolist()
+    return [
+        _FACTORS % (f[a], v, f[b], w, f[c], x, f[d], y, f[e], z)
+        for f in (_FAMILIES,)
+        for (a, b, c, d, e), (v, w, x, y, z) in zip(top.tolist(), values, strict=True)
+    ]

@@ -1,0 +1,215 @@
+"""Minutes: rows of the feature topics to one row an instrument and minute, in order of time, as a forecast knew it.
+
+A minute of a venue is complete when both of its feature logs have shown a later window end of it (or are ended): its
+60 s rows are then all there, because a venue's rows are published end by end. Nothing depends on how the two logs
+were interleaved, nor on another venue. What one of the rows would have said and does not is NaN.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.vector import READS
+from operators.contract import Array
+from operators.once import Once, identity
+from operators.progress import Progress
+from schemas.frames import Frames, Reject
+from schemas.venues.registry import VENUES
+
+MINUTE_MS = 60_000
+KINDS = ("book", "tape")
+CLOSED_BY = ("event", "end", "idle")
+
+
+class _Row(msgspec.Struct, frozen=True):
+    venue: str
+    symbol: str
+    window_ms: int
+    window_start: int
+    stale_ms: float | None
+    late_rows: int
+    closed_by: str
+    inferred: bool
+
+
+class _Book(_Row, frozen=True):
+    book_ok: bool
+    gap_ms: float
+    mid: float | None
+    spread_bps: float | None
+    imbalance_1: float | None
+    imbalance_5: float | None
+    imbalance_10bps: float | None
+    imbalance_50bps: float | None
+    bid_depth_10bps_usd: float | None
+    ask_depth_10bps_usd: float | None
+    ofi_per_depth: float | None
+
+
+class _Tape(_Row, frozen=True):
+    realised_variance: float | None
+    volume_usd: float | None
+    buy_volume_usd: float | None
+    long_liquidations: int
+    short_liquidations: int
+    long_liquidated_usd: float | None
+    short_liquidated_usd: float | None
+    mark_price: float | None
+    index_price: float | None
+    funding_rate: float | None
+    next_funding_time: int
+    open_interest_base: float | None
+    mark_age_ms: float | None
+
+
+_FROM_BOOK = tuple(name for name in READS if name in _Book.__struct_fields__)
+_FROM_TAPE = tuple(name for name in READS if name in _Tape.__struct_fields__)
+_DECODE = {"book": msgspec.json.Decoder(_Book).decode, "tape": msgspec.json.Decoder(_Tape).decode}
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of one venue: a row an instrument, in order of symbol; `columns` are `READS` and the stamp."""
+
+    venue: str
+    end_ms: int
+    symbols: list[str]
+    columns: dict[str, Array]
+
+
+class _Frozen(msgspec.Struct):
+    once: bytes
+    ends_ms: dict[str, dict[str, int]]
+    done_ms: dict[str, int]
+    waiting: list[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Minutes:
+    """Of each venue: how far its logs are, the rows that wait for the other log, and the last minute handed out."""
+
+    once: Once = field(default_factory=Once)
+    progress: dict[str, dict[str, Progress]] = field(default_factory=dict)
+    done_ms: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, dict[int, dict[str, dict[str, bytes]]]] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+
+    def read(self, kind: str, log: Frames) -> list[Reject]:
+        """Take in records of the log `book` or `tape`, in its order; what cannot be used comes back."""
+        new, rejects = self.once.select(log)
+        bounds = new.starts.tolist()
+        for i in range(len(new)):
+            value = new.data[bounds[i] : bounds[i + 1]]
+            why = self._take(kind, value)
+            if why:
+                rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), why, value))
+        return rejects
+
+    def _take(self, kind: str, value: bytes) -> str:
+        found = identity(value)
+        assert not isinstance(found, str)
+        parts = found[0].decode(errors="replace").split("|")
+        if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or parts[0] not in VENUES:
+            return "the id does not tell a known venue, symbol, window length and start"
+        venue, symbol, length_ms = parts[0], parts[1], int(parts[2])
+        end_ms = found[1] + length_ms
+        why = self._hold(kind, venue, symbol, end_ms, value) if length_ms == MINUTE_MS else ""
+        self._logs(venue)[kind].see(venue, end_ms)
+        return why
+
+    def _hold(self, kind: str, venue: str, symbol: str, end_ms: int, value: bytes) -> str:
+        try:
+            row = _DECODE[kind](value)
+        except msgspec.MsgspecError as error:
+            return f"not a {kind} row: {error}"
+        told = row.venue, row.symbol, row.window_ms, row.window_start
+        if told != (venue, symbol, MINUTE_MS, end_ms - MINUTE_MS) or end_ms % MINUTE_MS:
+            return "the id and the row do not tell the same whole minute"
+        if row.closed_by not in CLOSED_BY:
+            return f"closed_by {row.closed_by!r} is not one of {', '.join(CLOSED_BY)}"
+        if end_ms <= self.done_ms.get(venue, -1):
+            return "its minute was complete before it came"
+        self.waiting.setdefault(venue, {}).setdefault(end_ms, {}).setdefault(symbol, {})[kind] = value
+        return ""
+
+    def _logs(self, venue: str) -> dict[str, Progress]:
+        return self.progress.setdefault(venue, {kind: Progress() for kind in KINDS})
+
+    def mark(self, ended: set[str]) -> None:
+        """Which of the logs are at their end now."""
+        self.ended = ended
+
+    def ready(self) -> Iterator[Minute]:
+        """The minutes that have become complete, each venue's in order of time."""
+        for venue in sorted(self.waiting):
+            logs = self._logs(venue)
+            complete = [logs[kind].complete_ms for kind in KINDS if kind not in self.ended]
+            for end_ms in sorted(self.waiting[venue]):
+                if complete and end_ms > min(complete):
+                    break
+                self.done_ms[venue] = end_ms
+                yield _minute(venue, end_ms, self.waiting[venue].pop(end_ms))
+
+    def freeze(self) -> bytes:
+        """What is waited for, and how far the logs are."""
+        ends = {v: {k: max(p.ends_ms.values(), default=-1) for k, p in of.items()} for v, of in self.progress.items()}
+        waiting = [
+            (kind, value)
+            for _, minutes in sorted(self.waiting.items())
+            for _, symbols in sorted(minutes.items())
+            for _, rows in sorted(symbols.items())
+            for kind, value in sorted(rows.items())
+        ]
+        return msgspec.msgpack.encode(_Frozen(self.once.freeze(), ends, self.done_ms, waiting))
+
+    @classmethod
+    def thaw(cls, data: bytes) -> "Minutes":
+        """As it was frozen; which logs are ended is told again."""
+        was = msgspec.msgpack.decode(data, type=_Frozen)
+        state = cls(Once.thaw(was.once), done_ms=was.done_ms)
+        for venue, ends in was.ends_ms.items():
+            for kind, end_ms in ends.items():
+                if end_ms >= 0:
+                    state._logs(venue)[kind].see(venue, end_ms)
+        for kind, value in was.waiting:
+            row = _DECODE[kind](value)
+            end_ms = row.window_start + row.window_ms
+            state.waiting.setdefault(row.venue, {}).setdefault(end_ms, {}).setdefault(row.symbol, {})[kind] = value
+        return state
+
+
+def _minute(venue: str, end_ms: int, symbols: dict[str, dict[str, bytes]]) -> Minute:
+    names = sorted(symbols)
+    n = len(names)
+    unknown: NDArray[np.float64] = np.full(n, np.nan)
+    of: dict[str, Array] = {name: unknown.copy() for name in (*READS, "gap_ms", "stale_ms")}
+    of |= {"book_ok": np.zeros(n, np.bool_), "inferred": np.zeros(n, np.bool_), "late_rows": np.zeros(n, np.int64)}
+    closed = np.zeros(n, np.int64)
+    for i, name in enumerate(names):
+        for kind, value in symbols[name].items():
+            row = _DECODE[kind](value)
+            if isinstance(row, _Book):
+                for column in _FROM_BOOK:
+                    of[column][i] = _number(getattr(row, column))
+                of["book_ok"][i], of["gap_ms"][i] = row.book_ok, row.gap_ms
+                of["book_age_s"][i] = _number(row.stale_ms) / 1e3
+            elif isinstance(row, _Tape):
+                for column in _FROM_TAPE:
+                    of[column][i] = _number(getattr(row, column))
+                of["next_funding_ns"][i] = row.next_funding_time * 1e6 if row.next_funding_time > 0 else np.nan
+                of["open_interest"][i] = _number(row.open_interest_base)
+                of["tape_age_s"][i] = _number(row.stale_ms) / 1e3
+                of["derivatives_age_s"][i] = _number(row.mark_age_ms) / 1e3
+            of["inferred"][i] |= row.inferred
+            of["late_rows"][i] += row.late_rows
+            closed[i] = max(closed[i], CLOSED_BY.index(row.closed_by))
+    of["stale_ms"] = 1e3 * np.maximum(of["book_age_s"], of["tape_age_s"])
+    of["closed_by"] = closed
+    return Minute(venue, end_ms, names, of)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)

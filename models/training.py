@@ -1,0 +1,167 @@
+"""Training: LightGBM on what a replay left, calibrated on later time, blocks purged of labels that reach beyond them.
+
+Blocks in order of time: fit, stop (early stopping), calibrate, test. A case belongs to a block only if its label was
+available when the next block begins (t + h + 60 s), so no window straddles two blocks. Classes are never re-weighted:
+it would break the probabilities. Equal cases make byte-equal models.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import lightgbm
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models import baselines, calibration
+from models.baselines import Baseline
+from models.calibrator import Calibrator
+from models.labels import NULL, STEP_NS, Labels
+from models.vector import NAMES, matrix
+from operators.contract import Columns
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What LightGBM is told, and the shares of time of the four blocks."""
+
+    learning_rate: float = 0.03
+    num_leaves: int = 31
+    min_data_in_leaf: int = 200
+    feature_fraction: float = 0.7
+    bagging_fraction: float = 0.8
+    lambda_l2: float = 5.0
+    rounds: int = 2000
+    patience: int = 100
+    seed: int = 1
+    threads: int = 2
+    shares: tuple[float, float, float, float] = (0.6, 0.1, 0.15, 0.15)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """One row an instrument and minute, in order of time; `past_ratio` is V(t - h, h) / Q(t, h)."""
+
+    at_ns: I8
+    available_ns: I8
+    x: F8
+    y: NDArray[np.int8]
+    volume_usd: F8
+    past_ratio: F8
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model with its calibrator and baselines; volumes are means and a quantile over the fit block, USD."""
+
+    booster: str
+    calibrator: Calibrator
+    rounds: int
+    base_rate: float
+    mean_burst_usd: float
+    mean_calm_usd: float
+    q99_usd: float
+    baselines: dict[str, Baseline]
+
+
+def join(vectors: Columns, labels: Mapping[int, Labels]) -> Cases:
+    """Vectors with the labels of their instrument and minute; cases without a label are left out."""
+    parts = []
+    x = matrix(vectors)
+    for instrument, of in labels.items():
+        mine = np.flatnonzero(vectors["instrument"] == instrument)
+        at = (vectors["at_ns"][mine] - of.at_ns[0]) // STEP_NS if len(of.at_ns) else np.full(len(mine), -1)
+        inside = (at >= 0) & (at < len(of.at_ns))
+        mine, at = mine[inside], at[inside]
+        known = (of.y[at] != NULL) & (of.at_ns[at] == vectors["at_ns"][mine])
+        mine, at = mine[known], at[known]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = of.past_usd[at] / of.threshold_usd[at]
+        ratio = np.where(np.isfinite(ratio), ratio, np.nan)
+        parts.append((of.at_ns[at], of.available_ns[at], x[mine], of.y[at], of.volume_usd[at], ratio))
+    if not parts:
+        raise ValueError("no labels to train on")
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    at_ns, available_ns, rows, y, volume_usd, past_ratio = (column[order] for column in columns)
+    return Cases(at_ns, available_ns, rows, y, volume_usd, past_ratio)
+
+
+def blocks(cases: Cases, shares: tuple[float, ...]) -> list[I8]:
+    """Case numbers of consecutive spans of time with these shares, each purged at its end (but for the last).
+
+    ValueError without cases.
+    """
+    if len(cases.at_ns) == 0:
+        raise ValueError("no cases to train on")
+    first, last = int(cases.at_ns[0]), int(cases.at_ns[-1])
+    edges = [first + int((last + 1 - first) * share) for share in np.cumsum((0.0, *shares)) / sum(shares)]
+    edges[-1] = last + 1
+    found = []
+    for i, (begin, end) in enumerate(pairwise(edges)):
+        inside = (cases.at_ns >= begin) & (cases.at_ns < end)
+        if i < len(shares) - 1:
+            inside &= cases.available_ns <= end
+        found.append(np.flatnonzero(inside))
+    return found
+
+
+def baseline_inputs(cases: Cases) -> dict[str, F8]:
+    """The number that each baseline goes by."""
+    return {
+        "climatology": np.zeros(len(cases.y)),
+        "persistence": cases.past_ratio,
+        "volatility": cases.x[:, NAMES.index("volatility_1m_bps")],
+    }
+
+
+def train(cases: Cases, by: Parameters | None = None) -> tuple[Trained, I8]:
+    """A model of `cases`, and the numbers of the test cases, which nothing of it has seen.
+
+    ValueError says which block lacks bursts or calm.
+    """
+    told = by or Parameters()
+    fit, stop, calibrate, test = blocks(cases, told.shares)
+    for name, block in (("fit", fit), ("stop", stop), ("calibrate", calibrate)):
+        bursts = int(cases.y[block].sum())
+        if not 0 < bursts < len(block):
+            raise ValueError(f"the {name} block has {bursts} bursts in {len(block)} cases: too little to train on")
+    settings = {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "learning_rate": told.learning_rate,
+        "num_leaves": told.num_leaves,
+        "max_depth": -1,
+        "min_data_in_leaf": told.min_data_in_leaf,
+        "feature_fraction": told.feature_fraction,
+        "bagging_fraction": told.bagging_fraction,
+        "bagging_freq": 1,
+        "lambda_l2": told.lambda_l2,
+        "max_bin": 255,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": told.seed,
+        "num_threads": told.threads,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(cases.x[fit], cases.y[fit], feature_name=list(NAMES), free_raw_data=False)
+    held = data.create_valid(cases.x[stop], cases.y[stop])
+    stopping = lightgbm.early_stopping(told.patience, verbose=False)
+    booster = lightgbm.train(settings, data, told.rounds, valid_sets=[held], callbacks=[stopping])
+    score = np.asarray(booster.predict(cases.x[calibrate]), np.float64)
+    y, usd = cases.y[fit], cases.volume_usd[fit]
+    seen = np.concatenate((fit, stop, calibrate))
+    trained = Trained(
+        booster.model_to_string(num_iteration=booster.best_iteration),
+        calibration.fit(score, cases.y[calibrate]),
+        booster.best_iteration,
+        float(y.mean()),
+        float(usd[y == 1].mean()),
+        float(usd[y == 0].mean()),
+        float(np.quantile(usd, 0.99)),
+        {name: baselines.fit(x[seen], cases.y[seen]) for name, x in baseline_inputs(cases).items()},
+    )
+    return trained, test
