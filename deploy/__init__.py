@@ -1,0 +1,1 @@
+"""Deploy: what runs the flows; services that are processes of their own."""

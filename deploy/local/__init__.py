@@ -1,0 +1,1 @@
+"""The embedded default: a broker process and a store process on loopback."""

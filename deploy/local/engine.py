@@ -1,0 +1,169 @@
+"""The engine: chDB on one directory, asked by many threads at once.
+
+Rows of an INSERT are given to it as a file in memory (INFILE). Its own `send_insert` must not be used: it reports
+success when the table refuses the block (disk full, too many parts, a constraint), and the rows are gone.
+
+Each request has a session of its own (opening one takes a millisecond), so that what it sets is not seen by others
+and readers run beside a writer. Requests beyond `AT_ONCE` wait for their turn.
+"""
+
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chdb.session import Session
+
+from deploy.local.statement import read
+
+
+class _Result(Protocol):
+    def bytes(self) -> bytes: ...
+    def rows_read(self) -> int: ...
+    def bytes_read(self) -> int: ...
+    def rows_written(self) -> int: ...
+    def bytes_written(self) -> int: ...
+
+
+class _Session(Protocol):
+    """What is used of chDB's session, which has no types of its own."""
+
+    def query(self, sql: str, fmt: str = ..., *, params: dict[str, str] | None = ...) -> _Result: ...
+    def close(self) -> None: ...
+
+
+_open: Callable[[str], _Session] = Session
+AT_ONCE = 16
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CODE = re.compile(r"Code: (\d+)\. ")
+_TWICE = re.compile(r"^(Code: \d+\. DB::Exception: )\1+")
+_MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+_DEFAULTS = {
+    "async_insert": "0",
+    "max_memory_usage": str(min(4 * 2**30, _MEMORY // 4)),
+    "max_result_bytes": str(min(2**29, _MEMORY // 16)),
+}
+
+
+class Refusal(Exception):
+    """A statement that failed: ClickHouse's error code and its message."""
+
+    def __init__(self, message: str, code: int | None = None):
+        found = _CODE.search(message)
+        self.code = code if code is not None else int(found.group(1)) if found else 1002
+        full = message[found.start() :] if found else f"Code: {self.code}. DB::Exception: {message}"
+        super().__init__(_TWICE.sub(r"\1", full))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result; `format` is empty for a statement that has none."""
+
+    body: bytes
+    format: str
+    summary: dict[str, str]
+
+
+class Engine:
+    """chDB on `path`. RuntimeError says that the directory cannot be opened."""
+
+    def __init__(self, path: Path):
+        self._path = str(path)
+        self._base = _open(self._path)
+        self._turns = threading.Semaphore(AT_ONCE)
+        self.version = bytes(self._base.query("SELECT version()", "TSVRaw").bytes()).decode().strip()
+
+    def close(self, within_s: float = 10.0) -> None:
+        """Let what runs end, for at most `within_s`, and close; later requests wait for ever."""
+        until = time.monotonic() + within_s
+        for _ in range(AT_ONCE):
+            self._turns.acquire(timeout=max(0.0, until - time.monotonic()))
+        self._base.close()
+
+    def run(
+        self,
+        text: bytes,
+        parameters: Mapping[str, str],
+        settings: Mapping[str, str],
+        database: str,
+        default_format: str,
+    ) -> Answer:
+        """Run one statement, an INSERT with its rows behind it included; Refusal carries the engine's error."""
+        statement = read(text)
+        if statement.deadly:
+            raise Refusal("the embedded store does not end itself by a statement; send it SIGTERM", 48)
+        if statement.several:
+            raise Refusal("Syntax error (Multi-statements are not allowed)", 62)
+        try:
+            sql, clause = statement.text.decode(), statement.settings.decode()
+        except UnicodeDecodeError as error:
+            raise Refusal(f"Syntax error (the statement is not UTF-8: {error})", 62) from None
+        named = statement.format or (default_format if statement.answers else "")
+        started = time.monotonic()
+        with self._turns, self._session() as session:
+            _prepare(session, settings, database)
+            if statement.data is None:
+                result = session.query(sql, named or "TabSeparated", params=dict(parameters))
+            else:
+                with _file(text[statement.data :]) as rows:
+                    insert = f"{sql} FROM INFILE {_quoted(rows)} {clause} FORMAT {statement.format}"
+                    result = session.query(insert, "Null", params=dict(parameters))
+            body = bytes(result.bytes())
+            summary = {"read_rows": result.rows_read(), "read_bytes": result.bytes_read()}
+            summary |= {"written_rows": result.rows_written(), "written_bytes": result.bytes_written()}
+        summary["elapsed_ns"] = int((time.monotonic() - started) * 1e9)
+        return Answer(body, named if statement.data is None else "", {name: str(n) for name, n in summary.items()})
+
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        """A session of its own; whatever goes wrong in it is a Refusal."""
+        try:
+            session = _open(self._path)
+            try:
+                yield session
+            finally:
+                session.close()
+        except UnicodeDecodeError as error:
+            # chDB's message quotes the bytes of the row
+            raise Refusal(error.object.decode(errors="replace")) from None
+        except (RuntimeError, ValueError, OSError, MemoryError) as error:
+            raise Refusal(str(error)) from None
+
+
+def _prepare(session: _Session, settings: Mapping[str, str], database: str) -> None:
+    wanted = {**_DEFAULTS, **settings}
+    for name in wanted:
+        if not _NAME.fullmatch(name):
+            raise Refusal(f"Unknown setting {name!r}", 115)
+    session.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in wanted.items()), "Null")
+    if database:
+        session.query("USE `" + database.replace("\\", "\\\\").replace("`", "\\`") + "`", "Null")
+
+
+@contextmanager
+def _file(data: bytes) -> Iterator[str]:
+    """The path of a file with `data`, in memory where the system has that."""
+    if sys.platform != "linux":
+        with tempfile.NamedTemporaryFile(suffix=".rows") as stored:
+            stored.write(data)
+            stored.flush()
+            yield stored.name
+        return
+    number = os.memfd_create("rows")
+    try:
+        with open(number, "wb", closefd=False) as file:
+            file.write(data)
+        yield f"/proc/self/fd/{number}"
+    finally:
+        os.close(number)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
