@@ -1,0 +1,1 @@
+"""Bench: the targets of the design, measured beside the obvious alternatives and the physical bound."""

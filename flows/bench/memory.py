@@ -1,0 +1,105 @@
+"""Memory: resident bytes an instrument, and their growth over a long run, in a process that does nothing else.
+
+`python -m flows.bench.memory --settings FILE --instruments N --frames M [VENUE=FILE ...]` prints them as JSON.
+"""
+
+import argparse
+import gc
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from flows import compiled
+from flows.bench.in_process import batches, feed, opened
+from flows.bench.instruments import START_NS
+from flows.bench.material import Material, materials
+from flows.bench.multiplied import multiplied, whole_book
+from flows.bench.result import Result
+from flows.bench.size import Size
+from flows.capture import Recorded
+from flows.refusal import Refused
+from flows.settings import Settings, load
+
+RATE = 2_000.0
+"""Frames a second of event time: slow enough that a million of them fill the longest window."""
+SAMPLES = 40
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except FileNotFoundError:
+        raise Refused("memory is measured through /proc, which this system does not have") from None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(material: Material, settings: Settings, size: Size, folder: Path) -> list[Result]:
+    """In a process of its own, once: repetitions would tell the same."""
+    file = folder / "memory.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(_encoded(settings))
+    given = ["--settings", str(file), "--instruments", str(size.many), "--frames", str(size.frames), *material.spec]
+    ran = subprocess.run([sys.executable, "-m", "flows.bench.memory", *given], capture_output=True, check=False)
+    if ran.returncode:
+        raise RuntimeError(f"memory: {ran.stderr.decode(errors='replace').strip().splitlines()[-1]}")
+    told = json.loads(ran.stdout)
+    row = f"memory {size.many:,}"
+    return [
+        Result(row, "resident", (told["instrument_mb"],), "MB/instrument", "<= 0.5"),
+        Result(row, f"growth over {told['span_s']:,.0f} s", (told["growth_mb"],), "MB/million frames", "flat"),
+    ]
+
+
+def _encoded(settings: Settings) -> str:
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.json.encode(settings).decode()
+
+
+def _run(material: Material, settings: Settings, instruments: int, frames: int) -> dict[str, float]:
+    size = settings.source.batch_frames
+    warm: Iterator[Recorded] = multiplied(material, 1, RATE, START_NS)
+    feed(opened(material.venue, settings), batches(material.venue, itertools.islice(warm, 20_000), size))
+    gc.collect()
+    before = resident()
+    source = multiplied(material, instruments, RATE, START_NS)
+    market = opened(material.venue, settings)
+    books = whole_book(material, instruments)
+    piece = max(1, frames // SAMPLES)
+    feed(market, batches(material.venue, itertools.islice(source, books), size))
+    feed(market, batches(material.venue, itertools.islice(source, piece), size))
+    gc.collect()
+    held = resident() - before
+    counts, sizes = [], []
+    for at in range(1, SAMPLES + 1):
+        feed(market, batches(material.venue, itertools.islice(source, piece), size))
+        gc.collect()
+        counts.append(at * piece / 1e6)
+        sizes.append(resident() / 1e6)
+    half = SAMPLES // 2
+    slope = float(np.polyfit(counts[half:], sizes[half:], 1)[0])
+    return {"instrument_mb": held / instruments / 1e6, "growth_mb": slope, "span_s": piece * (SAMPLES - half) / RATE}
+
+
+def main() -> None:
+    """As a process."""
+    parser = argparse.ArgumentParser(prog="python -m flows.bench.memory", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--instruments", type=int, required=True)
+    parser.add_argument("--frames", type=int, required=True)
+    parser.add_argument("spec", nargs="*")
+    given = parser.parse_args()
+    compiled.cache()
+    (material,) = materials(given.spec)
+    print(json.dumps(_run(material, load(given.settings, {}), given.instruments, given.frames)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Rows seen: a consumer that stands at the end of the feature topics and says when rows arrive."""
+
+import time
+from collections.abc import Callable
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from flows.kafka_topics import end_offsets
+from flows.refusal import Unreachable
+from flows.settings import Settings
+from flows.tables import BY_NAME
+
+
+class RowsSeen:
+    """From what the topics hold when it is made."""
+
+    def __init__(self, settings: Settings, *tables: str) -> None:
+        kafka = settings.kafka
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": kafka.brokers,
+                "group.id": "alphaplus-bench-rows",
+                "enable.auto.commit": False,
+                "fetch.queue.backoff.ms": 2,
+            }
+        )
+        names = [kafka.prefix + BY_NAME[t].topic for t in tables]
+        ends = {t: end_offsets(kafka.brokers, t) for t in names}
+        self._consumer.assign([TopicPartition(t, p, at) for t, offsets in ends.items() for p, at in enumerate(offsets)])
+
+    def read(self, wait_s: float) -> tuple[int, list[Message]]:
+        """Wall clock, ns, at which they had arrived, and the rows."""
+        first = self._consumer.poll(wait_s)
+        if first is None:
+            return time.time_ns(), []
+        messages = [first, *self._consumer.consume(1_000, 0)]
+        return time.time_ns(), [m for m in messages if m.error() is None]
+
+    def first(self, look_after: Callable[[], None], patience_s: float = 180.0) -> float:
+        """When (on a clock that never steps) the first row came."""
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            if self.read(0.02)[1]:
+                return time.monotonic()
+            look_after()
+        raise Unreachable(f"no row came within {patience_s:.0f} s")
+
+    def close(self) -> None:
+        """Leave the brokers."""
+        self._consumer.close()

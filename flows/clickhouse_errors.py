@@ -1,0 +1,34 @@
+"""What ClickHouse's errors mean to a writer: a row that is bad, trouble that passes, or a refusal that does not."""
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
+
+_DATA = frozenset(
+    {6, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 321, 349, 376, 407, 441, 467, 469, 675, 676}
+)
+"""Codes that a row which cannot be read, converted or accepted gives."""
+_REFUSALS = frozenset({16, 36, 46, 47, 48, 50, 60, 62, 63, 73, 81, 115, 164, 192, 193, 194, 195, 497, 516})
+"""Codes that do not go away by waiting: a table that is not there, a wrong password, a statement that is wrong."""
+
+
+class StoreError(Exception):
+    """ClickHouse refused a statement; `code` is its error code, None where it gave no answer at all."""
+
+    def __init__(self, message: str, code: int | None):
+        super().__init__(message)
+        self.code = code
+
+
+class Trouble(StoreError):
+    """ClickHouse was away, busy or full, for longer than `retry_s` where it was retried."""
+
+
+class BadBlock(StoreError):
+    """A row of the block cannot be stored; nothing of the block was."""
+
+
+def told_apart(error: ClickHouseError) -> StoreError:
+    """The error as one of the three, on one line. What is not known to be final is trouble, so that it is retried."""
+    code = getattr(error, "code", None)
+    final = code in _REFUSALS or (code is None and isinstance(error, ProgrammingError))
+    kind = BadBlock if code in _DATA else StoreError if final else Trouble
+    return kind(" ".join(str(error).split()), code)

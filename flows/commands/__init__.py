@@ -1,0 +1,1 @@
+"""Commands: what `alphaplus` can be told to do, one a file."""

@@ -1,0 +1,144 @@
+"""`alphaplus demo`: everything on one machine, on a simulated market, in the terminal."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.live import Live
+
+from flows.clickhouse import connect
+from flows.commands.options import Data, File, Sets, settings
+from flows.graph import FLOWS, derived_topics
+from flows.health import Health, scrape
+from flows.kafka_topics import create_topics
+from flows.migrations import FOLDER, apply_migrations
+from flows.session import Session
+from flows.settings import Settings, SettingsError
+from flows.supervisor import ProcessFailed
+from flows.tail import Tail
+from flows.topics import input_topics
+from flows.view import line, screen
+from models.simulator import Settings as Simulated
+from models.simulator import brackets, numbered
+from models.simulator import instruments as listed
+from models.simulator.settings import LISTED
+
+PLAIN_S = 5.0
+BRACKETS = "brackets.json"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _simulated(count: int, seed: int) -> Simulated:
+    if count < 1:
+        raise SettingsError("--instruments must be at least 1")
+    names = tuple(LISTED)[:count]
+    return Simulated(seed=seed, symbols=(*names, *numbered(max(0, count - len(names)))))
+
+
+def demo(
+    *,
+    minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
+    instruments: Annotated[int, Parameter(help="how many simulated instruments")] = 5,
+    seed: Annotated[int, Parameter(help="seed of the simulated market")] = 7,
+    past: Annotated[int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")] = 0,
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Run broker, store, a simulated market and every flow on this machine, and show what they say."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if past < 0:
+        raise SettingsError("--past must not be negative")
+    simulated = _simulated(instruments, seed)
+    told = settings(config, set, data)
+    changed = msgspec.structs.replace(told.market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
+    told = msgspec.structs.replace(told, market=changed)
+    console = Console()
+    console.print("starting: broker, store, simulated market, flows (the first start compiles for some seconds)")
+    try:
+        session = Session(told, "demo")
+        session.settings = _with_brackets(told, session.folder / BRACKETS, simulated)
+        with session:
+            until = time.monotonic() + 60 * minutes if minutes else float("inf")
+            _show(session, simulated, console, until, past)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 0
+    except ProcessFailed as error:
+        print(f"alphaplus: {error}", file=sys.stderr)
+        return 1
+    console.print("done")
+    return 0
+
+
+def _with_brackets(told: Settings, file: Path, simulated: Simulated) -> Settings:
+    """The settings with the maintenance tiers of the simulated venue."""
+    risk = msgspec.structs.replace(told.risk, brackets_json={**told.risk.brackets_json, simulated.venue: str(file)})
+    return msgspec.structs.replace(told, risk=risk)
+
+
+def _show(session: Session, simulated: Simulated, console: Console, until: float, past: int) -> None:
+    told: Settings = session.settings
+    kafka, prefix = told.kafka, told.kafka.prefix
+    apply_migrations(connect(told.clickhouse), FOLDER)
+    inputs, written = input_topics(told), [prefix + t for t in derived_topics()]
+    create_topics(kafka.brokers, [*inputs, *written], kafka.partitions, forever=True, replication=kafka.replication)
+    file = session.folder / "simulated.json"
+    file.write_bytes(msgspec.json.encode(simulated))
+    (session.folder / BRACKETS).write_bytes(msgspec.json.encode(brackets(simulated)))
+    for flow in FLOWS:
+        session.start_flow(flow.name)
+    session.supervisor.start(
+        "simulate",
+        "flows.simulate",
+        "--settings",
+        str(session.file),
+        "--market",
+        str(file),
+        "--topics",
+        ",".join(inputs),
+        "--past",
+        str(past),
+    )
+    session.supervisor.start(
+        "model",
+        "flows.rehearse",
+        "--settings",
+        str(session.file),
+        "--seed",
+        str(simulated.seed + 1000),
+        keep=False,
+        vital=False,
+    )
+    model = session.supervisor.children["model"]
+    tail = Tail(kafka.brokers, tuple(written), kafka.partitions)
+    before: dict[str, Health] = {}
+    scraped, printed = time.monotonic(), 0.0
+    try:
+        with Live(console=console, refresh_per_second=4, screen=False, auto_refresh=False) as live:
+            while time.monotonic() < until:
+                seen = tail.read(0.5)
+                session.supervisor.check()
+                health = {name: scrape(port) for name, port in session.ports.items()}
+                now = time.monotonic()
+                if console.is_terminal:
+                    head = f"SIMULATED market, seed {simulated.seed}; try: alphaplus query --data {session.data} SQL"
+                    head += f"\n{model.last_line()}"
+                    live.update(screen(seen, prefix, health, before, now - scraped, head), refresh=True)
+                elif now - printed >= PLAIN_S:
+                    printed = now
+                    console.print(
+                        f"simulated: {line(seen, prefix, health)}; {model.last_line()}", soft_wrap=True, highlight=False
+                    )
+                before, scraped = health, now
+    finally:
+        tail.close()

@@ -1,0 +1,65 @@
+"""`alphaplus evaluate`: how good a version is on time that it has not seen, against baselines; it may have no skill."""
+
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+from rich.console import Console
+
+from flows.commands.options import Data, File, Sets, settings
+from flows.commands.reach import store, with_broker
+from flows.forecast import folder
+from flows.promotion import publish_scores
+
+
+def evaluate(
+    *,
+    version: Annotated[str, Parameter(help="model version (default: the champion)")] = "",
+    days: Annotated[int, Parameter(help="read the last so many days of vectors")] = 60,
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Score a version on the vectors that are later than all it was made of; baselines are fitted on the earlier."""
+    from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that need them
+    from flows.clickhouse import connect  # noqa: PLC0415
+    from flows.commands.scores import grid, verdict  # noqa: PLC0415
+    from flows.refusal import Refused  # noqa: PLC0415
+    from flows.vectors import read  # noqa: PLC0415
+    from models import registry  # noqa: PLC0415
+    from models.labels import STEP_NS  # noqa: PLC0415
+
+    told = with_broker(settings(config, set, data))
+    root = folder(told)
+    chosen = version or registry.champion(root)
+    if chosen is None:
+        raise Refused(f"{root} has no champion: name a version, see `alphaplus models list`")
+    try:
+        of = registry.load(root, chosen)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    with store(told) as reached:
+        vectors = read(connect(reached.clickhouse), days)
+    until_ns = of.metadata.trained_to_ms * 1_000_000
+    say, shown = Console(highlight=False), {}
+    floor = of.metadata.parameters["floor_usd"]
+    for card in of.metadata.models:
+        try:
+            cases = vectors.cases(*card.key, floor)
+        except ValueError as error:
+            raise Refused(f"nothing to evaluate on: {error}") from None
+        test = np.flatnonzero(cases.at_ns > until_ns + card.horizon_min * STEP_NS)
+        fit = np.flatnonzero(cases.available_ns <= until_ns)
+        if not len(test) or not len(fit):
+            say.print(f"{card.position_side} {card.horizon_min} min: no labelled vectors before and after its training")
+            continue
+        shown[card.key] = modelling.scored_version(of, card, cases, fit, test), cases.at_ns[test]
+    if not shown:
+        raise Refused(
+            f"no vectors later than {chosen} was trained on: its data end {np.datetime64(until_ns, 'ns')} UTC"
+        )
+    say.print(grid({key: score for key, (score, _) in shown.items()}))
+    say.print(f"{chosen}: {verdict({key: score for key, (score, _) in shown.items()})}")
+    if told.kafka.brokers:
+        publish_scores(told, chosen, shown)
+    return 0

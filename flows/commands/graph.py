@@ -1,0 +1,8 @@
+"""`alphaplus graph`: the job graph, as Mermaid text."""
+
+from flows.graph import mermaid
+
+
+def graph() -> None:
+    """Print the job graph as Mermaid text."""
+    print(mermaid())

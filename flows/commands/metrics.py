@@ -1,0 +1,29 @@
+"""`alphaplus metrics`: the definition of every published number."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.settings import SettingsError
+from flows.tables import TABLES
+from schemas.column import Column
+
+
+def _lines(column: Column) -> list[str]:
+    unit = f" [{column.unit}]" if column.unit else ""
+    lines = [f"  {column.name}{unit}: {column.meaning}"]
+    for label in ("formula", "sign", "null_when", "source"):
+        if value := getattr(column, label):
+            lines.append(f"      {label.replace('_', ' ')}: {value}")
+    return lines
+
+
+def metrics(table: Annotated[str, Parameter(help="only this table")] = "") -> int:
+    """Print the definition of every published number: unit, formula, sign, source, when it is null."""
+    chosen = [t for t in TABLES if table in ("", t.name)]
+    if not chosen:
+        raise SettingsError(f"there is no table {table!r}; there are: {', '.join(t.name for t in TABLES)}")
+    for t in chosen:
+        print(f"{t.name}  (topic {t.topic}, key {', '.join(t.key)})")
+        print("\n".join(line for c in t.columns for line in _lines(c)), end="\n\n")
+    return 0

@@ -1,0 +1,91 @@
+"""`alphaplus models`: the versions in the registry: list them, show one, put one in force, go back."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from flows.commands.options import Data, File, Sets, settings
+from flows.commands.reach import with_broker
+from flows.forecast import folder, loader
+from flows.promotion import put_in_force
+from flows.refusal import Refused
+from flows.settings import Settings
+from models import registry
+
+models = App(name="models", help="Model versions: list, show, promote, rollback.")
+Named = Annotated[str, Parameter(help="model version, see `alphaplus models list`")]
+
+
+@models.command(name="list")
+def list_versions(set: Sets = (), config: File = None, data: Data = None) -> int:
+    """All versions; the champion is marked."""
+    root = folder(settings(config, set, data))
+    champion = registry.champion(root)
+    grid = Table("", "version", "forecasts", "trained to (UTC)", "PR-AUC / prevalence", box=None)
+    for name in registry.versions(root):
+        try:
+            about = registry.load(root, name).metadata
+        except ValueError as error:
+            grid.add_row("", name, str(error), "", "")
+            continue
+        scores = ", ".join(
+            f"{c.position_side} {c.horizon_min}: {_ratio(c.score)}"
+            for c in sorted(about.models, key=lambda c: (c.horizon_min, c.position_side))
+        )
+        mark = "champion" if name == champion else ""
+        grid.add_row(mark, name, str(len(about.models)), str(np.datetime64(about.trained_to_ms, "ms")), scores)
+    Console(highlight=False).print(grid)
+    return 0
+
+
+def _ratio(score: dict[str, float | None]) -> str:
+    area, base = score.get("pr_auc"), score.get("prevalence")
+    return "-" if area is None or base is None else f"{area:.2f}/{base:.2f}"
+
+
+@models.command
+def show(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
+    """All that is kept of a version, as JSON."""
+    try:
+        about = registry.load(folder(settings(config, set, data)), version).metadata
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(about), indent=1).decode() + "\n")
+    return 0
+
+
+@models.command
+def promote(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
+    """Make a version champion and put it in force in the flows of the brokers, from a minute soon."""
+    told = with_broker(settings(config, set, data))
+    try:
+        loader(told)(version)
+        registry.promote(folder(told), version)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    return _tell(told, version)
+
+
+@models.command
+def rollback(set: Sets = (), config: File = None, data: Data = None) -> int:
+    """Put the champion before this one in force again."""
+    told = with_broker(settings(config, set, data))
+    try:
+        version = registry.rollback(folder(told))
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    return _tell(told, version)
+
+
+def _tell(told: Settings, version: str) -> int:
+    if not told.kafka.brokers:
+        print(f"{version} is champion; no broker is configured or running here: the next replay uses it")
+        return 0
+    since_ms = put_in_force(told, registry.load(folder(told), version))
+    print(f"{version} is champion, in force from {np.datetime64(since_ms, 'ms')} UTC")
+    return 0

@@ -1,0 +1,43 @@
+"""Reach: the services of a command that starts none of its own flows, configured ones first, then running ones."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from flows.refusal import Refused
+from flows.session import Session, running_store
+from flows.settings import Settings
+
+
+@contextmanager
+def store(told: Settings) -> Iterator[Settings]:
+    """The settings with a ClickHouse: the configured one, the embedded one that runs, or the embedded one started."""
+    folder = Path(told.data)
+    url = told.clickhouse.url or running_store(folder)
+    if url:
+        yield msgspec.structs.replace(told, clickhouse=msgspec.structs.replace(told.clickhouse, url=url))
+        return
+    if not (folder / "store").exists():
+        raise Refused(f"{folder}: no embedded store here yet; run `alphaplus demo` or `alphaplus replay` first")
+    kafka = msgspec.structs.replace(told.kafka, brokers="none")
+    with Session(msgspec.structs.replace(told, kafka=kafka), "read") as session:
+        yield msgspec.structs.replace(session.settings, kafka=told.kafka)
+
+
+def with_broker(told: Settings) -> Settings:
+    """The settings with the configured brokers, else those of a session that runs in this data folder, else none."""
+    if told.kafka.brokers:
+        return told
+    for file in sorted((Path(told.data) / "runs").glob("*/settings.json"), reverse=True):
+        try:
+            kafka = json.loads(file.read_bytes())["kafka"]
+            host, _, port = kafka["brokers"].partition(":")
+            with socket.create_connection((host, int(port)), timeout=1):
+                return msgspec.structs.replace(told, kafka=msgspec.convert(kafka, type(told.kafka)))
+        except (OSError, ValueError, KeyError, msgspec.ValidationError):
+            continue
+    return told

@@ -1,0 +1,215 @@
+"""`alphaplus replay`: recorded frames through every flow, to the last committed row, and a digest of what came out."""
+
+import heapq
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table as Grid
+
+from flows import market
+from flows.capture import CaptureError, Recorded, account_key, read, read_records
+from flows.clickhouse import connect
+from flows.commands.options import Data, File, Sets, settings
+from flows.digest import digest
+from flows.forecast import folder
+from flows.graph import FLOWS, raw_topic
+from flows.kafka_producer import Publisher
+from flows.kafka_topics import create_topics
+from flows.migrations import FOLDER, apply_migrations
+from flows.promotion import put_in_force
+from flows.refusal import Refused
+from flows.session import Session
+from flows.settings import Settings, SettingsError
+from flows.supervisor import ProcessFailed
+from flows.tables import TABLES
+from flows.topics import ACCOUNTS, every_topic, input_topics
+from models import registry
+from schemas.venue import Venue
+from schemas.venues.registry import VENUES
+
+ATTEND_S = 0.2
+
+
+def _files(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
+    """The arguments, checked before anything starts."""
+    out = []
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not equals or name not in VENUES:
+            raise SettingsError(f"{pair!r}: write VENUE=FILE, with VENUE one of {', '.join(VENUES)}")
+        path = Path(file)
+        if not path.is_file():
+            raise SettingsError(f"{file}: there is no such file")
+        try:
+            deque(read(path, VENUES[name]), maxlen=0)  # to its last line: nothing is published of a broken file
+        except CaptureError as error:
+            raise SettingsError(str(error)) from None
+        out.append((VENUES[name], path))
+    if not out:
+        raise SettingsError("nothing to replay: write VENUE=FILE, e.g. binance-usdm=frames.log.gz")
+    return out
+
+
+def _check(accounts: Path) -> None:
+    if not accounts.is_file():
+        raise SettingsError(f"{accounts}: there is no such file")
+    try:
+        deque(read_records(accounts), maxlen=0)
+    except CaptureError as error:
+        raise SettingsError(str(error)) from None
+
+
+def in_turn(files: list[tuple[Venue, Path]], accounts: Path | None = None) -> Iterator[tuple[Venue | None, Recorded]]:
+    """All frames: files of one venue one after the other, venues and accounts (None) merged by receive time."""
+
+    def one(venue: Venue) -> Iterator[tuple[int, int, Venue | None, Recorded]]:
+        for v, path in files:
+            if v is venue:
+                for frame in read(path, venue):
+                    yield frame.received_ns, order[venue.name], venue, frame
+
+    order = {v.name: i for i, v in enumerate(dict.fromkeys(v for v, _ in files))}
+    streams = [one(VENUES[name]) for name in order]
+    if accounts is not None:
+        streams.append((record.received_ns, len(order), None, record) for record in read_records(accounts))
+    for _, _, venue, frame in heapq.merge(*streams, key=lambda item: item[:2]):
+        yield venue, frame
+
+
+def publish(
+    publisher: Publisher,
+    frames: Iterable[tuple[Venue | None, Recorded]],
+    prefix: str,
+    times: float,
+    say: Console,
+    attend: Callable[[], None],
+) -> Counter[str]:
+    """Write every frame to its topic; `times` the recorded pace, or as fast as it goes when 0.
+
+    `attend` is called now and then: flows that died are started again while frames are still being written.
+    """
+    count: Counter[str] = Counter()
+    first_ns, began = 0, time.monotonic()
+    attended = began
+    for venue, frame in frames:
+        if time.monotonic() - attended > ATTEND_S:
+            attend()
+            attended = time.monotonic()
+        if times:
+            first_ns = first_ns or frame.received_ns
+            due = began + (frame.received_ns - first_ns) / 1e9 / times
+            while (wait := due - time.monotonic()) > 0:
+                publisher.poll()
+                attend()
+                time.sleep(min(wait, 0.05))
+        if venue is None:
+            publisher.publish(prefix + ACCOUNTS, account_key(frame.data), frame.data, frame.received_ns // 1_000_000)
+            count[prefix + ACCOUNTS] += 1
+            continue
+        if frame.kind is None or frame.kind not in venue.kinds or frame.symbol is None:
+            count["not published"] += 1
+            continue
+        topic = prefix + raw_topic(frame.kind, venue.name)
+        symbol = None if frame.named else frame.symbol
+        publisher.publish(topic, venue.base(frame.symbol).encode(), frame.data, frame.received_ns // 1_000_000, symbol)
+        count[topic] += 1
+        if sum(count.values()) % 100_000 == 0:
+            say.print(f"published {sum(count.values()):,} frames", highlight=False)
+    publisher.flush()
+    return count
+
+
+def replay(
+    *files: Annotated[str, Parameter(help="VENUE=FILE, as often as needed; files of one venue continue each other")],
+    speed: Annotated[Literal["max", "1", "10"], Parameter(help="times the recorded pace")] = "max",
+    accounts: Annotated[Path | None, Parameter(help="account records, `<receive time, ns> <JSON>` a line")] = None,
+    processes: Annotated[int, Parameter(help="processes of each computing flow")] = 1,
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Publish recorded frames, run every flow until all of it is committed, print counts and digests."""
+    chosen = _files(files)
+    if accounts is not None:
+        _check(accounts)
+    if processes < 1:
+        raise SettingsError("--processes must be at least 1")
+    names = tuple(dict.fromkeys(v.name for v, _ in chosen))
+    base = settings(config, set, data)
+    base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
+    market.known_instruments(base)
+    if base.kafka.brokers:
+        prefix = f"{base.kafka.prefix}replay-{time.time_ns():x}."
+        base = msgspec.structs.replace(base, kafka=msgspec.structs.replace(base.kafka, prefix=prefix))
+    say = Console(highlight=False)
+    began = time.monotonic()
+    try:
+        with Session(base, "replay") as session:
+            times = {"max": 0.0, "1": 1.0, "10": 10.0}[speed]
+            return _run(session, chosen, accounts, times, processes, say, began)
+    except (ProcessFailed, CaptureError) as error:
+        print(f"alphaplus: {error}", file=sys.stderr)
+        return 1
+
+
+def start(session: Session, processes: int) -> list[str]:
+    """Tables and topics made, every flow started; the input topics, to be announced when all is published."""
+    told: Settings = session.settings
+    apply_migrations(connect(told.clickhouse), FOLDER)
+    create_topics(
+        told.kafka.brokers,
+        every_topic(told),
+        told.kafka.partitions,
+        forever=True,
+        replication=told.kafka.replication,
+        message_max_bytes=told.kafka.message_max_bytes,
+    )
+    try:
+        if champion := registry.champion(folder(told)):
+            put_in_force(told, registry.load(folder(told), champion), 0)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    for flow in FLOWS:
+        session.start_flow(flow.name, 1 if flow.name == "archive" else processes, bounded=True)
+    return input_topics(told)
+
+
+def _run(
+    session: Session,
+    files: list[tuple[Venue, Path]],
+    accounts: Path | None,
+    times: float,
+    processes: int,
+    say: Console,
+    began: float,
+) -> int:
+    told: Settings = session.settings
+    inputs = start(session, processes)
+    publisher = Publisher(told.kafka.brokers, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
+    frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, session.supervisor.check)
+    if not sum(n for t, n in frames.items() if t != "not published"):
+        raise Refused("the files hold no frame of a published kind")
+    session.announce(inputs)
+    session.settle([flow.name for flow in FLOWS])
+    client = connect(told.clickhouse)
+    elapsed = time.monotonic() - began
+    for topic, n in sorted(frames.items()):
+        say.print(f"{n:>9,} frames  {topic}")
+    grid = Grid("table", "rows", "digest", box=None, pad_edge=False)
+    for table in TABLES:
+        rows, hexadecimal = digest(client, table.name)
+        grid.add_row(table.name, f"{rows:,}", hexadecimal)
+    say.print(grid)
+    ((gaps, rejects),) = client.rows(
+        "SELECT (SELECT sum(depth_gaps) FROM quality FINAL), (SELECT count() FROM rejects FINAL)"
+    )
+    rate = f"{sum(frames.values()) / elapsed:,.0f} frames/s overall, {elapsed:.1f} s"
+    say.print(f"gaps {gaps}, rejects {rejects}, {rate}")
+    return 0

@@ -1,0 +1,83 @@
+"""`alphaplus run`: flows in production, each a process of its own."""
+
+import importlib
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+from cyclopts import Parameter
+from prometheus_client import start_http_server
+
+from flows.commands.options import Data, File, Sets, settings
+from flows.epochs import Stopping
+from flows.graph import FLOWS
+from flows.recovery import Recovery
+from flows.runner import run as run_flow
+from flows.settings import Settings, SettingsError
+from flows.supervisor import ProcessFailed, Supervisor, end_with_parent
+
+MODULES = {f.name: f"flows.{f.name}" for f in FLOWS}
+
+
+def run(
+    *flow: Annotated[str, Parameter(help="market, risk, alerts, archive; several become one process each")],
+    recovery: Annotated[Path | None, Parameter(help="recovery directory (default DATA/recovery/FLOW-ORDINAL)")] = None,
+    ends: Annotated[Path | None, Parameter(help="folder in which the ends of bounded topics are announced")] = None,
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Run flows on this process's share of the partitions until told to stop (SIGTERM or Ctrl-C)."""
+    told = settings(config, set, data)
+    if not flow:
+        raise SettingsError(f"which flow? There are: {', '.join(MODULES)}")
+    for name in flow:
+        if name not in MODULES:
+            raise SettingsError(f"there is no flow {name!r}; there are: {', '.join(MODULES)}")
+    if not told.kafka.brokers:
+        raise SettingsError("kafka.brokers is not set: `run` is for real brokers, `demo` and `replay` bring their own")
+    names = tuple(dict.fromkeys(flow))
+    if len(names) > 1:
+        if recovery or ends:
+            raise SettingsError("--recovery and --ends are of one flow; run each flow by itself")
+        return _each(names, told, config, set)
+    end_with_parent()
+    name = names[0]
+    directory = recovery or Path(told.data) / "recovery" / f"{name}-{told.share.ordinal}"
+    module = importlib.import_module(MODULES[name])
+    identity = module.identity(told)
+    held = Recovery(directory)
+    try:
+        if told.metrics_port:
+            start_http_server(told.metrics_port)
+        stopping = Stopping()
+        dataflow = module.build(told, held.run_id, stopping, ends)
+        return run_flow(dataflow, held, identity, stopping, told.recovery.epoch_ms)
+    finally:
+        held.close()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tuple[str, ...]) -> int:
+    """One process a flow; when one cannot be kept running, all end."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    supervisor = Supervisor(Path(told.data) / "logs")
+    shared = [*(["--settings", str(config)] if config else []), *(a for s in sets for a in ("--set", s))]
+    try:
+        for at, name in enumerate(names):
+            port = ["--set", f"metrics_port={told.metrics_port + at}"] if told.metrics_port else []
+            supervisor.start(name, "flows", "run", name, *shared, "--data", told.data, *port)
+        supervisor.wait(lambda: all(c.finished for c in supervisor.children.values()))
+    except KeyboardInterrupt:
+        return 0
+    except ProcessFailed as error:
+        print(f"alphaplus: {error}", file=sys.stderr)
+        return 1
+    finally:
+        supervisor.stop()
+    return 0

@@ -1,0 +1,64 @@
+"""`alphaplus train`: a model version of what flows left in ClickHouse, scored on its own held-out time."""
+
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+from rich.console import Console
+
+from flows.commands.options import Data, File, Sets, settings
+from flows.commands.reach import store, with_broker
+from flows.forecast import folder
+from flows.promotion import publish_scores, put_in_force
+
+
+def train(
+    *,
+    days: Annotated[int, Parameter(help="train on the last so many days of vectors")] = 60,
+    quick: Annotated[bool, Parameter(help="few trees, as the demo does", negative=())] = False,
+    promote: Annotated[bool, Parameter(help="put the version in force at once", negative=())] = False,
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Train every side and horizon, calibrate on later time, score on the time after that, save a version."""
+    from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that train only
+    from flows.clickhouse import connect  # noqa: PLC0415
+    from flows.commands.scores import grid  # noqa: PLC0415
+    from flows.refusal import Refused  # noqa: PLC0415
+    from flows.vectors import read  # noqa: PLC0415
+    from models import registry  # noqa: PLC0415
+
+    told = with_broker(settings(config, set, data))
+    say = Console(highlight=False)
+    with store(told) as reached:
+        vectors = read(connect(reached.clickhouse), days)
+    hours = (vectors.at_ns.max() - vectors.at_ns.min()) / 3.6e12
+    say.print(f"{len(vectors.at_ns):,} vectors of {len(np.unique(vectors.instrument))} instruments over {hours:,.1f} h")
+    by = modelling.QUICK if quick else modelling.PARAMETERS
+    made, shown = {}, {}
+    try:
+        for key, trained, cases, test in modelling.fit(vectors, told.forecast, by):
+            if isinstance(trained, str):
+                say.print(f"{key[0]} {key[1]} min: no model: {trained}")
+            elif not len(test):
+                say.print(f"{key[0]} {key[1]} min: no model: nothing is left to test it on")
+            else:
+                made[key] = trained, modelling.scored(trained, cases, test)
+                shown[key] = made[key][1], cases.at_ns[test]
+    except ValueError as error:
+        raise Refused(f"too little to train on: {error}") from None
+    if not made:
+        raise Refused("too little to train on: no side and horizon has bursts and calm in every block of time")
+    root = folder(told)
+    version = modelling.save(root, made, vectors, told.forecast, by)
+    say.print(grid({key: score for key, (score, _) in shown.items()}))
+    say.print(f"saved {version} in {root}")
+    if told.kafka.brokers:
+        publish_scores(told, version, shown)
+    if promote:
+        registry.promote(root, version)
+        if told.kafka.brokers:
+            since_ms = put_in_force(told, registry.load(root, version))
+            say.print(f"{version} is in force from {np.datetime64(since_ms, 'ms')} UTC")
+    return 0

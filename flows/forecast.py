@@ -1,0 +1,212 @@
+"""The forecast flow: feature rows of a shard to a vector and forecasts for each instrument and minute.
+
+Which model is in force is decided by the records of `model.versions`, which stand in every partition: a record names a
+version and the event time from which it holds. A version that cannot be used is refused with one line when its record
+is read, and what was in force goes on.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from bytewax.dataflow import Dataflow
+from prometheus_client import Counter, Gauge
+
+from flows.counters import REJECTED, ROWS
+from flows.epochs import Stopping
+from flows.kafka_reader import Kafka
+from flows.kafka_sink import KafkaRows
+from flows.kafka_source import KafkaShards, Pace
+from flows.recovery import Identity
+from flows.rows import records
+from flows.settings import Settings, SettingsError
+from flows.tables import BY_NAME
+from flows.wiring import flow
+from models import registry
+from models.bursts import Bursts, How
+from models.forecaster import Forecaster
+from models.forecaster import build as forecaster
+from models.minutes import MINUTE_MS, Minutes
+from models.promotions import Promotion, Promotions
+from operators.once import Once
+from schemas import rejected
+from schemas.frames import Frames, Reject
+from schemas.shard import Batch, Rows
+
+REFUSED = Counter("alphaplus_models_refused", "model versions that could not be used")
+IN_FORCE = Gauge("alphaplus_model_in_force", "1 for the model version that is in force", ["shard", "version"])
+
+KINDS = {"features.book": "book", "features.tape": "tape", "model.versions": "models"}
+Load = Callable[[str], Forecaster]
+"""The forecaster of a version; ValueError says in one line why it cannot be used."""
+
+
+def folder(settings: Settings) -> Path:
+    """Where model versions are kept."""
+    return Path(settings.forecast.models or Path(settings.data) / "models")
+
+
+def how(settings: Settings) -> How:
+    """What is forecast."""
+    if MINUTE_MS not in settings.windows.lengths_ms():
+        raise SettingsError("windows.spans_ms: the forecast flow needs windows of 60000 ms")
+    if MINUTE_MS % settings.windows.keyframe_ms:
+        raise SettingsError("windows.keyframe_ms: the forecast flow needs a row a minute: 60000 must be a multiple")
+    horizons = settings.forecast.horizons_min
+    if not horizons or len(set(horizons)) < len(horizons):
+        raise SettingsError("forecast.horizons_min: name at least one horizon, each once")
+    return How(tuple(sorted(horizons)), settings.forecast.floor_usd)
+
+
+def loader(settings: Settings) -> Load:
+    """Versions of the settings' registry, each read once a process."""
+    known: dict[str, Forecaster] = {}
+    floor = settings.forecast.floor_usd
+
+    def load(version: str) -> Forecaster:
+        if version not in known:
+            made = forecaster(registry.load(folder(settings), version))
+            told = made.version.metadata.parameters.get("floor_usd")
+            if told != floor:
+                raise ValueError(f"model {version} calls more than {told} USD a burst, forecast.floor_usd is {floor}")
+            known[version] = made
+        return known[version]
+
+    return load
+
+
+class _Frozen(msgspec.Struct):
+    minutes: bytes
+    bursts: bytes
+    once: bytes
+    promotions: list[Promotion]
+
+
+class ForecastShard:
+    """One shard: its minutes, instruments and promotions."""
+
+    def __init__(self, settings: Settings, load: Load, bounded: bool, shard: int, frozen: bytes | None) -> None:
+        """New, or as it was frozen. A version that was in force and can no longer be loaded is refused now."""
+        self.shard, self.load, self.bounded = shard, load, bounded
+        self.prefix = settings.kafka.prefix
+        self.minutes, self.bursts = Minutes(), Bursts(how(settings))
+        self.once, self.promotions = Once(), Promotions()
+        self.told = ""
+        self._packed: bytes | None = None
+        if frozen is not None:
+            was = msgspec.msgpack.decode(frozen, type=_Frozen)
+            self.minutes = Minutes.thaw(was.minutes)
+            self.bursts = Bursts.thaw(how(settings), was.bursts)
+            self.once, self.promotions = Once.thaw(was.once), Promotions(was.promotions)
+
+    def on_batch(self, batch: Batch) -> list[Rows]:
+        """Take in rows and promotions, and forecast every minute that has become complete."""
+        out: list[Rows] = []
+        for frames in sorted(batch.frames, key=lambda f: KINDS[f.topic.removeprefix(self.prefix)] != "models"):
+            kind = KINDS[frames.topic.removeprefix(self.prefix)]
+            rejects = self._promote(frames) if kind == "models" else self.minutes.read(kind, frames)
+            if rejects:
+                for r in rejects:
+                    REJECTED.labels(r.topic, r.reason.split(" ")[0]).inc()
+                out.append(
+                    Rows(self.prefix + "rejects", self.shard, rejected.records("forecast", rejects, self.prefix))
+                )
+        ended = {KINDS[topic.removeprefix(self.prefix)] for topic in batch.ended}
+        self.minutes.mark(ended)
+        if self.bounded and "models" not in ended:
+            return out
+        for minute in self.minutes.ready():
+            for published in self.bursts.step(minute, self._in_force(minute.end_ms)):
+                self._packed = None
+                table = BY_NAME[published.table]
+                rows = records(published, table.columns)
+                ROWS.labels(published.table).inc(len(rows))
+                out.append(Rows(self.prefix + table.topic, self.shard, rows, published.at_ms))
+        return out
+
+    def _promote(self, log: Frames) -> list[Reject]:
+        new, rejects = self.once.select(log)
+        for i in range(len(new)):
+            try:
+                promotion = msgspec.json.decode(new.frame(i), type=Promotion)
+            except msgspec.MsgspecError as error:
+                rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), f"not a promotion: {error}", b""))
+                continue
+            if self._usable(promotion.version) is not None:
+                self.promotions.add(promotion)
+        return rejects
+
+    def _usable(self, version: str) -> Forecaster | None:
+        try:
+            return self.load(version)
+        except ValueError as error:
+            REFUSED.inc()
+            print(f"forecast: shard {self.shard}: refused: {error}", file=sys.stderr, flush=True)
+            return None
+
+    def _in_force(self, at_ms: int) -> Forecaster | None:
+        while version := self.promotions.at(at_ms):
+            by = self._usable(version)
+            if by is None:
+                self.promotions.drop(version)
+                continue
+            if version != self.told:
+                if self.told:
+                    IN_FORCE.labels(str(self.shard), self.told).set(0)
+                IN_FORCE.labels(str(self.shard), version).set(1)
+                print(f"forecast: shard {self.shard}: {version} is in force from minute {at_ms}", flush=True)
+                self.told = version
+            return by
+        return None
+
+    def freeze(self) -> bytes:
+        """All of it; what only a minute changes is packed once a minute."""
+        if self._packed is None:
+            self._packed = self.bursts.freeze()
+        return msgspec.msgpack.encode(
+            _Frozen(self.minutes.freeze(), self._packed, self.once.freeze(), self.promotions.held)
+        )
+
+
+def topics(settings: Settings) -> tuple[str, ...]:
+    """The topics the flow reads."""
+    return tuple(settings.kafka.prefix + topic for topic in KINDS)
+
+
+def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
+    """The flow: read feature rows and promotions, forecast, write rows."""
+    how(settings)
+    kafka, share = settings.kafka, settings.share
+    source = KafkaShards(
+        Kafka(kafka.brokers, retry_s=kafka.retry_s),
+        topics(settings),
+        kafka.partitions,
+        (share.ordinal, share.count),
+        pace=Pace(
+            batch_frames=settings.source.batch_frames,
+            batch_bytes=settings.source.batch_bytes,
+            epoch_bytes=settings.source.epoch_bytes,
+            align_ms=settings.source.align_ms,
+            idle_ms=settings.clock.idle_ms,
+        ),
+        ends=ends,
+        stopping=stopping,
+    )
+    load = loader(settings)
+
+    def shard(key: str, frozen: bytes | None) -> ForecastShard:
+        return ForecastShard(settings, load, ends is not None, int(key.rpartition("-")[2]), frozen)
+
+    return flow("forecast", source, [("forecasts", shard)], KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s))
+
+
+def identity(settings: Settings) -> Identity:
+    """What the recovered state depends on besides the steps."""
+    return {
+        "topics": list(topics(settings)),
+        "partitions": settings.kafka.partitions,
+        "share": [settings.share.ordinal, settings.share.count],
+        "horizons": list(how(settings).horizons_min),
+        "floor_usd": str(settings.forecast.floor_usd),
+    }

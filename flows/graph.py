@@ -1,0 +1,65 @@
+"""The whole system on one screen: every flow, what it reads, what it writes."""
+
+from typing import NamedTuple
+
+RAW = ("raw.depth", "raw.trades", "raw.liquidations", "raw.derivatives")
+"""One topic per venue below each."""
+FEATURES = ("features.book", "features.tape", "liquidations", "quality")
+FORECASTS = ("forecast.vectors", "forecasts.liquidation")
+MODELS = ("model.versions", "forecast.scores")
+"""Written by `train` and `models`, not by a flow."""
+RISK = ("risk.accounts", "risk.positions")
+
+
+class Flow(NamedTuple):
+    """One flow: a process of its own."""
+
+    name: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+FLOWS = (
+    Flow("market", RAW, (*FEATURES, "rejects")),
+    Flow("risk", ("accounts", "features.book", "features.tape"), (*RISK, "rejects")),
+    Flow("forecast", ("features.book", "features.tape", "model.versions"), (*FORECASTS, "rejects")),
+    Flow(
+        "alerts",
+        ("features.book", "features.tape", "quality", *RISK, "forecasts.liquidation"),
+        ("alerts", "rejects"),
+    ),
+    Flow("archive", (*FEATURES, *RISK, *FORECASTS, *MODELS, "alerts", "rejects"), ("clickhouse",)),
+)
+
+
+def derived_topics() -> tuple[str, ...]:
+    """Every topic that some flow writes.
+
+    >>> "features.book" in derived_topics(), "accounts" in derived_topics()
+    (True, False)
+    """
+    return tuple(dict.fromkeys(t for f in FLOWS for t in f.writes if t != "clickhouse"))
+
+
+def raw_topic(kind: str, venue: str) -> str:
+    """The topic of a venue's frames of a kind.
+
+    >>> raw_topic("depth", "okx-swap")
+    'raw.depth.okx-swap'
+    """
+    return f"raw.{kind}.{venue}"
+
+
+def mermaid() -> str:
+    """The picture in the README; a test keeps the two equal.
+
+    >>> print(mermaid().splitlines()[1])
+      raw.depth[(raw.depth)] --> market{{market}}
+    """
+
+    def end(name: str) -> str:
+        return f"{name}[({name})]"
+
+    lines = [f"  {end(r)} --> {f.name}{{{{{f.name}}}}}" for f in FLOWS for r in f.reads]
+    lines += [f"  {f.name}{{{{{f.name}}}}} --> {end(w)}" for f in FLOWS for w in f.writes]
+    return "\n".join(["graph LR", *lines])

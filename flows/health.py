@@ -1,0 +1,28 @@
+"""Health: the figures that the flows of a session export, read from their Prometheus endpoints."""
+
+import urllib.error
+import urllib.request
+from typing import NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+class Health(NamedTuple):
+    """One process: whether it answers, and its samples summed by metric."""
+
+    up: bool
+    totals: dict[str, float]
+
+
+def scrape(port: int) -> Health:
+    """Read the endpoint of a process on this machine."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
+            text = answer.read().decode()
+    except (urllib.error.URLError, OSError):
+        return Health(False, {})
+    totals: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+    return Health(True, totals)

@@ -1,0 +1,107 @@
+"""Writing Kafka so that what arrives is a prefix: nothing after a lost record ever reaches its partition.
+
+Readers drop what is not newer than what they have seen of a key (`operators/once`), so a record that failed while a
+later one arrived would be lost for good. Hence: idempotence, no time limit of librdkafka's own (a record that expired
+would leave a gap), a permanent error stops the producer (`enable.gapless.guarantee`), and after `retry_s` without an
+acknowledgement what is still queued is thrown away and the process ends; it then writes the same records again.
+"""
+
+import logging
+import time
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from flows.refusal import Unreachable
+
+QUEUED_KBYTES = 262_144
+MESSAGE_MAX_BYTES = 16_000_000
+LOG = logging.getLogger("alphaplus.kafka.producer")
+LOG.addFilter(lambda record: "enable.gapless.guarantee" not in record.getMessage())  # chosen on purpose, see above
+
+
+class Publisher:
+    """An idempotent producer whose failures are raised."""
+
+    def __init__(
+        self, brokers: str, retry_s: float = 120.0, linger_ms: float = 2.0, message_max_bytes: int = MESSAGE_MAX_BYTES
+    ) -> None:
+        self._brokers = brokers
+        self._retry_s = retry_s
+        self._failed: KafkaError | None = None
+        self._producer = Producer(
+            {
+                "bootstrap.servers": brokers,
+                "enable.idempotence": True,
+                "enable.gapless.guarantee": True,
+                "acks": "all",
+                "message.timeout.ms": 0,
+                "delivery.report.only.error": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": linger_ms,
+                "message.max.bytes": message_max_bytes,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": 1_000_000,
+                "queue.buffering.max.kbytes": QUEUED_KBYTES,
+                "reconnect.backoff.max.ms": 1_000,
+                "error_cb": self._error,
+            },
+            logger=LOG,
+        )
+
+    def publish(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes,
+        timestamp_ms: int | None = None,
+        symbol: str | None = None,
+        partition: int | None = None,
+    ) -> None:
+        """Queue one record; by its key unless a partition is given. `symbol` becomes the header of that name."""
+        headers: list[tuple[str, str | bytes | None]] | None = None if symbol is None else [("symbol", symbol.encode())]
+        stamp = 0 if timestamp_ms is None else timestamp_ms
+        where = -1 if partition is None else partition
+        waiting_since = None
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key, where, on_delivery=self._report, timestamp=stamp, headers=headers
+                )
+                return
+            except BufferError:
+                waiting_since = waiting_since or time.monotonic()
+                self._producer.poll(0.05)
+                self._check(waiting_since)
+            except KafkaException as error:
+                self._give_up(f"{topic}: a record of {len(value)} bytes was not taken: {error.args[0].str()}")
+
+    def poll(self) -> None:
+        """Serve delivery reports without waiting; raise what went wrong."""
+        self._producer.poll(0)
+        self._check(None)
+
+    def flush(self) -> None:
+        """Wait until everything queued is acknowledged."""
+        since = time.monotonic()
+        while self._producer.flush(0.2) > 0:
+            self._check(since)
+        self._check(None)
+
+    def _check(self, since: float | None) -> None:
+        if self._failed is not None:
+            self._give_up(f"a record was not written: {self._failed.str()}")
+        if since is not None and time.monotonic() - since > self._retry_s:
+            waiting = len(self._producer)
+            self._give_up(f"{self._brokers} acknowledged nothing for {self._retry_s:.0f} s, {waiting} records wait")
+
+    def _give_up(self, reason: str) -> None:
+        self._producer.purge()
+        raise Unreachable(reason)
+
+    def _report(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._failed is None:
+            self._failed = error
+
+    def _error(self, error: KafkaError) -> None:
+        if error.fatal() and self._failed is None:
+            self._failed = error

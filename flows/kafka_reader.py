@@ -1,0 +1,324 @@
+"""Reading Kafka fast and exactly: one consumer a process, assigned to its logs, never committing, never guessing.
+
+librdkafka's own threads are the prefetch: `pump` moves what they fetched into the logs, on the flow's thread, so there
+is nothing to hand between threads and no second thread contending for the interpreter. A log that holds more than its
+share of `buffer_bytes` is paused. An offset that is not in the log is an error (`auto.offset.reset=error`), the end of
+a log is where the broker says so (`enable.partition.eof`), and only messages can move a position.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+from prometheus_client import Counter
+
+from flows.kafka_log import Chunk, Log, chunk
+from flows.refusal import Refused, Unreachable
+
+READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
+GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
+PULL = 5_000
+WAIT_S = 0.005
+TRANSIENT = frozenset(
+    (
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REQUEST_TIMED_OUT,
+    )
+)
+
+
+class _Broker(msgspec.Struct):
+    state: str
+    nodeid: int
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker]
+
+
+_statistics = msgspec.json.Decoder(_Statistics).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """How to reach and read Kafka. `nameless` says, a topic, how the values begin whose header `symbol` is read."""
+
+    brokers: str
+    buffer_bytes: int = 128 << 20
+    start_s: float = 30.0
+    retry_s: float = 120.0
+    nameless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+
+
+class Reader:
+    """The consumer of a process and its logs. Opened by the first log; safe to share between worker threads."""
+
+    def __init__(self, kafka: Kafka, topics: tuple[str, ...], partitions: int) -> None:
+        self._kafka = kafka
+        self._topics = topics
+        self._partitions = partitions
+        self._lock = threading.RLock()
+        self._consumer: Consumer | None = None
+        self._logs: dict[tuple[str, int], Log] = {}
+        self._away_since: float | None = None
+        self.topic_ids: dict[str, str] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether, as far as is known, a broker answers: only then does silence mean that there is nothing."""
+        return self._away_since is None
+
+    def add(self, partition: int, resume: Mapping[str, tuple[str, int]] | None) -> dict[str, Log]:
+        """The logs of a partition, one a topic; see `add_logs`."""
+        return self.add_logs({topic: (topic, partition) for topic in self._topics}, resume)
+
+    def add_logs(
+        self, wanted: Mapping[str, tuple[str, int]], resume: Mapping[str, tuple[str, int]] | None
+    ) -> dict[str, Log]:
+        """Logs under names of the caller's, from the recovered (topic id, offset) or the start of each log.
+
+        Refuses offsets that a log no longer or not yet has, and topics that were made anew.
+        """
+        with self._lock:
+            consumer = self._open()
+            logs = {}
+            for name, (topic, partition) in wanted.items():
+                low, high = self._watermarks(consumer, topic, partition)
+                offset = low
+                if resume is not None:
+                    topic_id, offset = resume[name]
+                    self._check(topic, partition, topic_id, offset, low, high)
+                logs[name] = self._logs[topic, partition] = Log(topic, partition, offset, offset, time.monotonic())
+            consumer.incremental_assign([TopicPartition(g.topic, g.partition, g.position) for g in logs.values()])
+            return logs
+
+    def pump(self, wait: bool) -> None:
+        """Move fetched messages into the logs; `wait` up to 5 ms for the first one."""
+        with self._lock:
+            consumer = self._open()
+            self._relieve(consumer)
+            messages = consumer.consume(PULL, 0)
+            if not messages and wait:
+                first = consumer.poll(WAIT_S)
+                if first is not None:
+                    messages = [first, *consumer.consume(PULL - 1, 0)]
+            if messages:
+                self._distribute(messages)
+                self._restrain(consumer)
+            if self._away_since is not None and time.monotonic() - self._away_since > self._kafka.retry_s:
+                raise Unreachable(f"no Kafka broker at {self._kafka.brokers} for {self._kafka.retry_s:.0f} s")
+
+    def end(self, topic: str, partition: int) -> int:
+        """The exact end of a log now."""
+        return end_offset(self._kafka.brokers, topic, partition, self._kafka.start_s)
+
+    def close(self) -> None:
+        """Leave the brokers."""
+        with self._lock:
+            if self._consumer is not None:
+                self._consumer.close()
+                self._consumer = None
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer(
+                {
+                    "bootstrap.servers": self._kafka.brokers,
+                    "group.id": "alphaplus-positions-are-in-the-recovery-directory",
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "auto.offset.reset": "error",
+                    "enable.partition.eof": True,
+                    "fetch.queue.backoff.ms": 2,
+                    "fetch.wait.max.ms": 100,
+                    "queued.min.messages": 200_000,
+                    "queued.max.messages.kbytes": 65_536,
+                    "reconnect.backoff.max.ms": 1_000,
+                    "topic.metadata.refresh.interval.ms": 30_000,
+                    "statistics.interval.ms": 1_000,
+                    "stats_cb": self._statistics,
+                    "error_cb": self._error,
+                },
+                logger=logging.getLogger("alphaplus.kafka"),
+            )
+            self._meet(self._consumer)
+        return self._consumer
+
+    def _meet(self, consumer: Consumer) -> None:
+        deadline = time.monotonic() + self._kafka.start_s
+        while True:
+            trouble = self._trouble(consumer)
+            if trouble is None:
+                break
+            if time.monotonic() >= deadline:
+                raise Unreachable(f"{trouble} (waited {self._kafka.start_s:.0f} s)")
+            time.sleep(0.2)
+        admin = AdminClient({"bootstrap.servers": self._kafka.brokers}, logger=logging.getLogger("alphaplus.kafka"))
+        described = admin.describe_topics(TopicCollection(list(self._topics)), request_timeout=10)
+        try:
+            self.topic_ids = {topic: str(future.result().topic_id) for topic, future in described.items()}
+        except KafkaException as error:
+            raise Unreachable(f"{self._kafka.brokers} does not describe its topics: {error.args[0].str()}") from None
+
+    def _trouble(self, consumer: Consumer) -> str | None:
+        try:
+            known = consumer.list_topics(timeout=1.0).topics
+        except KafkaException:
+            return f"no Kafka broker answers at {self._kafka.brokers}"
+        missing = [t for t in self._topics if t not in known or known[t].error is not None]
+        if missing:
+            return f"no topic {', '.join(missing)} at {self._kafka.brokers}"
+        for topic in self._topics:
+            if len(known[topic].partitions) != self._partitions:
+                raise Refused(f"{topic} has {len(known[topic].partitions)} partitions, not {self._partitions}")
+        return None
+
+    def _watermarks(self, consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+        deadline = time.monotonic() + self._kafka.start_s
+        while True:
+            try:
+                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=2.0)
+                return low, high
+            except KafkaException as error:
+                if time.monotonic() >= deadline:
+                    raise Unreachable(f"{topic}[{partition}]: {error.args[0].str()}") from None
+
+    def _check(self, topic: str, partition: int, topic_id: str, offset: int, low: int, high: int) -> None:
+        where = f"{topic}[{partition}]"
+        if topic_id != self.topic_ids[topic]:
+            raise Refused(f"{where} was made anew since offset {offset} was read; start with a new recovery directory")
+        if offset < low:
+            raise Refused(
+                f"{where} must resume at offset {offset} but begins at {low}: retention deleted what lay between"
+            )
+        if offset > high:
+            end = self.end(topic, partition)
+            if offset > end:
+                raise Refused(f"{where} must resume at offset {offset} but ends at {end}: the log was cut or made anew")
+
+    def _distribute(self, messages: list[Message]) -> None:
+        marks = [m for m in messages if m.error() is not None]
+        if marks:
+            messages = [m for m in messages if m.error() is None]
+        topics = [m.topic() or "" for m in messages]
+        partitions = [m.partition() or 0 for m in messages]
+        if messages and topics.count(topics[0]) == len(topics) and partitions.count(partitions[0]) == len(topics):
+            self._fill(self._logs[topics[0], partitions[0]], messages)
+        else:
+            groups: dict[tuple[str, int], list[Message]] = {}
+            for key, message in zip(zip(topics, partitions, strict=True), messages, strict=True):
+                groups.setdefault(key, []).append(message)
+            for key, group in groups.items():
+                self._fill(self._logs[key], group)
+        for mark in marks:
+            self._mark(mark)
+
+    def _fill(self, log: Log, messages: list[Message]) -> None:
+        before = log.fetched
+        log.add(_chunk(messages, self._kafka.nameless.get(log.topic, ())))
+        log.arrived_s = time.monotonic()
+        READ.labels(log.topic).inc(len(messages))
+        if log.fetched - before != len(messages):
+            GAPS.labels(log.topic).inc(log.fetched - before - len(messages))
+
+    def _mark(self, message: Message) -> None:
+        error, offset = message.error(), message.offset()
+        assert error is not None
+        log = self._logs.get((message.topic() or "", message.partition() or 0))
+        if error.code() == KafkaError._PARTITION_EOF and log is not None and offset is not None:
+            log.reached(offset)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and log is not None:
+            raise Refused(
+                f"{log.topic}[{log.partition}] has no offset {log.fetched} any more: "
+                f"retention deleted it before it was read, or the log was cut ({error.str()})"
+            )
+        elif error.code() in TRANSIENT or error.retriable():
+            self._error(error)
+        else:
+            raise Unreachable(f"{message.topic()}[{message.partition()}]: {error.str()}")
+
+    def _restrain(self, consumer: Consumer) -> None:
+        limit = max(1 << 20, self._kafka.buffer_bytes // len(self._logs))
+        full = [
+            log for log in self._logs.values() if log.bytes > limit and not log.paused and log.fetched >= log.needed
+        ]
+        if full:
+            consumer.pause([TopicPartition(log.topic, log.partition) for log in full])
+            for log in full:
+                log.paused = True
+
+    def _relieve(self, consumer: Consumer) -> None:
+        limit = max(1 << 20, self._kafka.buffer_bytes // len(self._logs)) // 2
+        low = [log for log in self._logs.values() if log.paused and (log.bytes < limit or log.fetched < log.needed)]
+        if low:
+            consumer.resume([TopicPartition(log.topic, log.partition) for log in low])
+            for log in low:
+                log.paused = False
+
+    def _error(self, error: KafkaError) -> None:
+        if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT) and self._away_since is None:
+            self._away_since = time.monotonic()
+
+    def _statistics(self, text: str) -> None:
+        if any(b.state == "UP" and b.nodeid >= 0 for b in _statistics(text).brokers.values()):
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = time.monotonic()
+
+
+def _chunk(messages: list[Message], nameless: tuple[bytes, ...]) -> Chunk:
+    values = [m.value() or b"" for m in messages]
+    symbols = {}
+    if nameless:
+        for i, value in enumerate(values):
+            if value.startswith(nameless):
+                symbol = dict(messages[i].headers() or ()).get("symbol")
+                if isinstance(symbol, bytes):
+                    symbols[i] = symbol.decode(errors="replace")
+    return chunk(values, [m.offset() or 0 for m in messages], [m.timestamp()[1] for m in messages], symbols)
+
+
+def end_offset(brokers: str, topic: str, partition: int, timeout_s: float) -> int:
+    """The exact end of a log: read on from its high watermark (which may be too low) until the broker says it ends."""
+    deadline = time.monotonic() + timeout_s
+    settings = {"bootstrap.servers": brokers, "group.id": "alphaplus-ends", "enable.auto.commit": False}
+    # A broker holds a fetch at the end of a log back for `fetch.wait.max.ms`; here only the end is asked for.
+    at_once = {"fetch.wait.max.ms": 5, "enable.partition.eof": True, "auto.offset.reset": "error", "log_level": 2}
+    consumer = Consumer(settings | at_once)
+    try:
+        consumer.assign([TopicPartition(topic, partition, _high(consumer, topic, partition, deadline))])
+        while time.monotonic() < deadline:
+            message = consumer.poll(0.1)
+            error = None if message is None else message.error()
+            offset = None if message is None else message.offset()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF and offset is not None:
+                return offset
+            if error is not None and error.code() not in TRANSIENT:
+                raise Unreachable(f"{topic}[{partition}]: {error.str()}")
+    except KafkaException as error:
+        raise Unreachable(f"{topic}[{partition}]: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
+    raise Unreachable(f"the end of {topic}[{partition}] was not told within {timeout_s:.0f} s")
+
+
+def _high(consumer: Consumer, topic: str, partition: int, deadline: float) -> int:
+    """The high watermark of a log; a topic that was just made may have no leader yet."""
+    while True:
+        try:
+            _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5.0)
+            return int(high)
+        except KafkaException as error:
+            if error.args[0].code() not in TRANSIENT or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

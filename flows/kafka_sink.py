@@ -1,0 +1,59 @@
+"""Rows to Kafka: a partitioned sink whose snapshot waits until everything handed to it is acknowledged.
+
+Records are queued as they come and travel at once; only the end of an epoch waits for them. Bytewax commits an epoch
+after the sink's snapshot of it, so nothing is committed that Kafka does not hold, and a flush a batch is spared.
+"""
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from flows.kafka_producer import Publisher
+from flows.kafka_source import shard_name
+from schemas.shard import Rows
+
+
+class KafkaRows(FixedPartitionedSink[Rows, int]):
+    """Items `(shard key, Rows)`; one part a shard of this process, one producer for all."""
+
+    def __init__(self, brokers: str, partitions: int, retry_s: float = 120.0) -> None:
+        self._brokers = brokers
+        self._retry_s = retry_s
+        self._names = [shard_name(p) for p in range(partitions)]
+        self._publisher: Publisher | None = None
+
+    def list_parts(self) -> list[str]:
+        """Every shard: a part costs nothing until it is written to."""
+        return self._names
+
+    def part_fn(self, item_key: str) -> int:
+        """A shard's rows go to its part."""
+        return self._names.index(item_key)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> "RowsPart":
+        """There is nothing to resume: an unfinished epoch is written again."""
+        if self._publisher is None:
+            self._publisher = Publisher(self._brokers, self._retry_s)
+        return RowsPart(self._publisher)
+
+
+class RowsPart(StatefulSinkPartition[Rows, int]):
+    """The rows of one shard."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    def write_batch(self, values: list[Rows]) -> None:
+        """Queue the records, in order."""
+        for topic, partition, records, timestamps_ms in values:
+            for i, (key, value) in enumerate(records):
+                stamp = None if timestamps_ms is None else timestamps_ms[i]
+                self._publisher.publish(topic, key, value, stamp, partition=partition)
+        self._publisher.poll()
+
+    def snapshot(self) -> int:
+        """Wait until Kafka holds all of them."""
+        self._publisher.flush()
+        return 1
+
+    def close(self) -> None:
+        """Nothing may be left behind at the end of a bounded run."""
+        self._publisher.flush()

@@ -1,0 +1,288 @@
+"""Shards: the partitions of this process as Bytewax source parts, each reading its number of every topic in step.
+
+The topics of a shard are aligned by the time of receipt: none is handed over more than `align_ms` ahead of the slowest
+one that is not at its end, so that no join buffers without bound. A topic with nothing fetched that is not known to be
+at its end counts as standing at its last frame; a topic at its end holds nobody up.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from flows.ends import announced
+from flows.epochs import Epochs, Stopping
+from flows.kafka_log import Log
+from flows.kafka_reader import Kafka, Reader
+from flows.refusal import Refused
+from schemas.frames import Frames
+from schemas.shard import Batch
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Always due, whatever the wall clock does: Bytewax would wait for a clock that was set back."""
+BUSY_TURNS = 64
+"""So many empty turns before a part may block: what it handed over moves one hop a turn."""
+LOOK_S = 0.05
+STALL_S = 0.5
+"""A flow that was busy for longer has not been looking: topics are not idle because it was."""
+
+Position = tuple[int, tuple[tuple[str, str, int, int], ...]]
+"""Format, then for each log: name, topic id, next offset, the announced end it has told of or -1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is handed over at once, and how the topics of a shard keep step."""
+
+    batch_frames: int = 5_000
+    batch_bytes: int = 4 << 20
+    epoch_bytes: int = 256 << 20
+    align_ms: int = 2_000
+    idle_ms: int = 5_000
+
+
+def shard_name(partition: int) -> str:
+    """The key of a shard and the name of its source part.
+
+    >>> shard_name(3)
+    'shard-0003'
+    """
+    return f"shard-{partition:04d}"
+
+
+def shards_of(partitions: int, ordinal: int, count: int, broadcast: bool = False) -> list[int]:
+    """The partitions of process `ordinal` of `count`; all of them where each process reads everything.
+
+    >>> shards_of(8, 1, 3), shards_of(2, 1, 3, broadcast=True)
+    ([1, 4, 7], [0, 1])
+    """
+    if not 0 <= ordinal < count:
+        raise Refused(f"process {ordinal} of {count}: the ordinal must be from 0 to {count - 1}")
+    return [p for p in range(partitions) if broadcast or p % count == ordinal]
+
+
+class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
+    """The shards of one process. With `ends` the run is bounded, without it is live.
+
+    `ends` is the directory in which the end of each topic is announced; a bounded part finishes when every topic has
+    reached its announced end, and waits as long as one is not announced. A live part tells which topics are idle.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        topics: tuple[str, ...],
+        partitions: int,
+        share: tuple[int, int] = (0, 1),
+        broadcast: bool = False,
+        pace: Pace | None = None,
+        ends: Path | None = None,
+        stopping: Stopping | None = None,
+    ) -> None:
+        self.topics = topics
+        self.partitions = partitions
+        self.share = share
+        self.stopping = stopping or Stopping()
+        self._names = {shard_name(p): p for p in shards_of(partitions, *share, broadcast)}
+        self._pace = pace or Pace()
+        self._ends = ends
+        self.reader = Reader(kafka, topics, partitions)
+
+    def list_parts(self) -> list[str]:
+        """The names of this process's shards."""
+        return list(self._names)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> "Shard":
+        """One shard, from where the last committed epoch left it."""
+        partition = self._names[for_part]
+        if resume_state is None:
+            logs, told = self.reader.add(partition, None), {}
+        else:
+            saved = {topic: (topic_id, offset) for topic, topic_id, offset, _ in resume_state[1]}
+            if set(saved) != set(self.topics):
+                raise Refused(f"{for_part} was read from {', '.join(saved)}, not from {', '.join(self.topics)}")
+            told = {topic: end for topic, _, _, end in resume_state[1] if end >= 0}
+            logs = self.reader.add(partition, saved)
+        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, Epochs(for_part, self.stopping))
+
+
+def log_name(topic: str, partition: int) -> str:
+    """What a log is called in a batch that holds several partitions of a topic.
+
+    >>> log_name("features.tape", 2)
+    'features.tape/2'
+    """
+    return f"{topic}/{partition}"
+
+
+class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
+    """This process's partitions of `topics`, and every partition of the `shared` topics, as one part.
+
+    For a flow that keeps one topic by key and needs all of another. Logs are called by `log_name`. Bounded, nothing is
+    handed over that is ahead of a log of which nothing is known, so that what waits for it waits in Kafka.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        topics: tuple[str, ...],
+        shared: tuple[str, ...],
+        partitions: int,
+        share: tuple[int, int] = (0, 1),
+        pace: Pace | None = None,
+        ends: Path | None = None,
+        stopping: Stopping | None = None,
+    ) -> None:
+        self.stopping = stopping or Stopping()
+        self.share = share
+        own = shards_of(partitions, *share)
+        places = [(t, p) for t in topics for p in own] + [(t, p) for t in shared for p in range(partitions)]
+        self.logs = {log_name(topic, partition): (topic, partition) for topic, partition in places} if own else {}
+        self.reader = Reader(kafka, (*topics, *shared), partitions)
+        self._pace = pace or Pace()
+        self._ends = ends
+
+    def list_parts(self) -> list[str]:
+        """One part, none where this process has no partition."""
+        return [shard_name(self.share[0])] if self.logs else []
+
+    def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> "Shard":
+        """The share, from where the last committed epoch left it."""
+        saved, told = None, {}
+        if resume_state is not None:
+            saved = {name: (topic_id, offset) for name, topic_id, offset, _ in resume_state[1]}
+            if set(saved) != set(self.logs):
+                raise Refused(f"{for_part} was read from {', '.join(saved)}, not from {', '.join(self.logs)}")
+            told = {name: end for name, _, _, end in resume_state[1] if end >= 0}
+        logs = self.reader.add_logs(self.logs, saved)
+        epochs = Epochs(for_part, self.stopping)
+        strict = self._ends is not None
+        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, strict)
+
+
+class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
+    """Logs being read in step, under their names: in a shard of one partition the topics."""
+
+    def __init__(
+        self,
+        name: str,
+        reader: Reader,
+        logs: dict[str, Log],
+        pace: Pace,
+        ends: Path | None,
+        told: dict[str, int],
+        epochs: Epochs,
+        strict: bool = False,
+    ) -> None:
+        """`strict`: a log at its end holds the others up too, unless that end was announced."""
+        self._strict = strict
+        self._name = name
+        self._reader = reader
+        self._logs = logs
+        self._pace = pace
+        self._ends = ends
+        self._epochs = epochs
+        self._found: dict[str, int] = {}
+        self._looked_s = 0.0
+        self._told: dict[str, int] = {}
+        self._idle: tuple[str, ...] = ()
+        self._budget = pace.epoch_bytes
+        self._empty_turns = 0
+        self._full = False
+        self._turn_s = self._attended_s = time.monotonic()
+        if ends is not None:
+            self._look()
+            self._told = {t: end for t, end in told.items() if self._found.get(t) == end == logs[t].position}
+
+    def next_batch(self) -> Iterable[tuple[str, Batch]]:
+        """At most one item: what is ready of every topic, and the marks."""
+        if self._epochs.begin():
+            self._budget = self._pace.epoch_bytes
+        if self._epochs.quiet:
+            time.sleep(0.001)
+            return ()
+        if len(self._told) == len(self._logs) and self._ends is not None:
+            self._epochs.end()
+            raise StopIteration
+        if not self._full or self._budget <= 0:
+            self._reader.pump(wait=self._empty_turns > BUSY_TURNS)
+        frames = self._ready() if self._budget > 0 else ()
+        ended = self._ended()
+        idle = self._quiet_topics()
+        grown = len(ended) > len(self._told) or not set(idle) <= set(self._idle)
+        self._told, self._idle = ended, idle
+        if not frames and not grown:
+            self._empty_turns += 1
+            return ()
+        self._empty_turns = 0
+        return ((self._name, Batch(frames, tuple(ended), idle)),)
+
+    def next_awake(self) -> datetime:
+        """Always due."""
+        return LONG_AGO
+
+    def snapshot(self) -> Position:
+        """Where to go on: after what was handed over."""
+        self._epochs.close()
+        ids = self._reader.topic_ids
+        return 1, tuple((n, ids[log.topic], log.position, self._told.get(n, -1)) for n, log in self._logs.items())
+
+    def close(self) -> None:
+        """Nothing to do: the process closes the reader that its parts share."""
+
+    def _ready(self) -> tuple[Frames, ...]:
+        now_at = [log.head_ns if log.head_ns is not None else log.last_ns for log in self._behind()]
+        if any(at is None for at in now_at):
+            return ()
+        limit = min((at for at in now_at if at is not None), default=0) + self._pace.align_ms * 1_000_000
+        frames, size = self._pace.batch_frames, self._pace.batch_bytes
+        taken: dict[str, Frames] = {}
+        heads = [(log.head_ns, topic) for topic, log in self._logs.items()]
+        for _, topic in sorted((head, topic) for head, topic in heads if head is not None):
+            part = self._logs[topic].take(limit, frames, size) if size > 0 else None
+            if part is not None:
+                taken[topic] = part
+                frames -= len(part)
+                size -= len(part.data)
+                self._budget -= len(part.data)
+        self._full = frames <= 0 or size <= 0
+        return tuple(taken[topic] for topic in self._logs if topic in taken)
+
+    def _behind(self) -> list[Log]:
+        over = {t for t, log in self._logs.items() if self._found.get(t) == log.position}
+        return [log for t, log in self._logs.items() if t not in over and (self._strict or not log.at_end)]
+
+    def _ended(self) -> dict[str, int]:
+        if self._ends is None:
+            return {}
+        waiting = [t for t, log in self._logs.items() if t not in self._told and log.head_ns is None]
+        if any(t not in self._found for t in waiting) and time.monotonic() - self._looked_s > LOOK_S:
+            self._look()
+        for topic, end in self._found.items():
+            log = self._logs[topic]
+            if log.fetched > end:
+                raise Refused(f"{log.topic}[{log.partition}] goes on to {log.fetched} beyond its announced end {end}")
+        return self._told | {t: self._found[t] for t in waiting if self._found.get(t) == self._logs[t].position}
+
+    def _look(self) -> None:
+        assert self._ends is not None
+        self._looked_s = time.monotonic()
+        for topic, log in self._logs.items():
+            end = announced(self._ends, log.topic, log.partition)
+            if end is not None:
+                self._found[topic] = end
+
+    def _quiet_topics(self) -> tuple[str, ...]:
+        if self._ends is not None or not self._reader.connected:
+            return ()
+        now = time.monotonic()
+        if now - self._turn_s > STALL_S:
+            self._attended_s = now
+        self._turn_s = now
+        since = now - self._pace.idle_ms / 1_000
+        if self._attended_s >= since:
+            return ()
+        return tuple(t for t, log in self._logs.items() if log.at_end and log.arrived_s < since)

@@ -1,0 +1,83 @@
+"""Topics: made as replay and recovery need them, refused when they would lose what is written, measured exactly."""
+
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.cimpl import NewTopic
+
+from flows.kafka_producer import MESSAGE_MAX_BYTES
+from flows.kafka_reader import end_offset
+from flows.refusal import Refused, Unreachable
+
+
+def create_topics(
+    brokers: str,
+    topics: Iterable[str],
+    partitions: int,
+    forever: bool = False,
+    replication: int = 1,
+    message_max_bytes: int = MESSAGE_MAX_BYTES,
+    timeout_s: float = 30.0,
+) -> None:
+    """Make the topics that are not there; `forever` keeps records whatever their age.
+
+    Refuses a topic with another number of partitions, one that stamps records with the broker's time, and with
+    `forever` one that would expire or compact them.
+    """
+    admin = AdminClient({"bootstrap.servers": brokers})
+    deadline = time.monotonic() + timeout_s
+    config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(message_max_bytes)} | (
+        {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
+    )
+    wanted = list(dict.fromkeys(topics))
+    present = _metadata(admin, brokers, deadline)
+    for topic in wanted:
+        if topic in present and present[topic] != partitions:
+            raise Refused(f"{topic} has {present[topic]} partitions, not {partitions}")
+        if topic in present:
+            _accept(admin, topic, forever)
+    new = [NewTopic(t, partitions, replication, config=config) for t in wanted if t not in present]
+    if new:
+        for topic, future in admin.create_topics(new, request_timeout=timeout_s).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise Refused(f"{topic} was not created: {error.args[0].str()}") from None
+    while missing := [t for t in wanted if _metadata(admin, brokers, deadline).get(t) != partitions]:
+        if time.monotonic() > deadline:
+            raise Unreachable(f"{', '.join(missing)} did not appear with {partitions} partitions in {timeout_s:.0f} s")
+        time.sleep(0.05)
+
+
+def end_offsets(brokers: str, topic: str, timeout_s: float = 30.0) -> list[int]:
+    """Where each partition of a topic ends, exactly: as the reader of a partition is told, not from a watermark."""
+    known = _metadata(AdminClient({"bootstrap.servers": brokers}), brokers, time.monotonic() + timeout_s)
+    if topic not in known:
+        raise Refused(f"no topic {topic} at {brokers}")
+    return [end_offset(brokers, topic, partition, timeout_s) for partition in range(known[topic])]
+
+
+def _metadata(client: AdminClient, brokers: str, deadline: float) -> dict[str, int]:
+    while True:
+        try:
+            return {t: len(m.partitions) for t, m in client.list_topics(timeout=1.0).topics.items() if m.error is None}
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"no Kafka broker answers at {brokers}") from None
+            time.sleep(0.1)
+
+
+def _accept(admin: AdminClient, topic: str, forever: bool) -> None:
+    described = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
+    config = {name: entry.value for name, entry in next(iter(described.values())).result().items()}
+    if config.get("message.timestamp.type", "CreateTime") != "CreateTime":
+        raise Refused(f"{topic} stamps records with the broker's time (LogAppendTime), not the time of receipt")
+    if forever:
+        for name, needed in (("retention.ms", "-1"), ("retention.bytes", "-1"), ("cleanup.policy", "delete")):
+            default = {"retention.ms": "604800000"}.get(name, needed)
+            if config.get(name, default) != needed:
+                raise Refused(f"{topic} has {name}={config.get(name, default)} and would lose replayed records")

@@ -1,0 +1,165 @@
+"""The market flow: raw frames of all venues -> feature rows, liquidations, quality and rejects, shard by shard."""
+
+from pathlib import Path
+
+import msgspec
+from bytewax.dataflow import Dataflow
+from prometheus_client import Counter, Gauge
+
+from flows.counters import REJECTED, ROWS
+from flows.epochs import Stopping
+from flows.graph import raw_topic
+from flows.kafka_reader import Kafka
+from flows.kafka_sink import KafkaRows
+from flows.kafka_source import KafkaShards, Pace
+from flows.recovery import Identity
+from flows.rows import records
+from flows.settings import Settings, SettingsError
+from flows.tables import BY_NAME
+from flows.wiring import flow
+from operators.market import Cut, VenueMarket
+from schemas import rejected
+from schemas.instrument import Instrument
+from schemas.shard import Batch, Rows
+from schemas.venue import Venue
+from schemas.venues.registry import VENUES
+
+FRAMES = Counter("alphaplus_frames", "frames read", ["topic"])
+BYTES = Counter("alphaplus_frame_bytes", "bytes of frames read", ["topic"])
+EVENT_TIME = Gauge("alphaplus_closed_until_seconds", "event time up to which windows are closed", ["shard", "venue"])
+
+Known = dict[str, dict[str, Instrument]]
+
+
+def cut(settings: Settings) -> Cut:
+    """How the settings cut time."""
+    w = settings.windows
+    return Cut(
+        base_ns=w.base_ms * 1_000_000,
+        lengths_ns=tuple(n * 1_000_000 for n in w.lengths_ms()),
+        lateness_ns=w.lateness_ms * 1_000_000,
+        ahead_ns=settings.clock.ahead_ms * 1_000_000,
+        keyframe_ns=w.keyframe_ms * 1_000_000,
+    )
+
+
+def venues(settings: Settings) -> list[Venue]:
+    """The venues of the settings."""
+    for name in settings.market.venues:
+        if name not in VENUES:
+            raise SettingsError(f"market.venues: there is no venue {name!r}; there are: {', '.join(VENUES)}")
+    return [VENUES[name] for name in settings.market.venues]
+
+
+def known_instruments(settings: Settings) -> Known:
+    """Venue -> symbol -> instrument, from exchange-info files first and then one by one."""
+    out: Known = {venue.name: {} for venue in venues(settings)}
+    for name, file in settings.market.instruments_json.items():
+        if name not in out:
+            raise SettingsError(f"market.instruments_json: {name!r} is not among market.venues")
+        try:
+            found = VENUES[name].instruments(Path(file).read_bytes())
+        except OSError as error:
+            raise SettingsError(f"market.instruments_json: {file}: {error.strerror}") from None
+        except ValueError as error:
+            raise SettingsError(f"market.instruments_json: {file}: {error}") from None
+        out[name] |= {row.symbol: row for row in found}
+    for row in settings.market.instruments:
+        if row.venue not in out:
+            raise SettingsError(f"market.instruments: {row.symbol}: venue {row.venue!r} is not among market.venues")
+        out[row.venue][row.symbol] = row
+    return out
+
+
+def topics(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Every raw topic the flow reads: its full name -> (venue, kind)."""
+    prefix = settings.kafka.prefix
+    return {prefix + raw_topic(kind, v.name): (v.name, kind) for v in venues(settings) for kind in v.kinds}
+
+
+class MarketShard:
+    """One shard: the markets of all venues on it."""
+
+    def __init__(self, settings: Settings, known: Known, shard: int, frozen: bytes | None) -> None:
+        """New, or as it was frozen."""
+        self.shard = shard
+        self.prefix = settings.kafka.prefix
+        self.topics = topics(settings)
+        how = cut(settings)
+        was: dict[str, bytes] = {} if frozen is None else msgspec.msgpack.decode(frozen, type=dict[str, bytes])
+        self.markets = {
+            v.name: VenueMarket.thaw(v, known[v.name], how, was[v.name])
+            if v.name in was
+            else VenueMarket(v, known[v.name], how)
+            for v in venues(settings)
+        }
+
+    def on_batch(self, batch: Batch) -> list[Rows]:
+        """Read the frames, close what can be closed, and give the records for every topic."""
+        out: list[Rows] = []
+        for frames in batch.frames:
+            venue, kind = self.topics[frames.topic]
+            rejects = self.markets[venue].read(kind, frames)
+            FRAMES.labels(frames.topic).inc(len(frames))
+            BYTES.labels(frames.topic).inc(len(frames.data))
+            if rejects:
+                for r in rejects:
+                    REJECTED.labels(r.topic, r.reason.split(" ")[0]).inc()
+                rows = rejected.records("market", rejects, self.prefix)
+                out.append(Rows(self.prefix + "rejects", self.shard, rows))
+        for topic, (venue, kind) in self.topics.items():
+            self.markets[venue].mark(kind, ended=topic in batch.ended, idle=topic in batch.idle)
+        for market in self.markets.values():
+            for published in market.advance():
+                table = BY_NAME[published.table]
+                rows = records(published, table.columns)
+                ROWS.labels(published.table).inc(len(rows))
+                out.append(Rows(self.prefix + table.topic, self.shard, rows, published.at_ms))
+            EVENT_TIME.labels(str(self.shard), market.venue.name).set(market.closed_until_s)
+        return out
+
+    def freeze(self) -> bytes:
+        """All markets."""
+        return msgspec.msgpack.encode({name: market.freeze() for name, market in self.markets.items()})
+
+
+def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
+    """The flow: read shards, compute, write rows."""
+    known = known_instruments(settings)
+    named = topics(settings)
+    kafka, share = settings.kafka, settings.share
+    source = KafkaShards(
+        Kafka(
+            kafka.brokers,
+            retry_s=kafka.retry_s,
+            nameless={topic: VENUES[venue].nameless for topic, (venue, kind) in named.items() if kind == "depth"},
+        ),
+        tuple(named),
+        kafka.partitions,
+        (share.ordinal, share.count),
+        pace=Pace(
+            batch_frames=settings.source.batch_frames,
+            batch_bytes=settings.source.batch_bytes,
+            epoch_bytes=settings.source.epoch_bytes,
+            align_ms=settings.source.align_ms,
+            idle_ms=settings.clock.idle_ms,
+        ),
+        ends=ends,
+        stopping=stopping,
+    )
+
+    def shard(key: str, frozen: bytes | None) -> MarketShard:
+        return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen)
+
+    return flow("market", source, [("features", shard)], KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s))
+
+
+def identity(settings: Settings) -> Identity:
+    """What the recovered state depends on besides the steps."""
+    w = settings.windows
+    return {
+        "topics": list(topics(settings)),
+        "partitions": settings.kafka.partitions,
+        "share": [settings.share.ordinal, settings.share.count],
+        "windows": [w.base_ms, w.lateness_ms, w.keyframe_ms, *w.lengths_ms()],
+    }

@@ -1,0 +1,81 @@
+"""Running one flow in this process: recovery, epochs, a graceful end, and one clear line when it fails."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+from bytewax.dataflow import Dataflow
+from bytewax.testing import run_main
+
+from flows.epochs import Stopping
+from flows.recovery import Identity, Recovery
+from flows.refusal import Refused, Unreachable
+
+DONE, FAILED, REFUSED = 0, 1, 2
+
+
+def run(
+    dataflow: Dataflow, recovery: Recovery, identity: Identity, stopping: Stopping, epoch_interval_ms: int = 1_000
+) -> int:
+    """Run until the input ends, SIGTERM or SIGINT asks to stop, or it fails; the exit code, its reason on stderr.
+
+    0: the input ended or the stop was granted, everything handed over is committed. 2: refused, a restart would be too.
+    1: anything else, a restart goes on from the last committed epoch. The engine's panic and the whole trace are in
+    `crash.log` of the recovery directory.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.requested = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    log = recovery.directory / "crash.log"
+    try:
+        config = recovery.bind(dataflow, identity)
+        with _panics_into(log):
+            run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
+    except BaseException as error:
+        cause = root(error)
+        with log.open("a") as file:
+            traceback.print_exception(error, file=file)
+        kind = "" if isinstance(cause, Refused | Unreachable) else f"{type(cause).__name__}: "
+        print(f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0], file=sys.stderr, flush=True)
+        return REFUSED if isinstance(cause, Refused) else FAILED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return DONE
+
+
+def root(error: BaseException) -> BaseException:
+    """What was raised first, or a refusal on the way to it: the engine wraps errors, once a layer."""
+    while not isinstance(error, Refused | Unreachable):
+        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if inner is None:
+            break
+        error = inner
+    return error
+
+
+@contextmanager
+def _panics_into(log: Path) -> Iterator[None]:
+    """What compiled code writes to file descriptor 2 goes to `log`; Python's own stderr stays where it is."""
+    sys.stderr.flush()
+    visible = os.dup(2)
+    python_stderr = sys.stderr
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(target, 2)
+    os.close(target)
+    sys.stderr = os.fdopen(os.dup(visible), "w", buffering=1)
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = python_stderr
+        os.dup2(visible, 2)
+        os.close(visible)

@@ -1,0 +1,35 @@
+"""Vectors: the training set that flows left in ClickHouse, read back as a dataset."""
+
+import numpy as np
+
+from flows.clickhouse import ClickHouse
+from flows.refusal import Refused
+from models.dataset import Dataset
+from models.vector import FEATURE_VERSION, NAMES
+
+
+def read(client: ClickHouse, days: int) -> Dataset:
+    """The vectors of the last `days` of event time, of today's features only. Refused when there are none."""
+    numbers = ", ".join(f"assumeNotNull(ifNull(`{name}`, nan))" for name in (*NAMES, "long_liquidated_usd"))
+    rows = client.rows(
+        f"""
+        SELECT venue, symbol, toUnixTimestamp64Milli(as_of), book_ok, ifNull(short_liquidated_usd, nan), [{numbers}]
+        FROM forecast_vectors FINAL
+        WHERE feature_version = {{version:String}}
+          AND as_of > (SELECT max(as_of) FROM forecast_vectors) - toIntervalDay({{days:UInt32}})
+        ORDER BY as_of, venue, symbol
+        """,
+        version=FEATURE_VERSION,
+        days=days,
+    )
+    if not rows:
+        raise Refused(f"forecast_vectors has no vectors of features {FEATURE_VERSION}: run `demo` or `replay` first")
+    number: dict[tuple[object, object], int] = {}
+    x = np.array([row[5] for row in rows], np.float64)
+    return Dataset(
+        np.array([number.setdefault(row[:2], len(number)) for row in rows], np.int64),  # type: ignore[arg-type]
+        np.array([row[2] for row in rows], np.int64) * 1_000_000,
+        np.ascontiguousarray(x[:, :-1]),
+        np.column_stack([x[:, -1], np.array([row[4] for row in rows], np.float64)]),
+        np.array([row[3] for row in rows], np.bool_),
+    )
