@@ -1,0 +1,82 @@
+"""Skill on simulated days that were never trained on: `python -m tests.bench.bench_skill --train 101,102 --test 201`.
+
+Every seed is a market of its own, one after the other in simulated time, through the operators of the flows. The last
+third of the training seeds calibrates; the test seeds are used for nothing but the figures. `--keep` caches datasets.
+"""
+
+import argparse
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from flows import modelling, rehearsal
+from flows.commands.scores import grid, verdict
+from flows.settings import Forecast
+from models import evaluation, training
+from models.bursts import SIDES, How
+from models.dataset import Dataset, together
+
+SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
+
+
+def dataset(seeds: list[int], first_day: int, hours: float, told: Forecast, keep: Path | None) -> Dataset:
+    """The vectors of the seeds, from day `first_day` on, a whole number of days each."""
+    parts = []
+    for at, seed in enumerate(seeds):
+        file = keep / f"{seed}.npz" if keep else None
+        if file is not None and file.exists():
+            with np.load(file) as held:
+                made = Dataset(**{name: held[name] for name in Dataset.__slots__})
+        else:
+            made = rehearsal.whole([seed], SYMBOLS, hours, How(told.horizons_min, told.floor_usd))
+            if file is not None:
+                np.savez(file, **{name: getattr(made, name) for name in Dataset.__slots__})
+        days = -(-int(made.at_ns.max() - made.at_ns.min()) // evaluation.DAY_NS)
+        start = made.at_ns.min() // evaluation.DAY_NS
+        shift = (first_day + at * days - start) * evaluation.DAY_NS
+        parts.append(later(made, int(shift)))
+    return together(parts)
+
+
+def later(of: Dataset, shift_ns: int) -> Dataset:
+    """The same days later."""
+    return Dataset(of.instrument, of.at_ns + shift_ns, of.x, of.usd, of.book_ok)
+
+
+def main() -> None:
+    """Train on some seeds, score on others, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--test", required=True)
+    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--shuffle", action="store_true", help="shuffle the labels of the training days")
+    given = parser.parse_args()
+    told = Forecast()
+    train, test = ([int(s) for s in text.split(",")] for text in (given.train, given.test))
+    learnt = dataset(train, 20_000, given.hours, told, given.keep)
+    unseen = dataset(test, 21_000, given.hours, told, given.keep)
+    by = msgspec.structs.replace(modelling.QUICK, shares=(0.55, 0.1, 0.35, 0.0))
+    shown = {}
+    for horizon in told.horizons_min:
+        for side in SIDES:
+            cases, held = (d.cases(side, horizon, told.floor_usd) for d in (learnt, unseen))
+            if given.shuffle:
+                y = np.random.default_rng(1).permutation(cases.y)
+                cases = training.Cases(cases.at_ns, cases.available_ns, cases.x, y, cases.volume_usd, cases.past_ratio)
+            try:
+                trained, _ = training.train(cases, by)
+            except ValueError as error:
+                print(f"{side} {horizon} min: {error}")
+                continue
+            print(f"{side} {horizon} min: {len(cases.y)} cases, {int(cases.y.sum())} bursts, {trained.rounds} rounds")
+            shown[side, horizon] = modelling.scored(trained, held, np.arange(len(held.y)))
+    console = Console(width=200, highlight=False)
+    console.print(grid(shown))
+    console.print(verdict(shown))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Replays inside this process: frames through flows that are processes of their own, and what is stored at the end.
+
+Broker and store are shared by many replays; each replay has topics (a prefix) and tables (a database) of its own, so
+that nothing of one can cover up what another lost.
+"""
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from rich.console import Console
+
+from flows.capture import Recorded
+from flows.clickhouse import connect
+from flows.commands import replay
+from flows.digest import digest
+from flows.graph import FLOWS
+from flows.kafka_producer import Publisher
+from flows.session import Session
+from flows.settings import Settings, load
+from flows.tables import TABLES
+from models.simulator import Disturbances, Simulation, disturb
+from models.simulator import Settings as Simulated
+from schemas.venue import Venue
+from schemas.venues.registry import VENUES
+
+Item = tuple[Venue | None, Recorded]
+"""A frame of a venue; without one, an account record."""
+SYMBOLS = ("ETHUSDT", "SIM001USDT", "SIM002USDT")
+DISTURBED = Disturbances(
+    p_gap=0.6, gap_max_s=6.0, p_duplicate=0.01, p_delay=0.01, p_delay_depth=0.0005, delay_max_ms=1_500, p_garbage=0.005
+)
+QUIET = Console(quiet=True)
+_numbers = itertools.count(1)
+
+
+class Stored(NamedTuple):
+    """A table after a replay: rows and digest as readers see them, and how many rows lie there more than once."""
+
+    rows: int
+    digest: str
+    doubled: int
+
+
+Tables = dict[str, Stored]
+
+
+def simulated(seed: int = 4, seconds: int = 200, intensity: float = 10.0, disturbed: bool = False) -> list[Item]:
+    """Frames of three instruments, all four kinds (seed 4: liquidations of each), and accounts, in order of receipt."""
+    settings = Simulated(
+        seed=seed,
+        symbols=SYMBOLS,
+        seconds=seconds,
+        warm_up_s=600,
+        intensity=intensity,
+        snapshot_every_s=20,
+        accounts=3,
+        disturbances=DISTURBED if disturbed else Disturbances(),
+    )
+    venue = VENUES[settings.venue]
+    out: list[Item] = []
+    for frame in disturb(Simulation(settings), settings):
+        named = frame.kind != "depth" or not frame.data.startswith(venue.nameless)
+        recorded = Recorded(frame.received_ns, frame.kind, frame.symbol, named, frame.data)
+        out.append((None if frame.kind == "accounts" else venue, recorded))
+    return out
+
+
+def services(folder: Path, brokers: str = "", store: str = "") -> Session:
+    """The store and the broker that replays share, embedded ones where none are named; to be entered."""
+    told = load(None, {}, [f"data={folder}", f"kafka.brokers={brokers}", f"clickhouse.url={store}"])
+    return Session(told, "services")
+
+
+def settings_for(base: Settings, sets: Iterable[str] = ()) -> Settings:
+    """Topics and tables that no other replay uses, on the services of `base`."""
+    name = f"r{next(_numbers)}x{secrets.token_hex(3)}"
+    connect(base.clickhouse).command(f"CREATE DATABASE {name}")
+    told = load(None, {}, ["recovery.epoch_ms=200", *sets])
+    kafka = msgspec.structs.replace(told.kafka, brokers=base.kafka.brokers, prefix=f"{name}.")
+    clickhouse = msgspec.structs.replace(told.clickhouse, url=base.clickhouse.url, database=name)
+    data = str(Path(base.data) / name)
+    return msgspec.structs.replace(told, data=data, kafka=kafka, clickhouse=clickhouse).check()
+
+
+class Running:
+    """A replay under way: flows are up, frames can be published; `settle` ends it."""
+
+    def __init__(self, session: Session, raw: Sequence[str]) -> None:
+        self.session = session
+        self.raw = list(raw)
+        kafka = session.settings.kafka
+        self.publisher = Publisher(kafka.brokers, kafka.retry_s, message_max_bytes=kafka.message_max_bytes)
+
+    def publish(self, items: Iterable[Item], attend: Callable[[], None] | None = None) -> None:
+        """Write frames, in this order."""
+        prefix, seen_to = self.session.settings.kafka.prefix, attend or self.session.supervisor.check
+        replay.publish(self.publisher, items, prefix, 0.0, QUIET, seen_to)
+
+    def begin(self, items: Sequence[Item]) -> list[Item]:
+        """Publish the liquidations and announce their end, and give back the rest.
+
+        They are so few that windows, which wait for each topic of a bounded log, would else close only at the end.
+        """
+        few = [item for item in items if item[1].kind == "liquidations"]
+        self.publish(few)
+        self.session.announce([topic for topic in self.raw if "raw.liquidations." in topic])
+        return [item for item in items if item[1].kind != "liquidations"]
+
+    def settle(self) -> None:
+        """Say that no more will come and wait until every flow has committed everything."""
+        self.session.announce(self.raw)
+        self.session.settle([flow.name for flow in FLOWS])
+
+    def stored(self) -> Tables:
+        """What every table holds now."""
+        return stored(self.session.settings)
+
+
+@contextmanager
+def running(told: Settings, processes: int = 1, recovery: Path | None = None) -> Iterator[Running]:
+    """Flows up and waiting for frames, with their recovery directories below `recovery`; all ended afterwards."""
+    with Session(told, "replay") as session:
+        if recovery is not None:
+            (session.folder / "recovery").symlink_to(recovery)
+        yield Running(session, replay.start(session, processes))
+
+
+def run(told: Settings, items: Iterable[Item], processes: int = 1) -> Tables:
+    """One undisturbed replay."""
+    with running(told, processes) as under_way:
+        under_way.publish(items)
+        under_way.settle()
+        return under_way.stored()
+
+
+def stored(told: Settings) -> Tables:
+    """Every table, by name."""
+    client = connect(told.clickhouse)
+    out = {}
+    for table in TABLES:
+        rows, hexadecimal = digest(client, table.name)
+        ((all_rows,),) = client.rows(f"SELECT count() FROM `{table.name}`")
+        assert isinstance(all_rows, int)
+        # of a table with a version several records of one key are meant to be, a raise and its clear
+        out[table.name] = Stored(rows, hexadecimal, 0 if table.version else all_rows - rows)
+    return out
+
+
+def differences(expected: Tables, found: Tables) -> list[str]:
+    """One line a table that is not as expected; none when all are."""
+    lines = [
+        f"{name}: {found[name].rows} rows {found[name].digest}, not {table.rows} {table.digest}"
+        for name, table in expected.items()
+        if found[name][:2] != table[:2]
+    ]
+    return lines + [f"{name}: {table.doubled} rows are stored twice" for name, table in found.items() if table.doubled]

@@ -1,0 +1,257 @@
+"""Laws of the forecast flow's shard: the logs decide, not their cuts, their interleaving, a restart, or the future."""
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+
+from flows.forecast import ForecastShard, loader
+from flows.rehearsal import Stage
+from flows.settings import Forecast, Settings
+from models.bursts import How
+from models.minutes import Minutes
+from models.simulator import Disturbances, coarse, disturb, market
+from models.simulator import Settings as Simulated
+from models.vector import NAMES
+from schemas.shard import Batch
+from tests.laws.feature_rows import T0, framed, logs, model, row
+
+TOPICS = {"book": "features.book", "tape": "features.tape", "models": "model.versions"}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    root = tmp_path_factory.mktemp("registry")
+    return Settings(forecast=Forecast(models=str(root), horizons_min=(5, 15))), model(root, 1), model(root, 2)
+
+
+def promotion(order: int, version: str, from_ms: int) -> tuple[int, bytes]:
+    return from_ms, b'{"id":"registry|%d","version":"%s","in_force_from":%d}' % (order, version.encode(), from_ms)
+
+
+def pieces(log: dict, rng) -> list[tuple[str, int, int]]:
+    """Cuts of the logs, each in order, interleaved at random; promotions come first."""
+    out = [("models", 0, len(log["models"]))]
+    at = {"book": 0, "tape": 0}
+    while left := [k for k in at if at[k] < len(log[k])]:
+        kind = left[rng.integers(len(left))]
+        n = int(rng.integers(1, 60))
+        out.append((kind, at[kind], min(at[kind] + n, len(log[kind]))))
+        at[kind] += n
+    return out
+
+
+def run(settings, log, cuts, restart=lambda i: False):
+    """Every record by topic, as a shard writes them over these cuts."""
+    load, out = loader(settings), {}
+    shard = ForecastShard(settings, load, False, 0, None)
+    for i, (kind, first, last) in enumerate(cuts):
+        if restart(i):
+            frozen = shard.freeze()
+            shard = ForecastShard(settings, loader(settings), False, 0, frozen)
+            assert shard.freeze() == frozen
+        for rows in shard.on_batch(Batch((framed(TOPICS[kind], log[kind][first:last], first),))):
+            out.setdefault(rows.topic, []).extend(v for _, v in rows.records)
+    return out
+
+
+def ids(records):
+    return [json.loads(v)["id"] for v in records]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_are_equal_however_the_logs_are_cut_and_interleaved_and_wherever_it_is_restarted(told, seed):
+    settings, one, two = told
+    book, tape = logs(90, seed=seed)
+    swaps = [promotion(1, one, T0 + 3_600_000), promotion(2, two, T0 + 80 * 60_000)]
+    log = {"book": book, "tape": tape, "models": swaps}
+    whole = [("models", 0, 2), ("book", 0, len(book)), ("tape", 0, len(tape))]
+    expected = run(settings, log, whole)
+    assert set(expected) == {"forecast.vectors", "forecasts.liquidation"}
+    assert len(expected["forecast.vectors"]) == 2 * 90
+    assert len(expected["forecasts.liquidation"]) == 2 * 90 * 4
+    rng = np.random.default_rng(seed)
+    cuts = pieces(log, rng)
+    again = run(settings, log, cuts, lambda i: rng.random() < 0.2)
+    assert again == expected
+
+
+def test_a_swap_changes_the_version_once_at_its_minute_and_loses_no_row(told):
+    settings, one, two = told
+    book, tape = logs(90)
+    swaps = [promotion(1, one, T0 + 10 * 60_000), promotion(2, two, T0 + 80 * 60_000)]
+    log = {"book": book, "tape": tape, "models": swaps}
+    out = run(settings, log, pieces(log, np.random.default_rng(0)))["forecasts.liquidation"]
+    rows = [json.loads(v) for v in out]
+    assert len(set(ids(out))) == len(rows) == 90 * 2 * 4
+    for one_row in rows:
+        minute = (one_row["as_of"] - T0) // 60_000
+        assert one_row["model_version"] == ("" if minute < 10 else one if minute < 80 else two)
+        assert (one_row["p_burst"] is None) == bool(one_row["abstain_reason"])
+        assert (one_row["base_rate"] is None) == (minute < 10)
+    reasons = {m: {r["abstain_reason"] for r in rows if r["as_of"] == T0 + m * 60_000} for m in (1, 20, 70, 90)}
+    assert reasons[1] == {"there is no model"}
+    assert reasons[20] == {"too little history: the threshold of a burst is not known yet"}
+    assert reasons[70] == {"", "too little history: the threshold of a burst is not known yet"}, "5 min, not 15 min yet"
+    assert reasons[90] == {""}
+
+
+def test_a_promotion_that_comes_late_holds_from_the_next_minute(told):
+    settings, one, _ = told
+    book, tape = logs(20)
+    log = {"book": book, "tape": tape, "models": [promotion(1, one, T0)]}
+    k = 10 * 3
+    cuts = [("book", 0, k), ("tape", 0, k), ("models", 0, 1), ("book", k, len(book)), ("tape", k, len(tape))]
+    rows = [json.loads(v) for v in run(settings, log, cuts)["forecasts.liquidation"]]
+    versions = {(r["as_of"] - T0) // 60_000: r["model_version"] for r in rows}
+    assert versions == {m: "" if m <= 10 else one for m in range(1, 21)}
+
+
+def test_a_corrupt_version_and_one_of_another_floor_are_refused_with_one_line_and_the_champion_goes_on(tmp_path, capfd):
+    settings = Settings(forecast=Forecast(models=str(tmp_path), horizons_min=(5,)))
+    good, bad, other = model(tmp_path, 1), model(tmp_path, 2), model(tmp_path, 3, floor_usd=1.0)
+    file = tmp_path / "versions" / bad / "long5.txt"
+    file.write_bytes(file.read_bytes().replace(b"1", b"2", 1))
+    book, tape = logs(70)
+    swaps = [promotion(i, v, T0 + i * 60_000) for i, v in enumerate((good, bad, other, "v-gone"))]
+    log = {"book": book, "tape": tape, "models": swaps}
+    out = run(settings, log, [("models", 0, 4), ("book", 0, len(book)), ("tape", 0, len(tape))])
+    assert {json.loads(v)["model_version"] for v in out["forecasts.liquidation"]} == {good}
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == [
+        f"forecast: shard 0: refused: model {bad} is corrupt: long5.txt does not have the hash that its metadata tells",
+        f"forecast: shard 0: refused: model {other} calls more than 1.0 USD a burst, forecast.floor_usd is 50000.0",
+        f"forecast: shard 0: refused: no model version 'v-gone' in {tmp_path}",
+    ]
+
+
+def test_a_version_that_is_gone_after_a_restart_gives_way_to_the_one_before(tmp_path, capfd):
+    settings = Settings(forecast=Forecast(models=str(tmp_path), horizons_min=(5,)))
+    one, two = model(tmp_path, 1), model(tmp_path, 2)
+    book, tape = logs(6)
+    shard = ForecastShard(settings, loader(settings), False, 0, None)
+    swaps = [promotion(1, one, T0), promotion(2, two, T0)]
+    shard.on_batch(Batch((framed("model.versions", swaps),)))
+    (tmp_path / "versions" / two / "metadata.json").unlink()
+    again = ForecastShard(settings, loader(settings), False, 0, shard.freeze())
+    out = again.on_batch(Batch((framed("features.book", book), framed("features.tape", tape))))
+    assert {
+        json.loads(v)["model_version"] for r in out for _, v in r.records if r.topic == "forecasts.liquidation"
+    } == {one}
+    assert f"refused: model {two} is corrupt" in capfd.readouterr().err
+
+
+def test_a_book_that_is_not_trusted_makes_it_abstain_and_say_so(told):
+    settings, one, _ = told
+    book, tape = logs(66, book_ok=False)
+    log = {"book": book, "tape": tape, "models": [promotion(1, one, T0)]}
+    out = run(settings, log, [("models", 0, 1), ("book", 0, len(book)), ("tape", 0, len(tape))])
+    rows = [json.loads(v) for v in out["forecasts.liquidation"]]
+    assert {(r["abstain_reason"], r["p_burst"], r["book_ok"]) for r in rows} == {
+        ("the book is not to be trusted", None, False)
+    }
+
+
+def test_a_bounded_shard_waits_until_the_promotions_are_read(told):
+    settings, one, _ = told
+    book, tape = logs(3)
+    shard = ForecastShard(settings, loader(settings), True, 0, None)
+    assert shard.on_batch(Batch((framed("features.book", book), framed("features.tape", tape)))) == []
+    ended = tuple(TOPICS.values())
+    out = shard.on_batch(Batch((framed("model.versions", [promotion(1, one, 0)]),), ended))
+    versions = [json.loads(v)["model_version"] for r in out for _, v in r.records if r.topic == "forecasts.liquidation"]
+    assert versions == [one] * 3 * 2 * 4
+
+
+def test_rows_that_cannot_be_used_are_rejected_with_their_place(told):
+    settings, _, _ = told
+    book, _ = logs(2)
+    bad = [
+        (T0, b'{"id":"nowhere|BTCUSDT|60000|0"}'),
+        (T0, b'{"id":"binance-usdm|XRPUSDT|60000|%d","venue":1}' % T0),
+        (T0, b"{}"),
+    ]
+    shard = ForecastShard(settings, loader(settings), False, 0, None)
+    (rows,) = shard.on_batch(Batch((framed("features.book", [book[0], *bad]),)))
+    assert rows.topic == "rejects"
+    reasons = [json.loads(v)["reason"] for _, v in rows.records]
+    assert [r.split(":")[0] for r in reasons] == [
+        "the id does not tell a known venue, symbol, window length and start",
+        "not a book row",
+        'does not begin with {"id"',
+    ]
+
+
+def vectors_of(frames, ended: bool) -> list[bytes]:
+    """Every vector that the chain of the flows makes of frames, as bytes, in order of minutes."""
+    stage, out = Stage(SIMULATED, How((5,), 50_000.0), quiet=("liquidations",)), []
+    for first in range(0, len(frames), 500):
+        part = frames[first : first + 500]
+        for p in stage.feed(part, ended and first + 500 >= len(frames)):
+            if p.table == "forecast_vectors":
+                out += [np.array([p.columns[n] for n in ("as_of", *NAMES)]).astype(np.float64).tobytes()]
+    return out
+
+
+SIMULATED = coarse(
+    Simulated(
+        seed=5,
+        symbols=("BTCUSDT",),
+        seconds=1_500,
+        traders=100,
+        warm_up_s=60,
+        accounts=0,
+        disturbances=Disturbances(p_delay=0.05, delay_max_ms=3_000),
+    )
+)
+
+
+def future_decides(whole: list[bytes], parts: list[list[bytes]]) -> bool:
+    """Whether what is made of the beginning of a log is no beginning of what is made of all of it."""
+    return any(whole[: len(part)] != part for part in parts)
+
+
+def test_features_of_frames_in_order_of_receipt_do_not_change_with_what_is_received_later_and_a_planted_leak_does():
+    frames = list(disturb(market(SIMULATED), SIMULATED))
+    whole = vectors_of(frames, True)
+    assert len(whole) >= 24
+    parts = [vectors_of(frames[: len(frames) * k // 7], False) for k in (3, 5, 6)]
+    assert [len(p) > 5 for p in parts] == [True] * 3
+    assert not future_decides(whole, parts)
+
+    def leaky(vectors: list[bytes]) -> list[bytes]:
+        """Each row also tells the next one: features that look a minute ahead, where there is one."""
+        return [a + b for a, b in zip(vectors, [*vectors[1:], vectors[-1]], strict=True)]
+
+    assert future_decides(leaky(whole), [leaky(p) for p in parts])
+
+
+def test_minutes_wait_for_the_slower_log_of_their_venue_only():
+    minutes = Minutes()
+    book, tape = logs(2, symbols=("BTCUSDT",))
+    other, _ = logs(1, symbols=("BTC-PERPETUAL",))
+    deribit = [(ms, v.replace(b"binance-usdm", b"deribit")) for ms, v in other]
+    minutes.read("book", framed("features.book", [*book, *deribit]))
+    assert list(minutes.ready()) == []
+    minutes.read("tape", framed("features.tape", tape[:2]))
+    assert [(m.venue, m.end_ms - T0) for m in minutes.ready()] == [("binance-usdm", 60_000)]
+    assert Minutes.thaw(minutes.freeze()).freeze() == minutes.freeze()
+    minutes.mark({"book", "tape"})
+    left = [(m.venue, m.end_ms - T0, np.isnan(m.columns["volume_usd"]).tolist()) for m in minutes.ready()]
+    assert left == [("binance-usdm", 120_000, [True]), ("deribit", 60_000, [True])]
+    (late,) = minutes.read("book", framed("features.book", [(T0, row("features_book", "NEWUSDT", T0 + 60_000))]))
+    assert late.reason == "its minute was complete before it came"
+
+
+def test_an_id_begins_every_record_and_grows(told):
+    settings, _, _ = told
+    book, tape = logs(5)
+    log = {"book": book, "tape": tape, "models": []}
+    out = run(settings, log, [("book", 0, len(book)), ("tape", 0, len(tape))])
+    for topic, records in out.items():
+        last: dict[str, int] = {}
+        for record in records:
+            key, _, order = msgspec.json.decode(record)["id"].rpartition("|")
+            assert int(order) > last.get(key, -1), topic
+            last[key] = int(order)

@@ -1,0 +1,445 @@
+"""Laws of a venue's market: the rows are a function of the logs alone, and each keeps what its column declares."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.rows import records
+from flows.tables import BY_NAME
+from models.simulator import Settings as Simulated
+from models.simulator import instruments as listed
+from models.simulator import market as simulated
+from operators.market import Cut, VenueMarket
+from schemas import rejected
+from schemas.frames import frames
+from schemas.instrument import Instrument
+from schemas.venues.registry import VENUES
+from tests.laws.written import AHEAD_MS, START_MS, SYMBOLS, Line, market
+
+SECOND = 1_000_000_000
+CUT = Cut(SECOND, (SECOND, 10 * SECOND, 60 * SECOND), 500_000_000, 5 * SECOND, 20 * SECOND)
+EVERY = replace(CUT, keyframe_ns=SECOND)
+KINDS = ("depth", "trades", "liquidations", "derivatives")
+NAMES = list(VENUES)
+
+
+class Run:
+    """A market being fed: its rows by table, its rejects by kind."""
+
+    def __init__(self, venue, lines, known=None, cut=CUT):
+        self.venue, self.known, self.cut = VENUES[venue], known or {}, cut
+        self.market = VenueMarket(self.venue, self.known, cut)
+        self.logs = {k: [line for line in lines if line.kind == k] for k in self.venue.kinds}
+        self.at = dict.fromkeys(self.logs, 0)
+        self.rows = {name: [] for name in BY_NAME}
+        self.times = {name: [] for name in BY_NAME}
+        self.rejects = {kind: [] for kind in self.logs}
+
+    def read(self, kind, count):
+        """The next frames of a topic."""
+        start = self.at[kind]
+        lines = self.logs[kind][start : start + count]
+        self.at[kind] = start + len(lines)
+        headers = {i: line.header for i, line in enumerate(lines) if line.header}
+        values, received = [line.data for line in lines], [line.received_ns for line in lines]
+        batch = frames(f"raw.{kind}.{self.venue.name}", 0, values, received, start, headers)
+        self.rejects[kind] += rejected.records("market", self.market.read(kind, batch))
+
+    def done(self, kind):
+        return self.at[kind] >= len(self.logs[kind])
+
+    def advance(self):
+        for published in self.market.advance():
+            self.rows[published.table] += records(published, BY_NAME[published.table].columns)
+            self.times[published.table] += published.at_ms
+
+    def thaw(self):
+        self.market = VenueMarket.thaw(self.venue, self.known, self.cut, self.market.freeze())
+
+    def end(self):
+        for kind in self.logs:
+            self.read(kind, len(self.logs[kind]))
+            self.market.mark(kind, ended=True)
+        self.advance()
+        return self
+
+    def decoded(self, table):
+        return [json.loads(value) for _, value in self.rows[table]]
+
+    def reasons(self, kind):
+        return Counter(json.loads(value)["reason"] for _, value in self.rejects[kind])
+
+
+def at_random(run, seed, most=40):
+    """Batches of any size, topics in any turn, ends announced at any time, freezing now and then."""
+    rng, ended = random.Random(seed), set()
+    while len(ended) < len(run.logs):
+        kind = rng.choice([k for k in run.logs if k not in ended])
+        run.read(kind, rng.choice([1, 3, 10, most]))
+        if run.done(kind) and rng.random() < 0.7:
+            ended.add(kind)
+            run.market.mark(kind, ended=True)
+        if rng.random() < 0.7:
+            run.advance()
+        if rng.random() < 0.15:
+            run.thaw()
+    return run.end()
+
+
+def lines_of(venue, seed, **how):
+    return market(venue, VENUES[venue].kinds, seed, **how)
+
+
+@pytest.mark.parametrize("venue", NAMES)
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 10**6), turn=st.integers(0, 10**6))
+def test_cuts_turns_freezing_and_the_moment_of_the_end_do_not_matter(venue, seed, turn):
+    lines = lines_of(venue, seed)
+    whole, parts = Run(venue, lines).end(), at_random(Run(venue, lines), turn)
+    assert parts.rejects == whole.rejects
+    assert parts.times == whole.times
+    for table, rows in whole.rows.items():
+        assert parts.rows[table] == rows, table
+
+
+@pytest.mark.parametrize("venue", NAMES)
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_every_value_keeps_its_declaration_and_every_record_its_place(venue, seed):
+    run = Run(venue, lines_of(venue, seed)).end()
+    obeys(run)
+    assert run.rows["features_book"]
+    assert run.rows["features_tape"]
+
+
+def obeys(run):
+    for name, rows in run.rows.items():
+        table, last = BY_NAME[name], {}
+        for key, value in rows:
+            row = json.loads(value)
+            assert list(row) == ["id", *(c.name for c in table.columns)]
+            natural, _, order = row["id"].rpartition("|")
+            assert natural.startswith(f"{row['venue']}|{row['symbol']}")
+            assert last.get(natural, -1) < int(order), f"{name}: {row['id']} is not after {last[natural]}"
+            last[natural] = int(order)
+            assert key == b"BTC" or row["symbol"].startswith(key.decode())
+            for c in table.columns:
+                if c.dtype == "time":
+                    assert isinstance(row[c.name], int)
+                else:
+                    assert c.holds(row[c.name]), f"{name}.{c.name}: {row[c.name]!r}"
+        assert len({json.loads(value)["id"] for _, value in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("venue", NAMES)
+def test_the_finer_tick_found_later_leaves_the_rows_as_if_it_had_been_known(venue):
+    steps = ((100, 1000), (10, 1000), (10, 50), (1, 1))
+    lines = lines_of(venue, 11, steps=steps)
+    known = {}
+    for symbol in SYMBOLS[venue]:
+        found = inferred(venue, lines, symbol)
+        known[symbol] = Instrument(
+            venue, symbol, found.base, found.quote, found.kind, "0.01", "0.001", found.contract, inferred=False
+        )
+    guessed, told = Run(venue, lines, cut=EVERY).end(), Run(venue, lines, known, EVERY).end()
+    cut = at_random(Run(venue, lines, cut=EVERY), 5)
+    assert guessed.rejects == told.rejects == cut.rejects
+    for table in ("features_book", "features_tape", "liquidations", "quality"):
+        alike(told.decoded(table), guessed.decoded(table))
+        alike(told.decoded(table), cut.decoded(table))
+
+
+def alike(wanted, got):
+    """The same rows but for the flag and the last bits of ratios, which are rounded in the steps then known."""
+    assert [r["id"] for r in wanted] == [r["id"] for r in got]
+    for a, b in zip(wanted, got, strict=True):
+        for name, value in a.items():
+            if name != "inferred":
+                assert b[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), name
+
+
+def inferred(venue, lines, symbol):
+    run = Run(venue, lines).end()
+    return next(r for lane in run.market.lanes.values() for r in lane.table.rows if r.symbol == symbol)
+
+
+def test_a_deribit_trade_that_liquidated_is_a_row_of_liquidations_and_of_the_tape():
+    run = Run("deribit", lines_of("deribit", 3)).end()
+    assert run.rows["liquidations"]
+    counted = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
+    assert sum(r["long_liquidations"] + r["short_liquidations"] for r in counted) == len(run.rows["liquidations"])
+
+
+USDM = "binance-usdm"
+MS = 1_000_000
+
+
+def trade(ms, price="100", size="1", symbol="BTCUSDT", received_ms=None):
+    data = {"e": "trade", "E": ms, "T": ms, "s": symbol, "t": 1, "p": price, "q": size, "X": "MARKET", "m": False}
+    return Line("trades", (received_ms or ms) * MS, json.dumps(data).encode())
+
+
+def mark(ms, symbol="BTCUSDT"):
+    data = {"e": "markPriceUpdate", "E": ms, "s": symbol, "p": "100", "i": "100", "r": "0.0001", "T": 0}
+    return Line("derivatives", ms * MS, json.dumps(data).encode())
+
+
+def forced(ms, size="1"):
+    order = {"s": "BTCUSDT", "S": "SELL", "p": "99", "ap": "99", "X": "FILLED", "l": size, "z": size, "T": ms}
+    return Line("liquidations", ms * MS, json.dumps({"e": "forceOrder", "E": ms, "o": order}).encode())
+
+
+def diff(ms, last, symbol="BTCUSDT"):
+    data = {"e": "depthUpdate", "E": ms, "T": ms, "s": symbol, "U": last, "u": last, "pu": last - 1,
+            "b": [["99", str(last)]], "a": []}  # fmt: skip
+    return Line("depth", ms * MS, json.dumps(data).encode())
+
+
+def snapshot(ms, last, symbol="BTCUSDT"):
+    data = {"lastUpdateId": last, "E": ms, "T": ms, "bids": [["99", "5"]], "asks": [["101", "5"]]}
+    return Line("depth", ms * MS, json.dumps(data).encode(), symbol)
+
+
+def test_late_trades_and_marks_are_counted_in_the_first_open_window_and_rejected():
+    at = START_MS
+    lines = [trade(at + 100), trade(at + 1700), trade(at + 900), mark(at + 1700), mark(at + 800), forced(at + 1800)]
+    lines += [forced(at + 700, "2"), diff(at + 100, 1)]
+    run = Run(USDM, lines).end()
+    rows = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
+    assert [(r["window_start"], r["trades"], r["late_rows"]) for r in rows] == [(at, 1, 0), (at + 1000, 1, 2)]
+    assert {k: dict(run.reasons(k)) for k in ("trades", "derivatives", "liquidations")} == {
+        "trades": {"late": 1},
+        "derivatives": {"late": 1},
+        "liquidations": {"late": 1},
+    }
+    assert len(run.rows["liquidations"]) == 1
+
+
+def test_a_late_depth_message_is_applied_and_counted_but_not_rejected():
+    at = START_MS
+    lines = [snapshot(at + 100, 1), diff(at + 1700, 2), diff(at + 900, 3)]
+    run = Run(USDM, lines).end()
+    rows = [r for r in run.decoded("features_book") if r["window_ms"] == 1000]
+    assert [(r["window_start"], r["messages"], r["late_rows"], r["last_update_id"]) for r in rows] == [
+        (at, 1, 0, 1),
+        (at + 1000, 2, 1, 3),
+    ]
+    assert not run.rejects["depth"]
+
+
+def test_a_time_ahead_of_its_receipt_is_rejected_and_moves_no_clock_of_any_kind():
+    at = START_MS
+    ahead = at + AHEAD_MS
+    lines = [trade(at + 100), mark(at + 100), forced(at + 100), snapshot(at + 100, 1)]
+    bad = [trade(ahead), mark(ahead), forced(ahead), diff(ahead, 2)]
+    lines += [line._replace(received_ns=(at + 200) * MS) for line in bad]
+    run = Run(USDM, lines)
+    for kind in KINDS:
+        run.read(kind, 10)
+        assert dict(run.reasons(kind)) == {"event_time_ahead": 1}
+        assert run.market.lanes[kind].clock.now_ns == (at + 100) * MS
+    run.advance()
+    assert not any(run.rows.values())
+
+
+def idle_run(*later):
+    at = START_MS
+    lines = [trade(at + 100), mark(at + 100), forced(at + 100), snapshot(at + 100, 1)]
+    lines += [diff(at + 1000 * n + 100, n + 1) for n in range(1, 7)]
+    run = Run(USDM, [*lines, *later])
+    for kind, n in (("trades", 1), ("derivatives", 1), ("liquidations", 1), ("depth", 7)):
+        run.read(kind, n)
+    run.advance()
+    assert not any(run.rows.values())
+    for kind in KINDS[1:]:
+        run.market.mark(kind, idle=True)
+    run.advance()
+    return run
+
+
+def test_quiet_topics_do_not_hold_up_the_others_and_the_rows_say_so():
+    run = idle_run()
+    book = [r for r in run.decoded("features_book") if r["window_ms"] == 1000]
+    assert [(r["window_start"] - START_MS, r["closed_by"]) for r in book] == [(1000 * n, "idle") for n in range(5)]
+    tape = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
+    assert tape[0]["closed_by"] == "idle"
+    assert [r["closed_by"] for r in run.decoded("liquidations")] == ["idle"]
+
+
+def test_what_comes_for_a_window_that_was_closed_as_idle_is_late_also_after_a_freeze():
+    run = idle_run(trade(START_MS + 4900), trade(START_MS + 5100), forced(START_MS + 4900), mark(START_MS + 4900))
+    run.thaw()
+    run.end()
+    assert {k: dict(run.reasons(k)) for k in KINDS[1:]} == {
+        "trades": {"late": 1},
+        "liquidations": {"late": 1},
+        "derivatives": {"late": 1},
+    }
+    tape = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
+    late = next(r for r in tape if r["window_start"] == START_MS + 5000)
+    assert (late["trades"], late["late_rows"], late["closed_by"]) == (1, 2, "end")
+    obeys(run)
+
+
+def test_when_all_topics_are_quiet_everything_up_to_the_latest_event_is_closed():
+    run = idle_run()
+    run.market.mark("depth", idle=True)
+    run.advance()
+    book = [r for r in run.decoded("features_book") if r["window_ms"] == 1000]
+    assert book[-1]["window_start"] == START_MS + 6000
+    assert book[-1]["closed_by"] == "idle"
+
+
+def test_the_end_of_the_logs_closes_the_last_windows_and_says_so():
+    at = START_MS
+    run = Run(USDM, [snapshot(at + 100, 1), diff(at + 2600, 2), trade(at + 2600), forced(at + 2600)], cut=EVERY).end()
+    book = [r for r in run.decoded("features_book") if r["window_ms"] == 1000]
+    assert [(r["window_start"] - at, r["closed_by"]) for r in book] == [(0, "event"), (1000, "event"), (2000, "end")]
+    assert [r["closed_by"] for r in run.decoded("liquidations")] == ["end"]
+    minute = [r for r in run.decoded("quality") if r["window_ms"] == 60_000]
+    assert [r["closed_by"] for r in minute] == ["end"]
+
+
+def test_one_topic_that_goes_on_after_another_has_ended_adds_no_rows_to_the_ended_one():
+    at = START_MS
+    lines = [snapshot(at + 100, 1), *(trade(at + 1000 * n + 100) for n in range(60))]
+    at_once = Run(USDM, lines).end()
+    early = Run(USDM, lines)
+    early.read("depth", 1)
+    for kind in ("depth", "liquidations", "derivatives"):
+        early.market.mark(kind, ended=True)
+    for _ in range(0, 60, 7):
+        early.read("trades", 7)
+        early.advance()
+    early.end()
+    assert early.rows == at_once.rows
+
+
+def test_the_tape_of_an_instrument_that_has_not_traded_yet_does_not_depend_on_trades_to_come():
+    at = START_MS
+    lines = [mark(at + 100), mark(at + 5100), trade(at + 20_100), snapshot(at + 20_100, 1), forced(at + 20_100)]
+    at_once = Run(USDM, lines).end()
+    slowly = Run(USDM, lines)
+    for kind in ("derivatives", "liquidations", "depth"):
+        slowly.read(kind, 9)
+        slowly.market.mark(kind, ended=True)
+    slowly.market.lanes["trades"].clock.now_ns = (at + 10_000) * MS
+    slowly.advance()
+    slowly.end()
+    assert slowly.rows["features_tape"] == at_once.rows["features_tape"]
+
+
+def test_a_refined_lot_in_the_midst_of_a_batch_leaves_the_liquidations_before_it_as_they_were():
+    at = START_MS
+    lines = [forced(at + 100, "3"), forced(at + 200, "0.5"), forced(at + 300, "3")]
+    run = Run(USDM, lines).end()
+    assert [r["qty_base"] for r in run.decoded("liquidations")] == [3.0, 0.5, 3.0]
+    one_by_one = Run(USDM, lines)
+    for _ in lines:
+        one_by_one.read("liquidations", 1)
+    assert one_by_one.end().rows == run.rows
+
+
+def test_a_liquidation_that_is_sent_again_after_its_lot_was_refined_is_still_a_repeat():
+    at = START_MS
+    run = Run(USDM, [forced(at + 100, "3"), forced(at + 200, "0.5"), forced(at + 100, "3")]).end()
+    assert [r["qty_base"] for r in run.decoded("liquidations")] == [3.0, 0.5]
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    told = Simulated(
+        seed=3, symbols=("BTCUSDT", "ETHUSDT"), seconds=25, traders=60, warm_up_s=60, accounts=0, levels=40,
+        snapshot_every_s=8, intensity=16,
+    )  # fmt: skip
+    lines = [
+        Line(f.kind, f.received_ns, f.data, f.symbol if f.data.startswith(b'{"lastUpdateId"') else None)
+        for f in simulated(told)
+        if f.kind in KINDS
+    ]
+    return lines, {row.symbol: row for row in listed(told)}
+
+
+def test_the_simulated_market_gives_the_same_rows_however_it_is_cut(simulation):
+    lines, known = simulation
+    whole = Run(USDM, lines, known).end()
+    assert not any(whole.rejects.values())
+    obeys(whole)
+    for seed in (1, 2):
+        parts = at_random(Run(USDM, lines, known), seed, most=200)
+        assert parts.rows == whole.rows
+
+
+def test_fifty_depth_frames_cut_out_leave_the_book_untrusted_and_null_until_the_next_snapshot(simulation):
+    lines, known = simulation
+    depth = [i for i, line in enumerate(lines) if line.kind == "depth" and b"BTCUSDT" in line.data]
+    cut = set(depth[60:110])
+    missing = [line for i, line in enumerate(lines) if i not in cut]
+    whole, gapped = Run(USDM, lines, known, EVERY).end(), Run(USDM, missing, known, EVERY).end()
+    resumed = lines[depth[110]].received_ns
+    back = min(
+        line.received_ns
+        for line in missing
+        if line.kind == "depth" and line.header == "BTCUSDT" and line.received_ns > resumed
+    )
+    features = [c.name for c in BY_NAME["features_book"].columns if c.null_when and c.name != "stale_ms"]
+
+    def seconds(run):
+        rows = [r for r in run.decoded("features_book") if r["window_ms"] == 1000 and r["symbol"] == "BTCUSDT"]
+        return {r["window_start"]: r for r in rows}
+
+    wanted, got = seconds(whole), seconds(gapped)
+    first, last = resumed // MS // 1000 * 1000, back // MS // 1000 * 1000
+    assert last - first >= 2000, "the gap spans some whole windows"
+    broken = [s for s in got if first <= s < last]
+    assert len(broken) == (last - first) // 1000
+    for start in broken:
+        assert not got[start]["book_ok"]
+        assert [n for n in features if got[start][n] is not None] == [], start
+    assert not got[last]["book_ok"], "the window in which the book came back was not trusted as a whole"
+    after = [s for s in got if s > last]
+    assert after
+    at_close = ("best_bid", "best_ask", "mid", "spread_bps", "book_ok")
+    for start in after:
+        assert {n: got[start][n] for n in at_close} == {n: wanted[start][n] for n in at_close}
+    assert sum(r["depth_gaps"] for r in gapped.decoded("quality") if r["symbol"] == "BTCUSDT") == 1
+    others = [r for r in gapped.decoded("features_book") if r["symbol"] == "ETHUSDT"]
+    assert others == [r for r in whole.decoded("features_book") if r["symbol"] == "ETHUSDT"]
+
+
+def test_rejects_of_one_frame_are_numbered_and_every_one_is_there():
+    at = START_MS
+    rows = [{"T": at - ms, "s": "BTCUSDT", "S": "Buy", "v": "1", "p": "100", "BT": False} for ms in (0, 3000, 4000)]
+    data = json.dumps({"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": at, "data": rows}).encode()
+    run = Run("bybit-linear", [Line("trades", at * MS, data), Line("trades", at * MS, data[:-4])]).end()
+    found = [json.loads(value) for _, value in run.rejects["trades"]]
+    assert [(r["offset"], r["nth"], r["reason"]) for r in found] == [(0, 0, "late"), (0, 1, "late"), (1, 0, "not_json")]
+    assert [list(group) for _, group in groupby(sorted(r["id"] for r in found))] == [[r["id"]] for r in found]
+
+
+def test_a_garbled_price_with_many_decimals_stops_nothing_and_moves_no_book():
+    def depth(first, last, before, price):
+        data = {"e": "depthUpdate", "E": 1_700_000_000_000 + last, "T": 1_700_000_000_000 + last, "s": "BTCUSDT"}
+        return json.dumps(data | {"U": first, "u": last, "pu": before, "b": [[price, "1"]], "a": []}).encode()
+
+    snapshot = {"lastUpdateId": 160, "E": 1_700_000_000_160, "T": 1_700_000_000_160, "symbol": "BTCUSDT"}
+    values = [
+        json.dumps(snapshot | {"bids": [["61800.20", "2"]], "asks": [["61800.30", "2"]]}).encode(),
+        depth(157, 165, 149, "61800.10"),
+        depth(166, 170, 165, "0.000000000001"),
+        depth(171, 175, 165, "61800.00"),
+    ]
+    venue = VENUES["binance-usdm"]
+    market = VenueMarket(venue, {}, Cut(10**9, (10**9,), 0, 10**10, 60 * 10**9))
+    rejects = market.read("depth", frames("raw.depth.binance-usdm", 0, values, [1_700_000_000_200 * 10**6] * 4))
+    assert [(r.offset, r.reason) for r in rejects] == [(2, "out_of_range decimals")]
+    for kind in venue.kinds:
+        market.mark(kind, ended=True)
+    row = next(p for p in market.advance() if p.table == "features_book").columns
+    assert (row["best_bid"][-1], row["book_ok"][-1]) == (61800.2, True)

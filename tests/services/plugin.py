@@ -1,0 +1,103 @@
+"""The fixtures `broker` and `store`: a test that asks for one runs on each backend there is, started when first needed.
+
+`--backends embedded,kafka,docker` names those that must be used: a named one that cannot start fails its tests.
+Without it all that this machine can provide are used, and the run ends with a line that says which, and why no other.
+"""
+
+import uuid
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+from tests.services.backend import Backend, Unavailable
+from tests.services.container import ContainerBackend
+from tests.services.run import KINDS, NAMES, Run, parse
+
+RUN = pytest.StashKey[Run]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backends", default="", metavar="NAMES", help=f"brokers and stores that must be used: of {','.join(NAMES)}"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        config.stash[RUN] = Run(parse(config.getoption("--backends")))
+    except ValueError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for kind in KINDS:
+        if kind in metafunc.fixturenames:
+            names: list[str | None] = [c.name for c in metafunc.config.stash[RUN].choose(kind)]
+            cases = [pytest.param(n, marks=pytest.mark.services, id=n or "none") for n in names or [None]]
+            metafunc.parametrize(kind, cases, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """A running Kafka-compatible broker: `bootstrap`, `durable`, `kill()`, `restart()`, `pause()`, `resume()`."""
+    yield from _started("broker", request, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """A running ClickHouse over HTTP: `host`, `port`, and the same controls."""
+    yield from _started("store", request, tmp_path_factory)
+
+
+@pytest.fixture
+def topic_name() -> Callable[[str], str]:
+    """Names that no other test and no other run uses."""
+    return lambda stem: f"{stem}.{uuid.uuid4().hex[:12]}"
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    for backend in _backends(item):
+        backend.mend()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for backend in _backends(item):
+            report.sections.append((f"log of {backend.label}, last lines", backend.log_tail()))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[RUN].lines():
+        terminalreporter.write_line(line)
+
+
+def _backends(item: pytest.Item) -> list[Backend]:
+    given = getattr(item, "funcargs", {})
+    return [given[kind] for kind in KINDS if isinstance(given.get(kind), Backend)]
+
+
+def _started(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[Backend]:
+    run = request.config.stash[RUN]
+    if request.param is None:
+        why_none = ", ".join(f"{name} ({why})" for name, why in run.reasons[kind].items())
+        pytest.skip(f"no {kind} can run here: {why_none}")
+    backend = next(c for c in KINDS[kind] if c.name == request.param)(folders.mktemp(f"{kind}-{request.param}"))
+    if missing := backend.missing():
+        pytest.fail(f"--backends names {request.param}, but as a {kind} it cannot run here: {missing}", pytrace=False)
+    try:
+        try:
+            backend.start()
+        except Unavailable as why:
+            run.reasons[kind][request.param] = str(why)
+            if request.param in run.named:
+                pytest.fail(str(why), pytrace=False)
+            pytest.skip(str(why))
+        run.used.setdefault(kind, {})[request.param] = backend.label
+        yield backend
+    finally:
+        backend.stop()
+        if isinstance(backend, ContainerBackend):
+            backend.remove()

@@ -1,0 +1,306 @@
+"""Alerts: hysteresis in event time against a naive oracle, ids, evidence, severity, and rule files with mistakes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.tables import ALERTED, BY_NAME
+from operators import hysteresis
+from operators.alerts.rules import Rule, load
+from operators.alerts.step import WRITES, advance, alert_id, alerts
+
+S = 1_000_000_000
+FILE = Path(__file__).parents[2] / "deploy" / "settings" / "alerts.toml"
+RULE = """
+[[rule]]
+name = "margin"
+table = "risk_accounts"
+metric = "use"
+comparison = "above"
+raise = { warning = 0.8, critical = 0.9 }
+clear = 0.7
+subject = ["account"]
+hold_s = 5
+clear_hold_s = 3
+cooldown_s = 20
+evidence = ["equity_usd"]
+trust = "ok"
+"""
+
+
+def rule(text: str = RULE, **changes: str) -> Rule:
+    for old, new in changes.items():
+        text = "\n".join(f"{old} = {new}" if line.startswith(old + " ") else line for line in text.splitlines())
+    return load(text)[0]
+
+
+def rows(*given_rows: tuple[str, float, float], ok: bool = True) -> dict[str, np.ndarray]:
+    accounts, seconds, values = zip(*given_rows, strict=True)
+    return {
+        "account": np.array(accounts),
+        "event_ns": np.array([int(s * S) for s in seconds], np.int64),
+        "use": np.array(values, np.float64),
+        "equity_usd": 1000 * np.array(values, np.float64),
+        "ok": np.full(len(values), ok),
+    }
+
+
+def told(out) -> list[tuple[str, str, str, float]]:
+    parts = (out["kind"], out["subject"], out["severity"], out["at"] / S)
+    return list(zip(*(part.tolist() for part in parts), strict=True))
+
+
+def test_a_raise_waits_for_its_hold_and_a_clear_for_its_own():
+    step = alerts(rule())
+    batch = rows(("a", 0, 0.85), ("a", 4, 0.85), ("a", 6, 0.85), ("a", 10, 0.6), ("a", 12, 0.6), ("a", 14, 0.6))
+    assert told(step.step(step.init(), batch)) == [("raise", "a", "warning", 5), ("clear", "a", "warning", 13)]
+
+
+def test_a_dip_below_the_raise_threshold_starts_the_hold_again():
+    step = alerts(rule())
+    batch = rows(("a", 0, 0.85), ("a", 4, 0.75), ("a", 5, 0.85), ("a", 9, 0.85), ("a", 11, 0.85))
+    assert told(step.step(step.init(), batch)) == [("raise", "a", "warning", 10)]
+
+
+def test_between_the_thresholds_nothing_changes():
+    step = alerts(rule())
+    state = step.init()
+    step.step(state, rows(("a", 0, 0.85), ("a", 6, 0.85)))
+    assert told(step.step(state, rows(("a", 10, 0.75), ("a", 100, 0.75)))) == []
+
+
+def test_a_graver_value_heightens_the_alert_at_once_and_keeps_its_id():
+    step = alerts(rule())
+    out = step.step(step.init(), rows(("a", 0, 0.85), ("a", 6, 0.95), ("a", 7, 0.85), ("a", 8, 0.6), ("a", 20, 0.6)))
+    assert told(out) == [
+        ("raise", "a", "warning", 5),
+        ("higher", "a", "critical", 6),
+        ("clear", "a", "critical", 11),
+    ]
+    assert set(out["alert_id"].tolist()) == {alert_id("margin", "a", 5 * S)}
+    assert (out["cleared_at"] / S).tolist() == [0, 0, 11]
+
+
+def test_after_a_clear_the_cooldown_delays_the_next_raise():
+    step = alerts(rule(hold_s="0", clear_hold_s="0"))
+    out = step.step(step.init(), rows(("a", 0, 0.85), ("a", 1, 0.1), ("a", 2, 0.85), ("a", 30, 0.85)))
+    assert told(out) == [("raise", "a", "warning", 0), ("clear", "a", "warning", 1), ("raise", "a", "warning", 21)]
+
+
+def test_a_hold_that_runs_out_between_rows_is_found_by_event_time_alone():
+    by = rule()
+    step = alerts(by)
+    state = step.init()
+    assert told(step.step(state, rows(("a", 0, 0.85), ("b", 1, 0.95)))) == []
+    assert told(advance(by, state, 4 * S)) == []
+    out = advance(by, state, 60 * S)
+    assert told(out) == [("raise", "a", "warning", 5), ("raise", "b", "critical", 6)]
+    assert [json.loads(e)["equity_usd"] for e in out["evidence"].tolist()] == [850, 950]
+    assert told(advance(by, state, 61 * S)) == []
+
+
+def test_an_unknown_value_neither_raises_nor_clears():
+    step = alerts(rule())
+    state = step.init()
+    unknown = float("nan")
+    assert told(step.step(state, rows(("a", 0, 0.85), ("a", 3, unknown), ("a", 4, 0.85), ("a", 8, 0.85)))) == []
+    assert told(step.step(state, rows(("a", 9, 0.85)))) == [("raise", "a", "warning", 9)]
+    assert told(step.step(state, rows(("a", 10, 0.1), ("a", 11, unknown), ("a", 50, unknown)))) == []
+
+
+def test_a_bad_stamp_lowers_the_severity_and_says_so():
+    step = alerts(rule())
+    out = step.step(step.init(), rows(("a", 0, 0.95), ("b", 0, 0.85), ("a", 6, 0.95), ("b", 6, 0.85), ok=False))
+    assert [(t[1], t[2]) for t in told(out)] == [("a", "warning"), ("b", "info")]
+    assert out["downgraded"].all()
+
+
+def test_below_is_above_turned_round_and_a_flag_is_a_number():
+    broken = next(r for r in load(FILE.read_text()) if r.name == "book_broken")
+    step = alerts(broken)
+    n = 4
+    batch = {
+        "venue": np.full(n, "binance-usdm"),
+        "symbol": np.full(n, "BTCUSDT"),
+        "event_ns": np.array([0, 3, 4, 20]) * S,
+        "book_ok": np.array([False, False, True, True]),
+        "gap_ms": np.array([1.0, np.nan, 0, 0]),
+        "stale_ms": np.zeros(n),
+        "last_update_id": np.arange(n),
+    }
+    out = step.step(step.init(), batch)
+    assert told(out) == [
+        ("raise", "binance-usdm/BTCUSDT", "warning", 2),
+        ("clear", "binance-usdm/BTCUSDT", "warning", 9),
+    ]
+    assert out["value"].tolist() == [0, 1]
+    evidence = json.loads(out["evidence"][0])
+    assert evidence == {
+        "book_ok": False,
+        "clear": 0.5,
+        "gap_ms": 1.0,
+        "last_update_id": 0,
+        "raise": {"warning": 0.5},
+        "stale_ms": 0.0,
+    }
+
+
+def test_what_an_alert_publishes_is_what_it_declares():
+    step = alerts(rule())
+    out = step.step(step.init(), rows(("a", 0, 0.95), ("a", 6, 0.95)))
+    assert tuple(out) == step.writes == tuple(c.name for c in WRITES)
+
+
+def naive(events, by: hysteresis.Thresholds):
+    """One subject, second by second: the definition read literally; integer seconds."""
+    found, level, since, clearing, cleared, raised = [], 0, None, None, None, None
+    at = 0
+    by_time: dict[int, list[float]] = {}
+    for when, v in events:
+        by_time.setdefault(when, []).append(v)
+    for t in range(0, max(by_time, default=0) + 1):
+        for v in [None, *by_time.get(t, [])]:
+            if v is not None:
+                at = sum(x <= v for x in by.raise_at)
+                if np.isnan(v):
+                    since = clearing = None
+                elif level == 0:
+                    since = (t if since is None else since) if at else None
+                else:
+                    if at > level:
+                        level = at
+                        found.append((hysteresis.HIGHER, t, raised, level))
+                    clearing = (t if clearing is None else clearing) if v < by.clear_at else None
+            if level == 0 and since is not None and t >= since + by.hold_ns:
+                if cleared is None or t >= cleared + by.cooldown_ns:
+                    level, since, raised = at, None, t
+                    found.append((hysteresis.RAISE, t, t, level))
+            elif level and clearing is not None and t >= clearing + by.clear_hold_ns:
+                found.append((hysteresis.CLEAR, t, raised, level))
+                level, clearing, cleared = 0, None, t
+    return found
+
+
+EVENTS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.1, 0.72, 0.85, 0.95, float("nan")])), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(EVENTS, st.integers(0, 4), st.integers(0, 4), st.integers(0, 6), st.integers(0, 40))
+def test_the_compiled_latch_equals_the_definition_read_second_by_second(steps, hold, clear_hold, cooldown, cut):
+    when = np.cumsum([s for s, _ in steps]).tolist() if steps else []
+    values = [v for _, v in steps]
+    by = hysteresis.Thresholds(np.array([0.8, 0.9]), 0.7, hold, clear_hold, cooldown)
+    state, got = hysteresis.latches(1), []
+    for part in (slice(None, cut), slice(cut, None)):
+        n = len(values[part])
+        out = hysteresis.follow(
+            state,
+            by,
+            np.zeros(n, np.int64),
+            np.array(values[part], np.float64),
+            np.array(when[part], np.int64),
+            np.ones(n, np.bool_),
+        )
+        columns = (out.kind, out.at_ns, out.raised_ns, out.level)
+        got += list(zip(*(c.tolist() for c in columns), strict=True))
+    assert got == naive(list(zip(when, values, strict=True)), by)
+
+
+@settings(max_examples=100, deadline=None)
+@given(EVENTS, st.integers(0, 40))
+def test_a_freeze_and_thaw_anywhere_changes_no_alert(steps, cut):
+    step = alerts(rule(hold_s="2", cooldown_s="1"))
+    when = np.cumsum([s for s, _ in steps]) if steps else np.empty(0)
+    batch = rows(
+        *(("ab"[i % 2], float(t), v) for i, (t, (_, v)) in enumerate(zip(when, steps, strict=True))), ("a", 999, 0.1)
+    )
+    whole = step.step(step.init(), batch)
+    state = step.init()
+    first = step.step(state, {k: v[:cut] for k, v in batch.items()})
+    state = step.thaw(step.freeze(state))
+    second = step.step(state, {k: v[cut:] for k, v in batch.items()})
+    for name, column in whole.items():
+        assert column.tolist() == first[name].tolist() + second[name].tolist()
+
+
+def test_the_rules_that_are_shipped_load():
+    names = [r.name for r in load(FILE.read_text())]
+    assert names == ["margin_utilisation", "distance_to_liquidation", "liquidation_burst", "book_broken", "spread"]
+
+
+def test_the_rules_that_are_shipped_read_columns_that_are_declared():
+    declared = {name: [c.name for c in BY_NAME[name].columns] for name in ALERTED}
+    assert load(FILE.read_text(), declared) == load(FILE.read_text())
+
+
+def test_rules_may_be_json():
+    tree = {
+        "rule": [
+            {
+                "name": "margin",
+                "table": "t",
+                "metric": "m",
+                "comparison": "above",
+                "raise": {"info": 1},
+                "clear": 0,
+                "subject": ["s"],
+            }
+        ]
+    }
+    assert load(json.dumps(tree))[0].columns == ("s", "m")
+
+
+TABLES = {"risk_accounts": {"account", "use", "equity_usd", "ok"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"comparison": '"over"'}, "rule 1 \"margin\", comparison, line 6: Invalid enum value 'over'"),
+        ({"hold_s": "-1"}, 'rule 1 "margin", hold_s, line 10: Expected `float` >= 0.0'),
+        ({"hold_s": '"5"'}, 'rule 1 "margin", hold_s, line 10: Expected `float`, got `str`'),
+        ({"clear": "0.85"}, 'rule 1 "margin", clear, line 8: 0.85 is further above than 0.8, which raises'),
+        ({"clear": "nan"}, 'rule 1 "margin", raise, line 7: a threshold is not finite'),
+        (
+            {"raise": "{ warning = 0.9, critical = 0.8 }"},
+            'rule 1 "margin", raise, line 7: a higher severity must be further above, not [0.9, 0.8]',
+        ),
+        ({"raise": "{ fatal = 0.9 }"}, "Invalid enum value 'fatal'"),
+        ({"raise": "{ }"}, 'rule 1 "margin", raise, line 7'),
+        ({"trust": '"book_ok"'}, "trust, line 14: table 'risk_accounts' has no column 'book_ok'"),
+        ({"metric": '"usage"'}, "metric, line 5: table 'risk_accounts' has no column 'usage'"),
+        ({"evidence": '["gone"]'}, "evidence, line 13: table 'risk_accounts' has no column 'gone'"),
+        ({"subject": "[]"}, 'rule 1 "margin", subject, line 9'),
+        ({"table": '"risk"'}, "table, line 4: no table 'risk'; there are risk_accounts"),
+        ({"cooldown_s": "20\ncooldown = 3"}, 'rule 1 "margin", cooldown, line 13: Object contains unknown field'),
+        ({"clear": "0.7\n="}, "the rule file cannot be read: Invalid statement (at line 9, column 1)"),
+    ],
+)
+def test_a_mistake_in_a_rule_file_says_where_it_is(changes, expected):
+    text = RULE
+    for field, new in changes.items():
+        text = "\n".join(f"{field} = {new}" if line.startswith(field + " ") else line for line in text.splitlines())
+    with pytest.raises(ValueError, match="rule") as error:
+        load(text, TABLES)
+    assert expected in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_field_is_named_with_its_rule():
+    text = RULE + RULE.replace("margin", "other").replace('metric = "use"\n', "")
+    with pytest.raises(ValueError, match='rule 2 "other", metric, line 16: Object missing required field `metric`'):
+        load(text)
+
+
+def test_two_rules_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="rule 2 \"margin\", name, line 17: another rule is called 'margin'"):
+        load(RULE + RULE)
+
+
+def test_an_empty_file_is_refused():
+    with pytest.raises(ValueError, match="the rule file"):
+        load("")

@@ -1,0 +1,120 @@
+"""Captures: the forms of lines, files of one symbol and of several, and files that cannot be read."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.capture import CaptureError, Recorded, read, split
+from schemas.venues.registry import VENUES
+
+USDM = VENUES["binance-usdm"]
+TRADE = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}'
+DEPTH = b'{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":1,"u":2,"pu":0,"b":[],"a":[]}'
+SNAPSHOT = b'{"lastUpdateId":1,"E":1,"T":1,"bids":[],"asks":[]}'
+NS = 1_723_161_255_030_314_667
+
+
+def file(tmp_path, *lines, name="frames.log"):
+    path = tmp_path / name
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def at(frame, ns=NS):
+    return b"%d %b" % (ns, frame)
+
+
+def refusal(path, venue=USDM):
+    with pytest.raises(CaptureError) as caught:
+        list(read(path, venue))
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert "\n" not in line
+    return line.removeprefix(f"{path}: ")
+
+
+def test_plain_and_gzip_files_hold_the_same_frames(tmp_path):
+    plain = file(tmp_path, at(TRADE), at(DEPTH))
+    packed = tmp_path / "frames"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    wanted = [Recorded(NS, "trades", "BTCUSDT", True, TRADE), Recorded(NS, "depth", "BTCUSDT", True, DEPTH)]
+    assert list(read(plain, USDM)) == list(read(packed, USDM)) == wanted
+
+
+def test_empty_lines_and_foreign_line_ends_are_passed_over(tmp_path):
+    path = file(tmp_path, b"", at(TRADE) + b"\r", b"\r", at(TRADE))
+    assert [r.data for r in read(path, USDM)] == [TRADE, TRADE]
+
+
+def test_a_frame_of_no_published_kind_is_handed_on_as_such(tmp_path):
+    path = file(tmp_path, at(b'{"result":null,"id":1}'), at(b""))
+    assert [(r.kind, r.symbol) for r in read(path, USDM)] == [(None, None), (None, None)]
+
+
+def test_a_snapshot_without_a_symbol_gets_the_only_one_of_the_file(tmp_path):
+    path = file(tmp_path, at(SNAPSHOT), at(TRADE))
+    assert [(r.kind, r.symbol, r.named) for r in read(path, USDM)] == [
+        ("depth", "BTCUSDT", False),
+        ("trades", "BTCUSDT", True),
+    ]
+
+
+def test_a_snapshot_without_a_symbol_is_refused_in_a_file_of_two_symbols_or_of_none(tmp_path):
+    two = file(tmp_path, at(TRADE), at(TRADE.replace(b"BTC", b"ETH")), at(SNAPSHOT))
+    assert refusal(two) == "line 3 names no symbol, and the file's frames are not of one symbol"
+    none = file(tmp_path, at(SNAPSHOT), name="none.log")
+    assert refusal(none) == "line 1 names no symbol, and the file's frames are not of one symbol"
+
+
+@pytest.mark.parametrize("bad", [b"nonsense", b"12 {}", b"%d" % NS, b"99999999999999999999 {}", b" {}", b"1.5: {}"])
+def test_a_line_that_is_no_frame_is_named_by_its_number(tmp_path, bad):
+    assert refusal(file(tmp_path, at(TRADE), b"", bad)).startswith("line 3 is not a recorded frame: ")
+
+
+def test_a_file_without_frames_is_refused(tmp_path):
+    assert refusal(file(tmp_path)) == "holds no frames"
+    assert refusal(file(tmp_path, b"", b"")) == "holds no frames"
+
+
+def test_a_gzip_file_that_breaks_off_is_refused_after_the_lines_before(tmp_path):
+    path = tmp_path / "broken.gz"
+    path.write_bytes(gzip.compress(b"".join(at(TRADE, NS + i * 7919) + b"\n" for i in range(3000)))[:-40])
+    assert refusal(path).startswith("unreadable after line ")
+
+
+def test_a_gzip_file_with_a_wrong_byte_or_something_after_it_is_refused(tmp_path):
+    good = bytearray(gzip.compress(at(TRADE) + b"\n"))
+    wrong = tmp_path / "wrong.gz"
+    wrong.write_bytes(bytes(good[:-8]) + b"\0\0\0\0" + bytes(good[-4:]))
+    assert refusal(wrong).startswith("unreadable after line 1: ")
+    longer = tmp_path / "longer.gz"
+    longer.write_bytes(bytes(good) + b"something")
+    assert refusal(longer).startswith("unreadable after line 1: ")
+
+
+def test_a_folder_and_a_missing_file_are_refused(tmp_path):
+    assert refusal(tmp_path) == "unreadable after line 0: Is a directory"
+    assert refusal(tmp_path / "none") == "unreadable after line 0: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (b'1652459224: {"e":1}', (1_652_459_224_000_000_000, b'{"e":1}')),
+        (b'1652459224.000000001: {"e":1}', (1_652_459_224_000_000_001, b'{"e":1}')),
+        (b'{"E":1733011200691}', (1_733_011_200_691_000_000, b'{"E":1733011200691}')),
+        (b'{"x":"ts","ts": "1733011200691"}', (1_733_011_200_691_000_000, b'{"x":"ts","ts": "1733011200691"}')),
+        (b"[1]", (42, b"[1]")),
+        (b"pong", None),
+        (b"", None),
+    ],
+)
+def test_the_other_forms_of_lines_are_read_and_nothing_else(line, wanted):
+    assert split(line, 42) == wanted
+
+
+@given(st.integers(10**17, 10**19 - 1), st.binary(max_size=40))
+def test_what_is_written_as_a_line_is_read_back_byte_for_byte(ns, frame):
+    assert split(at(frame, ns), 0) == (ns, frame)

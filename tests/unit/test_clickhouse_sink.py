@@ -1,0 +1,77 @@
+"""A block is one insert; rows that do not parse are found by halving and set aside in the order of the log."""
+
+import json
+
+import pytest
+
+from flows.clickhouse_sink import BlocksPart, Fresh
+from flows.refusal import Refused
+from schemas.frames import Reject, frames
+
+
+class Bad(Exception):
+    """The block has rows that do not parse."""
+
+
+class Table:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, bytes, str]] = []
+        self.rejected: list[dict] = []
+
+    def insert(self, table: str, rows: bytes, token: str) -> None:
+        self.calls.append((table, rows, token))
+        if b"bad" in rows:
+            raise Bad("cannot parse input")
+
+    def publish(self, topic: str, key: bytes, value: bytes, partition: int) -> None:
+        self.rejected.append({"key": key.decode(), "to": (topic, partition), **json.loads(value)})
+
+    def poll(self) -> None:
+        pass
+
+
+def write(fresh: Fresh) -> Table:
+    table = Table()
+    BlocksPart(table.insert, Bad, table, "rejects").write_batch([fresh])
+    return table
+
+
+def test_a_good_block_is_one_insert_of_lines_under_its_token():
+    log = frames("features.book", 3, [b'{"a":1}', b'{"a":2}'], [0, 0])
+    assert write(Fresh("run-features.book-3-0-2", log)).calls == [
+        ("features_book", b'{"a":1}\n{"a":2}', "run-features.book-3-0-2")
+    ]
+
+
+def test_bad_rows_are_halved_out_under_tokens_that_say_which_half():
+    log = frames("alerts", 3, [b"1", b"2", b"bad", b"4"], [0] * 4, first_offset=10)
+    table = write(Fresh("t", log, (Reject("alerts", 3, 20, "no id", b"x"), Reject("alerts", 3, 5, "no id", b"y"))))
+    assert [(rows, token) for _, rows, token in table.calls] == [
+        (b"1\n2\nbad\n4", "t"),
+        (b"1\n2", "t.0"),
+        (b"bad\n4", "t.1"),
+        (b"bad", "t.1.0"),
+        (b"4", "t.1.1"),
+    ]
+    assert [(r["id"], r["reason"], r["key"], r["to"]) for r in table.rejected] == [
+        ("archive|alerts|3|327680", "no id", "alerts", ("rejects", 3)),
+        ("archive|alerts|3|786432", "cannot parse input", "alerts", ("rejects", 3)),
+        ("archive|alerts|3|1310720", "no id", "alerts", ("rejects", 3)),
+    ]
+    assert table.rejected[1]["bytes"] == "YmFk"
+
+
+def test_a_block_of_rejects_only_inserts_nothing():
+    log = frames("alerts", 0, [], [])
+    assert write(Fresh("t", log, (Reject("alerts", 0, 5, "no id", b"y"),))).calls == []
+
+
+def test_a_table_of_rejects_that_takes_none_stops_the_archive_instead_of_feeding_it():
+    log = frames("rejects", 0, [b'{"id":"archive|alerts|0|5","bad":1}'], [0])
+    with pytest.raises(Refused, match="the table rejects does not take what it is made for: cannot parse input"):
+        write(Fresh("t", log))
+
+
+def test_what_another_wrote_badly_to_rejects_is_set_aside_like_anything_else():
+    log = frames("rejects", 0, [b'{"id":"market|raw.depth.okx-swap|0|5","bad":1}'], [0])
+    assert [r["id"] for r in write(Fresh("t", log)).rejected] == ["archive|rejects|0|0"]

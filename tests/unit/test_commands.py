@@ -1,0 +1,220 @@
+"""Commands: every mistake is one clear line on standard error and a non-zero exit, and nothing is begun."""
+
+import functools
+import gzip
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flows import compiled
+from flows.__main__ import app, main
+from flows.commands import topics as topics_command
+from flows.graph import mermaid
+from flows.kafka_topics import create_topics
+from flows.tables import TABLES
+
+COMMANDS = (
+    "demo",
+    "replay",
+    "run",
+    "query",
+    "topics",
+    "migrate",
+    "graph",
+    "metrics",
+    "bench",
+    "train",
+    "evaluate",
+    "models",
+)
+LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
+
+SNAPSHOT = b'1723161255030314667 {"lastUpdateId":1,"bids":[],"asks":[]}\n'
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path, monkeypatch):
+    """A folder of its own, none of this machine's settings, and nothing that a command changes stays changed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compiled, "cache", lambda: None)
+    before = signal.getsignal(signal.SIGTERM)
+    for name in [n for n in os.environ if n.startswith("ALPHAPLUS_")]:
+        monkeypatch.delenv(name)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def refused(capsys, tmp_path):
+    def run(*arguments, code=2, left=()):
+        with pytest.raises(SystemExit) as caught:
+            main(list(arguments))
+        out = capsys.readouterr()
+        assert caught.value.code == code
+        assert out.out == ""
+        assert out.err.startswith("alphaplus: ")
+        assert out.err.count("\n") == 1
+        assert "Traceback" not in out.err
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(left), "something was begun"
+        return out.err.removeprefix("alphaplus: ").rstrip()
+
+    return run
+
+
+def nobody():
+    """An address on which nobody listens."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{s.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_the_commands_are_those_of_the_design():
+    assert {name for name in app if not name.startswith("-")} >= set(COMMANDS)
+
+
+def test_an_unknown_command_is_named(refused):
+    assert "nonsense" in refused("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("graph", "x"), "'x'"),
+        (("metrics", "nope"), "there is no table 'nope'; there are: features_book, "),
+        (("query",), "--sql"),
+        (("query", "SELECT 1", "--format", "xml"), "xml"),
+        (("query", "SELECT 1"), ".alphaplus: no embedded store here yet; "),
+        (("query", "SELECT 1", "--data", "nowhere"), "nowhere: no embedded store here yet; "),
+        (("query", "SELECT 1", "--set", "clickhouse.url=here"), "clickhouse.url: 'here' is not http://host:port"),
+        (("replay",), "nothing to replay: write VENUE=FILE"),
+        (("replay", "binance-usdm"), "'binance-usdm': write VENUE=FILE, with VENUE one of binance-usdm, "),
+        (("replay", "nasdaq=frames.log"), "'nasdaq=frames.log': write VENUE=FILE, with VENUE one of binance-usdm, "),
+        (("replay", "binance-usdm=none.log"), "none.log: there is no such file"),
+        (("replay", "binance-usdm=."), ".: there is no such file"),
+        (("replay", "binance-usdm=x", "--speed", "2"), "2"),
+        (("run",), "which flow? There are: market, "),
+        (("run", "nope"), "there is no flow 'nope'; there are: market, "),
+        (("run", "market"), "kafka.brokers is not set: "),
+        (("run", "market", "--set", "kafka.broker=x"), "there is no setting 'kafka.broker'; kafka has: "),
+        (("run", "market", "--settings", "none.toml"), "settings none.toml: No such file or directory"),
+        (("run", "market", "--set", "kafka.brokers=x", "--set", "market.venues=[\"y\"]"), "market.venues: there is no"),
+        (("run", "market", "archive", "--set", "kafka.brokers=x", "--recovery", "r"), "--recovery and --ends are"),
+        (("topics",), "kafka.brokers is not set"),
+        (("topics", "--set", "kafka.partitions=0"), "kafka.partitions: '0': Expected `int` >= 1"),
+        (("topics", "--set", "kafka"), "--set 'kafka': write section.key=value"),
+        (("migrate",), "clickhouse.url is not set"),
+        (("demo", "--instruments", "0"), "--instruments must be at least 1"),
+        (("demo", "--minutes", "soon"), "soon"),
+        (("demo", "--set", "windows.base_ms=7"), "windows."),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_one_line_and_begins_nothing(refused, arguments, why):
+    assert why in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("empty.log", b"", "holds no frames"),
+        ("broken.log", LINE * 3 + b"nonsense\n" + LINE, "line 4 is not a recorded frame: "),
+        ("short.gz", gzip.compress(LINE * 500)[:-9], "unreadable after line "),
+        ("two.log", LINE + LINE.replace(b"BTC", b"ETH") + SNAPSHOT, "line 3 names no symbol"),
+    ],
+)  # fmt: skip
+def test_a_capture_that_is_broken_anywhere_is_refused_before_anything_is_published(refused, tmp_path, name, data, why):
+    (tmp_path / name).write_bytes(data)
+    assert why in refused("replay", f"binance-usdm={name}", left=[name])
+
+
+def test_a_replay_with_wrong_instruments_is_refused_before_anything_starts(refused, tmp_path):
+    (tmp_path / "frames.log").write_bytes(LINE)
+    (tmp_path / "info.json").write_bytes(b'{"symbols":[{"symbol":"X"}]}')
+    said = 'market.instruments_json={"binance-usdm":"info.json"}'
+    line = refused("replay", "binance-usdm=frames.log", "--set", said, left=["frames.log", "info.json"])
+    assert line.startswith("market.instruments_json: info.json: ")
+    said = 'market.instruments_json={"deribit":"info.json"}'
+    line = refused("replay", "binance-usdm=frames.log", "--set", said, left=["frames.log", "info.json"])
+    assert line == "market.instruments_json: 'deribit' is not among market.venues"
+
+
+def test_replay_on_no_process_at_all_is_refused(refused, tmp_path):
+    (tmp_path / "frames.log").write_bytes(LINE)
+    line = refused("replay", "binance-usdm=frames.log", "--processes", "0", left=["frames.log"])
+    assert line == "--processes must be at least 1"
+
+
+def test_a_broker_that_does_not_answer_is_named(refused, monkeypatch):
+    monkeypatch.setattr(topics_command, "create_topics", functools.partial(create_topics, timeout_s=0.2))
+    where = nobody()
+    line = refused("topics", "--set", f"kafka.brokers={where}", code=1)
+    assert line == f"no Kafka broker answers at {where}"
+
+
+def test_a_database_that_does_not_answer_is_one_line_also_from_the_process_itself():
+    where = nobody()
+    said = ["--set", f"clickhouse.url=http://{where}", "--set", "clickhouse.retry_s=1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", "query", "SELECT 1", *said],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("alphaplus: ")
+    assert where.split(":")[1] in done.stderr
+
+
+def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):
+    said = ["--set", f"kafka.brokers={nobody()}", "--data", str(tmp_path)]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "flows", "run", "market", "archive", "market", *said],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    logs = [tmp_path / "logs" / f"{name}.log" for name in ("market", "archive")]
+    end = time.monotonic() + 60
+    while not all(log.exists() for log in logs):
+        assert started.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    started.send_signal(signal.SIGTERM)
+    out, _ = started.communicate(timeout=60)
+    assert (started.returncode, out) == (0, "")
+    assert sorted(p.name for p in (tmp_path / "logs").iterdir()) == ["archive.log", "market.log"]
+
+
+def ran(capsys, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_graph_prints_the_picture(capsys):
+    assert ran(capsys, "graph") == mermaid() + "\n"
+
+
+def test_metrics_defines_every_column_of_every_table_and_of_one_alone(capsys):
+    whole = ran(capsys, "metrics")
+    for table in TABLES:
+        assert f"{table.name}  (topic {table.topic}, key {', '.join(table.key)})" in whole
+        for c in table.columns:
+            assert re.search(rf"^  {c.name}( \[|:)", whole, re.MULTILINE)
+    alone = ran(capsys, "metrics", "liquidations")
+    assert alone in whole
+    assert "features_book" not in alone

@@ -1,0 +1,113 @@
+"""A log hands over what it fetched: by count, bytes, time and planned offset, whatever the chunks were."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.kafka_log import Log, chunk
+
+
+def log_of(chunks: list[list[tuple[int, int, bytes]]]) -> Log:
+    """From (offset, milliseconds, value)."""
+    log = Log("t", 0, chunks[0][0][0] if chunks else 0, 0, 0.0)
+    for rows in chunks:
+        log.add(chunk([v for _, _, v in rows], [o for o, _, _ in rows], [ms for _, ms, _ in rows], {}))
+    return log
+
+
+def test_frames_of_several_chunks_are_joined_with_their_offsets_and_times():
+    log = log_of([[(3, 10, b"ab"), (4, 11, b"")], [(7, 12, b"c")]])
+    frames = log.take(None, 10, 100)
+    assert frames is not None
+    assert [frames.frame(i) for i in range(3)] == [b"ab", b"", b"c"]
+    assert frames.offsets.tolist() == [3, 4, 7]
+    assert frames.received_ns.tolist() == [10_000_000, 11_000_000, 12_000_000]
+    assert (log.position, log.bytes, log.last_ns) == (8, 0, 12_000_000)
+
+
+def test_a_frame_larger_than_the_limit_is_handed_over_alone():
+    log = log_of([[(0, 1, b"x" * 50), (1, 1, b"y")]])
+    assert log.take(None, 10, 10).offsets.tolist() == [0]
+    assert log.take(None, 10, 10).offsets.tolist() == [1]
+
+
+def test_nothing_later_than_the_limit_is_handed_over_and_order_is_kept_around_it():
+    log = log_of([[(0, 1, b"a"), (1, 9, b"b"), (2, 2, b"c")]])
+    assert log.take(5_000_000, 10, 100).offsets.tolist() == [0]
+    assert log.take(5_000_000, 10, 100) is None
+    assert log.take(9_000_000, 10, 100).offsets.tolist() == [1, 2]
+
+
+def test_header_symbols_follow_their_frames():
+    log = Log("t", 0, 0, 0, 0.0)
+    log.add(chunk([b"a", b"b", b"c"], [0, 1, 2], [1, 1, 1], {2: "BTCUSDT"}))
+    assert log.take(None, 1, 100).symbols == {}
+    assert log.take(None, 5, 100).symbols == {1: "BTCUSDT"}
+
+
+def test_offsets_that_go_back_are_an_error():
+    log = log_of([[(3, 1, b"a")]])
+    with pytest.raises(RuntimeError, match=r"t\[0\]: the client gave offset 3 after 3"):
+        log.add(chunk([b"a"], [3], [1], {}))
+
+
+def test_the_end_is_known_only_once_all_before_it_is_handed_over():
+    log = log_of([[(0, 1, b"a")]])
+    log.reached(3)
+    assert not log.at_end
+    log.take(None, 1, 9)
+    assert log.at_end
+    assert log.position == 3, "two offsets without a message belong to what was read"
+
+
+def test_an_end_told_before_newer_messages_is_forgotten():
+    log = log_of([[(0, 1, b"a")]])
+    log.add(chunk([b"b"], [1], [1], {}))
+    log.reached(1)
+    log.take(None, 2, 9)
+    assert not log.at_end
+
+
+rows = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 50), st.binary(max_size=9)), max_size=30)
+
+
+def chunked(data: st.DataObject, steps: list[tuple[int, int, bytes]]) -> list[list[tuple[int, int, bytes]]]:
+    offset, chunks = -1, []
+    for gap, ms, value in steps:
+        offset += gap
+        if not chunks or data.draw(st.booleans()):
+            chunks.append([])
+        chunks[-1].append((offset, ms, value))
+    return chunks
+
+
+@given(data=st.data(), steps=rows)
+def test_whatever_the_limits_every_message_is_handed_over_once_and_in_order(data, steps):
+    chunks = chunked(data, steps)
+    log = log_of(chunks)
+    seen = []
+    while True:
+        frames, size = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 20))
+        taken = log.take(None, frames, size)
+        if taken is None:
+            break
+        assert len(taken) <= frames
+        assert len(taken.data) <= size or len(taken) == 1
+        seen += [(int(o), taken.frame(i)) for i, o in enumerate(taken.offsets)]
+    assert seen == [(o, v) for rows in chunks for o, _, v in rows]
+    assert log.bytes == 0
+
+
+@given(data=st.data(), steps=rows.filter(len), count=st.integers(1, 7), size=st.integers(1, 20))
+def test_planned_blocks_are_the_same_however_the_messages_come_the_second_time(data, steps, count, size):
+    first, again = log_of(one := chunked(data, steps)), log_of(chunked(data, steps))
+    cuts = first.cuts(first.position, count, size)
+    assert cuts == again.cuts(again.position, count, size)
+    blocks = [again.take(None, b - a, 1 << 62, before=b) for a, b in pairwise(cuts)]
+    assert all(len(b) <= count and (len(b.data) <= size or len(b) == 1) for b in blocks)
+    assert [int(o) for b in blocks for o in b.offsets] == [o for rows in one for o, _, _ in rows]
+    middle = cuts[len(cuts) // 2]
+    assert cuts[len(cuts) // 2] == first.cuts(middle, count, size)[0]
+    assert first.cuts(cuts[-1], count, size) == [cuts[-1]], "nothing is fetched beyond the plan"

@@ -1,0 +1,153 @@
+"""Liquidations in normal form, repeats and counts: analytics 3.1."""
+
+import math
+
+import numpy as np
+import pytest
+
+from operators.liquidation.counts import COUNTS, LIQUIDATED
+from operators.liquidation.normal import NORMAL
+from operators.liquidation.repeats import REPEATS
+from schemas.batches import PriceKind
+
+SECOND_NS = 10**9
+
+
+def normal(side, lots, price, lot=1.0, kind=PriceKind.FILL_AVERAGE, contract=1.0, inverse=False, throttled=True):
+    one = {
+        "offset": np.array([7]),
+        "event_ns": np.array([1568014460893 * 10**6]),
+        "order_side": np.array([side], np.int8),
+        "price": np.array([price]),
+        "price_kind": np.array([kind], np.int8),
+        "lots": np.array([lots]),
+        "throttled": np.array([throttled]),
+        "lot_mantissa": np.array([1.0]),
+        "lot_scale": np.array([lot]),
+        "contract": np.array([contract]),
+        "inverse": np.array([inverse]),
+    }
+    return {name: array[0].item() for name, array in NORMAL.compute(one).items()}
+
+
+def test_binance_documentation_sell_of_0_014_at_9910_is_a_long_of_138_74_usd():
+    found = normal(-1, 14, 9910.0, lot=1e3)
+    assert (found["order_side"], found["position_side"], found["price_kind"]) == ("sell", "long", "fill_average")
+    assert found["notional_usd"] == pytest.approx(138.74)
+    assert (found["qty_base"], found["throttled"], found["raw_offset"]) == (0.014, True, 7)
+    assert found["event_time"] == 1568014460893 * 10**6
+
+
+def test_binance_in_tardis_mappers_buy_of_0_014_filled_at_4706_04_is_a_short_of_65_88_usd():
+    found = normal(1, 14, 4706.04, lot=1e3)
+    assert (found["order_side"], found["position_side"]) == ("buy", "short")
+    assert found["notional_usd"] == pytest.approx(65.88, abs=0.005)
+
+
+def test_bybit_in_tardis_mappers_2846_at_0_02456_is_a_short_of_69_90_usd():
+    found = normal(1, 2846, 0.02456, kind=PriceKind.BANKRUPTCY, throttled=False)
+    assert (found["order_side"], found["position_side"], found["price_kind"]) == ("buy", "short", "bankruptcy")
+    assert found["notional_usd"] == pytest.approx(69.90, abs=0.005)
+    assert found["throttled"] is False
+
+
+def test_okx_39_inverse_contracts_are_their_dollars_whatever_the_price():
+    found = normal(1, 39, 0.55205, kind=PriceKind.BANKRUPTCY, contract=10.0, inverse=True)
+    assert (found["position_side"], found["notional_usd"]) == ("short", 390.0)
+    assert found["qty_base"] == pytest.approx(390 / 0.55205)
+
+
+def test_deribit_maker_liquidated_by_a_buy_is_a_long():
+    found = normal(-1, 100, 50_000.0, kind=PriceKind.TRADE, inverse=True, throttled=False)
+    assert (found["order_side"], found["position_side"], found["price_kind"]) == ("sell", "long", "trade")
+    assert (found["notional_usd"], found["qty_base"]) == (100.0, 0.002)
+
+
+@pytest.mark.parametrize("price", [0.0, math.nan])
+def test_a_message_without_a_price_has_a_size_but_no_notional(price):
+    found = normal(-1, 3, price)
+    assert found["qty_base"] == 3.0
+    assert math.isnan(found["price"])
+    assert math.isnan(found["notional_usd"])
+
+
+def events(*rows):
+    """Of (instrument, event s, side, lots, price)."""
+    instrument, second, side, lots, price = zip(*rows, strict=True)
+    return {
+        "instrument": np.array(instrument, np.int32),
+        "event_ns": np.array(second, np.int64) * SECOND_NS,
+        "order_side": np.array(side, np.int8),
+        "lots": np.array(lots, np.int64),
+        "price": np.array(price, np.float64),
+    }
+
+
+def repeated(*rows):
+    return REPEATS.step(REPEATS.init(), events(*rows))["repeated"].tolist()
+
+
+def test_a_liquidation_sent_again_is_repeated():
+    one = (0, 5, 1, 39, 0.55205)
+    assert repeated(one, (0, 6, 1, 1, 0.5), one, one) == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "other", [(1, 5, 1, 39, 0.5), (0, 6, 1, 39, 0.5), (0, 5, -1, 39, 0.5), (0, 5, 1, 38, 0.5), (0, 5, 1, 39, 0.6)]
+)
+def test_one_that_differs_in_symbol_time_side_size_or_price_is_another(other):
+    assert repeated((0, 5, 1, 39, 0.5), other) == [False, False]
+
+
+def test_the_memory_is_ten_seconds_of_event_time():
+    one = (0, 5, 1, 39, 0.5)
+    assert repeated(one, (1, 15, 1, 1, 1.0), one) == [False, False, True]
+    assert repeated(one, (1, 16, 1, 1, 1.0), one) == [False, False, False]
+
+
+def test_the_state_holds_ten_seconds_however_long_the_log():
+    state = REPEATS.init()
+    for second in range(100):
+        REPEATS.step(state, events(*((0, second, 1, lots, 0.5) for lots in range(5))))
+    assert state.keys.shape == (5, 11 * 5)
+
+
+def counted(*rows):
+    """Of (side, base, usd, throttled)."""
+    side, base, usd, throttled = zip(*rows, strict=True) if rows else ((), (), (), ())
+    panes = COUNTS.empty(1)
+    columns = {
+        "order_side": np.array(side, np.int8),
+        "qty_base": np.array(base, np.float64),
+        "notional_usd": np.array(usd, np.float64),
+        "throttled": np.array(throttled, np.bool_),
+    }
+    COUNTS.add(panes, columns, np.zeros(len(rows), np.int64))
+    return {name: array[0].item() for name, array in LIQUIDATED.compute(panes).items()}
+
+
+def test_counts_and_volumes_go_by_the_side_of_the_victim():
+    found = counted((-1, 0.5, 50.0, False), (-1, 1.5, 150.0, True), (1, 0.25, 25.0, False))
+    assert found == {
+        "long_liquidations": 2,
+        "short_liquidations": 1,
+        "long_liquidated_base": 2.0,
+        "short_liquidated_base": 0.25,
+        "long_liquidated_usd": 200.0,
+        "short_liquidated_usd": 25.0,
+        "largest_liquidation_usd": 150.0,
+        "throttled": True,
+    }
+
+
+def test_no_liquidation_counts_zero_and_has_no_largest():
+    found = counted()
+    assert math.isnan(found.pop("largest_liquidation_usd"))
+    assert set(found.values()) == {0}
+
+
+def test_a_size_that_is_not_known_makes_sums_and_the_largest_null():
+    found = counted((-1, 0.5, 50.0, False), (-1, math.nan, math.nan, False), (1, 9.0, 900.0, False))
+    assert math.isnan(found["long_liquidated_usd"])
+    assert math.isnan(found["largest_liquidation_usd"])
+    assert (found["long_liquidations"], found["short_liquidated_usd"]) == (2, 900.0)

@@ -1,0 +1,379 @@
+"""The life of a model on a small learnable world: trained, scored, saved, refused when corrupt, promoted, used."""
+
+import json
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import pytest
+
+from models import baselines, calibration, evaluation, levels, registry, trees
+from models.calibrator import Calibrator, interval, probability
+from models.forecaster import WRITES, build, confidence, forecast, freshness
+from models.labels import LABEL_VERSION, STEP_NS, Labels
+from models.training import Cases, Parameters, blocks, join, train
+from models.vector import FEATURE_VERSION, NAMES
+
+FAST = Parameters(learning_rate=0.2, num_leaves=7, min_data_in_leaf=50, rounds=40, patience=5, threads=1)
+DAY = 1440 * STEP_NS
+
+
+def world(seed: int = 0, n: int = 8000, *, shuffled: bool = False) -> Cases:
+    """Ten-minute steps over 55 days; bursts follow imbalance and long liquidations, not volatility alone."""
+    rng = np.random.default_rng(seed)
+    at = (28_000_000 + 10 * np.arange(n)) * STEP_NS
+    x = rng.normal(size=(n, len(NAMES)))
+    x[rng.random(x.shape) < 0.02] = np.nan
+    for name in ("book_age_s", "tape_age_s", "derivatives_age_s"):
+        x[:, NAMES.index(name)] = 0.1
+    drive = x[:, NAMES.index("imbalance_5")] * 1.5 + x[:, NAMES.index("long_liquidations_5m")] * 1.5
+    y = (rng.random(n) < 1 / (1 + np.exp(3.0 - np.nan_to_num(drive)))).astype(np.int8)
+    if shuffled:
+        y = rng.permutation(y)
+    volume = np.where(y == 1, 5e5, 1e4) * rng.lognormal(0, 0.3, n)
+    return Cases(at, at + 5 * STEP_NS, x, y, volume, rng.random(n))
+
+
+@pytest.fixture(scope="module")
+def learned():
+    cases = world()
+    trained, test = train(cases, FAST)
+    return cases, trained, test
+
+
+def booster_of(trained):
+    import lightgbm
+
+    return lightgbm.Booster(model_str=trained.booster)
+
+
+def scored(cases, trained, test) -> evaluation.Score:
+    return evaluation.evaluate(trained, booster_of(trained).predict(cases.x[test]), cases, test)
+
+
+def test_a_learnable_world_beats_every_baseline(learned):
+    result = scored(*learned)
+    assert [s.beaten for s in result.skills] == [True, True, True]
+    assert result.pr_auc > 2 * result.prevalence
+    assert result.calibration_error < 0.05
+
+
+def test_shuffled_labels_beat_no_baseline():
+    cases = world(5, shuffled=True)
+    trained, test = train(cases, FAST)
+    result = scored(cases, trained, test)
+    assert [s.beaten for s in result.skills] == [False, False, False]
+    assert result.pr_auc == pytest.approx(result.prevalence, abs=0.05)
+
+
+def test_equal_cases_make_byte_equal_models(learned):
+    again, _ = train(world(), FAST)
+    assert again.booster == learned[1].booster
+    assert msgspec.json.encode(again.calibrator) == msgspec.json.encode(learned[1].calibrator)
+
+
+def test_blocks_are_in_order_and_no_label_reaches_into_the_next():
+    cases = world()
+    parts = blocks(cases, FAST.shares)
+    assert [len(p) > 0 for p in parts] == [True] * 4
+    for before, after in pairwise(parts):
+        assert cases.available_ns[before].max() <= cases.at_ns[after].min()
+    assert sum(map(len, parts)) < len(cases.y)
+
+
+def test_a_block_of_one_class_is_refused_by_name():
+    cases = world()
+    quiet = Cases(cases.at_ns, cases.available_ns, cases.x, cases.y * 0, cases.volume_usd, cases.past_ratio)
+    with pytest.raises(ValueError, match="the fit block has 0 bursts in 4799 cases: too little to train on"):
+        train(quiet, FAST)
+
+
+def test_vectors_meet_the_labels_of_their_instrument_and_minute():
+    at = np.arange(10, 14) * STEP_NS
+    labels = Labels(
+        at,
+        np.array([0, 1, -1, 1], np.int8),
+        np.array([1.0, 2, 3, 4]),
+        np.full(4, 2.0),
+        np.array([np.nan, 1, 1, 4]),
+        at + 6 * STEP_NS,
+    )
+    n = 5
+    columns = {name: np.arange(n, dtype=np.float64) for name in NAMES}
+    vectors = {
+        "instrument": np.array([7, 7, 7, 7, 8]),
+        "at_ns": np.array([9, 11, 12, 13, 11]) * STEP_NS,
+        **columns,
+    }
+    cases = join(vectors, {7: labels})
+    assert cases.x[:, 0].tolist() == [1, 3]
+    assert cases.y.tolist() == [1, 1]
+    assert cases.volume_usd.tolist() == [2, 4]
+    assert cases.past_ratio.tolist() == [0.5, 2]
+    assert (cases.available_ns // STEP_NS).tolist() == [17, 19]
+
+
+def test_isotonic_example():
+    """[LIB✓] sklearn: [1, 3, 2, 4, 3.5, 5] becomes [1, 2.5, 2.5, 3.75, 3.75, 5]: pools of violators."""
+    made = calibration.IsotonicRegression().fit(np.arange(6), [1, 3, 2, 4, 3.5, 5])
+    assert made.predict(np.arange(6)).tolist() == [1, 2.5, 2.5, 3.75, 3.75, 5]
+
+
+def test_calibration_error_of_the_reliability_example():
+    """[LIB✓] y and p of the sklearn example; three bins of equal mass, then the documented error by its own bins."""
+    y = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], np.int8)
+    p = np.array([0.1, 0.2, 0.3, 0.4, 0.65, 0.7, 0.8, 0.9, 1.0])
+    mean, share, n = (np.array(v) for v in ([0.2, 0.525, 0.85], [0, 0.5, 1], [3, 2, 4]))
+    assert (n * np.abs(mean - share)).sum() / 9 == pytest.approx(0.1388889, abs=5e-8)
+    # equal mass: bins of three: |.2 - 0|, |.58333 - .66667|, |.9 - 1|, averaged
+    assert calibration.calibration_error(y, p, 3) == pytest.approx((0.2 + 1 / 12 + 0.1) / 3)
+
+
+def test_metrics_of_the_sklearn_documents():
+    """[LIB✓] brier .0375; AP .8333333 and AUC .75; through `score`."""
+    at = np.array([0, 1, 2, 3]) * DAY
+    brier = evaluation.score(np.array([0, 1, 1, 0], np.int8), np.array([0.1, 0.9, 0.8, 0.3]), at, {})
+    ranked = evaluation.score(np.array([0, 0, 1, 1], np.int8), np.array([0.1, 0.4, 0.35, 0.8]), at, {})
+    spam = evaluation.score(np.array([1, 0, 0, 1], np.int8), np.array([0.9, 0.1, 0.2, 0.65]), at, {})
+    assert brier.brier == pytest.approx(0.0375)
+    assert (ranked.pr_auc, ranked.roc_auc) == (pytest.approx(0.8333333), 0.75)
+    assert spam.log_loss == pytest.approx(0.2161618747, abs=1e-10)
+
+
+def test_skill_without_two_days_beats_nothing():
+    y, at = np.array([0, 1], np.int8), np.array([0, 1])
+    got = evaluation.skill("x", y, np.array([0.1, 0.9]), np.array([0.5, 0.5]), at)
+    assert (got.skill, got.low, got.beaten) == (0.96, None, False)
+
+
+def test_many_positives_are_calibrated_isotonically_and_inside_the_edges():
+    rng = np.random.default_rng(1)
+    score = rng.random(4000)
+    made = calibration.fit(score, (rng.random(4000) < score**2).astype(np.int8))
+    grid = np.linspace(0, 1, 101)
+    p = probability(made, grid)
+    assert made.kind == "isotonic"
+    assert (np.diff(p) >= 0).all()
+    assert (p >= 1e-4).all() and (p <= 1 - 1e-4).all()
+    assert np.abs(p - grid**2).mean() < 0.05
+    low, high = interval(made, grid)
+    assert (low <= high).all()
+    assert (high - low).mean() < 0.1
+    assert np.isnan(probability(made, np.array([np.nan]))[0])
+    assert np.isnan(interval(made, np.array([np.nan]))[0][0])
+
+
+def test_the_interval_equals_two_isotonic_fits_with_the_case_counted_both_ways():
+    """Vovk, Petej & Fedorova (2015), by its definition, on scores that were seen."""
+    rng = np.random.default_rng(2)
+    score = np.round(rng.random(60), 2)
+    y = (rng.random(60) < score).astype(np.int8)
+    made = calibration.fit(score, y)
+    for s in np.unique(score)[::5]:
+        ends = []
+        for counted in (0, 1):
+            fit = calibration.IsotonicRegression().fit(np.append(score, s), np.append(y, counted))
+            ends.append(fit.predict([s])[0])
+        got = interval(made, np.array([s]))
+        assert [got[0][0], got[1][0]] == pytest.approx(ends, abs=1e-9)
+
+
+def test_a_baseline_of_constant_input_is_the_climatology():
+    y = np.array([0, 0, 0, 1], np.int8)
+    got = baselines.predict(baselines.fit(np.zeros(4), y), np.zeros(1))
+    assert got[0] == pytest.approx(0.25)
+
+
+def test_the_worked_confidence():
+    """[HAND] analytics §5.6: p0 .31, p1 .37, Q .9, PSI .13 (D = .8)."""
+    got = confidence(np.array(0.31), np.array(0.37), np.array(0.9), np.array(0.13))
+    assert float(got) == pytest.approx(0.6768)
+
+
+def test_levels_go_up_at_once_and_down_after_three_calm_minutes():
+    b, q99 = np.array([0.05]), np.array([1e6])
+    force, calm, seen = np.zeros(1, np.int64), np.zeros(1, np.int64), []
+    for p in (0.05, 0.3, 0.22, 0.19, 0.19, 0.19, 0.6, 0.0, float("nan"), 0.0, 0.0, 0.0):
+        x, usd = np.array([p]), np.array([6e5])
+        now, slack = levels.level(x, b, usd, q99), levels.level(x, b, usd, q99, levels.SLACK)
+        force, calm = levels.hold(force, calm, now, slack, ~np.isnan(x))
+        seen.append(levels.LEVELS[force[0]])
+    assert seen == [
+        "low",
+        "high",
+        "high",
+        "high",
+        "high",
+        "medium",
+        "critical",
+        "critical",
+        "critical",
+        "critical",
+        "critical",
+        "low",
+    ]
+
+
+@pytest.fixture
+def kept(tmp_path, learned):
+    _, trained, _ = learned
+    return tmp_path, save(tmp_path, trained)
+
+
+def save(root, trained, **changes) -> str:
+    cards = [
+        registry.Card(
+            side,
+            minutes,
+            f"{side}_{minutes}.txt",
+            f"{side}_{minutes}.json",
+            trained.rounds,
+            trained.base_rate,
+            trained.mean_burst_usd,
+            trained.mean_calm_usd,
+            trained.q99_usd,
+            {"pr_auc": 0.5},
+        )
+        for side in ("long", "short")
+        for minutes in (5, 60)
+    ]
+    about = registry.Metadata(FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, "d", {"seed": 1.0}, cards)
+    about = msgspec.structs.replace(about, **changes)
+    return registry.save(
+        root, about, {c.key: trained.booster for c in cards}, {c.key: trained.calibrator for c in cards}
+    )
+
+
+def test_equal_training_makes_the_same_version_and_saving_it_twice_changes_nothing(kept, learned):
+    root, version = kept
+    assert save(root, learned[1]) == version
+    assert registry.versions(root) == [version]
+
+
+def test_promotion_and_rollback(kept, learned):
+    root, first = kept
+    assert registry.champion(root) is None
+    registry.promote(root, first)
+    second = save(root, learned[1], data_hash="other")
+    registry.promote(root, second)
+    assert registry.champion(root) == second
+    assert registry.rollback(root) == first == registry.champion(root)
+    with pytest.raises(ValueError, match="there is no earlier champion to go back to"):
+        registry.rollback(root)
+
+
+@pytest.mark.parametrize("name", ["long_5.txt", "short_60.json", "metadata.json"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
+def test_a_corrupt_version_is_refused_in_one_line_and_the_champion_goes_on(kept, learned, name, how):
+    root, champion = kept
+    registry.promote(root, champion)
+    version = save(root, learned[1], data_hash="other")
+    path = root / "versions" / version / name
+    data = bytearray(path.read_bytes())
+    if how == "gone":
+        path.unlink()
+    else:
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data if how == "flipped" else data[: len(data) // 2])
+    for use in (registry.load, registry.promote):
+        with pytest.raises(ValueError, match=f"model {version} is corrupt: {name}") as error:
+            use(root, version)
+        assert "\n" not in str(error.value)
+    assert registry.champion(root) == champion
+
+
+def test_a_version_for_other_features_is_refused(kept, learned):
+    root, _ = kept
+    version = save(root, learned[1], feature_version="0000")
+    with pytest.raises(ValueError, match=f"model {version} was made for features 0000, here are {FEATURE_VERSION}"):
+        registry.promote(root, version)
+    relabelled = save(root, learned[1], label_version="old")
+    with pytest.raises(ValueError, match="was made for labels old"):
+        registry.load(root, relabelled)
+
+
+def test_an_unknown_version_is_refused(kept):
+    with pytest.raises(ValueError, match="no model version 'v0'"):
+        registry.load(kept[0], "v0")
+    with pytest.raises(ValueError, match="no model version"):
+        registry.load(kept[0], "../versions")
+
+
+def test_a_booster_that_is_no_booster_is_refused(kept):
+    version = registry.load(*kept)
+    broken = registry.Version("v1", version.metadata, {("long", 5): "tree\nnonsense"}, version.calibrators)
+    with pytest.raises(ValueError, match=r"model v1: booster \('long', 5\)"):
+        build(broken)
+
+
+def test_a_forecast_row_for_every_vector_side_and_horizon(kept, learned):
+    cases, trained, _ = learned
+    by = build(registry.load(*kept))
+    out = forecast(by, cases.x[:50], np.ones(50, np.bool_))
+    assert set(out) == {c.name for c in WRITES} | {"row"}
+    assert len(out["row"]) == 50 * 4
+    expected = probability(trained.calibrator, booster_of(trained).predict(cases.x[:50]))
+    assert out["p_burst"][::4] == pytest.approx(expected, rel=1e-9)
+    assert (out["p_burst_low"] <= out["p_burst_high"]).all()
+    assert set(out["abstain_reason"].tolist()) == {""}
+    strongest = json.loads(out["top_factors"][int(np.argmax(out["p_burst"]))])
+    assert {"book", "liquidations"} <= set(strongest)
+    for column in WRITES:
+        assert all(column.holds(value) for value in out[column.name].tolist()), column.name
+
+
+def test_it_abstains_with_a_reason_when_book_or_features_are_bad(kept, learned):
+    cases, _, _ = learned
+    by = build(registry.load(*kept))
+    x = cases.x[:3].copy()
+    x[1, [NAMES.index(n) for n in ("book_age_s", "tape_age_s", "derivatives_age_s")]] = [9, np.nan, 1]
+    out = forecast(by, x, np.array([False, True, True]))
+    reasons = out["abstain_reason"].reshape(3, 4)[:, 0].tolist()
+    assert reasons == ["the book is not to be trusted", "features are stale", ""]
+    for name in ("p_burst", "confidence", "expected_notional_usd"):
+        assert np.isnan(out[name].reshape(3, 4)).tolist() == [[True] * 4, [True] * 4, [False] * 4]
+    assert set(out["risk_level"][:8].tolist()) == {""}
+
+
+def test_freshness_counts_families():
+    x = np.zeros((2, len(NAMES)))
+    x[1, NAMES.index("derivatives_age_s")] = 31
+    assert freshness(x).tolist() == pytest.approx([1, 5 / 6])
+
+
+def test_the_walk_equals_lightgbm_and_its_contributions_add_up(learned):
+    cases, trained, _ = learned
+    x = cases.x[:500].copy()
+    x[0] = np.nan
+    x[1] = 0
+    made = trees.parse(trained.booster)
+    score, parts = trees.walk(made, x, np.arange(len(NAMES)) % 3, 3)
+    assert score.tolist() == booster_of(trained).predict(x, raw_score=True).tolist()
+    rest = score - parts.sum(axis=1)
+    assert rest == pytest.approx(np.full(500, rest[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_walk_equals_lightgbm_whether_training_saw_gaps_or_zeros(missing):
+    import lightgbm
+
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(2000, 4)) * (rng.random((2000, 4)) < 0.7)
+    y = (x[:, 0] + x[:, 1] > 0.3).astype(int)
+    if missing:
+        x[rng.random(x.shape) < 0.1] = np.nan
+    told = {"objective": "binary", "verbosity": -1, "num_threads": 1, "zero_as_missing": not missing}
+    booster = lightgbm.train(told, lightgbm.Dataset(x, y), 10)
+    seen = np.concatenate((x, np.zeros((1, 4)), np.full((1, 4), np.nan)))
+    score, _ = trees.walk(trees.parse(booster.model_to_string()), seen, np.zeros(4), 1)
+    assert score.tolist() == booster.predict(seen, raw_score=True).tolist()
+
+
+def test_an_empty_batch_gives_no_rows(kept):
+    out = forecast(build(registry.load(*kept)), np.empty((0, len(NAMES))), np.empty(0, np.bool_))
+    assert len(out["p_burst"]) == 0
+
+
+def test_a_calibrator_survives_its_file(learned):
+    made = learned[1].calibrator
+    assert msgspec.json.decode(msgspec.json.encode(made), type=Calibrator) == made

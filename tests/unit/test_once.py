@@ -1,0 +1,82 @@
+"""Once passes each record of a key the first time, whatever a crash repeats and wherever it is cut."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.once import Once, identity
+from schemas.frames import frames
+
+
+def record(key: str, order: int) -> bytes:
+    return f'{{"id":"{key}|{order}","x":1}}'.encode()
+
+
+def test_orders_are_integers_from_0_to_2_to_the_63():
+    assert identity(record("a|b", 0)) == (b"a|b", 0)
+    assert identity(record("a", 2**63)) == (b"a", 2**63)
+    for bad in (2**63 + 1, -1):
+        assert identity(record("a", bad)) == "the id does not end in |<order>, an integer from 0 to 2**63"
+
+
+def test_what_has_no_proper_id_is_rejected_with_its_place_and_bytes():
+    values = [b'{"mid":1}', b'{"id":"a|1', b'{"id":"a"}', b'{"id":"a|x"}', b'{"id":"|3"}', b'{"id":"a\\"|3"}', b""]
+    new, rejects = Once().select(frames("alerts", 4, values, [0] * len(values), first_offset=20))
+    assert len(new) == 0
+    assert [(r.topic, r.partition, r.offset, r.data) for r in rejects] == [
+        ("alerts", 4, 20 + i, value) for i, value in enumerate(values)
+    ]
+    assert [r.reason for r in rejects] == [
+        'does not begin with {"id":"',
+        "the id is not a plain string",
+        "the id does not end in |<order>, an integer from 0 to 2**63",
+        "the id does not end in |<order>, an integer from 0 to 2**63",
+        "the id does not end in |<order>, an integer from 0 to 2**63",
+        "the id is not a plain string",
+        'does not begin with {"id":"',
+    ]
+
+
+def test_topics_and_keys_are_apart():
+    once = Once()
+    once.select(frames("a", 0, [record("k", 5)], [0]))
+    assert len(once.select(frames("b", 0, [record("k", 5)], [0]))[0]) == 1
+    assert len(once.select(frames("a", 0, [record("l", 5)], [0]))[0]) == 1
+    assert len(once.select(frames("a", 0, [record("k", 5)], [0]))[0]) == 0
+
+
+def test_a_log_of_new_records_is_passed_as_it_is_with_its_symbols():
+    log = frames("a", 0, [record("k", 1), record("k", 2)], [0, 0], symbols={1: "S"})
+    assert Once().select(log)[0] is log
+    once = Once.thaw(Once({"a": {b"k": 1}}).freeze())
+    kept, _ = once.select(log)
+    assert (kept.offsets.tolist(), kept.data, kept.symbols) == ([1], record("k", 2), {0: "S"})
+
+
+def test_ten_thousand_keys_freeze_to_less_than_a_quarter_of_a_megabyte():
+    keys = {f"binance-usdm|SYM{i}USDT|1000".encode(): 1_700_000_000_000 + i for i in range(10_000)}
+    frozen = Once({"features.book": keys}).freeze()
+    assert len(frozen) < 250_000
+    assert Once.thaw(frozen).last == {"features.book": keys}
+
+
+@given(
+    runs=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), min_size=1, max_size=20),
+    data=st.data(),
+)
+def test_repeats_of_a_tail_are_dropped_wherever_the_state_is_frozen(runs, data):
+    """A producer that crashes writes a tail again; the oracle is the log without crashes."""
+    orders = {"a": 0, "b": 0}
+    clean, log = [], []
+    for key, back in runs:
+        orders[key] += data.draw(st.integers(1, 5))
+        clean.append(record(key, orders[key]))
+        log.append(clean[-1])
+        log += clean[len(clean) - min(back, len(clean)) :]
+    once, seen = Once(), []
+    while log:
+        cut = data.draw(st.integers(1, len(log)))
+        new, rejects = once.select(frames("t", 0, log[:cut], [0] * cut))
+        assert rejects == []
+        seen += [new.frame(i) for i in range(len(new))]
+        once, log = Once.thaw(once.freeze()), log[cut:]
+    assert seen == clean

@@ -1,0 +1,120 @@
+"""Order-flow imbalance: analytics 1.10."""
+
+import math
+
+import numpy as np
+import pytest
+
+from operators.book.flow import FLOW, ORDER_FLOW
+from operators.book.ofi import OFI
+
+
+def messages(*touches, live=None, fresh=None, instrument=None):
+    """Touches as (bid, its size, ask, its size), or five such levels; prices times 10 so that 100.5 is a tick."""
+    n = len(touches)
+    levels = np.zeros((4, n, 5), np.int64)
+    for i, touch in enumerate(touches):
+        for m, level in enumerate([touch] if not isinstance(touch[0], tuple) else touch):
+            bid, bid_size, ask, ask_size = level
+            levels[:, i, m] = round(bid * 10), bid_size, round(ask * 10), ask_size
+    return {
+        "instrument": np.array(instrument or [0] * n, np.int32),
+        "live": np.array(live or [True] * n),
+        "fresh": np.array(fresh or [False] * n),
+        "bid_ticks": levels[0],
+        "bid_lots": levels[1],
+        "ask_ticks": levels[2],
+        "ask_lots": levels[3],
+    }
+
+
+def flow(*touches, level=0, **flags):
+    out = OFI.step(OFI.init(), messages(*touches, **flags))
+    return [int(e) if k else None for e, k in zip(out["ofi_lots"][:, level], out["ofi_known"], strict=True)]
+
+
+@pytest.mark.parametrize(("after", "e"), [((100.5, 5, 101, 10), 5), ((100, 10, 100.5, 5), -5), ((100, 15, 101, 10), 5)])
+def test_one_quote_after_another_as_in_a_public_unit_test_and_the_first_is_not_known(after, e):
+    assert flow((100, 10, 101, 10), after) == [None, e]
+
+
+def test_the_hand_checked_sequence_sums_to_8():
+    quotes = [
+        (100, 10, 101, 10),
+        (100, 14, 101, 10),
+        (100, 14, 101, 6),
+        (100.5, 5, 101, 6),
+        (100.5, 5, 100.8, 7),
+        (100, 14, 100.8, 7),
+        (100, 14, 101, 6),
+    ]
+    found = flow(*quotes)
+    assert found == [None, 4, 4, 5, -7, -5, 7]
+    assert sum(e for e in found if e is not None) == 8
+
+
+def test_a_resync_is_not_differenced_across():
+    assert flow((100, 10, 101, 10), (100, 99, 101, 1), (100, 98, 101, 1), fresh=[False, True, False]) == [
+        None,
+        None,
+        -1,
+    ]
+
+
+def test_a_book_that_was_not_live_is_not_differenced_with():
+    touches = [(100, 10, 101, 10), (100, 50, 101, 10), (100, 60, 101, 10), (100, 61, 101, 10)]
+    assert flow(*touches, live=[True, False, True, True]) == [None, None, None, 1]
+
+
+def test_instruments_do_not_mix():
+    touches = [(100, 10, 101, 10), (7, 1, 8, 1), (100, 12, 101, 10), (7, 1, 8, 4)]
+    assert flow(*touches, instrument=[0, 5, 0, 5]) == [None, None, 2, -3]
+
+
+def test_a_side_that_empties_loses_all_that_stood_there():
+    assert flow((100, 10, 101, 6), (0, 0, 101, 6), (0, 0, 0, 0), (100, 3, 0, 0), (100, 3, 101, 2)) == [
+        None,
+        -10,
+        6,
+        3,
+        -2,
+    ]
+
+
+def test_deeper_levels_are_compared_with_themselves():
+    before = ((100, 10, 101, 10), (99, 20, 102, 20))
+    after = ((100, 10, 101, 10), (99, 26, 102, 19))
+    assert flow(before, after, level=1) == [None, 7]
+    assert flow(before, after, level=0) == [None, 0]
+
+
+def window(*touches, mid=100.5, contract=1.0, inverse=False, **flags):
+    events = messages(*touches, **flags)
+    panes = FLOW.empty(1)
+    FLOW.add(panes, {**events, **OFI.step(OFI.init(), events)}, np.zeros(len(touches), np.int64))
+    one = {"mid": mid, "lot_mantissa": 1.0, "lot_scale": 10.0, "contract": contract, "inverse": inverse}
+    row = ORDER_FLOW.compute({**panes, **{name: np.array([value]) for name, value in one.items()}})
+    return {name: array[0].item() for name, array in row.items()}
+
+
+def test_a_window_sums_known_flows_in_base_units_and_relative_to_the_mean_queue():
+    found = window((100, 10, 101, 10), (100, 14, 101, 10), (100, 14, 101, 6))
+    assert found["ofi"] == 0.8  # 8 lots of 0.1
+    assert found["ofi_per_depth"] == pytest.approx(8 / ((14 + 10 + 14 + 6) / 4))
+    assert math.isnan(found["mlofi_2"])
+
+
+def test_a_level_with_anything_in_it_has_a_flow_even_if_it_is_zero():
+    level = ((100, 10, 101, 10), (99, 20, 102, 20))
+    found = window(level, level)
+    assert (found["ofi"], found["mlofi_2"]) == (0.0, 0.0)
+    assert math.isnan(found["mlofi_3"])
+
+
+def test_a_window_whose_flows_are_not_known_is_null_not_zero():
+    assert all(math.isnan(value) for value in window((100, 10, 101, 10)).values())
+
+
+def test_inverse_flow_is_dollars_over_mid():
+    found = window((100, 10, 101, 10), (100, 30, 101, 10), mid=50.0, contract=100.0, inverse=True)
+    assert found["ofi"] == 20 * 0.1 * 100 / 50

@@ -1,0 +1,212 @@
+"""The book of positions: what is due, what it is worth, and that missing data is null and never a number."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.portfolio import positions
+from operators.portfolio.distance import depth_usd, distance_bps
+from operators.portfolio.leverage import LEVERAGE
+from operators.portfolio.leverage import WRITES as LEVERAGE_WRITES
+from schemas.accounts import Account, Balance, Position
+from schemas.brackets import Tiers, deductions
+
+FLOOR, MMR = np.array([0.0, 50_000, 250_000]), np.array([0.004, 0.005, 0.01])
+TIERS = Tiers(FLOOR, np.array([50_000, 250_000, 1e12]), MMR, deductions(FLOOR, MMR), np.array([125.0, 100, 50]))
+BTC, ETH, XRP = ("binance-usdm", "BTCUSDT"), ("binance-usdm", "ETHUSDT"), ("bybit-linear", "XRPUSDT")
+KNOWN = {BTC: TIERS, ETH: TIERS, XRP: TIERS}
+
+
+def position(
+    market: tuple[str, str], qty: float, entry: float, leverage: float = 10.0, margin: float | None = None
+) -> Position:
+    return Position(*market, qty, entry, leverage, "cross" if margin is None else "isolated", margin)
+
+
+def account(name: str, wallet: float, *held: Position, as_of: int = 1, asset: str = "USDT") -> Account:
+    return Account(name, as_of, [Balance(asset, wallet)], list(held))
+
+
+def book(*records: Account) -> positions.Positions:
+    state = positions.Positions(KNOWN)
+    for market in (BTC, ETH, XRP):
+        positions.market(state, *market)
+    for record in records:
+        positions.replace(state, record)
+    return state
+
+
+def mark(state: positions.Positions, prices: dict[int, float], ns: int = 1) -> None:
+    markets = np.array(list(prices), np.int64)
+    positions.move(state, markets, np.array(list(prices.values())), np.full(len(prices), ns, np.int64))
+
+
+def test_an_isolated_long_is_valued_at_its_mark():
+    """[HAND] N 20 000, profit 0; MM 80; LP (20000 - 1000) / .996."""
+    state = book(account("a", 5000, position(BTC, 1, 20_000, 20, 1000.0)))
+    mark(state, {0: 20_000.0})
+    out = positions.revalue(state)
+    row = {k: v[0] for k, v in out.position.items()}
+    assert (row["notional_usd"], row["unrealised_pnl_usd"], row["initial_margin_usd"]) == (20_000, 0, 1000)
+    assert row["maintenance_margin_usd"] == pytest.approx(80)
+    assert row["liquidation_price"] == pytest.approx(19_000 / 0.996, rel=1e-12)
+    assert out.account["equity_usd"][0] == 5000
+
+
+def test_a_cross_position_is_backed_by_the_wallet_less_isolated_margin_and_the_others_losses():
+    """[HAND] W = 5000 - 1000 - MM(ETH) + profit(ETH) = 4000 - 40 - 500 = 3460; LP (20000 - 3460) / .996."""
+    held = (position(BTC, 1, 20_000), position(ETH, 10, 1050), position(XRP, 100, 1, 10, 1000.0))
+    state = book(account("a", 5000, *held))
+    mark(state, {0: 20_000.0, 1: 1000.0, 2: 1.0})
+    out = positions.revalue(state)
+    assert out.position["liquidation_price"][0] == pytest.approx((20_000 - 3460) / 0.996, rel=1e-12)
+    assert out.account["equity_usd"][0] == pytest.approx(4500)
+
+
+def test_only_accounts_whose_mark_moved_are_due_and_a_cross_position_goes_with_its_pool():
+    pool = account("pool", 9000, position(BTC, 1, 20_000), position(ETH, 1, 1000), position(XRP, 5, 1, 5, 1.0))
+    state = book(pool, account("other", 100, position(XRP, 10, 1)))
+    mark(state, {0: 20_000.0, 1: 1000.0, 2: 1.0})
+    assert positions.revalue(state).account["account"].tolist() == [0, 1]
+    mark(state, {0: 20_000.0})
+    assert positions.revalue(state).account["account"].tolist() == []
+    mark(state, {0: 20_100.0})
+    out = positions.revalue(state)
+    assert out.account["account"].tolist() == [0]
+    assert out.position["market"].tolist() == [0, 1]
+    mark(state, {2: 1.1})
+    out = positions.revalue(state)
+    assert (out.account["account"].tolist(), out.position["market"].tolist()) == ([0, 1], [2, 2])
+
+
+def test_without_a_mark_what_depends_on_it_is_null_and_says_so():
+    state = book(account("a", 1000, position(BTC, 1, 100), position(ETH, 1, 100)))
+    mark(state, {0: 100.0})
+    out = positions.revalue(state)
+    assert np.isnan(out.account["equity_usd"][0])
+    assert out.account["positions_without_mark"][0] == 1
+    assert np.isnan(out.position["liquidation_price"]).all()
+    assert out.position["notional_usd"].tolist() == pytest.approx([100, np.nan], nan_ok=True)
+
+
+def test_without_tiers_margin_is_null_and_leverage_is_not():
+    state = positions.Positions({})
+    positions.replace(state, account("a", 1000, position(BTC, 1, 100)))
+    mark(state, {0: 100.0})
+    out = positions.revalue(state)
+    assert np.isnan(out.position["liquidation_price"][0])
+    row = LEVERAGE.compute(out.account)
+    assert row["leverage_total"][0] == pytest.approx(0.1)
+    assert np.isnan(row["maintenance_ratio"][0])
+    assert out.account["positions_without_tiers"][0] == 1
+
+
+def test_an_asset_that_is_no_dollar_is_left_out_and_counted():
+    state = book(account("a", 3, position(BTC, 1, 100), asset="BTC"))
+    mark(state, {0: 100.0})
+    out = positions.revalue(state)
+    assert (out.account["equity_usd"][0], out.account["balances_not_valued"][0]) == (0, 1)
+
+
+def test_an_older_record_of_an_account_changes_nothing():
+    state = book(account("a", 1000, position(BTC, 1, 100), as_of=5))
+    assert not positions.replace(state, account("a", 7, as_of=4))
+    assert positions.replace(state, account("a", 8, as_of=5))
+    assert (state.older, positions.revalue(state).account["equity_usd"].tolist()) == (1, [8])
+
+
+def test_a_mark_that_is_no_price_or_comes_late_changes_nothing():
+    state = book(account("a", 1000, position(BTC, 1, 100)))
+    mark(state, {0: 100.0}, ns=10)
+    for price, ns in ((0.0, 11), (-1.0, 11), (float("nan"), 11), (float("inf"), 11), (90.0, 9)):
+        mark(state, {0: price}, ns)
+    assert (state.mark[0], state.mark_ns[0]) == (100, 10)
+
+
+def test_the_worked_leverage_example():
+    """[HAND] analytics §4.0: long 500 at 5x, short 150 at 3x, equity 200."""
+    state = book(account("a", 200, position(BTC, 5, 100, 5), position(ETH, -1.5, 100, 3)))
+    mark(state, {0: 100.0, 1: 100.0})
+    row = LEVERAGE.compute(positions.revalue(state).account)
+    got = {name: round(float(values[0]), 5) for name, values in row.items()}
+    expected = {"leverage_total": 3.25, "leverage_net": 1.75, "leverage_average": 4.53846, "leverage_max": 5}
+    assert {name: got[name] for name in expected} == expected
+    assert got["margin_utilisation"] == 0.75
+    assert not row["insolvent"][0]
+
+
+def test_an_insolvent_account_has_no_leverage_and_says_so():
+    state = book(account("a", 10, position(BTC, 1, 100)))
+    mark(state, {0: 80.0})
+    row = LEVERAGE.compute(positions.revalue(state).account)
+    assert row["insolvent"][0]
+    for name in ("leverage_total", "leverage_net", "margin_utilisation", "maintenance_ratio"):
+        assert np.isnan(row[name][0])
+
+
+def test_an_account_without_positions_has_zero_leverage_and_no_average():
+    row = LEVERAGE.compute(positions.revalue(book(account("a", 10))).account)
+    assert (row["leverage_total"][0], row["margin_utilisation"][0]) == (0, 0)
+    assert np.isnan(row["leverage_average"][0])
+    assert np.isnan(row["leverage_max"][0])
+
+
+def test_what_leverage_publishes_obeys_its_declarations():
+    row = LEVERAGE.compute(positions.revalue(book(account("a", 10), account("b", -1))).account)
+    for column in LEVERAGE_WRITES:
+        for value in row[column.name].tolist():
+            assert column.holds(None if np.isnan(value) else value), column.name
+
+
+def test_distance_is_positive_until_the_mark_reaches_the_price():
+    """[HAND] analytics §3.2 turned round: mark 100, long 99.2 is 80 bps away."""
+    got = distance_bps(np.array([1.0, -1.0, 1.0]), np.full(3, 100.0), np.array([99.2, 100.8, 101.0]))
+    assert got.tolist() == pytest.approx([80, 80, -100])
+
+
+@pytest.mark.parametrize(
+    ("sign", "mark_price", "liquidation", "expected"),
+    [
+        (1, 100.0, 99.9, 1000),
+        (1, 100.0, 99.5, 3000),
+        (1, 99.9, 99.5, 2000),
+        (1, 100.1, 99.9, 1000),
+        (-1, 100.0, 100.3, 30),
+        (-1, 100.2, 100.3, 5),
+        (1, 100.0, 99.0, np.nan),
+        (1, 100.0, 100.5, 0),
+        (1, 100.0, np.nan, np.nan),
+    ],
+)
+def test_depth_in_the_way_is_read_off_the_cumulative_bands(sign, mark_price, liquidation, expected):
+    """Bids 1000 within 10 bps and 3000 within 50; asks 20 and 40: a short eats the asks."""
+    one = [np.array([float(x)]) for x in (sign, mark_price, liquidation, 100)]
+    got = depth_usd(*one, np.array([10.0, 50.0]), np.array([[1000.0, 3000]]), np.array([[20.0, 40]]))
+    assert got.tolist() == pytest.approx([expected], nan_ok=True, abs=1e-6)
+
+
+RECORDS = st.builds(
+    account,
+    st.sampled_from("abc"),
+    st.floats(-100, 1e5),
+    st.builds(position, st.just(BTC), st.floats(0.01, 9), st.floats(90, 110), st.floats(1, 50)),
+    st.builds(position, st.just(XRP), st.floats(-9, -0.01), st.floats(90, 110), st.floats(1, 50), st.floats(0, 99)),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(RECORDS, st.floats(80, 120), st.integers(0, 2)), max_size=8), st.integers(0, 8))
+def test_a_freeze_and_thaw_anywhere_changes_nothing(events, cut):
+    def run(freeze_at: int | None) -> list[bytes]:
+        state, rows = book(), []
+        for i, (record, price, market) in enumerate(events):
+            if i == freeze_at:
+                state = positions.thaw(positions.freeze(state), KNOWN)
+            positions.replace(state, record)
+            mark(state, {market: price}, i + 1)
+            out = positions.revalue(state)
+            rows += [column.tobytes() for column in (*out.account.values(), *out.position.values())]
+        return rows
+
+    assert run(cut) == run(None)

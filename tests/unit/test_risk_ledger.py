@@ -1,0 +1,165 @@
+"""The ledger on a simulated market: what it publishes, and that no cut, order of topics or resume changes it."""
+
+import random
+
+import msgspec
+import pytest
+
+from flows.rows import records
+from flows.tables import BY_NAME
+from models.simulator import Settings, Simulation, brackets, coarse, instruments
+from operators.market import Cut, VenueMarket
+from operators.once import keep
+from operators.portfolio.ledger import Ledger, Terms
+from schemas.brackets import binance
+from schemas.frames import frames
+from schemas.venues.registry import VENUES
+
+BASE_NS = 1_000_000_000
+
+
+class Simulated:
+    """A market of seconds as logs: account records of two partitions, and the feature rows of two."""
+
+    def __init__(self, seconds: int, seed: int) -> None:
+        told = Settings(seed=seed, symbols=("BTCUSDT", "ETHUSDT"), seconds=seconds, accounts=6, traders=300)
+        told = coarse(told)
+        self.simulation = Simulation(told)
+        self.tiers = {("binance-usdm", s): t for s, t in binance(msgspec.json.encode(brackets(told))).items()}
+        cut = Cut(BASE_NS, (BASE_NS, 10 * BASE_NS), BASE_NS // 2, 5 * BASE_NS, 60 * BASE_NS)
+        known = {row.symbol: row for row in instruments(told)}
+        markets = [VenueMarket(VENUES["binance-usdm"], known, cut) for _ in range(2)]
+        rows: dict[str, list[tuple[int, bytes]]] = {f"{kind}/{p}": [] for kind in ("tape", "book") for p in (0, 1)}
+        accounts: dict[str, list[tuple[int, bytes]]] = {"accounts/0": [], "accounts/1": []}
+        raw: dict[tuple[int, str], list[tuple[int, bytes]]] = {}
+        for frame in self.simulation:
+            if frame.kind == "accounts":
+                accounts[f"accounts/{int(frame.symbol[-1]) % 2}"].append((frame.received_ns, frame.data))
+            else:
+                place = told.symbols.index(frame.symbol)
+                raw.setdefault((place, frame.kind), []).append((frame.received_ns, frame.data))
+        for (place, kind), got in raw.items():
+            symbols = {i: told.symbols[place] for i, (_, d) in enumerate(got) if d.startswith(b'{"lastUpdateId"')}
+            log = frames(f"raw.{kind}", place, [d for _, d in got], [t for t, _ in got], symbols=symbols)
+            assert markets[place].read(kind, log) == []
+        for place, market in enumerate(markets):
+            for kind in market.lanes:
+                market.mark(kind, ended=True)
+            for published in market.advance():
+                if published.table.startswith("features"):
+                    name = f"{published.table.removeprefix('features_')}/{place}"
+                    table = BY_NAME[published.table]
+                    values = [value for _, value in records(published, table.columns)]
+                    rows[name] += [(at * 1_000_000, v) for at, v in zip(published.at_ms, values, strict=True)]
+        self.logs = {
+            name: frames(name.split("/")[0], int(name[-1]), [v for _, v in got], [t for t, _ in got])
+            for name, got in {**accounts, **rows}.items()
+        }
+
+    def ledger(self, partitions=(0, 1)) -> Ledger:
+        names = list(self.logs)
+        own = [f"accounts/{p}" for p in partitions]
+        return Ledger(Terms(self.tiers), own, [n for n in names if not n.startswith("accounts")])
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Simulated:
+    return Simulated(95, seed=1)
+
+
+def run(simulated: Simulated, chance: random.Random, most: int, thaw: bool = False, partitions=(0, 1)):
+    """The logs through a ledger in random pieces; records by (table, partition), in order."""
+    ledger = simulated.ledger(partitions)
+    logs = {n: f for n, f in simulated.logs.items() if not n.startswith("accounts") or int(n[-1]) in partitions}
+    at = dict.fromkeys(logs, 0)
+    out: dict[tuple[str, int], list[bytes]] = {}
+    ended: set[str] = set()
+    while len(ended) < len(logs):
+        name = chance.choice([n for n in logs if n not in ended])
+        count = chance.randint(1, most)
+        piece = keep(logs[name], range(at[name], min(at[name] + count, len(logs[name]))))
+        assert ledger.read(name.split("/")[0], name, piece) == []
+        at[name] += len(piece)
+        if at[name] == len(logs[name]):
+            ended.add(name)
+        ledger.mark(ended, ())
+        for partition, published in ledger.advance():
+            rows = records(published, BY_NAME[published.table].columns)
+            out.setdefault((published.table, partition), []).extend(v for _, v in rows)
+        if thaw:
+            frozen = ledger.freeze()
+            ledger = simulated.ledger(partitions)
+            ledger.thaw(frozen)
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole(simulated):
+    return run(simulated, random.Random(0), 10_000)
+
+
+def decoded(out, table: str) -> list[dict]:
+    rows = [msgspec.json.decode(v) for (t, _), values in out.items() if t == table for v in values]
+    return sorted(rows, key=lambda r: (r["as_of"], r["id"]))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_cut_and_no_interleaving_of_logs_changes_a_byte(simulated, whole, seed):
+    assert run(simulated, random.Random(seed), 40) == whole
+
+
+def test_a_ledger_that_is_frozen_and_thawed_after_every_piece_goes_on_the_same(simulated, whole):
+    assert run(simulated, random.Random(3), 300, thaw=True) == whole
+
+
+def test_two_processes_write_what_one_does(simulated, whole):
+    parts = [run(simulated, random.Random(p), 200, partitions=(p,)) for p in (0, 1)]
+    assert parts[0] | parts[1] == whole
+
+
+def test_every_row_obeys_its_declaration(whole):
+    for name in ("risk_accounts", "risk_positions"):
+        rows = decoded(whole, name)
+        assert len(rows) > 200
+        for row in rows:
+            for column in BY_NAME[name].columns:
+                if column.dtype != "time":
+                    assert column.holds(row[column.name]), (column.name, row[column.name])
+
+
+def test_ids_are_the_natural_key_and_an_order_that_grows(whole):
+    for (_, _), values in whole.items():
+        last: dict[str, int] = {}
+        for value in values:
+            row = msgspec.json.decode(value)
+            key, _, order = row["id"].rpartition("|")
+            assert int(order) == row["as_of"] > last.get(key, -1)
+            last[key] = int(order)
+
+
+def test_the_mark_crosses_the_published_liquidation_price_of_a_position_that_is_liquidated(simulated, whole):
+    truth = simulated.simulation.liquidations
+    rows = decoded(whole, "risk_positions")
+    liquidated = 0
+    for owner in simulated.simulation.owners:
+        for i, j in owner.traders:
+            symbol = ("BTCUSDT", "ETHUSDT")[i]
+            own = [r for r in rows if r["account"] == owner.account and r["symbol"] == symbol]
+            for event in truth[(truth["instrument"] == i) & (truth["trader"] == j)]:
+                before = [r for r in own if r["as_of"] <= event["event_ms"] and r["open"]]
+                if not before:
+                    continue
+                liquidated += 1
+                closest = before[-1]
+                assert closest["liquidation_price"] is not None
+                assert closest["distance_to_liquidation_bps"] < 50
+                after = [r for r in own if r["as_of"] > event["event_ms"]]
+                assert after and (not after[0]["open"] or after[0]["distance_to_liquidation_bps"] <= 0)
+    assert liquidated >= 1
+
+
+def test_tail_numbers_say_why_they_are_null_while_history_is_short(whole):
+    last = decoded(whole, "risk_accounts")[-1]
+    assert last["var_99_1h"] is None
+    assert last["tail_reason"] == "not enough history"
+    assert last["tail_returns"] == 0

@@ -1,0 +1,118 @@
+"""The timeline: when a second is complete, what is late, and what a quiet log may and may not do."""
+
+import json
+
+import pytest
+
+from operators.book.bands import BANDS_BPS
+from operators.portfolio.timeline import BookRow, Timeline
+from operators.progress import NEVER_MS, Progress
+from schemas.frames import frames
+
+VENUE = "binance-usdm"
+
+
+def timeline() -> Timeline:
+    return Timeline(1_000, 500, 5_000, {"tape/0": Progress(), "tape/1": Progress()}, {"accounts/0": NEVER_MS})
+
+
+def account(as_of: int, name: str = "a") -> bytes:
+    return json.dumps({"account": name, "as_of": as_of, "balances": [], "positions": []}).encode()
+
+
+def read_accounts(line: Timeline, *as_of: int, name: str = "a", received_ms: int = 10**7):
+    values = [account(at, name) for at in as_of]
+    log = frames("accounts", 0, values, [received_ms * 1_000_000] * len(values))
+    return [reject.reason for reject in line.read_accounts("accounts/0", log)]
+
+
+def read_marks(line: Timeline, log: str, *ends: int, mark: float = 100.0) -> None:
+    row = {"venue": VENUE, "symbol": "BTCUSDT", "window_ms": 1_000, "mark_price": mark, "mark_age_ms": 0.0}
+    values = [json.dumps({**row, "window_start": end - 1_000}).encode() for end in ends]
+    assert line.read_tape(log, frames("tape", int(log[-1]), values, [0] * len(values))) == []
+
+
+def seconds(line: Timeline) -> list[tuple[int, list[int], int, str]]:
+    return [(s.at_ms, [r.account.as_of for r in s.records], len(s.marks), s.closed_by) for s in line.seconds()]
+
+
+def test_a_second_is_complete_when_every_log_has_gone_past_it():
+    line = timeline()
+    read_marks(line, "tape/0", 10_000, 11_000, 12_000)
+    read_accounts(line, 10_400)
+    assert seconds(line) == []
+    read_marks(line, "tape/1", 11_000)
+    assert seconds(line) == []
+    read_accounts(line, 11_499)
+    assert seconds(line) == [(10_000, [], 1, "event")]
+    read_marks(line, "tape/1", 13_000)
+    read_accounts(line, 12_500)
+    assert seconds(line) == [(11_000, [10_400], 2, "event")]
+
+
+def test_at_the_end_of_all_logs_what_nobody_went_past_is_closed_by_the_end():
+    line = timeline()
+    read_marks(line, "tape/0", 10_000, 11_000)
+    line.mark(["tape/0", "tape/1", "accounts/0"], [])
+    assert seconds(line) == [(10_000, [], 1, "event"), (11_000, [], 1, "end")]
+
+
+def test_a_late_record_counts_from_the_time_that_its_own_log_had_reached():
+    line = timeline()
+    assert read_accounts(line, 12_000, 13_000, name="b") == []
+    assert read_accounts(line, 10_000) == []
+    assert [(r.account.account, r.at_ms, r.late) for r in line.records] == [
+        ("b", 12_000, False),
+        ("b", 13_000, False),
+        ("a", 12_501, True),
+    ]
+
+
+def test_a_record_before_the_accounts_last_and_one_from_the_future_are_rejected_and_move_no_clock():
+    line = timeline()
+    assert read_accounts(line, 10_000, 9_999) == ["as_of 9999 is before the account's last, 10000"]
+    assert read_accounts(line, 25_001, received_ms=20_000) == ["event_time_ahead"]
+    assert line.clocks == {"accounts/0": 10_000}
+
+
+def test_a_log_that_never_said_anything_holds_up_until_it_is_known_to_be_quiet():
+    line = timeline()
+    read_marks(line, "tape/0", 10_000, 11_000)
+    read_accounts(line, 11_600)
+    line.mark([], ["tape/1"])
+    assert seconds(line) == [(10_000, [], 1, "event")]
+
+
+def test_a_second_released_over_the_head_of_a_quiet_log_says_so_and_its_rows_count_later():
+    line = timeline()
+    read_marks(line, "tape/1", 9_000)
+    read_marks(line, "tape/0", 10_000, 11_000)
+    read_accounts(line, 11_600)
+    line.mark([], ["tape/1"])
+    assert seconds(line) == [(9_000, [], 1, "idle"), (10_000, [], 1, "idle")]
+    read_marks(line, "tape/1", 10_000)
+    assert line.marks[-1].at_ms == 10_001
+
+
+def test_accounts_alone_do_not_move_time_on_while_every_market_is_quiet():
+    line = timeline()
+    read_marks(line, "tape/0", 10_000, 11_000)
+    read_accounts(line, 60_000)
+    line.mark([], ["tape/0", "tape/1"])
+    assert [s[0] for s in seconds(line)] == [10_000]
+
+
+def test_a_row_that_cannot_be_read_is_a_reject_with_its_reason():
+    line = timeline()
+    log = frames("tape", 0, [b'{"venue":1}', b"{"], [0, 0], first_offset=7)
+    rejects = line.read_tape("tape/0", log)
+    assert [(r.offset, r.reason) for r in rejects] == [
+        (7, "Expected `str`, got `int` - at `$.venue`"),
+        (8, "Input data was truncated"),
+    ]
+
+
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_a_book_row_reads_every_band_that_is_published(side):
+    read = [n for n in BookRow.__struct_fields__ if n.startswith(side)]
+    assert read == [f"{side}_depth_{x}bps_usd" for x in BANDS_BPS]

@@ -1,0 +1,89 @@
+"""A shard's state lives in one step: built with its key, frozen with a format, thawed where it was."""
+
+from datetime import timedelta
+
+import pytest
+from bytewax.testing import TestingSink, TestingSource, run_main
+
+from flows.epochs import Stopping
+from flows.recovery import Recovery
+from flows.refusal import Refused
+from flows.runner import REFUSED, root, run
+from flows.wiring import _Stepping, flow
+
+
+class Sum:
+    def __init__(self, key: str, frozen: bytes | None) -> None:
+        self.key = key
+        self.total = int(frozen) if frozen else 0
+
+    def on_batch(self, batch: int) -> list[str]:
+        self.total += batch
+        return [f"{self.key}={self.total}"]
+
+    def freeze(self) -> bytes:
+        return str(self.total).encode()
+
+
+def test_each_shard_has_its_own_state_and_items_keep_their_key():
+    out: list = []
+    run_main(flow("sums", TestingSource([("a", 1), ("b", 5), ("a", 2)]), [("sum", Sum)], TestingSink(out)))
+    assert out == [("a", "a=1"), ("b", "b=5"), ("a", "a=3")]
+
+
+def test_a_resumed_flow_goes_on_with_the_state(tmp_path):
+    out: list = []
+    items = [("a", 1), ("b", 5), TestingSource.ABORT(), ("a", 2), ("b", 1)]
+    dataflow = flow("sums", TestingSource(items), [("sum", Sum)], TestingSink(out))
+    recovery = Recovery(tmp_path)
+    config = recovery.bind(dataflow, {})
+    for _ in range(2):
+        run_main(dataflow, epoch_interval=timedelta(0), recovery_config=config)
+    recovery.close()
+    assert out[-2:] == [("a", "a=3"), ("b", "b=6")]
+
+
+def test_a_state_of_another_format_is_refused():
+    stepping = _Stepping("market.book", Sum, b"\x07rest")
+    with pytest.raises(Refused, match=r"market.book of shard-0001 was saved in format 7, not 1"):
+        stepping.on_batch([("shard-0001", 1)])
+
+
+def test_a_thawed_state_that_got_nothing_is_saved_as_it_was():
+    assert _Stepping("market.book", Sum, b"\x0112").snapshot() == b"\x0112"
+
+
+class Broken(Sum):
+    def on_batch(self, batch: int) -> list[str]:
+        raise Refused("this shard\nwill not go on")
+
+
+def test_a_refusal_deep_in_a_flow_is_one_line_and_exit_code_2(tmp_path, capfd):
+    dataflow = flow("sums", TestingSource([("a", 1)]), [("sum", Broken)], TestingSink([]))
+    recovery = Recovery(tmp_path)
+    assert run(dataflow, recovery, {}, Stopping()) == REFUSED
+    recovery.close()
+    assert capfd.readouterr().err == "sums: this shard\n"
+    assert "Traceback" in (tmp_path / "crash.log").read_text()
+
+
+def test_the_root_of_an_error_is_what_was_raised_first():
+    try:
+        try:
+            raise ValueError("first")
+        except ValueError as error:
+            raise RuntimeError("second") from error
+    except RuntimeError as error:
+        assert str(root(error)) == "first"
+
+
+def test_the_root_of_a_refusal_is_the_refusal_whatever_led_to_it():
+    with pytest.raises(RuntimeError) as caught:
+        try:
+            try:
+                raise KeyError("detail")
+            except KeyError:
+                raise Refused("one line") from None
+        except Refused as error:
+            raise RuntimeError("engine") from error
+    assert str(root(caught.value)) == "one line"

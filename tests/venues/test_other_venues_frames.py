@@ -1,0 +1,242 @@
+"""Bybit, OKX and Deribit frames -> exact columns."""
+
+import numpy as np
+import pytest
+
+from schemas.batches import PriceKind, Sequencing
+from schemas.frames import frames
+from schemas.instrument import Instrument, InstrumentTable
+from schemas.venues.registry import VENUES
+from tests.venues import samples
+
+LINEAR, INVERSE, OKX, DERIBIT = (VENUES[n] for n in ("bybit-linear", "bybit-inverse", "okx-swap", "deribit"))
+MS = 10**6
+
+
+def log(values, symbols=None):
+    return frames("raw", 0, values, [0] * len(values), 0, symbols)
+
+
+def test_the_registry_holds_seven_venues_under_their_own_names():
+    assert list(VENUES) == [
+        *("binance-usdm", "binance-coinm", "binance-spot", "bybit-linear", "bybit-inverse", "okx-swap", "deribit")
+    ]
+    assert all(name == venue.name for name, venue in VENUES.items())
+    assert [v.sequencing for v in VENUES.values()] == [
+        Sequencing.BINANCE_FUTURES,
+        Sequencing.BINANCE_FUTURES,
+        Sequencing.BINANCE_SPOT,
+        Sequencing.BYBIT,
+        Sequencing.BYBIT,
+        Sequencing.OKX,
+        Sequencing.DERIBIT,
+    ]
+
+
+def test_a_bybit_book_counts_by_u_and_takes_the_engine_time_where_it_has_one():
+    depth, rejects = LINEAR.depth(log(samples.BYBIT_DEPTH), InstrumentTable())
+    assert rejects == []
+    assert (depth.snapshot.tolist(), depth.frame.tolist()) == ([True, False], [0, 1])
+    assert depth.event_ns.tolist() == [1709891678990 * MS, 1709891679500 * MS]
+    assert (depth.first_id.tolist(), depth.last_id.tolist(), depth.previous_id.tolist()) == (
+        [10, 11],
+        [10, 11],
+        [-1, -1],
+    )
+    assert depth.ticks.tolist() == [274500, 274495, 274510, 274500, 274510]
+    assert depth.lots.tolist() == [50, 100, 75, 40, 0]
+
+
+def test_bybit_trades_carry_the_side_of_the_taker():
+    trades, forced, rejects = LINEAR.trades(log(samples.BYBIT_TRADES), InstrumentTable())
+    assert (rejects, len(forced), trades.sign.tolist(), trades.frame.tolist()) == ([], 0, [1, -1], [0, 0])
+    assert (trades.ticks.tolist(), trades.lots.tolist()) == ([274510, 274505], [1, 20])
+    assert trades.event_ns.tolist() == [1709891679000 * MS, 1709891679001 * MS]
+
+
+def test_bybit_block_trades_are_no_trades_of_the_book():
+    value = samples.BYBIT_TRADES[0].replace(b'"BT":false', b'"BT":true', 1)
+    assert LINEAR.trades(log([value]), InstrumentTable())[0].sign.tolist() == [-1]
+
+
+def test_a_bybit_liquidation_names_the_side_of_the_position():
+    """analytics 3.1, tardis: S Sell, v 2846, p .02456 => order side buy, a short, 69.90 USD."""
+    forced, rejects = LINEAR.liquidations(log(samples.BYBIT_LIQUIDATIONS), InstrumentTable())
+    assert (rejects, forced.order_side.tolist()) == ([], [1, -1])
+    assert forced.throttled.tolist() == [False, True]
+    assert forced.price_kind.tolist() == [PriceKind.BANKRUPTCY] * 2
+    assert forced.lots[0] * forced.price[0] == pytest.approx(69.90, abs=0.005)
+    assert forced.event_ns.tolist() == [1739502302929 * MS, 1673251091822 * MS]
+
+
+def test_fields_absent_in_a_bybit_ticker_delta_are_undefined():
+    found, rejects = LINEAR.derivatives(log(samples.BYBIT_TICKERS), InstrumentTable())
+    assert rejects == []
+    np.testing.assert_array_equal(found.mark, [17217.33, 17218.0])
+    np.testing.assert_array_equal(found.index, [17227.36, np.nan])
+    np.testing.assert_array_equal(found.funding_rate, [-0.000212, np.nan])
+    np.testing.assert_array_equal(found.open_interest, [68744.761, np.nan])
+    assert found.next_funding_ns.tolist() == [1673280000000 * MS, 0]
+
+
+def test_an_inferred_bybit_inverse_instrument_counts_dollars():
+    INVERSE.depth(log([samples.BYBIT_DEPTH[0].replace(b"BTCUSDT", b"BTCUSDZ24")]), table := InstrumentTable())
+    row = table.rows[0]
+    assert (row.base, row.quote, row.kind, row.contract, row.tick, row.inferred) == (
+        *("BTC", "USD", "inverse", 1.0, "0.1", True),
+    )
+
+
+def test_bybit_instruments_info_becomes_instruments():
+    info = (
+        b'{"retCode":0,"result":{"list":[{"symbol":"BTCUSD","baseCoin":"BTC","quoteCoin":"USD",'
+        b'"priceFilter":{"tickSize":"0.5"},"lotSizeFilter":{"qtyStep":"1"}}]}}'
+    )
+    assert INVERSE.instruments(info) == [
+        Instrument("bybit-inverse", "BTCUSD", "BTC", "USD", "inverse", "0.5", "1", 1.0)
+    ]
+
+
+def test_an_okx_book_passes_its_ids_through_and_marks_absent_ones():
+    depth, rejects = OKX.depth(log(samples.OKX_DEPTH), table := InstrumentTable())
+    assert rejects == []
+    assert depth.snapshot.tolist() == [True, False]
+    assert (depth.last_id.tolist(), depth.previous_id.tolist()) == ([10, -1], [-1, -1])
+    assert depth.event_ns.tolist() == [1597026383085 * MS, 1652459225464 * MS]
+    assert (depth.ticks.tolist(), depth.lots.tolist(), depth.bids.tolist()) == (
+        [847697, 847698, 302494],
+        [256, 415, 0],
+        [1, 0],
+    )
+    assert [(r.kind, r.contract) for r in table.rows] == [("linear", None), ("inverse", None)]
+
+
+def test_an_okx_rest_book_is_a_snapshot_of_the_symbol_of_its_record():
+    value = b'{"code":"0","msg":"","data":[{"asks":[["2.5","1","0","1"]],"bids":[],"ts":"1597026383085","seqId":7}]}'
+    assert value.startswith(OKX.nameless) and OKX.kind_of(value) == "depth"
+    depth, rejects = OKX.depth(log([value, value], {0: "BTC-USDT-SWAP"}), InstrumentTable())
+    assert (depth.snapshot.tolist(), depth.last_id.tolist(), [r.reason for r in rejects]) == (
+        [True],
+        [7],
+        ["symbol_missing"],
+    )
+
+
+def test_okx_trades_count_contracts():
+    trades, _, rejects = OKX.trades(log(samples.OKX_TRADES), InstrumentTable())
+    assert (rejects, trades.ticks.tolist(), trades.lots.tolist(), trades.sign.tolist()) == ([], [422199], [12], [1])
+
+
+def test_an_okx_liquidation_message_holds_several_orders_with_the_side_of_the_order():
+    """analytics 3.1: side buy, posSide short, sz 39, bkPx .55205, XRP-USD-230929: contracts x ctVal in USD."""
+    forced, rejects = OKX.liquidations(log(samples.OKX_LIQUIDATIONS), InstrumentTable())
+    assert (rejects, forced.order_side.tolist(), forced.lots.tolist()) == ([], [1, -1], [39, 7])
+    assert (forced.price.tolist(), forced.throttled.tolist()) == ([0.55205, 0.551], [True, True])
+    assert forced.price_kind.tolist() == [PriceKind.BANKRUPTCY] * 2
+
+
+def test_okx_quotes_fill_one_column_each_and_an_index_belongs_to_the_swap():
+    found, rejects = OKX.derivatives(log(samples.OKX_QUOTES), table := InstrumentTable())
+    assert (rejects, [r.symbol for r in table.rows]) == ([], ["BTC-USDT-SWAP"])
+    np.testing.assert_array_equal(found.mark, [42310.6, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(found.index, [np.nan, 42300.1, np.nan, np.nan])
+    np.testing.assert_array_equal(found.funding_rate, [np.nan, np.nan, 0.0001, np.nan])
+    np.testing.assert_array_equal(found.open_interest, [np.nan, np.nan, np.nan, 5000.0])
+    assert found.next_funding_ns.tolist() == [0, 0, 1744590349506 * MS, 0]
+    assert OKX.symbol_of(samples.OKX_QUOTES[1]) == "BTC-USDT-SWAP"
+
+
+def test_okx_instruments_multiply_value_and_multiplier_and_leave_out_what_is_not_listed_yet():
+    info = (
+        b'{"code":"0","data":[{"instId":"BTC-USDT-SWAP","instType":"SWAP","tickSz":"0.1","lotSz":"1","ctVal":"0.01",'
+        b'"ctMult":"1"},{"instId":"NEW-USDT-SWAP","instType":"SWAP","tickSz":"","lotSz":""}]}'
+    )
+    assert OKX.instruments(info) == [Instrument("okx-swap", "BTC-USDT-SWAP", "BTC", "USDT", "linear", "0.1", "1", 0.01)]
+
+
+def test_deribit_floats_are_read_from_their_digits_and_delete_means_no_lots():
+    depth, rejects = DERIBIT.depth(log(samples.DERIBIT_DEPTH), table := InstrumentTable())
+    assert rejects == []
+    assert (table.rows[0].tick, table.rows[0].lot, table.rows[0].kind, table.rows[0].contract) == (
+        "0.1",
+        "1",
+        "inverse",
+        1,
+    )
+    assert depth.ticks.tolist() == [425000, 424995, 425010, 425000, 425010]
+    assert depth.lots.tolist() == [1000, 500, 800, 950, 0]
+    assert (depth.last_id.tolist(), depth.previous_id.tolist(), depth.snapshot.tolist()) == (
+        [10, 12],
+        [-1, 10],
+        [True, False],
+    )
+
+
+def test_grouped_deribit_books_are_snapshots_without_actions():
+    value = (
+        b'{"method":"subscription","params":{"channel":"book.BTC-PERPETUAL.none.10.100ms","data":{"timestamp":1,'
+        b'"instrument_name":"BTC-PERPETUAL","change_id":5,"bids":[[161.5,20.0]],"asks":[]}}}'
+    )
+    depth, rejects = DERIBIT.depth(log([value]), InstrumentTable())
+    assert (rejects, depth.snapshot.tolist(), depth.ticks.tolist(), depth.lots.tolist()) == ([], [True], [1615], [20])
+
+
+@pytest.mark.parametrize(
+    ("liquidation", "direction", "order_side"),
+    [("T", "buy", 1), ("M", "buy", -1), ("MT", "sell", 1), ("T", "sell", -1)],
+)
+def test_a_deribit_trade_of_a_liquidation_is_both(liquidation, direction, order_side):
+    """analytics 3.1: T => side = direction; M (or MT) => opposite; buy + "M" => order side sell, long."""
+    value = samples.DERIBIT_TRADES[0].replace(b'"M"', f'"{liquidation}"'.encode())
+    value = value.replace(b'"direction":"buy"', f'"direction":"{direction}"'.encode())
+    trades, forced, rejects = DERIBIT.trades(log([value]), InstrumentTable())
+    assert (rejects, len(trades), forced.order_side.tolist()) == ([], 2, [order_side])
+    assert (forced.price.tolist(), forced.lots.tolist()) == ([92288.5], [750])
+    assert (forced.price_kind.tolist(), forced.throttled.tolist()) == ([PriceKind.TRADE], [False])
+
+
+def test_a_deribit_ticker_has_no_next_funding():
+    found, rejects = DERIBIT.derivatives(log(samples.DERIBIT_TICKERS), InstrumentTable())
+    assert rejects == []
+    assert (found.mark.tolist(), found.index.tolist()) == ([92281.78], [92263.55])
+    assert (found.funding_rate.tolist(), found.open_interest.tolist()) == ([0.00001], [1132329370.0])
+    assert found.next_funding_ns.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "kind", "quote"),
+    [
+        ("BTC-PERPETUAL", "inverse", "USD"),
+        ("SOL_USDC-PERPETUAL", "linear", "USDC"),
+        ("ETH-30JUL21-2800-C", "linear", "ETH"),
+        ("BTC_USDC", "spot", "USDC"),
+    ],
+)
+def test_deribit_symbols_tell_how_amounts_count(symbol, kind, quote):
+    value = samples.DERIBIT_DEPTH[0].replace(
+        b'"instrument_name":"BTC-PERPETUAL"', f'"instrument_name":"{symbol}"'.encode()
+    )
+    DERIBIT.depth(log([value]), table := InstrumentTable())
+    assert (table.rows[0].kind, table.rows[0].quote, table.rows[0].contract) == (kind, quote, 1.0)
+
+
+def test_deribit_instruments_step_by_their_least_amount():
+    info = (
+        b'{"result":[{"instrument_name":"BTC-PERPETUAL","tick_size":0.5,"min_trade_amount":10,"contract_size":10.0},'
+        b'{"instrument_name":"BTC-24SEP21-40000-P","tick_size":0.0005,"min_trade_amount":0.1,"contract_size":1.0}]}'
+    )
+    assert [(i.symbol, i.tick, i.lot, i.kind, i.inferred) for i in DERIBIT.instruments(info)] == [
+        ("BTC-PERPETUAL", "0.5", "10.0", "inverse", False),
+        ("BTC-24SEP21-40000-P", "0.0005", "0.1", "linear", False),
+    ]
+
+
+@pytest.mark.parametrize(("venue", "kind"), list(samples.SAMPLES))
+def test_frames_of_another_kind_are_passed_over(venue, kind):
+    """A frame of one kind in the topic of another is known, and no reject."""
+    for other in {"depth", "trades", "liquidations", "derivatives"} - {kind}:
+        if (venue, kind, other) in {("deribit", "trades", "liquidations"), ("deribit", "liquidations", "trades")}:
+            continue
+        names = dict.fromkeys(range(9), "BTCUSDT")
+        *rows, rejects = getattr(VENUES[venue], other)(log(samples.SAMPLES[venue, kind], names), InstrumentTable())
+        assert rejects == [] and all(len(r) == 0 for r in rows)
