@@ -22,7 +22,7 @@ from typing import Any
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-from flows.refusal import Refused
+from flows.refusal import Refused, Unreachable
 
 FORMAT = 1
 PART = "part-0.sqlite3"
@@ -147,13 +147,18 @@ class Recovery:
             with closing(sqlite3.connect(part)) as database:
                 tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
                 faults = [row[0] for row in database.execute("PRAGMA quick_check(1)")]
+        except sqlite3.OperationalError as error:
+            raise Unreachable(f"{part} cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
             raise Refused(f"{part} is damaged: {error}") from None
         if not tables >= TABLES or faults != ["ok"]:
             what = faults[0] if tables >= TABLES else f"no table {', '.join(sorted(TABLES - tables))}"
             raise Refused(f"{part} is damaged: {what}")
-        with closing(sqlite3.connect(part)) as database, database:
-            database.execute(UNCOMMITTED)
+        try:
+            with closing(sqlite3.connect(part)) as database, database:
+                database.execute(UNCOMMITTED)
+        except sqlite3.OperationalError as error:
+            raise Unreachable(f"{part} cannot be written: {error}") from None
 
     def _count(self, part: Path, table: str) -> int:
         try:

@@ -41,10 +41,13 @@ def run(
             run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
     except BaseException as error:
         cause = root(error)
-        with log.open("a") as file:
-            traceback.print_exception(error, file=file)
         kind = "" if isinstance(cause, Refused | Unreachable) else f"{type(cause).__name__}: "
         print(f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0], file=sys.stderr, flush=True)
+        try:
+            with log.open("a") as file:
+                traceback.print_exception(error, file=file)
+        except OSError as unwritten:
+            print(f"{dataflow.flow_id}: {log} not written: {unwritten.strerror}", file=sys.stderr, flush=True)
         return REFUSED if isinstance(cause, Refused) else FAILED
     finally:
         for number, handler in before.items():
