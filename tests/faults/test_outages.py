@@ -115,7 +115,7 @@ def test_a_full_recovery_disk_stops_the_flow_with_a_line_and_it_goes_on_when_the
     expected = run(settings_for(base, SETS), items)
     told = settings_for(base, SETS)
     recovery = tmp_path / "recovery"
-    with small_disk(recovery, 2):
+    with small_disk(recovery, 64):
         filler = recovery / "filler"
         with running(told, recovery=recovery) as under_way:
             rest = under_way.begin(items)
@@ -126,7 +126,7 @@ def test_a_full_recovery_disk_stops_the_flow_with_a_line_and_it_goes_on_when_the
             under_way.session.supervisor.wait(lambda: sum(end_offsets(told.kafka.brokers, topic)) > 0, every_s=0.2)
             with contextlib.suppress(OSError), filler.open("wb") as file:
                 while True:
-                    file.write(b"x" * 4096)
+                    file.write(bytes(4096))
                     file.flush()
             under_way.publish(rest[third : 2 * third], attend=lambda: None)
             assert child.process.wait(60) not in (0, -signal.SIGKILL)
