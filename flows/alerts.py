@@ -6,20 +6,17 @@ from pathlib import Path
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows.counters import REJECTED, ROWS
+from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka_reader import Kafka
 from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards, Pace
+from flows.kafka_source import KafkaShards
 from flows.recovery import Identity
-from flows.rows import records
 from flows.settings import Settings, SettingsError
 from flows.tables import ALERTED, BY_NAME, BY_TOPIC
 from flows.wiring import flow
 from operators.alerts.rules import Rule, load
 from operators.alerts.watch import Watch
 from operators.once import Once
-from schemas import rejected
 from schemas.shard import Batch, Rows
 
 
@@ -72,15 +69,9 @@ class AlertShard:
             new, rejects = self.once.select(frames)
             watch = self.watches[BY_TOPIC[frames.topic.removeprefix(self.prefix)].name]
             published, refused = watch.read(new)
-            if rejects + refused:
-                REJECTED.labels(frames.topic, "record").inc(len(rejects + refused))
-                rows = rejected.records("alerts", rejects + refused, self.prefix)
-                out.append(Rows(self.prefix + "rejects", self.shard, rows))
+            out += outgoing.rejects("alerts", rejects + refused, self.prefix, self.shard)
             if published.base:
-                table = BY_NAME["alerts"]
-                ROWS.labels("alerts").inc(len(published.base))
-                rows = records(published, table.columns)
-                out.append(Rows(self.prefix + table.topic, self.shard, rows, published.at_ms))
+                out.append(outgoing.rows(published, self.prefix, self.shard))
         return out
 
     def freeze(self) -> bytes:
@@ -91,19 +82,13 @@ class AlertShard:
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
     """The flow: read shards, judge, write alerts."""
     by = rules(settings)
-    kafka, share = settings.kafka, settings.share
+    kafka = settings.kafka
     source = KafkaShards(
-        Kafka(kafka.brokers, retry_s=kafka.retry_s),
+        incoming.kafka(settings),
         topics(settings),
         kafka.partitions,
-        (share.ordinal, share.count),
-        pace=Pace(
-            batch_frames=settings.source.batch_frames,
-            batch_bytes=settings.source.batch_bytes,
-            epoch_bytes=settings.source.epoch_bytes,
-            align_ms=settings.source.align_ms,
-            idle_ms=settings.clock.idle_ms,
-        ),
+        incoming.share(settings),
+        pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
     )
@@ -116,8 +101,4 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
-    return {
-        "topics": list(topics(settings)),
-        "partitions": settings.kafka.partitions,
-        "share": [settings.share.ordinal, settings.share.count],
-    }
+    return incoming.identity(settings, topics(settings))

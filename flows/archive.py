@@ -20,6 +20,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from prometheus_client import Counter
 
+from flows import incoming
 from flows.clickhouse import BadBlock, ClickHouse
 from flows.clickhouse_sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.ends import announced
@@ -257,8 +258,4 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
-    return {
-        "topics": list(topics(settings)),
-        "partitions": settings.kafka.partitions,
-        "share": [settings.share.ordinal, settings.share.count],
-    }
+    return incoming.identity(settings, topics(settings))

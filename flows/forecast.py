@@ -13,15 +13,12 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from prometheus_client import Counter, Gauge
 
-from flows.counters import REJECTED, ROWS
+from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka_reader import Kafka
 from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards, Pace
+from flows.kafka_source import KafkaShards
 from flows.recovery import Identity
-from flows.rows import records
 from flows.settings import Settings, SettingsError
-from flows.tables import BY_NAME
 from flows.wiring import flow
 from models import registry
 from models.bursts import Bursts, How
@@ -30,7 +27,6 @@ from models.forecaster import build as forecaster
 from models.minutes import MINUTE_MS, Minutes
 from models.promotions import Promotion, Promotions
 from operators.once import Once
-from schemas import rejected
 from schemas.frames import Frames, Reject
 from schemas.shard import Batch, Rows
 
@@ -106,12 +102,7 @@ class ForecastShard:
         for frames in sorted(batch.frames, key=lambda f: KINDS[f.topic.removeprefix(self.prefix)] != "models"):
             kind = KINDS[frames.topic.removeprefix(self.prefix)]
             rejects = self._promote(frames) if kind == "models" else self.minutes.read(kind, frames)
-            if rejects:
-                for r in rejects:
-                    REJECTED.labels(r.topic, r.reason.split(" ")[0]).inc()
-                out.append(
-                    Rows(self.prefix + "rejects", self.shard, rejected.records("forecast", rejects, self.prefix))
-                )
+            out += outgoing.rejects("forecast", rejects, self.prefix, self.shard)
         ended = {KINDS[topic.removeprefix(self.prefix)] for topic in batch.ended}
         self.minutes.mark(ended)
         if self.bounded and "models" not in ended:
@@ -119,10 +110,7 @@ class ForecastShard:
         for minute in self.minutes.ready():
             for published in self.bursts.step(minute, self._in_force(minute.end_ms)):
                 self._packed = None
-                table = BY_NAME[published.table]
-                rows = records(published, table.columns)
-                ROWS.labels(published.table).inc(len(rows))
-                out.append(Rows(self.prefix + table.topic, self.shard, rows, published.at_ms))
+                out.append(outgoing.rows(published, self.prefix, self.shard))
         return out
 
     def _promote(self, log: Frames) -> list[Reject]:
@@ -177,19 +165,13 @@ def topics(settings: Settings) -> tuple[str, ...]:
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
     """The flow: read feature rows and promotions, forecast, write rows."""
     how(settings)
-    kafka, share = settings.kafka, settings.share
+    kafka = settings.kafka
     source = KafkaShards(
-        Kafka(kafka.brokers, retry_s=kafka.retry_s),
+        incoming.kafka(settings),
         topics(settings),
         kafka.partitions,
-        (share.ordinal, share.count),
-        pace=Pace(
-            batch_frames=settings.source.batch_frames,
-            batch_bytes=settings.source.batch_bytes,
-            epoch_bytes=settings.source.epoch_bytes,
-            align_ms=settings.source.align_ms,
-            idle_ms=settings.clock.idle_ms,
-        ),
+        incoming.share(settings),
+        pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
     )
@@ -203,10 +185,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
-    return {
-        "topics": list(topics(settings)),
-        "partitions": settings.kafka.partitions,
-        "share": [settings.share.ordinal, settings.share.count],
-        "horizons": list(how(settings).horizons_min),
-        "floor_usd": str(settings.forecast.floor_usd),
-    }
+    f = how(settings)
+    return incoming.identity(
+        settings, topics(settings), horizons=list(f.horizons_min), floor_usd=str(settings.forecast.floor_usd)
+    )

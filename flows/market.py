@@ -6,19 +6,15 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from prometheus_client import Counter, Gauge
 
-from flows.counters import REJECTED, ROWS
+from flows import incoming, outgoing
 from flows.epochs import Stopping
 from flows.graph import raw_topic
-from flows.kafka_reader import Kafka
 from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards, Pace
+from flows.kafka_source import KafkaShards
 from flows.recovery import Identity
-from flows.rows import records
 from flows.settings import Settings, SettingsError
-from flows.tables import BY_NAME
 from flows.wiring import flow
 from operators.market import Cut, VenueMarket
-from schemas import rejected
 from schemas.instrument import Instrument
 from schemas.shard import Batch, Rows
 from schemas.venue import Venue
@@ -99,22 +95,14 @@ class MarketShard:
         out: list[Rows] = []
         for frames in batch.frames:
             venue, kind = self.topics[frames.topic]
-            rejects = self.markets[venue].read(kind, frames)
+            found = self.markets[venue].read(kind, frames)
             FRAMES.labels(frames.topic).inc(len(frames))
             BYTES.labels(frames.topic).inc(len(frames.data))
-            if rejects:
-                for r in rejects:
-                    REJECTED.labels(r.topic, r.reason.split(" ")[0]).inc()
-                rows = rejected.records("market", rejects, self.prefix)
-                out.append(Rows(self.prefix + "rejects", self.shard, rows))
+            out += outgoing.rejects("market", found, self.prefix, self.shard)
         for topic, (venue, kind) in self.topics.items():
             self.markets[venue].mark(kind, ended=topic in batch.ended, idle=topic in batch.idle)
         for market in self.markets.values():
-            for published in market.advance():
-                table = BY_NAME[published.table]
-                rows = records(published, table.columns)
-                ROWS.labels(published.table).inc(len(rows))
-                out.append(Rows(self.prefix + table.topic, self.shard, rows, published.at_ms))
+            out += [outgoing.rows(published, self.prefix, self.shard) for published in market.advance()]
             EVENT_TIME.labels(str(self.shard), market.venue.name).set(market.closed_until_s)
         return out
 
@@ -127,23 +115,13 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     """The flow: read shards, compute, write rows."""
     known = known_instruments(settings)
     named = topics(settings)
-    kafka, share = settings.kafka, settings.share
+    kafka = settings.kafka
     source = KafkaShards(
-        Kafka(
-            kafka.brokers,
-            retry_s=kafka.retry_s,
-            nameless={topic: VENUES[venue].nameless for topic, (venue, kind) in named.items() if kind == "depth"},
-        ),
+        incoming.kafka(settings, {t: VENUES[venue].nameless for t, (venue, kind) in named.items() if kind == "depth"}),
         tuple(named),
         kafka.partitions,
-        (share.ordinal, share.count),
-        pace=Pace(
-            batch_frames=settings.source.batch_frames,
-            batch_bytes=settings.source.batch_bytes,
-            epoch_bytes=settings.source.epoch_bytes,
-            align_ms=settings.source.align_ms,
-            idle_ms=settings.clock.idle_ms,
-        ),
+        incoming.share(settings),
+        pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
     )
@@ -157,9 +135,5 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
     w = settings.windows
-    return {
-        "topics": list(topics(settings)),
-        "partitions": settings.kafka.partitions,
-        "share": [settings.share.ordinal, settings.share.count],
-        "windows": [w.base_ms, w.lateness_ms, w.keyframe_ms, *w.lengths_ms()],
-    }
+    cut = [w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, *w.lengths_ms()]
+    return incoming.identity(settings, topics(settings), windows=cut)

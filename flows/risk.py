@@ -7,20 +7,16 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from prometheus_client import Gauge
 
-from flows.counters import REJECTED, ROWS
+from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka_reader import Kafka
 from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShare, Pace, log_name
+from flows.kafka_source import KafkaShare, log_name
 from flows.recovery import Identity
-from flows.rows import records
 from flows.settings import Settings, SettingsError
-from flows.tables import BY_NAME
 from flows.wiring import flow
 from operators.once import Once
 from operators.portfolio.ledger import Ledger, Terms
 from operators.portfolio.positions import BYBIT_RULES
-from schemas import rejected
 from schemas.brackets import Tiers, binance, bybit
 from schemas.shard import Batch, Rows
 
@@ -85,17 +81,9 @@ class RiskShare:
             kind, log = self.kinds[frames.topic], log_name(frames.topic, frames.partition)
             new, rejects = (frames, []) if kind == "accounts" else self.once.select(frames)
             rejects = rejects + self.ledger.read(kind, log, new)
-            if rejects:
-                REJECTED.labels(frames.topic, "record").inc(len(rejects))
-                out.append(
-                    Rows(self.prefix + "rejects", frames.partition, rejected.records("risk", rejects, self.prefix))
-                )
+            out += outgoing.rejects("risk", rejects, self.prefix, frames.partition)
         self.ledger.mark(batch.ended, batch.idle)
-        for partition, published in self.ledger.advance():
-            table = BY_NAME[published.table]
-            rows = records(published, table.columns)
-            ROWS.labels(published.table).inc(len(rows))
-            out.append(Rows(self.prefix + table.topic, partition, rows, published.at_ms))
+        out += [outgoing.rows(published, self.prefix, partition) for partition, published in self.ledger.advance()]
         UNTIL.set(max(0.0, self.ledger.timeline.released_ms / 1e3))
         return out
 
@@ -106,21 +94,15 @@ class RiskShare:
 
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
     """The flow: read the share, value it, write rows."""
-    kafka, share, prefix = settings.kafka, settings.share, settings.kafka.prefix
+    kafka, prefix = settings.kafka, settings.kafka.prefix
     how = terms(settings)
     source = KafkaShare(
-        Kafka(kafka.brokers, retry_s=kafka.retry_s),
+        incoming.kafka(settings),
         (prefix + ACCOUNTS,),
         tuple(prefix + topic for topic in SHARED),
         kafka.partitions,
-        (share.ordinal, share.count),
-        pace=Pace(
-            batch_frames=settings.source.batch_frames,
-            batch_bytes=settings.source.batch_bytes,
-            epoch_bytes=settings.source.epoch_bytes,
-            align_ms=settings.source.align_ms,
-            idle_ms=PATIENCE * settings.clock.idle_ms,
-        ),
+        incoming.share(settings),
+        pace=incoming.pace(settings, PATIENCE),
         ends=ends,
         stopping=stopping,
     )
@@ -134,9 +116,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
     w = settings.windows
-    return {
-        "topics": [settings.kafka.prefix + t for t in (ACCOUNTS, *SHARED)],
-        "partitions": settings.kafka.partitions,
-        "share": [settings.share.ordinal, settings.share.count],
-        "windows": [w.base_ms, w.lateness_ms, w.keyframe_ms],
-    }
+    topics = (settings.kafka.prefix + t for t in (ACCOUNTS, *SHARED))
+    return incoming.identity(
+        settings, topics, windows=[w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms]
+    )

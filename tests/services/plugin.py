@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from tests.services.backend import Backend, Unavailable
 from tests.services.container import ContainerBackend
@@ -35,6 +36,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             names: list[str | None] = [c.name for c in metafunc.config.stash[RUN].choose(kind)]
             cases = [pytest.param(n, marks=pytest.mark.services, id=n or "none") for n in names or [None]]
             metafunc.parametrize(kind, cases, indirect=True, scope="session")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several that share the tests out hands over what it used."""
+    if isinstance(told := getattr(session.config, "workeroutput", None), dict):
+        told["backends"] = session.config.stash[RUN].told()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """What a process used becomes part of the one report."""
+    if told := getattr(node, "workeroutput", {}).get("backends"):
+        node.config.stash[RUN].take(told)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Which backends a test run asked for, which it used, and why it did not use the others."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.services.backend import Backend
 from tests.services.containers import DockerClickHouse, DockerKafka
@@ -48,6 +49,23 @@ class Run:
             elif not named and (missing := other.missing()):
                 reasons[other.name] = missing
         return named or [c for c in KINDS[kind] if c.name not in reasons]
+
+    def told(self) -> dict[str, Any]:
+        """What happened, in plain data."""
+        return {"wanted": sorted(self.wanted), "used": self.used, "reasons": self.reasons}
+
+    def take(self, told: dict[str, Any]) -> None:
+        """Add what another process told.
+
+        >>> run = Run(frozenset())
+        >>> run.take({"wanted": ["store"], "used": {"store": {"embedded": "chDB"}}, "reasons": {}})
+        >>> run.used
+        {'store': {'embedded': 'chDB'}}
+        """
+        self.wanted.update(told["wanted"])
+        for mine, others in ((self.used, told["used"]), (self.reasons, told["reasons"])):
+            for kind, found in others.items():
+                mine.setdefault(kind, {}).update(found)
 
     def lines(self) -> list[str]:
         """The report, one line a kind of backend.

@@ -1,0 +1,40 @@
+"""Incoming: how the settings say that every computing flow reads its topics, and what its positions depend on."""
+
+from collections.abc import Iterable, Mapping
+
+from flows.kafka_reader import Kafka
+from flows.kafka_source import Pace
+from flows.recovery import Identity
+from flows.settings import Settings
+
+
+def kafka(settings: Settings, nameless: Mapping[str, tuple[bytes, ...]] | None = None) -> Kafka:
+    """The brokers; `nameless` as in `Kafka`."""
+    return Kafka(settings.kafka.brokers, retry_s=settings.kafka.retry_s, nameless=nameless or {})
+
+
+def pace(settings: Settings, patience: int = 1) -> Pace:
+    """How much at once, and after what time a quiet log is idle: `patience` times what the settings say."""
+    source = settings.source
+    return Pace(
+        batch_frames=source.batch_frames,
+        batch_bytes=source.batch_bytes,
+        epoch_bytes=source.epoch_bytes,
+        align_ms=source.align_ms,
+        idle_ms=patience * settings.clock.idle_ms,
+    )
+
+
+def share(settings: Settings) -> tuple[int, int]:
+    """Which process this is, and of how many."""
+    return settings.share.ordinal, settings.share.count
+
+
+def identity(settings: Settings, topics: Iterable[str], **more: str | int | list[str] | list[int]) -> Identity:
+    """What recovered states and positions depend on: topics, their partitions, the share, and `more`."""
+    return {
+        "topics": list(topics),
+        "partitions": settings.kafka.partitions,
+        "share": list(share(settings)),
+        **more,
+    }

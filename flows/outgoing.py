@@ -1,0 +1,31 @@
+"""Outgoing: what a shard publishes and what it rejects, counted, as the records of their topics."""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import Counter
+
+from flows.rows import records
+from flows.tables import BY_NAME
+from operators.market import Published
+from schemas import rejected
+from schemas.frames import Reject
+from schemas.shard import Rows
+
+REJECTED = Counter("alphaplus_rejects", "frames and rows rejected", ["topic", "reason"])
+ROWS = Counter("alphaplus_rows", "rows published", ["table"])
+
+
+def rows(published: Published, prefix: str, partition: int) -> Rows:
+    """The rows of a table, for the topic of that table."""
+    table = BY_NAME[published.table]
+    made = records(published, table.columns)
+    ROWS.labels(published.table).inc(len(made))
+    return Rows(prefix + table.topic, partition, made, published.at_ms)
+
+
+def rejects(reader: str, found: Sequence[Reject], prefix: str, partition: int) -> Iterable[Rows]:
+    """What `reader` could not use of one log, for the topic `rejects`; nothing for nothing."""
+    for reject in found:
+        REJECTED.labels(reject.topic, reject.reason.split(" ")[0]).inc()
+    if found:
+        yield Rows(prefix + "rejects", partition, rejected.records(reader, found, prefix))
