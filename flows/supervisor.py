@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MOST_FAILURES = 20
+"""Ends by an error (not by a signal) after which a process is given up: about a minute and a half."""
+
 
 class ProcessFailed(RuntimeError):
     """A process that cannot be kept running; the message is one line and carries its own last line."""
@@ -26,6 +29,8 @@ class Child:
     keep: bool
     vital: bool = True
     restarts: int = 0
+    due_s: float = 0.0
+    """When, on a clock that never steps, it is to be started again; 0 while that is not so."""
     finished: bool = False
 
     def last_line(self) -> str:
@@ -72,17 +77,20 @@ class Supervisor:
             code = child.process.poll()
             if code is None or child.finished:
                 continue
-            if code == 0 or not (child.keep or child.vital):
+            if child.due_s:
+                if time.monotonic() >= child.due_s:
+                    child.due_s = 0.0
+                    child.process = self._spawn(child.argv, child.log)
+            elif code == 0 or not (child.keep or child.vital):
                 child.finished = True
             elif not child.keep or code == 2 or child.restarts >= self.most_restarts:
                 raise ProcessFailed(f"{child.name} ended with {code}: {child.last_line()}")
             else:
                 child.restarts += 1
-                if child.restarts > 3 and code > 0:
-                    time.sleep(min(0.2 * child.restarts, 5.0))
-                if child.restarts > 20 and code > 0:
+                if child.restarts > MOST_FAILURES and code > 0:
                     raise ProcessFailed(f"{child.name} failed {child.restarts} times: {child.last_line()}")
-                child.process = self._spawn(child.argv, child.log)
+                waits_s = min(0.2 * child.restarts, 5.0) if child.restarts > 3 and code > 0 else 0.0
+                child.due_s = time.monotonic() + waits_s
 
     def wait(self, done: Callable[[], bool], every_s: float = 0.05, timeout_s: float = float("inf")) -> bool:
         """Look after the children until `done`; False when the time ran out first."""

@@ -1,23 +1,29 @@
 """`alphaplus topics`: create the topics that the settings call for."""
 
 from flows.commands.options import Data, File, Sets, settings
+from flows.graph import MODELS
 from flows.kafka_topics import create_topics
 from flows.settings import SettingsError
 from flows.topics import every_topic
 
 
 def topics(set: Sets = (), config: File = None, data: Data = None) -> int:
-    """Create raw and derived topics on the configured brokers; existing ones are checked, not changed."""
+    """Create raw and derived topics on the configured brokers; existing ones are checked, not changed.
+
+    What was told of models is kept whatever its age: a flow that starts anew reads from it which version is in force.
+    """
     told = settings(config, set, data)
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set")
     names = every_topic(told)
-    create_topics(
-        told.kafka.brokers,
-        names,
-        told.kafka.partitions,
-        replication=told.kafka.replication,
-        message_max_bytes=told.kafka.message_max_bytes,
-    )
-    print("\n".join(names))
+    for name in names:
+        create_topics(
+            told.kafka.brokers,
+            [name],
+            told.kafka.partitions,
+            forever=name.removeprefix(told.kafka.prefix) in MODELS,
+            replication=told.kafka.replication,
+            message_max_bytes=told.kafka.message_max_bytes,
+        )
+        print(name)
     return 0

@@ -163,3 +163,59 @@ def test_tail_numbers_say_why_they_are_null_while_history_is_short(whole):
     assert last["var_99_1h"] is None
     assert last["tail_reason"] == "not enough history"
     assert last["tail_returns"] == 0
+
+
+def spoilt(good: bytes, chance: random.Random) -> bytes:
+    """An account record with one thing wrong, or a few bytes of it changed."""
+    record = msgspec.json.decode(good)
+    position = chance.choice(record["positions"]) if record["positions"] else None
+    spoil = chance.randrange(8)
+    if spoil >= 5 or position is None:
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        return bytes(data)
+    if spoil == 0:
+        position["venue"] = "mtgox"
+    elif spoil == 1:
+        record["positions"].append(position)
+    elif spoil == 2:
+        position["qty_base"] = -position["qty_base"]
+    elif spoil == 3:
+        position["entry_price"] = -position["entry_price"]
+    else:
+        record["balances"] = [{"asset": "USDT", "wallet": -1e6}]
+    return msgspec.json.encode(record)
+
+
+def test_ten_thousand_spoilt_records_are_rejects_or_rows_as_if_the_rejects_had_never_been(simulated):
+    chance = random.Random(5)
+    log = simulated.logs["accounts/0"]
+    picks = sorted(chance.randrange(len(log)) for _ in range(10_000))
+    values = [spoilt(log.frame(i), chance) if chance.random() < 0.9 else log.frame(i) for i in picks]
+    spoilt_log = frames("accounts", 0, values, [int(log.received_ns[i]) for i in picks])
+
+    def valued(accounts):
+        ledger = simulated.ledger((0,))
+        refused = ledger.read("accounts", "accounts/0", accounts)
+        for name, other in simulated.logs.items():
+            if not name.startswith("accounts"):
+                assert ledger.read(name.split("/")[0], name, other) == []
+        ledger.mark(set(simulated.logs), ())
+        out: dict[tuple[str, int], list[bytes]] = {}
+        for partition, published in ledger.advance():
+            rows = records(published, BY_NAME[published.table].columns)
+            out.setdefault((published.table, partition), []).extend(v for _, v in rows)
+        return refused, out
+
+    refused, rows = valued(spoilt_log)
+    bad = {r.offset for r in refused}
+    assert 3_000 < len(bad) < 9_900
+    assert all(r.reason and "\n" not in r.reason for r in refused)
+    again, clean = valued(keep(spoilt_log, [i for i in range(len(values)) if i not in bad]))
+    assert again == []
+    assert rows == clean
+    accounts = [row for row in decoded(rows, "risk_accounts") if row["equity_usd"] is not None]
+    assert any(row["insolvent"] for row in accounts)
+    assert all(row["insolvent"] == (row["equity_usd"] <= 0) for row in accounts)
+    test_every_row_obeys_its_declaration(rows)
