@@ -14,6 +14,7 @@ from operators.market import Published
 from operators.pack import pack, unpack
 from operators.portfolio import distance, leverage, positions, returns, rows, tail
 from operators.portfolio.margin import BYBIT_LINEAR_V2026
+from operators.portfolio.revaluation import Revalued, revalue
 from operators.portfolio.timeline import BookRow, Second, TapeRow, Timeline
 from operators.progress import NEVER_MS, Progress
 from schemas.brackets import Tiers
@@ -126,7 +127,7 @@ class Ledger:
         keyframe = second.at_ms % self.terms.keyframe_ms == 0
         if keyframe:
             state.replaced = [True] * len(state.rows)
-        due = positions.revalue(state)
+        due = revalue(state)
         if not len(due.account["account"]):
             return []
         return [*self._positions(second, due, gone, keyframe), *self._accounts(second, due, keyframe)]
@@ -165,7 +166,7 @@ class Ledger:
         returns.observe(self.returns, at[fresh], price[fresh], end_ns[fresh] - 1)
 
     def _positions(
-        self, second: Second, due: positions.Revalued, gone: list[tuple[int, int]], keyframe: bool
+        self, second: Second, due: Revalued, gone: list[tuple[int, int]], keyframe: bool
     ) -> list[tuple[int, Published]]:
         state, p = self.positions, due.position
         flat = positions.flatten(state)
@@ -219,7 +220,7 @@ class Ledger:
         owner = np.repeat(np.arange(len(flat.starts) - 1), np.diff(flat.starts))
         return np.asarray(np.bincount(owner, weights=bad, minlength=len(flat.starts) - 1)[account] > 0)
 
-    def _accounts(self, second: Second, due: positions.Revalued, keyframe: bool) -> list[tuple[int, Published]]:
+    def _accounts(self, second: Second, due: Revalued, keyframe: bool) -> list[tuple[int, Published]]:
         state, a = self.positions, due.account
         flat = positions.flatten(state)
         account = a["account"]

@@ -8,7 +8,8 @@ import numpy as np
 
 from operators import quality
 from operators.contract import Array
-from operators.portfolio import distance, leverage, positions, tail
+from operators.portfolio import distance, leverage, tail
+from operators.portfolio.revaluation import ACCOUNT_WRITES, POSITION_WRITES
 from schemas.column import Column
 
 MARK_STALE_MS = 90_000
@@ -59,7 +60,7 @@ RISK_POSITIONS = (
     Column("margin_mode", "str", "isolated or cross"),
     Column("leverage", "f8", "leverage of the position", unit="1", low=0.0),
     Column("isolated_margin_usd", "f8", "margin put aside for it", unit="USD", null_when="cross", low=0.0),
-    *positions.POSITION_WRITES,
+    *POSITION_WRITES,
     *distance.WRITES,
     Column("null_reason", "str", "why the liquidation price is null; empty when it is not", unit="text"),
     *_STAMP,
@@ -68,7 +69,7 @@ RISK_ACCOUNTS = (
     _ACCOUNT,
     _AS_OF,
     Column("record_as_of", "time", "time of the account's record in force", tolerance=_AGE),
-    *positions.ACCOUNT_WRITES,
+    *ACCOUNT_WRITES,
     *leverage.WRITES,
     *tail.WRITES,
     Column(

@@ -6,6 +6,7 @@ import numpy as np
 
 from operators.portfolio import positions, returns, tail
 from operators.portfolio.leverage import LEVERAGE
+from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 from schemas.brackets import Tiers, deductions
 
@@ -47,7 +48,7 @@ def main() -> None:
     for second in range(SECONDS + 1):
         positions.move(state, np.arange(MARKETS), rng.uniform(90, 110, MARKETS), np.full(MARKETS, second + 1))
         at = [time.perf_counter()]
-        out = positions.revalue(state)
+        out = revalue(state)
         at.append(time.perf_counter())
         LEVERAGE.compute(out.account)
         at.append(time.perf_counter())

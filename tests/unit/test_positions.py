@@ -9,6 +9,7 @@ from operators.portfolio import positions
 from operators.portfolio.distance import depth_usd, distance_bps
 from operators.portfolio.leverage import LEVERAGE
 from operators.portfolio.leverage import WRITES as LEVERAGE_WRITES
+from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 from schemas.brackets import Tiers, deductions
 
@@ -46,7 +47,7 @@ def test_an_isolated_long_is_valued_at_its_mark():
     """[HAND] N 20 000, profit 0; MM 80; LP (20000 - 1000) / .996."""
     state = book(account("a", 5000, position(BTC, 1, 20_000, 20, 1000.0)))
     mark(state, {0: 20_000.0})
-    out = positions.revalue(state)
+    out = revalue(state)
     row = {k: v[0] for k, v in out.position.items()}
     assert (row["notional_usd"], row["unrealised_pnl_usd"], row["initial_margin_usd"]) == (20_000, 0, 1000)
     assert row["maintenance_margin_usd"] == pytest.approx(80)
@@ -59,7 +60,7 @@ def test_a_cross_position_is_backed_by_the_wallet_less_isolated_margin_and_the_o
     held = (position(BTC, 1, 20_000), position(ETH, 10, 1050), position(XRP, 100, 1, 10, 1000.0))
     state = book(account("a", 5000, *held))
     mark(state, {0: 20_000.0, 1: 1000.0, 2: 1.0})
-    out = positions.revalue(state)
+    out = revalue(state)
     assert out.position["liquidation_price"][0] == pytest.approx((20_000 - 3460) / 0.996, rel=1e-12)
     assert out.account["equity_usd"][0] == pytest.approx(4500)
 
@@ -68,22 +69,22 @@ def test_only_accounts_whose_mark_moved_are_due_and_a_cross_position_goes_with_i
     pool = account("pool", 9000, position(BTC, 1, 20_000), position(ETH, 1, 1000), position(XRP, 5, 1, 5, 1.0))
     state = book(pool, account("other", 100, position(XRP, 10, 1)))
     mark(state, {0: 20_000.0, 1: 1000.0, 2: 1.0})
-    assert positions.revalue(state).account["account"].tolist() == [0, 1]
+    assert revalue(state).account["account"].tolist() == [0, 1]
     mark(state, {0: 20_000.0})
-    assert positions.revalue(state).account["account"].tolist() == []
+    assert revalue(state).account["account"].tolist() == []
     mark(state, {0: 20_100.0})
-    out = positions.revalue(state)
+    out = revalue(state)
     assert out.account["account"].tolist() == [0]
     assert out.position["market"].tolist() == [0, 1]
     mark(state, {2: 1.1})
-    out = positions.revalue(state)
+    out = revalue(state)
     assert (out.account["account"].tolist(), out.position["market"].tolist()) == ([0, 1], [2, 2])
 
 
 def test_without_a_mark_what_depends_on_it_is_null_and_says_so():
     state = book(account("a", 1000, position(BTC, 1, 100), position(ETH, 1, 100)))
     mark(state, {0: 100.0})
-    out = positions.revalue(state)
+    out = revalue(state)
     assert np.isnan(out.account["equity_usd"][0])
     assert out.account["positions_without_mark"][0] == 1
     assert np.isnan(out.position["liquidation_price"]).all()
@@ -94,7 +95,7 @@ def test_without_tiers_margin_is_null_and_leverage_is_not():
     state = positions.Positions({})
     positions.replace(state, account("a", 1000, position(BTC, 1, 100)))
     mark(state, {0: 100.0})
-    out = positions.revalue(state)
+    out = revalue(state)
     assert np.isnan(out.position["liquidation_price"][0])
     row = LEVERAGE.compute(out.account)
     assert row["leverage_total"][0] == pytest.approx(0.1)
@@ -105,7 +106,7 @@ def test_without_tiers_margin_is_null_and_leverage_is_not():
 def test_an_asset_that_is_no_dollar_is_left_out_and_counted():
     state = book(account("a", 3, position(BTC, 1, 100), asset="BTC"))
     mark(state, {0: 100.0})
-    out = positions.revalue(state)
+    out = revalue(state)
     assert (out.account["equity_usd"][0], out.account["balances_not_valued"][0]) == (0, 1)
 
 
@@ -113,7 +114,7 @@ def test_an_older_record_of_an_account_changes_nothing():
     state = book(account("a", 1000, position(BTC, 1, 100), as_of=5))
     assert not positions.replace(state, account("a", 7, as_of=4))
     assert positions.replace(state, account("a", 8, as_of=5))
-    assert (state.older, positions.revalue(state).account["equity_usd"].tolist()) == (1, [8])
+    assert (state.older, revalue(state).account["equity_usd"].tolist()) == (1, [8])
 
 
 def test_a_mark_that_is_no_price_or_comes_late_changes_nothing():
@@ -128,7 +129,7 @@ def test_the_worked_leverage_example():
     """[HAND] analytics §4.0: long 500 at 5x, short 150 at 3x, equity 200."""
     state = book(account("a", 200, position(BTC, 5, 100, 5), position(ETH, -1.5, 100, 3)))
     mark(state, {0: 100.0, 1: 100.0})
-    row = LEVERAGE.compute(positions.revalue(state).account)
+    row = LEVERAGE.compute(revalue(state).account)
     got = {name: round(float(values[0]), 5) for name, values in row.items()}
     expected = {"leverage_total": 3.25, "leverage_net": 1.75, "leverage_average": 4.53846, "leverage_max": 5}
     assert {name: got[name] for name in expected} == expected
@@ -139,21 +140,21 @@ def test_the_worked_leverage_example():
 def test_an_insolvent_account_has_no_leverage_and_says_so():
     state = book(account("a", 10, position(BTC, 1, 100)))
     mark(state, {0: 80.0})
-    row = LEVERAGE.compute(positions.revalue(state).account)
+    row = LEVERAGE.compute(revalue(state).account)
     assert row["insolvent"][0]
     for name in ("leverage_total", "leverage_net", "margin_utilisation", "maintenance_ratio"):
         assert np.isnan(row[name][0])
 
 
 def test_an_account_without_positions_has_zero_leverage_and_no_average():
-    row = LEVERAGE.compute(positions.revalue(book(account("a", 10))).account)
+    row = LEVERAGE.compute(revalue(book(account("a", 10))).account)
     assert (row["leverage_total"][0], row["margin_utilisation"][0]) == (0, 0)
     assert np.isnan(row["leverage_average"][0])
     assert np.isnan(row["leverage_max"][0])
 
 
 def test_what_leverage_publishes_obeys_its_declarations():
-    row = LEVERAGE.compute(positions.revalue(book(account("a", 10), account("b", -1))).account)
+    row = LEVERAGE.compute(revalue(book(account("a", 10), account("b", -1))).account)
     for column in LEVERAGE_WRITES:
         for value in row[column.name].tolist():
             assert column.holds(None if np.isnan(value) else value), column.name
@@ -205,7 +206,7 @@ def test_a_freeze_and_thaw_anywhere_changes_nothing(events, cut):
                 state = positions.thaw(positions.freeze(state), KNOWN)
             positions.replace(state, record)
             mark(state, {market: price}, i + 1)
-            out = positions.revalue(state)
+            out = revalue(state)
             rows += [column.tobytes() for column in (*out.account.values(), *out.position.values())]
         return rows
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from operators.portfolio import parametric, positions, returns, tail
+from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 from schemas.brackets import Tiers
 
@@ -103,7 +104,7 @@ def hold(name: str, wallet: float, **qty: float) -> Account:
 def test_the_portfolio_tail_equals_the_naive_oracle(seed):
     state = random_state(seed, 400, 6, 300, 0.01)
     book = holdings(hold("a", 5000, A=3, B=-4, C=20), hold("b", 1e6, B=7))
-    value = positions.revalue(book).account["equity_usd"]
+    value = revalue(book).account["equity_usd"]
     past = returns.returns(state)
     got = tail.portfolio(positions.flatten(book), np.arange(2), value, book.mark, past, 6, least=100)
     for row, quantities in enumerate(([3, -4, 20], [0, 7, 0])):
@@ -128,7 +129,7 @@ def test_ties_at_the_quantile_all_count_in_the_shortfall():
     past[:, :40] = -0.02
     past[:, 0] = -0.05
     book = holdings(hold("a", 1000, A=1))
-    value = positions.revalue(book).account["equity_usd"]
+    value = revalue(book).account["equity_usd"]
     got = tail.portfolio(positions.flatten(book), np.arange(1), value, book.mark, past, 60)
     path = 100 / value[0] * past[0]
     assert got["es_99_1h"][0] == pytest.approx(tail.shortfall(path))
@@ -141,7 +142,7 @@ def test_the_tail_is_null_with_its_reason():
     gone = Position("binance-usdm", "NEWUSDT", 1, 100, 5, "cross")
     book = holdings(hold("none", 10), hold("broke", -1, A=1), hold("short", 1000, B=1), hold("fine", 1000, A=1))
     positions.replace(book, Account("new", 1, [Balance("USDT", 10.0)], [gone]))
-    value = positions.revalue(book).account["equity_usd"]
+    value = revalue(book).account["equity_usd"]
     got = tail.portfolio(positions.flatten(book), np.arange(5), value, book.mark, past, 60)
     assert got["tail_reason"].tolist() == [
         "no positions",
