@@ -49,7 +49,7 @@ def demo(
     minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
     instruments: Annotated[int, Parameter(help="how many simulated instruments")] = 5,
     seed: Annotated[int, Parameter(help="seed of the simulated market")] = 7,
-    past: Annotated[int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")] = 0,
+    past: Annotated[int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")] = 70,
     set: Sets = (),
     config: File = None,
     data: Data = None,
