@@ -15,7 +15,7 @@ from flows.refusal import Unreachable
 from flows.settings import Settings, load
 from flows.supervisor import end_with_parent
 from models.simulator import Settings as Simulated
-from models.simulator import market
+from models.simulator import disturb, market
 
 SECOND_NS = 1_000_000_000
 
@@ -30,7 +30,7 @@ def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
     """Publish until told to stop; a frame goes out when its time of receipt has come."""
     publisher = Publisher(settings.kafka.brokers, settings.kafka.retry_s)
     bases = {symbol: symbol.removesuffix("USDT").encode() for symbol in simulated.symbols}
-    for frame in market(simulated):
+    for frame in disturb(market(simulated), simulated):
         topic = topic_of(frame.kind, settings, simulated)
         if topic not in topics:
             continue

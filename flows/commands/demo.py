@@ -24,13 +24,16 @@ from flows.supervisor import ProcessFailed
 from flows.tail import Tail
 from flows.topics import input_topics
 from flows.view import line, screen
+from models.simulator import Disturbances, brackets, numbered
 from models.simulator import Settings as Simulated
-from models.simulator import brackets, numbered
 from models.simulator import instruments as listed
 from models.simulator.settings import LISTED
 
 PLAIN_S = 5.0
+PAST = 70
 BRACKETS = "brackets.json"
+ROUGH = Disturbances(p_gap=0.02, gap_max_s=5.0, p_duplicate=0.001, p_delay=0.001, p_garbage=0.0002)
+"""What goes wrong on the way, as it does with a real venue: now and then a book is not trusted and a frame rejected."""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -41,7 +44,7 @@ def _simulated(count: int, seed: int) -> Simulated:
     if count < 1:
         raise SettingsError("--instruments must be at least 1")
     names = tuple(LISTED)[:count]
-    return Simulated(seed=seed, symbols=(*names, *numbered(max(0, count - len(names)))))
+    return Simulated(seed=seed, symbols=(*names, *numbered(max(0, count - len(names)))), disturbances=ROUGH)
 
 
 def demo(
@@ -49,7 +52,9 @@ def demo(
     minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
     instruments: Annotated[int, Parameter(help="how many simulated instruments")] = 5,
     seed: Annotated[int, Parameter(help="seed of the simulated market")] = 7,
-    past: Annotated[int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")] = 70,
+    past: Annotated[
+        int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")
+    ] = 70,
     set: Sets = (),
     config: File = None,
     data: Data = None,
