@@ -11,6 +11,7 @@ from flows.epochs import Stopping
 from flows.graph import raw_topic
 from flows.kafka_sink import KafkaRows
 from flows.kafka_source import KafkaShards
+from flows.partitioner import partition_of
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
@@ -89,6 +90,9 @@ class MarketShard:
             else VenueMarket(v, known[v.name], how)
             for v in venues(settings)
         }
+        if settings.market.misplaced == "reject":
+            for market in self.markets.values():
+                market.keep_to(lambda base: partition_of(base.encode(), settings.kafka.partitions) == shard)
 
     def on_batch(self, batch: Batch) -> list[Rows]:
         """Read the frames, close what can be closed, and give the records for every topic."""

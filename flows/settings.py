@@ -91,12 +91,18 @@ class Share(_Strict, frozen=True):
 
 
 class Market(_Strict, frozen=True):
-    """The venues read, and the instruments known beforehand (others are inferred and marked)."""
+    """The venues read, and the instruments known beforehand (others are inferred and marked).
+
+    `misplaced`: what to do with frames that are not on the partition to which Kafka's murmur2 assigns their base asset.
+    Producers that disagree put an instrument on two shards, whose rows would replace each other: "reject". "use" is
+    for topics that are partitioned in another way, the same for all.
+    """
 
     venues: tuple[str, ...] = ("binance-usdm",)
     instruments: tuple[Instrument, ...] = ()
     instruments_json: dict[str, str] = {}
     """Venue -> file with its own exchange-info JSON."""
+    misplaced: Literal["reject", "use"] = "reject"
 
 
 class Forecast(_Strict, frozen=True):

@@ -213,6 +213,11 @@ class VenueMarket:
         lane.refined = []
         return rejects
 
+    def keep_to(self, here: Callable[[str], bool]) -> None:
+        """Use frames of those base assets only that are `here`."""
+        for lane in self.lanes.values():
+            lane.table.here = here
+
     def mark(self, kind: str, *, ended: bool = False, idle: bool = False) -> None:
         """A lane's log is at its end, or has been quiet for long."""
         lane = self.lanes[kind]

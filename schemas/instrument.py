@@ -1,5 +1,6 @@
 """An instrument: how a venue counts price and quantity, and the table in which a log numbers its own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Literal
@@ -53,15 +54,22 @@ def scale(step: str) -> tuple[int, int]:
     return int(value.scaleb(decimals)), decimals
 
 
+def everywhere(base: str) -> bool:
+    """Every base asset may be in a log."""
+    return True
+
+
 @dataclass(slots=True)
 class InstrumentTable:
     """The instruments of one log, numbered in the order in which the log first named them.
 
     `known` are the settings' instruments of the venue; a symbol outside it is inferred by the venue's parser.
+    Of an instrument whose base asset is not `here` no frame is used: it belongs to another shard, and would be
+    published there under the same names.
     The arrays are parallel to `rows` and are what the compiled parsers read; `version` counts changes.
-    `refined` tells of inferences that a
-    finer number corrected: (row of the batch, instrument, tick factor, lot factor): from that row on, ticks and lots
-    count the finer steps, so what is kept from before is multiplied by the factors. The reader of a batch empties it.
+    `refined` tells of inferences that a finer number corrected: (row of the batch, instrument, tick factor, lot
+    factor): from that row on, ticks and lots count the finer steps, so what is kept from before is multiplied by the
+    factors. The reader of a batch empties it.
     """
 
     known: dict[str, Instrument] = field(default_factory=dict)
@@ -77,6 +85,7 @@ class InstrumentTable:
     contract: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
     inverse: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     version: int = 0
+    here: Callable[[str], bool] = everywhere
     refined: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def add(self, instrument: Instrument) -> int:

@@ -220,9 +220,15 @@ def derivatives(
 ) -> tuple[Derivatives, Parsed]:
     """Marks, funding and open interest of some frames of a batch. They do not tell an unknown instrument's steps."""
     at, quotes, reasons = gather(frames, which, read)
-    for quote in quotes:
+    for i, quote in zip(at, quotes, strict=True):
         if quote.symbol not in table.index:
-            table.add(table.known.get(quote.symbol) or infer(quote.symbol))
+            row = table.known.get(quote.symbol) or infer(quote.symbol)
+            if table.here(row.base):
+                table.add(row)
+            else:
+                reasons[i] = f"misplaced {row.base}"
+    used = [k for k, i in enumerate(at) if i not in reasons]
+    at, quotes = [at[k] for k in used], [quotes[k] for k in used]
     numbers = np.array([q[2:5] for q in quotes], np.float64).reshape(-1, 3)
     rows = Derivatives(
         frame=np.array(at, np.int32),

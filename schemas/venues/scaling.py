@@ -114,6 +114,8 @@ class _Resolver:
                 if at_or_none is None
                 else self.table.rows[at_or_none]
             )
+            if fresh and not self.table.here(row.base):
+                return f"misplaced {row.base}"
             most_price, most_size = (MOST_DECIMALS, MOST_DECIMALS) if fresh else (d + FINER for d in row.first_decimals)
             if row.inferred and (
                 max(self.price[k], self.size[k]) > MOST_DECIMALS

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from flows.capture import Recorded
 from flows.clickhouse import connect
 from flows.graph import raw_topic
 from flows.kafka_topics import end_offsets
+from flows.partitioner import partition_of
 from flows.settings import Settings
 from schemas.frames import frames
 from schemas.instrument import InstrumentTable
@@ -96,7 +98,9 @@ def mutated(seed: int, count: int, huge_frames: int = 3, size: int = 10_000_000)
             received_ns = max(received_ns, recorded.received_ns)
         else:
             venue, kind, values = chance.choice(samples)
-            recorded = Recorded(received_ns, kind, NAMELESS_SYMBOL, False, chance.choice(values))
+            value = chance.choice(values)
+            symbol = venue.symbol_of(value) or NAMELESS_SYMBOL
+            recorded = Recorded(received_ns, kind, symbol, False, value)
         data = recorded.data
         if number in giants:
             data = huge(data, size)
@@ -122,7 +126,8 @@ def parsed(told: Settings, venue: Venue, kind: str) -> tuple[dict[Place, str], d
         )
         batch = frames(topic, partition, values, [ms * 1_000_000 for _, _, _, ms in log], 0, symbols)
         batch.offsets[:] = [offset for offset, _, _, _ in log]
-        *rows, rejects = getattr(venue, kind)(batch, InstrumentTable({}))
+        here = partial(_placed, partition, told.kafka.partitions)
+        *rows, rejects = getattr(venue, kind)(batch, InstrumentTable({}, here=here))
         places = [(topic, partition, int(offset)) for offset in batch.offsets]
         outcome |= dict.fromkeys(places, "nothing")
         for found in rows:
@@ -130,6 +135,10 @@ def parsed(told: Settings, venue: Venue, kind: str) -> tuple[dict[Place, str], d
         outcome |= {(topic, partition, r.offset): r.reason for r in rejects}
         data |= dict(zip(places, values, strict=True))
     return outcome, data
+
+
+def _placed(partition: int, partitions: int, base: str) -> bool:
+    return partition_of(base.encode(), partitions) == partition
 
 
 def logs(brokers: str, topic: str) -> list[list[tuple[int, bytes, str | None, int]]]:
