@@ -1,8 +1,9 @@
 """Watch: the rules of one table over the rows of one log, in its order; alerts come out as rows.
 
-Rows that hold for the same time, of one venue, are judged together; before the first of them, what every venue of the
-log has passed lets holds run out that no row brings to light. So what is raised and cleared, when, and in which order
-depends on the log alone. Of a table with windows only the base window is judged: a longer one repeats it.
+Rows that hold for the same time, of one venue, are judged together; before the first of them, the time that the venue
+has reached lets holds run out that no row brings to light. Each venue has its own clock, so what is raised and cleared,
+and when, depends on its rows alone, not on how the log interleaves them with another venue's. Of a table with windows
+only the base window is judged: a longer one repeats it.
 """
 
 from itertools import groupby
@@ -15,7 +16,6 @@ from operators.alerts.rules import Rule
 from operators.alerts.step import WRITES, AlertState, advance, alerts
 from operators.contract import Array, Columns, Step
 from operators.market import Published
-from operators.progress import ENDED_MS, NEVER_MS, Progress
 from schemas.column import Column, Dtype
 from schemas.frames import Frames, Reject
 from schemas.table import Table
@@ -38,8 +38,8 @@ MS = 1_000_000
 
 class _Frozen(msgspec.Struct):
     ends_ms: dict[str, int]
-    run: tuple[str, int] | None
-    states: dict[str, tuple[bytes, bytes]]
+    rules: dict[str, bytes]
+    states: dict[str, dict[str, bytes]]
 
 
 class Watch:
@@ -49,9 +49,8 @@ class Watch:
         """Nothing seen yet."""
         self.table, self.rules, self.base_ms = table, rules, base_ms
         self.steps: list[Step[AlertState]] = [alerts(rule) for rule in rules]
-        self.states = [step.init() for step in self.steps]
-        self.progress = Progress()
-        self.run: tuple[str, int] | None = None
+        self.states: dict[str, list[AlertState]] = {}
+        self.ends_ms: dict[str, int] = {}
         names = {c.name for c in table.columns}
         self.windowed = "window_ms" in names
         self.by_venue = "venue" in names and "account" not in names
@@ -83,23 +82,22 @@ class Watch:
 
     def _judge(self, run: tuple[str, int], rows: list[Any]) -> list[dict[str, Any]]:
         out: list[dict[str, Any]] = []
-        if run != self.run:
-            self.run = run
-            self.progress.see(*run)
-            now_ms = self.progress.complete_ms
-            if NEVER_MS < now_ms < ENDED_MS:
-                for rule, state in zip(self.rules, self.states, strict=True):
-                    out += _listed(advance(rule, state, now_ms * MS))
+        venue, end_ms = run
+        states = self.states.setdefault(venue, [step.init() for step in self.steps])
+        if end_ms > self.ends_ms.get(venue, 0):
+            self.ends_ms[venue] = end_ms
+            for rule, state in zip(self.rules, states, strict=True):
+                out += _listed(advance(rule, state, (end_ms - 1) * MS))
         if self.windowed:
             rows = [row for row in rows if row.window_ms == self.base_ms]
         if not rows:
             return out
         found: list[tuple[int, int, dict[str, Any]]] = []
-        event_ns = np.full(len(rows), run[1] * MS, np.int64)
+        event_ns = np.full(len(rows), end_ms * MS, np.int64)
         for nth, (rule, step) in enumerate(zip(self.rules, self.steps, strict=True)):
             columns: dict[str, Array] = {"event_ns": event_ns}
             columns |= {c: self._array(c, [getattr(row, c) for row in rows]) for c in rule.columns}
-            told = _listed(step.step(self.states[nth], columns))
+            told = _listed(step.step(states[nth], columns))
             if told:
                 names = zip(*(columns[c].tolist() for c in rule.subject), strict=True)
                 place = {"/".join(map(str, parts)): i for i, parts in enumerate(names)}
@@ -115,21 +113,23 @@ class Watch:
         return np.array(values, np.bool_ if dtype == "bool" else np.int64)
 
     def freeze(self) -> bytes:
-        """Latches and evidence by rule, with the rule as it was."""
+        """Latches and evidence by venue and rule, with the rules as they were."""
         states = {
-            rule.name: (msgspec.json.encode(rule), step.freeze(state))
-            for rule, step, state in zip(self.rules, self.steps, self.states, strict=True)
+            venue: {r.name: step.freeze(s) for r, step, s in zip(self.rules, self.steps, held, strict=True)}
+            for venue, held in self.states.items()
         }
-        return msgspec.msgpack.encode(_Frozen(self.progress.ends_ms, self.run, states))
+        rules = {rule.name: msgspec.json.encode(rule) for rule in self.rules}
+        return msgspec.msgpack.encode(_Frozen(self.ends_ms, rules, states))
 
     def thaw(self, data: bytes) -> None:
         """Take up what was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        self.progress, self.run = Progress(was.ends_ms), was.run
-        for nth, (rule, step) in enumerate(zip(self.rules, self.steps, strict=True)):
-            then, state = was.states.get(rule.name, (b"", b""))
-            if then == msgspec.json.encode(rule):
-                self.states[nth] = step.thaw(state)
+        self.ends_ms = was.ends_ms
+        for venue, held in was.states.items():
+            self.states[venue] = [
+                step.thaw(held[rule.name]) if was.rules.get(rule.name) == msgspec.json.encode(rule) else step.init()
+                for rule, step in zip(self.rules, self.steps, strict=True)
+            ]
 
 
 def _listed(columns: Columns) -> list[dict[str, Any]]:

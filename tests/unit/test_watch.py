@@ -141,3 +141,42 @@ def test_of_a_table_with_windows_only_the_base_window_is_judged():
     assert brief(told(one.read(frames("features.book", 0, [short], [0]))[0])) == [
         ("spread", "v/s", "raise", "info", 10)
     ]
+
+
+BROKEN = """
+[[rule]]
+name = "book_broken"
+table = "features_book"
+metric = "book_ok"
+comparison = "below"
+raise = { warning = 0.5 }
+clear = 0.5
+subject = ["venue", "symbol"]
+hold_s = 3
+evidence = ["stale_ms"]
+"""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_venues_whose_times_lie_years_apart_do_not_change_each_others_alerts(seed):
+    chance = random.Random(seed)
+
+    def book(venue, second):
+        told = {"venue": venue, "symbol": "BTCUSDT", "window_ms": 1_000, "window_start": 1_000 * second}
+        return json.dumps({"id": f"{venue}|{second}", **told, "book_ok": chance.random() < 0.3, "stale_ms": second})
+
+    rows = {"deribit": [book("deribit", n) for n in range(40)]}
+    rows["okx-swap"] = [book("okx-swap", 10**8 + n) for n in range(40)]
+
+    def judged(interleaved):
+        published, rejects = Watch(BY_NAME["features_book"], load(BROKEN), 1_000).read(
+            log(*(value.encode() for value in interleaved))
+        )
+        assert rejects == []
+        return sorted(value for _, value in records(published, BY_NAME["alerts"].columns))
+
+    left = {venue: list(values) for venue, values in rows.items()}
+    mixed = [left[v].pop(0) for v in chance.sample(["deribit"] * 40 + ["okx-swap"] * 40, 80)]
+    one_after_the_other = judged(rows["deribit"] + rows["okx-swap"])
+    assert one_after_the_other
+    assert judged(mixed) == judged(rows["okx-swap"] + rows["deribit"]) == one_after_the_other
