@@ -6,7 +6,7 @@ from prometheus_client import Counter
 
 from flows.rows import records
 from flows.tables import BY_NAME
-from operators.market import Published
+from operators.published import Published
 from schemas import rejected
 from schemas.frames import Reject
 from schemas.shard import Rows

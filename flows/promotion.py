@@ -13,7 +13,7 @@ from flows.settings import Settings
 from flows.tables import BY_NAME
 from models.registry import Version
 from operators.contract import Array
-from operators.market import Published
+from operators.published import Published
 
 if TYPE_CHECKING:
     from models.evaluation import Score

@@ -16,7 +16,8 @@ from models.dataset import Dataset, together
 from models.minutes import Minutes
 from models.simulator import Frame, Settings, coarse, instruments, market
 from models.vector import NAMES
-from operators.market import Cut, Published, VenueMarket
+from operators.market import Cut, VenueMarket
+from operators.published import Published
 from schemas.frames import Reject, frames
 from schemas.venues.registry import VENUES
 

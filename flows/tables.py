@@ -1,8 +1,8 @@
 """Tables: every published table and topic, put together from the columns that operators and models declare."""
 
 from models import bursts, versions
-from operators import market
 from operators.alerts.watch import ALERTS
+from operators.market_tables import BOOK, KEY, LIQUIDATIONS, QUALITY, TAPE
 from operators.portfolio.rows import RISK_ACCOUNTS, RISK_POSITIONS
 from schemas.column import Column
 from schemas.table import Table
@@ -23,7 +23,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         name="features_book",
         topic="features.book",
-        columns=(*market.KEY, *market.BOOK),
+        columns=(*KEY, *BOOK),
         key=WINDOW_KEY,
         time="window_start",
         ttl_days=90,
@@ -32,7 +32,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         name="features_tape",
         topic="features.tape",
-        columns=(*market.KEY, *market.TAPE),
+        columns=(*KEY, *TAPE),
         key=WINDOW_KEY,
         time="window_start",
         ttl_days=90,
@@ -41,7 +41,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         name="liquidations",
         topic="liquidations",
-        columns=market.LIQUIDATIONS,
+        columns=LIQUIDATIONS,
         key=("venue", "symbol", "event_time", "nth"),
         time="event_time",
         ttl_days=730,
@@ -49,7 +49,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         name="quality",
         topic="quality",
-        columns=(*market.KEY, *market.QUALITY),
+        columns=(*KEY, *QUALITY),
         key=WINDOW_KEY,
         time="window_start",
         ttl_days=90,

@@ -18,8 +18,9 @@ from models.thresholds import Thresholds
 from models.vector import FEATURE_VERSION, ITEMS, NAMES, READS, VECTOR, VectorState, matrix
 from operators import quality
 from operators.contract import Array
-from operators.market import KEY, Published
+from operators.market_tables import KEY
 from operators.pack import pack, unpack
+from operators.published import Published
 from schemas.column import Column
 from schemas.venues.registry import VENUES
 

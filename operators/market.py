@@ -1,21 +1,21 @@
 """The market of one venue on one shard: raw frames in, rows of the feature tables out, in order of event time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators import quality, units
-from operators.book import flow
-from operators.contract import Array, Columns, Feature
+from operators import quality
+from operators.contract import Array, Columns
 from operators.delta import Deltas
 from operators.lanes import depth, derivatives, liquidations, tape
 from operators.lanes.lane import Lane, closed, pane_of
-from operators.liquidation import counts, normal
+from operators.market_tables import BOOK, BOOK_WINDOW, QUALITY, QUALITY_MS, TAPE, TAPE_WINDOW
+from operators.numbering import Numbering
 from operators.panes import Panes, join
-from operators.tape import bars, cvd, marks, variance
+from operators.published import Published
 from operators.watermark import NEVER, Clock
 from operators.windows import Rows, Windows
 from schemas.column import Column
@@ -24,8 +24,6 @@ from schemas.instrument import Instrument, InstrumentTable
 from schemas.venue import Venue
 
 I8 = NDArray[np.int64]
-BOOK_WINDOW: tuple[Feature, ...] = (flow.ORDER_FLOW,)
-TAPE_WINDOW: tuple[Feature, ...] = (bars.BAR, cvd.CUMULATIVE, variance.VARIATION, counts.LIQUIDATED, marks.MARKS)
 LANES: dict[str, Callable[[Venue, dict[str, Instrument], Clock], Lane]] = {
     "depth": depth.DepthLane,
     "trades": tape.TapeLane,
@@ -39,54 +37,6 @@ _THAW: dict[str, Callable[[Venue, dict[str, Instrument], bytes], Lane]] = {
     "derivatives": derivatives.DerivativesLane.thaw,
 }
 
-KEY = (
-    Column("venue", "str", "where it trades"),
-    Column("symbol", "str", "the venue's own name of the instrument"),
-    Column("window_ms", "i8", "length of the window", unit="ms", low=100),
-    Column("window_start", "time", "start of the window, itself outside: the window is (start, start + window_ms]"),
-)
-BOOK = (
-    Column("last_update_id", "i8", "the venue's id of the last message applied", tolerance=float("inf")),
-    *(c for f in depth.AT_CLOSE for c in f.writes),
-    *(c for f in BOOK_WINDOW for c in f.writes),
-    Column("messages", "i8", "depth messages of the window", low=0, tolerance=float("inf")),
-    quality.BOOK_OK,
-    quality.GAP_MS,
-    quality.STALE_MS,
-    quality.LATE_ROWS,
-    quality.CLOSED,
-    quality.INFERRED,
-)
-TAPE = (
-    *(c for f in TAPE_WINDOW for c in f.writes),
-    quality.STALE_MS,
-    quality.LATE_ROWS,
-    quality.CLOSED,
-    quality.INFERRED,
-)
-LIQUIDATIONS = (
-    *KEY[:2],
-    *normal.NORMAL.writes,
-    Column("nth", "i8", "which of the instrument's liquidations of that millisecond, in log order", low=0),
-    Column("received_at", "time", "when the message was received"),
-    quality.CLOSED,
-    quality.INFERRED,
-)
-QUALITY = (
-    Column("depth_messages", "i8", "depth messages read", low=0),
-    Column("depth_dropped", "i8", "stale or repeated depth messages, rightly ignored", low=0),
-    Column("depth_gaps", "i8", "breaks in the chain of depth messages", low=0),
-    Column("untrusted_ms", "f8", "event time during which the book was not trusted", unit="ms", low=0.0),
-    Column("book_live", "bool", "the book is trusted at the window's end"),
-    Column("sequenced", "bool", "the venue's messages carry ids that prove completeness"),
-    Column("bid_levels", "i8", "bid levels held", low=0),
-    Column("ask_levels", "i8", "ask levels held", low=0),
-    quality.STALE_MS,
-    quality.LATE_ROWS,
-    quality.CLOSED,
-    quality.INFERRED,
-)
-QUALITY_MS = 60_000
 _PRICE_KIND = ("fill_average", "limit", "bankruptcy", "trade")
 
 
@@ -105,77 +55,12 @@ class Cut:
         return Clock(self.base_ns, self.lateness_ns, self.ahead_ns)
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Rows of one table: their record keys (base assets), natural keys, orders within these, and declared columns.
-
-    `at_ms` is the event time for which a row holds (the end of its window), which becomes the record's timestamp.
-    """
-
-    table: str
-    base: list[str]
-    natural: list[str]
-    order: list[int]
-    at_ms: list[int]
-    columns: Mapping[str, Array | list[str]]
-
-
 class _Frozen(msgspec.Struct):
     lanes: dict[str, bytes]
     symbols: list[str]
     windows: dict[str, bytes]
     deltas: dict[str, bytes]
     released: int
-
-
-class _Numbers:
-    """The venue's instruments as one numbering over all its lanes."""
-
-    def __init__(self, symbols: Iterable[str] = ()) -> None:
-        self.index: dict[str, int] = {}
-        self._of: dict[int, I8] = {}
-        self._who: dict[tuple[int, ...], _Who] = {}
-        for s in symbols:
-            self.index[s] = len(self.index)
-
-    def of(self, table: InstrumentTable) -> I8:
-        """The venue's number of each instrument of a lane, which never changes."""
-        known = self._of.get(id(table), np.empty(0, np.int64))
-        if len(known) < len(table.rows):
-            new = [self.index.setdefault(r.symbol, len(self.index)) for r in table.rows[len(known) :]]
-            known = self._of[id(table)] = np.append(known, np.array(new, np.int64))
-        return known
-
-    def who(self, tables: Sequence[InstrumentTable]) -> "_Who":
-        """What is known of the instruments, one by number, from the first of `tables` that knows it.
-
-        An instrument that a lane has not seen is scaled as another lane does: it counts nothing yet, and whether that
-        is 0 or null must not depend on how far ahead the lane has been read.
-        """
-        key = tuple(id(t) for t in tables)
-        state = (len(self.index), *(t.version for t in tables))
-        held = self._who.get(key)
-        if held is None or held.state != state:
-            found: dict[str, Instrument] = {}
-            for table in tables:
-                for row in table.rows:
-                    found.setdefault(row.symbol, row)
-            rows = [found[s] for s in self.index]
-            rank = np.argsort(np.argsort([r.symbol for r in rows])) if rows else np.empty(0, np.int64)
-            inferred = np.array([r.inferred for r in rows], np.bool_)
-            held = self._who[key] = _Who(state, rows, units.columns(rows), np.asarray(rank, np.int64), inferred)
-        return held
-
-
-@dataclass(frozen=True, slots=True)
-class _Who:
-    """The instruments of a venue by number: their rows, scale columns, order of symbols, and whether inferred."""
-
-    state: tuple[int, ...]
-    rows: list[Instrument]
-    scales: dict[str, Array]
-    rank: I8
-    inferred: Array
 
 
 class VenueMarket:
@@ -185,7 +70,7 @@ class VenueMarket:
         """Nothing read yet."""
         self.venue, self.known, self.cut = venue, known, cut
         self.lanes: dict[str, Lane] = {kind: LANES[kind](venue, known, cut.clock()) for kind in venue.kinds}
-        self.numbers = _Numbers()
+        self.numbers = Numbering()
         lengths = [n // cut.base_ns for n in cut.lengths_ns]
         keyframe = cut.keyframe_ns // cut.base_ns
         self.windows = {
@@ -404,7 +289,7 @@ class VenueMarket:
         was = msgspec.msgpack.decode(data, type=_Frozen)
         market = cls(venue, known, cut)
         market.lanes = {kind: _THAW[kind](venue, known, was.lanes[kind]) for kind in venue.kinds}
-        market.numbers = _Numbers(was.symbols)
+        market.numbers = Numbering(was.symbols)
         for name, frozen in was.windows.items():
             market.windows[name].thaw(frozen)
         for name, frozen in was.deltas.items():

@@ -9,7 +9,8 @@ from flows.graph import raw_topic
 from flows.market import cut
 from flows.refusal import Refused
 from flows.settings import Settings
-from operators.market import Published, VenueMarket
+from operators.market import VenueMarket
+from operators.published import Published
 from schemas.frames import Frames, frames
 from schemas.venue import Venue
 

@@ -15,7 +15,7 @@ import numpy as np
 from operators.alerts.rules import Rule
 from operators.alerts.step import WRITES, AlertState, advance, alerts
 from operators.contract import Array, Columns, Step
-from operators.market import Published
+from operators.published import Published
 from schemas.column import Column, Dtype
 from schemas.frames import Frames, Reject
 from schemas.table import Table

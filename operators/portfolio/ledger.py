@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from operators.book.bands import BANDS_BPS
 from operators.contract import Array
 from operators.delta import Deltas
-from operators.market import Published
 from operators.pack import pack, unpack
 from operators.portfolio import distance, leverage, positions, returns, rows, tail
 from operators.portfolio.margin import BYBIT_LINEAR_V2026
 from operators.portfolio.revaluation import Revalued, revalue
 from operators.portfolio.timeline import BookRow, Second, TapeRow, Timeline
 from operators.progress import NEVER_MS, Progress
+from operators.published import Published
 from schemas.brackets import Tiers
 from schemas.column import Column
 from schemas.frames import Frames, Reject

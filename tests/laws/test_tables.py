@@ -5,7 +5,7 @@ import re
 import pytest
 
 from flows.tables import BY_NAME, BY_TOPIC, TABLES
-from operators.market import KEY, LIQUIDATIONS
+from operators.market_tables import KEY, LIQUIDATIONS
 from schemas.rejected import Rejected
 from tests.laws.test_market import Run, lines_of
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.rows import records
-from operators.market import Published
+from operators.published import Published
 from schemas.column import Column
 from schemas.frames import Reject
 from schemas.rejected import KEPT_BYTES, NTH

@@ -1,0 +1,21 @@
+"""Published: rows on their way out of an operator, as columns, with what makes them records of a topic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from operators.contract import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Rows of one table: their record keys (base assets), natural keys, orders within these, and declared columns.
+
+    `at_ms` is the event time for which a row holds (the end of its window), which becomes the record's timestamp.
+    """
+
+    table: str
+    base: list[str]
+    natural: list[str]
+    order: list[int]
+    at_ms: list[int]
+    columns: Mapping[str, Array | list[str]]
