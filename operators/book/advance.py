@@ -32,6 +32,7 @@ from operators.book.pages import (
     TOP,
     USED,
     clear,
+    foresee,
     pages_of,
     put,
     refresh,
@@ -48,8 +49,8 @@ DONE, ROOM, BUFFERS, JOIN, BACK = 0, 1, 2, 3, 4
 MARK_LIVE, MARK_FRESH, MARK_GAP, MARK_DROPPED, MARK_HELD = 1, 2, 4, 8, 16
 """Bits of a message's mark."""
 
-CLOSED, WRITTEN, AT, SIDE, PAGES = 0, 1, 2, 3, 4
-"""The cursor: closings and ladder entries written, message to go on with, side that needs room, pages it needs."""
+AT, SIDE, PAGES = 3, 4, 5
+"""The cursor, behind what `closings` counts in it: message to go on with, side that needs room, pages it needs."""
 
 CROSSED_LIMIT_NS = 1_000_000_000
 """For how much event time a crossed or locked book is believed."""
@@ -95,6 +96,10 @@ def advance(
         cursor[AT] = i
         book = int(np.int64(instrument[i]))
         bid, ask = 2 * book, 2 * book + 1
+        if i + 1 < len(instrument) and instrument[i + 1] != book:
+            following, middle = 2 * int(np.int64(instrument[i + 1])), starts[i + 1] + bids[i + 1]
+            foresee(sides, keys, pool, following, ticks, starts[i + 1], middle)
+            foresee(sides, keys, pool, following + 1, ticks, middle, starts[i + 2])
         head = heads[book]
         u = last_id[i]
         what = REPLACE
@@ -104,13 +109,9 @@ def advance(
                 if pane[i] <= head[PANE]:
                     return BACK
                 if head[OPEN]:
-                    if not fits(cursor[CLOSED], cursor[WRITTEN], sides, rows, ladder, book):
+                    if not fits(sides, rows, ladder, cursor, book):
                         return BUFFERS
-                    row = rows[cursor[CLOSED]]
-                    cursor[WRITTEN] = close(
-                        by_snapshot, book, heads, sides, keys, pool, tops, scratch, row, ladder, cursor[WRITTEN]
-                    )
-                    cursor[CLOSED] += 1
+                    close(by_snapshot, book, heads, sides, keys, pool, tops, scratch, rows, ladder, cursor)
                 head[PANE] = pane[i]
                 head[OPEN] = 1
             trusted = head[STATE] != EMPTY

@@ -54,7 +54,7 @@ def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
     cursor = np.zeros(8, np.int64)
     _run(books, depth, pane, marks, untrusted_ns, touch, cursor, replay=False)
     _close(books, closed_pane, cursor)
-    return assemble(marks, untrusted_ns, touch, books.rows[: cursor[loop.CLOSED]], books.ladder)
+    return assemble(marks, untrusted_ns, touch, books.rows[: cursor[closings.CLOSED]], books.ladder)
 
 
 def _run(
@@ -175,7 +175,7 @@ def _by_snapshot(books: Books) -> bool:
 def _grow_buffers(books: Books) -> None:
     """Double the buffers of closings."""
     books.rows = np.concatenate([books.rows, np.empty_like(books.rows)])
-    books.ladder = np.concatenate([books.ladder, np.empty_like(books.ladder)], axis=1)
+    books.ladder = np.concatenate([books.ladder, np.empty_like(books.ladder)], axis=2)
 
 
 def _check(depth: Depth) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.book.prefetch import prefetch
+
 I8 = NDArray[np.int64]
 
 TOP = 5
@@ -184,10 +186,11 @@ def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: in
 
 
 @njit(cache=True)
-def pages_until(sides: I8, keys: I8, side: int, limit: int, out: I8) -> int:
-    """Write the keys of the pages up to page `limit` that hold levels, best first, into `out`; their number.
+def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -> int:
+    """Write the pages up to page `limit` that hold levels, best first: keys and slots, int64[2, n]; their number n.
 
     Looks up page after page if they are fewer than the table has slots; else picks them out of the table and sorts.
+    Their lots are on the way into the cache then.
     """
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     n = 0
@@ -197,15 +200,37 @@ def pages_until(sides: I8, keys: I8, side: int, limit: int, out: I8) -> int:
         for page in range(sides[side, NEAREST], limit + 1):
             slot = find(keys, offset, capacity, page)
             if slot >= 0 and keys[slot] & 255:
-                out[n] = keys[slot]
+                prefetch(pool, 8 * slot)
+                out[0, n] = keys[slot]
+                out[1, n] = slot
                 n += 1
         return n
     for slot in range(offset, offset + capacity):
         key = keys[slot]
-        out[n] = key
+        out[0, n] = key
         n += (key > 0) & (key & 255 != 0) & (key >> 8 <= limit)
     _ascend(out, n, sides[side, NEAREST])
+    for page in range(n):
+        slot = find(keys, offset, capacity, out[0, page] >> 8)
+        prefetch(pool, 8 * slot)
+        out[1, page] = slot
     return n
+
+
+@njit(cache=True)
+def foresee(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, start: int, end: int) -> None:
+    """Have fetched what `put` will most likely touch for levels `start..end` of a message."""
+    offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
+    if capacity == 0:
+        return
+    last = -1
+    for j in range(start, end):
+        page = (MOST_TICKS - ticks[j] if side & 1 == 0 else ticks[j]) >> 3
+        if page != last:
+            slot = offset + home(page, capacity)
+            prefetch(keys, slot)
+            prefetch(pool, 8 * slot)
+            last = page
 
 
 @njit(cache=True)
@@ -231,26 +256,25 @@ def held_pages(sides: I8, keys: I8, side: int) -> int:
 
 
 @njit(cache=True)
-def _ascend(keys: I8, n: int, least: int) -> None:
-    """Sort the keys of n pages, none below page `least`, byte by byte of the page number, the lowest byte first."""
-    spare = np.empty(n, np.int64)
+def _ascend(pages: I8, n: int, least: int) -> None:
+    """Sort the keys of n pages (row 0; row 1 is room), none below page `least`, by the bytes of the page's number."""
     starts = np.empty(257, np.int64)
     widest = 0
     for i in range(n):
-        widest = max(widest, (keys[i] >> 8) - least)
+        widest = max(widest, (pages[0, i] >> 8) - least)
     shift = 0
     while widest >> shift:
         for digit in range(257):
             starts[digit] = 0
         for i in range(n):
-            starts[(((keys[i] >> 8) - least) >> shift & 255) + 1] += 1
+            starts[(((pages[0, i] >> 8) - least) >> shift & 255) + 1] += 1
         for digit in range(256):
             starts[digit + 1] += starts[digit]
         for i in range(n):
-            spare[i] = keys[i]
+            pages[1, i] = pages[0, i]
         for i in range(n):
-            digit = ((spare[i] >> 8) - least) >> shift & 255
-            keys[starts[digit]] = spare[i]
+            digit = ((pages[1, i] >> 8) - least) >> shift & 255
+            pages[0, starts[digit]] = pages[1, i]
             starts[digit] += 1
         shift += 8
 
