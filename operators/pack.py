@@ -44,7 +44,7 @@ def _from_floats(parts: list[bytes], shape: list[int]) -> NDArray[np.float64]:
 def _coded(array: NDArray[Any]) -> tuple[str, tuple[int, ...], list[bytes]]:
     coded = array.size >= _SMALL
     if coded and array.dtype == np.int64:
-        parts = [varints.steps(array.ravel(order="F")).tobytes()]
+        parts = [varints.steps(array.ravel(order="F"))]
     elif coded and array.dtype == np.float64:
         parts = _floats(array)
     else:
@@ -55,9 +55,7 @@ def _coded(array: NDArray[Any]) -> tuple[str, tuple[int, ...], list[bytes]]:
 def _decoded(dtype: str, shape: list[int], parts: list[bytes]) -> NDArray[Any]:
     coded = np.prod(shape) >= _SMALL
     if coded and dtype == "<i8":
-        return np.ascontiguousarray(
-            varints.integers(np.frombuffer(bytearray(parts[0]), np.uint8)).reshape(shape, order="F")
-        )
+        return np.ascontiguousarray(varints.integers(parts[0], int(np.prod(shape))).reshape(shape, order="F"))
     if coded and dtype == "<f8":
         return _from_floats(parts, shape)
     return np.frombuffer(parts[0], dtype).reshape(shape).copy()

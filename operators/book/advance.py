@@ -37,6 +37,7 @@ from operators.book.pages import (
     put,
     refresh,
 )
+from schemas.inner import inner
 
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
@@ -178,7 +179,7 @@ def advance(
     return DONE
 
 
-@njit(cache=True)
+@inner
 def _has_room(sides: I8, ticks: I8, side: int, start: int, end: int, what: int, cursor: I8) -> bool:
     """Whether the table of a side takes the levels of a message and stays a quarter free; if not, what it needs."""
     used = 0 if what == REPLACE else sides[side, USED]
@@ -191,7 +192,7 @@ def _has_room(sides: I8, ticks: I8, side: int, start: int, end: int, what: int, 
     return bool(pages <= room)
 
 
-@njit(cache=True)
+@inner
 def _ends(ticks: I8, lots: I8, start: int, middle: int, end: int) -> tuple[int, int]:
     """The lowest bid and the highest ask of a snapshot; the ends of the scale for an empty side."""
     low, high = FAR, -1
@@ -204,7 +205,7 @@ def _ends(ticks: I8, lots: I8, start: int, middle: int, end: int) -> tuple[int, 
     return (0 if low == FAR else low), (MOST_TICKS if high < 0 else high)
 
 
-@njit(cache=True)
+@inner
 def _report(sides: I8, tops: I8, touch: I8, i: int, bid: int, ask: int) -> None:
     """Write the best levels of both sides into row i of `touch`: bid ticks and lots, ask ticks and lots."""
     for side in range(bid, ask + 1):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from operators.book.continuity import EMPTY, NO_ID
 from operators.book.pages import FAR, LEVELS, MOST_TICKS, pages_until, worst_rank
+from schemas.inner import inner
 
 I8 = NDArray[np.int64]
 
@@ -47,7 +48,7 @@ CLOSED, WRITTEN = 0, 1
 """
 
 
-@njit(cache=True)
+@inner
 def fits(sides: I8, rows: I8, ladder: I8, cursor: I8, instrument: int) -> bool:
     """Whether the buffers have room for the closing of an instrument."""
     bids, asks = sides[2 * instrument, LEVELS], sides[2 * instrument + 1, LEVELS]
@@ -55,7 +56,7 @@ def fits(sides: I8, rows: I8, ladder: I8, cursor: I8, instrument: int) -> bool:
     return bool(cursor[CLOSED] < len(rows) and cursor[WRITTEN] + bids <= room and cursor[WRITTEN + 1] + asks <= room)
 
 
-@njit(cache=True)
+@inner
 def close(
     by_snapshot: bool,
     instrument: int,
@@ -107,14 +108,14 @@ def close(
     row[ROW_HIGH] = head[CEILING] if by_snapshot else _end(sides, keys, asks)
 
 
-@njit(cache=True)
+@inner
 def _end(sides: I8, keys: I8, side: int) -> int:
     """The worst price held; an empty side is known in full, to the end of the scale."""
     rank = worst_rank(sides, keys, side) if sides[side, LEVELS] > 0 else MOST_TICKS
     return MOST_TICKS - rank if side & 1 == 0 else rank
 
 
-@njit(cache=True)
+@inner
 def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, ladder: I8, cursor: I8) -> int:
     """Write the levels of a side up to rank `worst`, and at least `LEAST_LEVELS`; their number."""
     limit = worst >> 3

@@ -69,9 +69,9 @@ def thaw(data: bytes) -> Books:
 @njit(cache=True)
 def _write_sides(sides: I8, keys: I8, pool: I8, scratch: I8, counts: I8, data: U1) -> int:
     """Write all levels of all sides, and into `counts` the levels and pages of each; the bytes written."""
-    at = 0
+    at, far = int(np.int64(0)), int(np.int64(FAR))
     for side in range(len(sides)):
-        n = pages.pages_until(sides, keys, pool, side, FAR, scratch)
+        n = pages.pages_until(sides, keys, pool, side, far, scratch)
         counts[0, side] = sides[side, LEVELS]
         counts[1, side] = n
         last = 0
@@ -89,7 +89,7 @@ def _write_sides(sides: I8, keys: I8, pool: I8, scratch: I8, counts: I8, data: U
 @njit(cache=True)
 def _read_sides(data: U1, levels: I8, sides: I8, keys: I8, pool: I8, tops: I8) -> None:
     """Fill the tables, which are laid and free, and read the best levels."""
-    at = 0
+    at = int(np.int64(0))
     for side in range(len(sides)):
         rank = 0
         page, slot = -1, -1

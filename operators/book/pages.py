@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from operators.book.prefetch import prefetch
+from schemas.inner import inner
 
 I8 = NDArray[np.int64]
 
@@ -37,14 +38,14 @@ _SCATTER = 0x9E3779B97F4A7C15 - (1 << 64)
 """2**64 over the golden ratio: blocks in a row land far from each other, evenly."""
 
 
-@njit(cache=True)
+@inner
 def home(page: int, capacity: int) -> int:
     """The slot at which the search for a page begins."""
     block = ((page >> 3) * _SCATTER) >> 32 & 0xFFFFFFFF
     return (block * (capacity >> 3)) >> 32 << 3 | (page + block) & 7
 
 
-@njit(cache=True)
+@inner
 def find(keys: I8, offset: int, capacity: int, page: int) -> int:
     """The slot of a page; where it is absent, `-1 - slot` of the free slot that it would take."""
     at = home(page, capacity)
@@ -71,7 +72,7 @@ def clear(sides: I8, keys: I8, side: int) -> None:
     sides[side, FIFTH] = FAR
 
 
-@njit(cache=True)
+@inner
 def pages_of(ticks: I8, start: int, end: int, bid: bool) -> int:
     """How many pages the levels of a message may need: changes of page from one to the next."""
     pages = 0
@@ -134,7 +135,7 @@ def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     wanted = min(TOP, sides[side, LEVELS])
     page = sides[side, NEAREST]
-    n = 0
+    n = int(np.int64(0))
     steps = capacity
     while n < wanted and steps > 0:
         slot = find(keys, offset, capacity, page)
@@ -151,7 +152,7 @@ def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
         sides[side, NEAREST] = FAR
 
 
-@njit(cache=True)
+@inner
 def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: int) -> int:
     """Add the levels of a page to the best until `wanted` are there."""
     for at in range(8):
@@ -162,7 +163,7 @@ def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: in
     return n
 
 
-@njit(cache=True)
+@inner
 def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: int, wanted: int) -> int:
     """The best levels on pages from `page` on, by one pass over the table."""
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
@@ -193,7 +194,7 @@ def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -
     Their lots are on the way into the cache then.
     """
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
-    n = 0
+    n = int(np.int64(0))
     if sides[side, LEVELS] == 0:
         return n
     if limit - sides[side, NEAREST] < capacity:
@@ -217,7 +218,7 @@ def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -
     return n
 
 
-@njit(cache=True)
+@inner
 def foresee(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, start: int, end: int) -> None:
     """Have fetched what `put` will most likely touch for levels `start..end` of a message."""
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
@@ -233,7 +234,7 @@ def foresee(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, start: int, end
             last = page
 
 
-@njit(cache=True)
+@inner
 def worst_rank(sides: I8, keys: I8, side: int) -> int:
     """The rank of the worst level of a side that is not empty."""
     worst = -1
@@ -255,7 +256,7 @@ def held_pages(sides: I8, keys: I8, side: int) -> int:
     return n
 
 
-@njit(cache=True)
+@inner
 def _ascend(pages: I8, n: int, least: int) -> None:
     """Sort the keys of n pages (row 0; row 1 is room), none below page `least`, by the bytes of the page's number."""
     starts = np.empty(257, np.int64)
