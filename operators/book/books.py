@@ -35,7 +35,7 @@ class Books:
     waiting: list[Depth] = field(default_factory=list)
     waiting_limit: int = 4 * held.MOST_MESSAGES
     scratch: I8 = field(default_factory=lambda: np.empty((2, 0), np.int64))
-    rows: I8 = field(default_factory=lambda: np.empty((64, closings.ROW_COLUMNS), np.int64))
+    rows: I8 = field(default_factory=lambda: np.empty((1 << 9, closings.ROW_COLUMNS), np.int64))
     ladder: I8 = field(default_factory=lambda: np.empty((2, 2, 1 << 16), np.int64))
 
 
