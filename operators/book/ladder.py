@@ -173,13 +173,13 @@ def _by_snapshot(books: Books) -> bool:
 
 
 def _grow_buffers(books: Books, cursor: I8) -> None:
-    """Double the buffer of closings that is full, that of rows or that of ladders, keeping what is written."""
+    """Make the full buffer of closings, of rows or of ladders, four times as long, keeping what is written."""
     closed, written = int(cursor[closings.CLOSED]), int(cursor[closings.WRITTEN : closings.WRITTEN + 2].max())
     if closed == len(books.rows):
-        rows, books.rows = books.rows, np.empty((2 * closed, closings.ROW_COLUMNS), np.int64)
+        rows, books.rows = books.rows, np.empty((4 * closed, closings.ROW_COLUMNS), np.int64)
         books.rows[:closed] = rows
     else:
-        ladder, books.ladder = books.ladder, np.empty((2, 2, 2 * books.ladder.shape[2]), np.int64)
+        ladder, books.ladder = books.ladder, np.empty((2, 2, 4 * books.ladder.shape[2]), np.int64)
         books.ladder[:, :, :written] = ladder[:, :, :written]
 
 
