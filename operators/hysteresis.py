@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from schemas.inner import inner
+
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -119,7 +121,7 @@ def _transitions(out: I8, values: F8, in_force: I8) -> Transitions:
     return Transitions(subject, kind, at, raised, level, values.copy(), trusted.astype(np.bool_), row, in_force)
 
 
-@njit(cache=True)
+@inner
 def _level(raise_at: F8, value: float) -> int:
     level = 0
     while level < len(raise_at) and value >= raise_at[level]:
@@ -127,7 +129,7 @@ def _level(raise_at: F8, value: float) -> int:
     return level
 
 
-@njit(cache=True)
+@inner
 def _note(out: I8, values: F8, n: int, s: int, kind: int, at: int, marks: I8, value: float, row: int) -> int:
     out[n, 0] = s
     out[n, 1] = kind
@@ -140,7 +142,7 @@ def _note(out: I8, values: F8, n: int, s: int, kind: int, at: int, marks: I8, va
     return n + 1
 
 
-@njit(cache=True)
+@inner
 def _settle(
     marks: I8, value: F8, raise_at: F8, times: I8, s: int, now_ns: int, row: int, out: I8, values: F8, n: int
 ) -> int:

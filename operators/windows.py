@@ -21,6 +21,7 @@ from operators.contract import Array, Statistic
 from operators.pack import pack, unpack
 from operators.panes import ABSENT_FLOAT, ABSENT_INT, Panes
 from operators.watermark import ENDED
+from schemas.inner import inner
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
@@ -42,8 +43,8 @@ class Rows:
         return len(self.end)
 
 
-@njit(cache=True)
-def _merge(code, empty, absent, held, value):  # type: ignore[no-untyped-def]
+@inner
+def _merge(code: int, empty: float, absent: float, held: float, value: float) -> float:
     """What two adjoining parts of a window say together. A NaN that does not mean empty stays."""
     if code == 0:
         return held + value

@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from schemas.inner import inner
+
 I8 = NDArray[np.int64]
 I1 = NDArray[np.int8]
 U1 = NDArray[np.uint8]
@@ -17,7 +19,7 @@ _POWERS = 10 ** np.arange(19, dtype=np.int64)
 _NEW, _CHANGE, _DELETE = (np.frombuffer(word, np.uint8).copy() for word in (b"new", b"change", b"delete"))
 
 
-@njit(cache=True)
+@inner
 def _number(data: U1, at: int, end: int) -> tuple[int, int, int, int]:
     """Mantissa (no trailing zero), decimals (negative for whole tens), position behind it, status."""
     quoted = at < end and data[at] == 34
@@ -73,7 +75,7 @@ def _number(data: U1, at: int, end: int) -> tuple[int, int, int, int]:
     return mantissa, decimals - zeros, at, OK
 
 
-@njit(cache=True)
+@inner
 def _blank(data: U1, at: int, end: int) -> int:
     """The position of the next byte that is not JSON whitespace."""
     while at < end and (data[at] == 32 or data[at] == 10 or data[at] == 13 or data[at] == 9):
@@ -81,7 +83,7 @@ def _blank(data: U1, at: int, end: int) -> int:
     return at
 
 
-@njit(cache=True)
+@inner
 def _text(data: U1, at: int, end: int) -> int:
     """The position behind a string or another scalar that starts at `at`; `end` when there is none."""
     if at < end and data[at] == 34:
@@ -94,7 +96,7 @@ def _text(data: U1, at: int, end: int) -> int:
     return at
 
 
-@njit(cache=True)
+@inner
 def _is(data: U1, at: int, behind: int, word: U1) -> bool:
     """Whether the string from its opening quote at `at` to `behind` is `word`."""
     if behind - at != len(word) + 2:
@@ -107,13 +109,19 @@ def _is(data: U1, at: int, behind: int, word: U1) -> bool:
 
 @njit(cache=True)
 def _read(
-    data: U1, bounds: I8, actions: bool, prices: I8, price_decimals: I8, sizes: I8, size_decimals: I8
-) -> tuple[I8, I8, I8, I1]:
+    data: U1,
+    bounds: I8,
+    actions: bool,
+    counts: I8,
+    finest_price: I8,
+    finest_size: I8,
+    status: I1,
+    prices: I8,
+    price_decimals: I8,
+    sizes: I8,
+    size_decimals: I8,
+) -> None:
     n = len(bounds) - 1
-    counts = np.zeros(n, np.int64)
-    finest_price = np.zeros(n, np.int64)
-    finest_size = np.zeros(n, np.int64)
-    status = np.zeros(n, np.int8)
     k = 0
     for i in range(n):
         end = bounds[i + 1]
@@ -175,7 +183,6 @@ def _read(
             k = first
         counts[i] = k - first
         status[i] = outcome
-    return counts, finest_price, finest_size, status
 
 
 class Levels:
@@ -208,7 +215,9 @@ class Levels:
         np.cumsum(np.fromiter(map(len, arrays), np.int64, len(arrays)), out=bounds[1:])
         room = len(data) // 5 + 1
         columns = [np.empty(room, np.int64) for _ in range(4)]
-        counts, self.finest_price, self.finest_size, self.status = _read(data, bounds, actions, *columns)
+        counts, self.finest_price, self.finest_size = (np.zeros(len(arrays), np.int64) for _ in range(3))
+        self.status = np.zeros(len(arrays), np.int8)
+        _read(data, bounds, actions, counts, self.finest_price, self.finest_size, self.status, *columns)
         self.starts = np.zeros(len(arrays) + 1, np.int64)
         np.cumsum(counts, out=self.starts[1:])
         rows = int(self.starts[-1])
@@ -234,17 +243,23 @@ def _steps(mantissa: int, decimals: int, step: int, step_decimals: int) -> tuple
 
 @njit(cache=True)
 def to_steps(
-    prices: I8, price_decimals: I8, sizes: I8, size_decimals: I8, starts: I8, scales: I8, ticks: I8, lots: I8
-) -> I1:
-    """Fill `ticks` and `lots`; the status of each group of levels, whose scale is its row of `scales`.
+    prices: I8,
+    price_decimals: I8,
+    sizes: I8,
+    size_decimals: I8,
+    starts: I8,
+    scales: I8,
+    ticks: I8,
+    lots: I8,
+    status: I1,
+) -> None:
+    """Fill `ticks`, `lots` and the `status` (OK beforehand) of each group of levels; its scale is its row of `scales`.
 
     A scale is tick mantissa, tick decimals, lot mantissa, lot decimals.
     """
-    status = np.zeros(len(starts) - 1, np.int8)
     for i in range(len(starts) - 1):
         for k in range(starts[i], starts[i + 1]):
             ticks[k], bad = _steps(prices[k], price_decimals[k], scales[i, 0], scales[i, 1])
             lots[k], worse = _steps(sizes[k], size_decimals[k], scales[i, 2], scales[i, 3])
             if status[i] == OK:
                 status[i] = bad if bad != OK else worse
-    return status

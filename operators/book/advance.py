@@ -32,10 +32,12 @@ from operators.book.pages import (
     TOP,
     USED,
     clear,
+    foresee,
     pages_of,
     put,
     refresh,
 )
+from schemas.inner import inner
 
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
@@ -48,8 +50,8 @@ DONE, ROOM, BUFFERS, JOIN, BACK = 0, 1, 2, 3, 4
 MARK_LIVE, MARK_FRESH, MARK_GAP, MARK_DROPPED, MARK_HELD = 1, 2, 4, 8, 16
 """Bits of a message's mark."""
 
-CLOSED, WRITTEN, AT, SIDE, PAGES = 0, 1, 2, 3, 4
-"""The cursor: closings and ladder entries written, message to go on with, side that needs room, pages it needs."""
+AT, SIDE, PAGES = 3, 4, 5
+"""The cursor, behind what `closings` counts in it: message to go on with, side that needs room, pages it needs."""
 
 CROSSED_LIMIT_NS = 1_000_000_000
 """For how much event time a crossed or locked book is believed."""
@@ -95,6 +97,10 @@ def advance(
         cursor[AT] = i
         book = int(np.int64(instrument[i]))
         bid, ask = 2 * book, 2 * book + 1
+        if i + 1 < len(instrument) and instrument[i + 1] != book:
+            following, middle = 2 * int(np.int64(instrument[i + 1])), starts[i + 1] + bids[i + 1]
+            foresee(sides, keys, pool, following, ticks, starts[i + 1], middle)
+            foresee(sides, keys, pool, following + 1, ticks, middle, starts[i + 2])
         head = heads[book]
         u = last_id[i]
         what = REPLACE
@@ -104,13 +110,9 @@ def advance(
                 if pane[i] <= head[PANE]:
                     return BACK
                 if head[OPEN]:
-                    if not fits(cursor[CLOSED], cursor[WRITTEN], sides, rows, ladder, book):
+                    if not fits(sides, rows, ladder, cursor, book):
                         return BUFFERS
-                    row = rows[cursor[CLOSED]]
-                    cursor[WRITTEN] = close(
-                        by_snapshot, book, heads, sides, keys, pool, tops, scratch, row, ladder, cursor[WRITTEN]
-                    )
-                    cursor[CLOSED] += 1
+                    close(by_snapshot, book, heads, sides, keys, pool, tops, scratch, rows, ladder, cursor)
                 head[PANE] = pane[i]
                 head[OPEN] = 1
             trusted = head[STATE] != EMPTY
@@ -177,7 +179,7 @@ def advance(
     return DONE
 
 
-@njit(cache=True)
+@inner
 def _has_room(sides: I8, ticks: I8, side: int, start: int, end: int, what: int, cursor: I8) -> bool:
     """Whether the table of a side takes the levels of a message and stays a quarter free; if not, what it needs."""
     used = 0 if what == REPLACE else sides[side, USED]
@@ -190,7 +192,7 @@ def _has_room(sides: I8, ticks: I8, side: int, start: int, end: int, what: int, 
     return bool(pages <= room)
 
 
-@njit(cache=True)
+@inner
 def _ends(ticks: I8, lots: I8, start: int, middle: int, end: int) -> tuple[int, int]:
     """The lowest bid and the highest ask of a snapshot; the ends of the scale for an empty side."""
     low, high = FAR, -1
@@ -203,7 +205,7 @@ def _ends(ticks: I8, lots: I8, start: int, middle: int, end: int) -> tuple[int, 
     return (0 if low == FAR else low), (MOST_TICKS if high < 0 else high)
 
 
-@njit(cache=True)
+@inner
 def _report(sides: I8, tops: I8, touch: I8, i: int, bid: int, ask: int) -> None:
     """Write the best levels of both sides into row i of `touch`: bid ticks and lots, ask ticks and lots."""
     for side in range(bid, ask + 1):

@@ -26,6 +26,7 @@ class Applied:
     Between `close_reach_low_ticks` and `close_reach_high_ticks` the book is known exactly: the ends of the last
     snapshot on Binance, of what is held elsewhere; the end of the scale for an empty side; 0 and 0 when not live.
     `close_last_id` is -1 when not live, or where the venue sends none. `close_event_ns`: the latest event time by then.
+    The ladders may be overwritten by the next `apply` on the same books.
     `close_sequenced` is False where messages without ids were applied unverified; `close_crossed`: bid >= ask.
     """
 
@@ -61,9 +62,8 @@ def assemble(marks: U1, untrusted_ns: I8, touch: I8, rows: I8, ladder: I8) -> Ap
     """The loop's marks, touches and closings as columns; closings by pane, then instrument."""
     order = np.lexsort((rows[:, closings.ROW_INSTRUMENT], rows[:, closings.ROW_PANE]))
     column = np.ascontiguousarray(rows[order].T)
-    bids, asks = column[closings.ROW_BIDS], column[closings.ROW_ASKS]
-    bid_starts, bid_ticks, bid_lots = _ragged(ladder, column[closings.ROW_START], bids)
-    ask_starts, ask_ticks, ask_lots = _ragged(ladder, column[closings.ROW_START] + bids, asks)
+    bid_starts, bid_ticks, bid_lots = _ragged(ladder[0], column[closings.ROW_BID_START], column[closings.ROW_BIDS])
+    ask_starts, ask_ticks, ask_lots = _ragged(ladder[1], column[closings.ROW_ASK_START], column[closings.ROW_ASKS])
     return Applied(
         live=marks & advance.MARK_LIVE != 0,
         fresh=marks & advance.MARK_FRESH != 0,
@@ -95,9 +95,11 @@ def assemble(marks: U1, untrusted_ns: I8, touch: I8, rows: I8, ladder: I8) -> Ap
 
 
 def _ragged(ladder: I8, begin: I8, counts: I8) -> tuple[I8, I8, I8]:
-    """The stretches of the ladder buffer, joined: starts, ticks, lots."""
+    """The stretches of a side's ladder buffer, joined: starts, ticks, lots. Copied only where they are not in order."""
     starts = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
+    if np.array_equal(begin, starts[:-1]):
+        return starts, ladder[0, : starts[-1]], ladder[1, : starts[-1]]
     out = np.empty((2, starts[-1]), np.int64)
     closings.copy_stretches(ladder, begin, starts, out)
     return starts, out[0], out[1]

@@ -30,6 +30,7 @@ from operators import units
 from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
 from operators.contract import Array, Columns, Feature
 from schemas.column import Column
+from schemas.inner import inner
 
 BANDS_BPS = (5, 10, 25, 50, 100)
 LEVELS = (5, 10, 20)
@@ -38,7 +39,7 @@ _LEVELS = np.array(LEVELS)
 _PER_SIDE = len(BANDS_BPS) + len(LEVELS)
 
 
-@njit(cache=True)
+@inner
 def _end(ticks: I8, away: int, half: int, distance: int) -> int:
     """How many levels, best first, stand at most `distance` half ticks from the mid."""
     low, high = 0, len(ticks)
@@ -51,7 +52,7 @@ def _end(ticks: I8, away: int, half: int, distance: int) -> int:
     return low
 
 
-@njit(cache=True)
+@inner
 def _side(
     out: NDArray[np.float64],
     i: int,
@@ -98,6 +99,7 @@ def _sums(
     inverse: NDArray[np.bool_],
     bps: I8,
     levels: I8,
+    out: NDArray[np.float64],
     bid_starts: I8,
     bid_ticks: I8,
     bid_lots: I8,
@@ -106,19 +108,18 @@ def _sums(
     ask_lots: I8,
     low: I8,
     high: I8,
-) -> NDArray[np.float64]:
+) -> None:
     """Per side, and per band and then level count: lots, and ticks * lots (inverse: lots / ticks); f8[2, 8, 2, m]."""
-    out = np.full((2, len(bps) + len(levels), 2, len(half)), np.nan)
     for i in range(len(half)):
         if half[i] == 0:
             continue
-        reach = half[i] - 2 * max(low[i], 0)
-        b, end = bid_starts[i], bid_starts[i + 1]
-        _side(out[0], i, bid_ticks[b:end], bid_lots[b:end], -1, half[i], reach, inverse[i], bps, levels)
-        reach = 2 * min(high[i], half[i]) - half[i]
-        a, end = ask_starts[i], ask_starts[i + 1]
-        _side(out[1], i, ask_ticks[a:end], ask_lots[a:end], 1, half[i], reach, inverse[i], bps, levels)
-    return out
+        for s in range(2):
+            away = 2 * s - 1
+            reach = 2 * min(high[i], half[i]) - half[i] if s else half[i] - 2 * max(low[i], 0)
+            starts = ask_starts if s else bid_starts
+            a, b = starts[i], starts[i + 1]
+            ticks, lots = (ask_ticks[a:b], ask_lots[a:b]) if s else (bid_ticks[a:b], bid_lots[a:b])
+            _side(out[s], i, ticks, lots, away, half[i], reach, inverse[i], bps, levels)
 
 
 def _reach_bps(half: I8, books: Columns) -> Array:
@@ -131,8 +132,9 @@ def _reach_bps(half: I8, books: Columns) -> Array:
 
 def _bands(books: Columns) -> Columns:
     half = half_ticks(books)
-    sums = _sums(half, books["inverse"], _BPS, _LEVELS, *(books[n] for n in (*SIDES, *REACH)))
     inverse = books["inverse"]
+    sums = np.full((2, _PER_SIDE, 2, len(half)), np.nan)
+    _sums(half, inverse, _BPS, _LEVELS, sums, *(books[n] for n in (*SIDES, *REACH)))
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     tick = books["tick_mantissa"] / books["tick_scale"]
     lots, other = sums[:, :, 0], sums[:, :, 1]

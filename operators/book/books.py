@@ -34,9 +34,9 @@ class Books:
     """By capacity, the offsets of tables that were left."""
     waiting: list[Depth] = field(default_factory=list)
     waiting_limit: int = 4 * held.MOST_MESSAGES
-    scratch: I8 = field(default_factory=lambda: np.empty(0, np.int64))
-    rows: I8 = field(default_factory=lambda: np.empty((64, closings.ROW_COLUMNS), np.int64))
-    ladder: I8 = field(default_factory=lambda: np.empty((2, 1 << 13), np.int64))
+    scratch: I8 = field(default_factory=lambda: np.empty((2, 0), np.int64))
+    rows: I8 = field(default_factory=lambda: np.empty((1 << 9, closings.ROW_COLUMNS), np.int64))
+    ladder: I8 = field(default_factory=lambda: np.empty((2, 2, 1 << 16), np.int64))
 
 
 def init(sequencing: Sequencing) -> Books:
@@ -70,7 +70,7 @@ def lay_tables(books: Books, held_pages: I8) -> None:
     books.pool = _grown(np.empty(0, np.int64), 8 * books.slots)
     books.sides[:, pages.OFFSET] = np.cumsum(capacities) - capacities
     books.sides[:, pages.CAPACITY] = capacities
-    books.scratch = np.empty(int(capacities.max(initial=0)), np.int64)
+    books.scratch = np.empty((2, int(capacities.max(initial=0))), np.int64)
 
 
 def table_for(books: Books, side: int, count: int) -> None:
@@ -86,8 +86,8 @@ def table_for(books: Books, side: int, count: int) -> None:
             size = max(2 * len(books.keys), books.slots, 1 << 12)
             books.keys = _grown(books.keys, size)
             books.pool = _grown(books.pool, 8 * size)
-    if len(books.scratch) < capacity:
-        books.scratch = np.empty(capacity, np.int64)
+    if books.scratch.shape[1] < capacity:
+        books.scratch = np.empty((2, capacity), np.int64)
     left = int(books.sides[side, pages.OFFSET]), int(books.sides[side, pages.CAPACITY])
     pages.move(books.sides, books.keys, books.pool, side, offset, capacity)
     if left[1]:
@@ -97,10 +97,10 @@ def table_for(books: Books, side: int, count: int) -> None:
 def levels(books: Books, side: int) -> tuple[I8, I8]:
     """All levels of a side (2 i: bids of instrument i, 2 i + 1: asks), best first: ticks and lots."""
     count = books.sides[side, pages.LEVELS]
-    out = np.empty((2, count), np.int64)
-    n = pages.pages_until(books.sides, books.keys, side, pages.FAR, books.scratch)
-    closings.copy_levels(books.sides, books.keys, books.pool, side, pages.FAR, 0, books.scratch, n, out, 0)
-    return out[0], out[1]
+    out = np.empty((2, 2, count), np.int64)
+    n = pages.pages_until(books.sides, books.keys, books.pool, side, pages.FAR, books.scratch)
+    closings.copy_levels(books.pool, side, pages.FAR, 0, books.scratch, n, out, 0)
+    return out[side & 1, 0], out[side & 1, 1]
 
 
 def tidy(books: Books) -> None:

@@ -2,10 +2,12 @@
 
 import numpy as np
 from numba import njit
+from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from operators.book.continuity import EMPTY, NO_ID
-from operators.book.pages import FAR, LEVELS, MOST_TICKS, find, pages_until, worst_rank
+from operators.book.pages import FAR, LEVELS, MOST_TICKS, pages_until, worst_rank
+from schemas.inner import inner
 
 I8 = NDArray[np.int64]
 
@@ -33,22 +35,28 @@ HEAD_COLUMNS = 16
     ROW_HIGH,
     ROW_BID_LEVELS,
     ROW_ASK_LEVELS,
-    ROW_START,
     ROW_BIDS,
     ROW_ASKS,
-) = range(14)
-"""Columns of a closing; `ROW_BIDS` bids and then `ROW_ASKS` asks stand from `ROW_START` in the ladder buffer."""
-ROW_COLUMNS = 14
+    ROW_BID_START,
+    ROW_ASK_START,
+) = range(15)
+"""Columns of a closing; its `ROW_BIDS` bids stand from `ROW_BID_START` in the ladder buffer of bids, asks likewise."""
+ROW_COLUMNS = 15
+
+CLOSED, WRITTEN = 0, 1
+"""The cursor: closings written; bids and, one further, asks written to `ladder`, int64[2, 2, n]: side, ticks and lots.
+"""
 
 
-@njit(cache=True)
-def fits(closed: int, written: int, sides: I8, rows: I8, ladder: I8, instrument: int) -> bool:
+@inner
+def fits(sides: I8, rows: I8, ladder: I8, cursor: I8, instrument: int) -> bool:
     """Whether the buffers have room for the closing of an instrument."""
-    levels = sides[2 * instrument, LEVELS] + sides[2 * instrument + 1, LEVELS]
-    return closed < len(rows) and written + levels <= ladder.shape[1]
+    bids, asks = sides[2 * instrument, LEVELS], sides[2 * instrument + 1, LEVELS]
+    room = ladder.shape[2]
+    return bool(cursor[CLOSED] < len(rows) and cursor[WRITTEN] + bids <= room and cursor[WRITTEN + 1] + asks <= room)
 
 
-@njit(cache=True)
+@inner
 def close(
     by_snapshot: bool,
     instrument: int,
@@ -58,15 +66,17 @@ def close(
     pool: I8,
     tops: I8,
     scratch: I8,
-    row: I8,
+    rows: I8,
     ladder: I8,
-    written: int,
-) -> int:
-    """Write the closing of an instrument's open pane; how far the ladder buffer is written then.
+    cursor: I8,
+) -> None:
+    """Write the closing of an instrument's open pane.
 
     `by_snapshot`: levels are known between the last snapshot's worst prices (a diff stream after a snapshot of limited
     depth), not between the worst held (a view of fixed depth that the venue maintains).
     """
+    row = rows[cursor[CLOSED]]
+    cursor[CLOSED] += 1
     head = heads[instrument]
     head[OPEN] = 0
     for column in range(ROW_COLUMNS):
@@ -75,9 +85,10 @@ def close(
     row[ROW_INSTRUMENT] = instrument
     row[ROW_LAST_ID] = NO_ID
     row[ROW_EVENT_NS] = head[EVENT_NS]
-    row[ROW_START] = written
+    row[ROW_BID_START] = cursor[WRITTEN]
+    row[ROW_ASK_START] = cursor[WRITTEN + 1]
     if head[STATE] == EMPTY:
-        return written
+        return
     bids, asks = 2 * instrument, 2 * instrument + 1
     row[ROW_LIVE] = 1
     row[ROW_LAST_ID] = head[LAST]
@@ -91,69 +102,60 @@ def close(
         reach = twice_mid * REACH_BPS // 10_000
         worst_bid = MOST_TICKS - (twice_mid - reach + 1) // 2
         worst_ask = (twice_mid + reach) // 2
-    n = _read(sides, keys, pool, bids, worst_bid, scratch, ladder, written)
-    m = _read(sides, keys, pool, asks, worst_ask, scratch, ladder, written + n)
-    row[ROW_BIDS] = n
-    row[ROW_ASKS] = m
+    row[ROW_BIDS] = _read(sides, keys, pool, bids, worst_bid, scratch, ladder, cursor)
+    row[ROW_ASKS] = _read(sides, keys, pool, asks, worst_ask, scratch, ladder, cursor)
     row[ROW_LOW] = head[FLOOR] if by_snapshot else _end(sides, keys, bids)
     row[ROW_HIGH] = head[CEILING] if by_snapshot else _end(sides, keys, asks)
-    return written + n + m
 
 
-@njit(cache=True)
+@inner
 def _end(sides: I8, keys: I8, side: int) -> int:
     """The worst price held; an empty side is known in full, to the end of the scale."""
     rank = worst_rank(sides, keys, side) if sides[side, LEVELS] > 0 else MOST_TICKS
     return MOST_TICKS - rank if side & 1 == 0 else rank
 
 
-@njit(cache=True)
-def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, ladder: I8, written: int) -> int:
+@inner
+def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, ladder: I8, cursor: I8) -> int:
     """Write the levels of a side up to rank `worst`, and at least `LEAST_LEVELS`; their number."""
     limit = worst >> 3
+    wanted = min(LEAST_LEVELS, sides[side, LEVELS])
+    written = cursor[WRITTEN + (side & 1)]
     while True:
-        pages = pages_until(sides, keys, side, limit, scratch)
-        n = copy_levels(sides, keys, pool, side, worst, LEAST_LEVELS, scratch, pages, ladder, written)
-        if n >= min(LEAST_LEVELS, sides[side, LEVELS]):
+        pages = pages_until(sides, keys, pool, side, limit, scratch)
+        n = copy_levels(pool, side, worst, LEAST_LEVELS, scratch, pages, ladder, written)
+        if n >= wanted:
+            cursor[WRITTEN + (side & 1)] = written + n
             return n
         limit = FAR
 
 
 @njit(cache=True)
+def copy_levels(pool: I8, side: int, worst: int, least: int, scratch: I8, pages: int, ladder: I8, written: int) -> int:
+    """Write the levels of the first `pages` of `scratch` up to rank `worst`, and on until `least` are written."""
+    own = side & 1
+    n = 0
+    for page in range(pages):
+        key, slot = scratch[0, page], scratch[1, page]
+        mask = key & 255
+        while mask:
+            at = int(trailing_zeros(mask))  # type: ignore[call-arg]
+            mask &= mask - 1
+            rank = (key >> 8 << 3) + at
+            if rank <= worst or n < least:
+                ladder[own, 0, written + n] = rank if own else MOST_TICKS - rank
+                ladder[own, 1, written + n] = pool[8 * slot + at]
+                n += 1
+    return n
+
+
+@njit(cache=True)
 def copy_stretches(ladder: I8, begin: I8, starts: I8, out: I8) -> None:
-    """Lay stretches of the ladder buffer one after the other: stretch j from `begin[j]` to `out` at `starts[j]`."""
+    """Lay stretches of one side of the ladder buffer one after the other: stretch j from `begin[j]` to `starts[j]`."""
     for j in range(len(begin)):
         for at in range(starts[j + 1] - starts[j]):
             out[0, starts[j] + at] = ladder[0, begin[j] + at]
             out[1, starts[j] + at] = ladder[1, begin[j] + at]
-
-
-@njit(cache=True)
-def copy_levels(
-    sides: I8,
-    keys: I8,
-    pool: I8,
-    side: int,
-    worst: int,
-    least: int,
-    scratch: I8,
-    pages: int,
-    ladder: I8,
-    written: int,
-) -> int:
-    """Write the levels of the first `pages` of `scratch` up to rank `worst`, and on until `least` are written."""
-    offset, capacity = sides[side, 0], sides[side, 1]
-    n = 0
-    for page in range(pages):
-        key = scratch[page]
-        slot = find(keys, offset, capacity, key >> 8)
-        for at in range(8):
-            rank = (key >> 8 << 3) + at
-            if key >> at & 1 and (rank <= worst or n < least):
-                ladder[0, written + n] = MOST_TICKS - rank if side & 1 == 0 else rank
-                ladder[1, written + n] = pool[8 * slot + at]
-                n += 1
-    return n
 
 
 @njit(cache=True)
@@ -171,15 +173,10 @@ def close_until(
     ladder: I8,
     cursor: I8,
 ) -> int:
-    """Close what is open up to a pane, from book `begin` on; where the buffers were full, else the number of books.
-
-    `cursor` holds how many rows and ladder entries are written.
-    """
+    """Close what is open up to a pane, from book `begin` on; where the buffers were full, else the number of books."""
     for instrument in range(begin, len(heads)):
         if heads[instrument, OPEN] and heads[instrument, PANE] <= closed_pane:
-            if not fits(cursor[0], cursor[1], sides, rows, ladder, instrument):
+            if not fits(sides, rows, ladder, cursor, instrument):
                 return instrument
-            row = rows[cursor[0]]
-            cursor[1] = close(by_snapshot, instrument, heads, sides, keys, pool, tops, scratch, row, ladder, cursor[1])
-            cursor[0] += 1
+            close(by_snapshot, instrument, heads, sides, keys, pool, tops, scratch, rows, ladder, cursor)
     return len(heads)

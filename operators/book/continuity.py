@@ -34,6 +34,7 @@ True
 from numba import njit
 
 from schemas.batches import Sequencing
+from schemas.inner import inner
 
 EMPTY, JOINING, LIVE = 0, 1, 2
 """Whether the book may be trusted, and by which test the next diff joins it."""
@@ -90,7 +91,7 @@ def verdict(
     return DROP if replay and state == JOINING and answer == GAP else answer
 
 
-@njit(cache=True)
+@inner
 def _binance(sequencing: int, state: int, last: int, first: int, u: int, previous: int) -> int:
     """Futures and spot differ in every comparison: `<` against `<=`, and what the chain is tested by."""
     if sequencing == _SPOT:

@@ -35,6 +35,8 @@ def _imbalances(
     inverse: NDArray[np.bool_],
     levels: I8,
     weight: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    out: NDArray[np.float64],
     bid_starts: I8,
     bid_ticks: I8,
     bid_lots: I8,
@@ -43,16 +45,15 @@ def _imbalances(
     ask_lots: I8,
     low: I8,
     high: I8,
-) -> NDArray[np.float64]:
-    """One row per level count, then the weighted one; f8[len(levels) + 1, m]."""
+) -> None:
+    """One row per level count, then the weighted one; f8[len(levels) + 1, m]. `sums` is room for both sides' sums."""
     kinds = len(levels)
-    out = np.full((kinds + 1, len(half)), np.nan)
-    sums = np.empty((2, kinds + 1))
     for i in range(len(half)):
         if half[i] == 0:
             continue
-        sums[:] = np.nan
         for s in range(2):
+            for k in range(kinds + 1):
+                sums[s, k] = np.nan
             start, end = (bid_starts[i], bid_starts[i + 1]) if s == 0 else (ask_starts[i], ask_starts[i + 1])
             ticks, lots = (bid_ticks, bid_lots) if s == 0 else (ask_ticks, ask_lots)
             reach = half[i] - 2 * max(low[i], 0) if s == 0 else 2 * min(high[i], half[i]) - half[i]
@@ -67,7 +68,8 @@ def _imbalances(
                     sums[s, count] = size
                     count += 1
             if 100 * reach >= half[i]:
-                sums[s, count:kinds] = size
+                for k in range(count, kinds):
+                    sums[s, k] = size
                 count = kinds
             if count == kinds:
                 sums[s, kinds] = weighted
@@ -75,12 +77,13 @@ def _imbalances(
             whole = sums[0, k] + sums[1, k]
             if whole > 0:
                 out[k, i] = (sums[0, k] - sums[1, k]) / whole
-    return out
 
 
 def _imbalance(books: Columns) -> Columns:
     sides = (books[n] for n in (*SIDES, *REACH))
-    found = _imbalances(half_ticks(books), books["inverse"], _LEVELS, _WEIGHT, *sides)
+    half = half_ticks(books)
+    found = np.full((len(LEVELS) + 1, len(half)), np.nan)
+    _imbalances(half, books["inverse"], _LEVELS, _WEIGHT, np.empty((2, len(found))), found, *sides)
     return dict(zip((c.name for c in IMBALANCE.writes), found, strict=True))
 
 

@@ -54,7 +54,7 @@ def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
     cursor = np.zeros(8, np.int64)
     _run(books, depth, pane, marks, untrusted_ns, touch, cursor, replay=False)
     _close(books, closed_pane, cursor)
-    return assemble(marks, untrusted_ns, touch, books.rows[: cursor[loop.CLOSED]], books.ladder)
+    return assemble(marks, untrusted_ns, touch, books.rows[: cursor[closings.CLOSED]], books.ladder)
 
 
 def _run(
@@ -102,7 +102,7 @@ def _run(
             kept = int(pages.held_pages(books.sides, books.keys, side))
             table_for(books, side, max(kept, count) if depth.snapshot[at] else kept + count)
         elif status == loop.BUFFERS:
-            _grow_buffers(books)
+            _grow_buffers(books, cursor)
         elif status == loop.JOIN:
             _hold(books, depth, marks, collected, at)
             collected = at
@@ -164,7 +164,7 @@ def _close(books: Books, closed_pane: int, cursor: I8) -> None:
             cursor,
         )
         if begin < len(books.heads):
-            _grow_buffers(books)
+            _grow_buffers(books, cursor)
 
 
 def _by_snapshot(books: Books) -> bool:
@@ -172,10 +172,15 @@ def _by_snapshot(books: Books) -> bool:
     return books.sequencing in (Sequencing.BINANCE_FUTURES, Sequencing.BINANCE_SPOT)
 
 
-def _grow_buffers(books: Books) -> None:
-    """Double the buffers of closings."""
-    books.rows = np.concatenate([books.rows, np.empty_like(books.rows)])
-    books.ladder = np.concatenate([books.ladder, np.empty_like(books.ladder)], axis=1)
+def _grow_buffers(books: Books, cursor: I8) -> None:
+    """Make the full buffer of closings, of rows or of ladders, four times as long, keeping what is written."""
+    closed, written = int(cursor[closings.CLOSED]), int(cursor[closings.WRITTEN : closings.WRITTEN + 2].max())
+    if closed == len(books.rows):
+        rows, books.rows = books.rows, np.empty((4 * closed, closings.ROW_COLUMNS), np.int64)
+        books.rows[:closed] = rows
+    else:
+        ladder, books.ladder = books.ladder, np.empty((2, 2, 4 * books.ladder.shape[2]), np.int64)
+        books.ladder[:, :, :written] = ladder[:, :, :written]
 
 
 def _check(depth: Depth) -> None:

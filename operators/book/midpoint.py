@@ -5,8 +5,9 @@ ask_ticks, ask_lots`, best first; `reach_low_ticks, reach_high_ticks`. A bid is 
 above, an ask at `reach_high_ticks` and below: whatever stands beyond may have been there before the book was.
 """
 
+from typing import Any
+
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Columns
@@ -17,15 +18,11 @@ REACH = ("reach_low_ticks", "reach_high_ticks")
 LADDER = ("live", *SIDES, *REACH)
 
 
-@njit(cache=True)
-def _half_ticks(live: NDArray[np.bool_], bid_starts: I8, bid_ticks: I8, ask_starts: I8, ask_ticks: I8) -> I8:
-    out = np.zeros(len(live), np.int64)
-    for i in range(len(live)):
-        b, a = bid_starts[i], ask_starts[i]
-        if not live[i] or b == bid_starts[i + 1] or a == ask_starts[i + 1]:
-            continue
-        if bid_ticks[b] <= ask_ticks[a]:
-            out[i] = bid_ticks[b] + ask_ticks[a]
+def best(live: NDArray[np.bool_], starts: I8, values: NDArray[np.int64], missing: float) -> NDArray[Any]:
+    """The first value of each book's side, `missing` where the book is not live or the side empty."""
+    there = live & (starts[:-1] < starts[1:])
+    out = np.full(len(live), missing)
+    out[there] = values[starts[:-1][there]]
     return out
 
 
@@ -38,5 +35,5 @@ def half_ticks(books: Columns) -> I8:
     >>> half_ticks({k: np.array(v) for k, v in (one | {"live": [True]}).items()})
     array([20000])
     """
-    names = ("live", "bid_starts", "bid_ticks", "ask_starts", "ask_ticks")
-    return np.asarray(_half_ticks(*(books[n] for n in names)))
+    bid, ask = (best(books["live"], books[f"{s}_starts"], books[f"{s}_ticks"], -1) for s in ("bid", "ask"))
+    return np.where((bid >= 0) & (bid <= ask), bid + ask, 0)

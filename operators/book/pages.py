@@ -13,6 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.book.prefetch import prefetch
+from schemas.inner import inner
+
 I8 = NDArray[np.int64]
 
 TOP = 5
@@ -35,14 +38,14 @@ _SCATTER = 0x9E3779B97F4A7C15 - (1 << 64)
 """2**64 over the golden ratio: blocks in a row land far from each other, evenly."""
 
 
-@njit(cache=True)
+@inner
 def home(page: int, capacity: int) -> int:
     """The slot at which the search for a page begins."""
     block = ((page >> 3) * _SCATTER) >> 32 & 0xFFFFFFFF
     return (block * (capacity >> 3)) >> 32 << 3 | (page + block) & 7
 
 
-@njit(cache=True)
+@inner
 def find(keys: I8, offset: int, capacity: int, page: int) -> int:
     """The slot of a page; where it is absent, `-1 - slot` of the free slot that it would take."""
     at = home(page, capacity)
@@ -69,7 +72,7 @@ def clear(sides: I8, keys: I8, side: int) -> None:
     sides[side, FIFTH] = FAR
 
 
-@njit(cache=True)
+@inner
 def pages_of(ticks: I8, start: int, end: int, bid: bool) -> int:
     """How many pages the levels of a message may need: changes of page from one to the next."""
     pages = 0
@@ -132,7 +135,7 @@ def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     wanted = min(TOP, sides[side, LEVELS])
     page = sides[side, NEAREST]
-    n = 0
+    n = int(np.int64(0))
     steps = capacity
     while n < wanted and steps > 0:
         slot = find(keys, offset, capacity, page)
@@ -149,7 +152,7 @@ def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
         sides[side, NEAREST] = FAR
 
 
-@njit(cache=True)
+@inner
 def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: int) -> int:
     """Add the levels of a page to the best until `wanted` are there."""
     for at in range(8):
@@ -160,7 +163,7 @@ def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: in
     return n
 
 
-@njit(cache=True)
+@inner
 def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: int, wanted: int) -> int:
     """The best levels on pages from `page` on, by one pass over the table."""
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
@@ -184,31 +187,54 @@ def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: in
 
 
 @njit(cache=True)
-def pages_until(sides: I8, keys: I8, side: int, limit: int, out: I8) -> int:
-    """Write the keys of the pages up to page `limit` that hold levels, best first, into `out`; their number.
+def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -> int:
+    """Write the pages up to page `limit` that hold levels, best first: keys and slots, int64[2, n]; their number n.
 
     Looks up page after page if they are fewer than the table has slots; else picks them out of the table and sorts.
+    Their lots are on the way into the cache then.
     """
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
-    n = 0
+    n = int(np.int64(0))
     if sides[side, LEVELS] == 0:
         return n
     if limit - sides[side, NEAREST] < capacity:
         for page in range(sides[side, NEAREST], limit + 1):
             slot = find(keys, offset, capacity, page)
             if slot >= 0 and keys[slot] & 255:
-                out[n] = keys[slot]
+                prefetch(pool, 8 * slot)
+                out[0, n] = keys[slot]
+                out[1, n] = slot
                 n += 1
         return n
     for slot in range(offset, offset + capacity):
         key = keys[slot]
-        out[n] = key
+        out[0, n] = key
         n += (key > 0) & (key & 255 != 0) & (key >> 8 <= limit)
     _ascend(out, n, sides[side, NEAREST])
+    for page in range(n):
+        slot = find(keys, offset, capacity, out[0, page] >> 8)
+        prefetch(pool, 8 * slot)
+        out[1, page] = slot
     return n
 
 
-@njit(cache=True)
+@inner
+def foresee(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, start: int, end: int) -> None:
+    """Have fetched what `put` will most likely touch for levels `start..end` of a message."""
+    offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
+    if capacity == 0:
+        return
+    last = -1
+    for j in range(start, end):
+        page = (MOST_TICKS - ticks[j] if side & 1 == 0 else ticks[j]) >> 3
+        if page != last:
+            slot = offset + home(page, capacity)
+            prefetch(keys, slot)
+            prefetch(pool, 8 * slot)
+            last = page
+
+
+@inner
 def worst_rank(sides: I8, keys: I8, side: int) -> int:
     """The rank of the worst level of a side that is not empty."""
     worst = -1
@@ -230,27 +256,26 @@ def held_pages(sides: I8, keys: I8, side: int) -> int:
     return n
 
 
-@njit(cache=True)
-def _ascend(keys: I8, n: int, least: int) -> None:
-    """Sort the keys of n pages, none below page `least`, byte by byte of the page number, the lowest byte first."""
-    spare = np.empty(n, np.int64)
+@inner
+def _ascend(pages: I8, n: int, least: int) -> None:
+    """Sort the keys of n pages (row 0; row 1 is room), none below page `least`, by the bytes of the page's number."""
     starts = np.empty(257, np.int64)
     widest = 0
     for i in range(n):
-        widest = max(widest, (keys[i] >> 8) - least)
+        widest = max(widest, (pages[0, i] >> 8) - least)
     shift = 0
     while widest >> shift:
         for digit in range(257):
             starts[digit] = 0
         for i in range(n):
-            starts[(((keys[i] >> 8) - least) >> shift & 255) + 1] += 1
+            starts[(((pages[0, i] >> 8) - least) >> shift & 255) + 1] += 1
         for digit in range(256):
             starts[digit + 1] += starts[digit]
         for i in range(n):
-            spare[i] = keys[i]
+            pages[1, i] = pages[0, i]
         for i in range(n):
-            digit = ((spare[i] >> 8) - least) >> shift & 255
-            keys[starts[digit]] = spare[i]
+            digit = ((pages[1, i] >> 8) - least) >> shift & 255
+            pages[0, starts[digit]] = pages[1, i]
             starts[digit] += 1
         shift += 8
 

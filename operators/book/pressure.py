@@ -39,7 +39,8 @@ def _pressures(
     decay_bps: float,
     least_bps: int,
     most_bps: int,
-    near: int,
+    power: NDArray[np.float64],
+    out: NDArray[np.float64],
     bid_starts: I8,
     bid_ticks: I8,
     bid_lots: I8,
@@ -48,14 +49,13 @@ def _pressures(
     ask_lots: I8,
     low: I8,
     high: I8,
-) -> NDArray[np.float64]:
-    """Sum of ticks * lots (inverse: lots), faded; bid and ask; f8[2, m].
+) -> None:
+    """Sum of ticks * lots (inverse: lots), faded; bid and ask; f8[2, m]. `power` is room for a table.
 
     The weight of a level is that of the level before it times a power of the weight of one tick, which a table holds:
     a multiplication in place of an exponential a level, good to 1e-12.
     """
-    out = np.full((2, len(half)), np.nan)
-    power = np.empty(near)
+    near = len(power)
     for i in range(len(half)):
         if half[i] == 0:
             continue
@@ -87,12 +87,14 @@ def _pressures(
                 before = t
                 total += weight * (np.float64(lots[at]) if inverse[i] else np.float64(t) * np.float64(lots[at]))
             out[s, i] = total
-    return out
 
 
 def _pressure(books: Columns) -> Columns:
     sides = (books[n] for n in (*SIDES, *REACH))
-    bid, ask = _pressures(half_ticks(books), books["inverse"], DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, _NEAR, *sides)
+    half = half_ticks(books)
+    bid, ask = found = np.full((2, len(half)), np.nan)
+    room = np.empty(_NEAR)
+    _pressures(half, books["inverse"], DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, room, found, *sides)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], per_lot, per_lot * books["tick_mantissa"] / books["tick_scale"])
     whole = bid + ask

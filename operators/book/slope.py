@@ -32,6 +32,7 @@ def _slopes(
     half: I8,
     inverse: NDArray[np.bool_],
     levels: int,
+    out: NDArray[np.float64],
     bid_starts: I8,
     bid_ticks: I8,
     bid_lots: I8,
@@ -40,9 +41,8 @@ def _slopes(
     ask_lots: I8,
     low: I8,
     high: I8,
-) -> NDArray[np.float64]:
+) -> None:
     """Lots (inverse: lots per tick) per bp, bid and ask; f8[2, m]."""
-    out = np.full((2, len(half)), np.nan)
     for i in range(len(half)):
         if half[i] == 0:
             continue
@@ -61,12 +61,13 @@ def _slopes(
                 count += 1
             if squares > 0 and (count == levels or 100 * reach >= half[i]):
                 out[s, i] = covariance / squares
-    return out
 
 
 def _slope(books: Columns) -> Columns:
     sides = (books[n] for n in (*SIDES, *REACH))
-    bid, ask = _slopes(half_ticks(books), books["inverse"], LEVELS, *sides)
+    half = half_ticks(books)
+    bid, ask = found = np.full((2, len(half)), np.nan)
+    _slopes(half, books["inverse"], LEVELS, found, *sides)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], per_lot * books["tick_scale"] / books["tick_mantissa"], per_lot)
     return {"bid_slope_base_per_bp": bid * unit, "ask_slope_base_per_bp": ask * unit}

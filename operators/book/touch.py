@@ -21,11 +21,9 @@ Definitions as in barter-rs (`books/mod.rs`), except that its L2 `mid_price` ret
 """
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from operators import units
-from operators.book.midpoint import I8, SIDES
+from operators.book.midpoint import SIDES, best
 from operators.contract import Columns, Feature
 from schemas.column import Column
 
@@ -34,29 +32,12 @@ NO_ASK = "book not live, or no ask"
 NO_MID = "best bid or best ask is null"
 
 
-@njit(cache=True)
-def _best(
-    live: NDArray[np.bool_],
-    bid_starts: I8,
-    bid_ticks: I8,
-    bid_lots: I8,
-    ask_starts: I8,
-    ask_ticks: I8,
-    ask_lots: I8,
-) -> NDArray[np.float64]:
-    """Best bid ticks and lots, best ask ticks and lots, f8[4, m]: exact to 2**53, NaN where unknown."""
-    out = np.full((4, len(live)), np.nan)
-    for i in range(len(live)):
-        b, a = bid_starts[i], ask_starts[i]
-        if live[i] and b < bid_starts[i + 1]:
-            out[0, i], out[1, i] = bid_ticks[b], bid_lots[b]
-        if live[i] and a < ask_starts[i + 1]:
-            out[2, i], out[3, i] = ask_ticks[a], ask_lots[a]
-    return out
-
-
 def _touch(books: Columns) -> Columns:
-    bid, bid_lots, ask, ask_lots = _best(books["live"], *(books[n] for n in SIDES))
+    bid, bid_lots, ask, ask_lots = (
+        best(books["live"], books[f"{s}_starts"], books[f"{s}_{n}"], np.nan)
+        for s in ("bid", "ask")
+        for n in ("ticks", "lots")
+    )
     best_bid, best_ask = units.price(bid, books), units.price(ask, books)
     inverse = books["inverse"]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -105,10 +105,15 @@ class DepthLane:
         slot = self.panes.slots(keys(depth.instrument, pane))
         held = self.panes.columns
         np.add.at(held["messages"], slot, 1)
-        np.add.at(held["dropped"], slot, applied.dropped)
-        np.add.at(held["gaps"], slot, applied.gap)
-        np.add.at(held["late_rows"], slot, assigned.late)
-        np.add.at(held["untrusted_ns"], slot, applied.untrusted_ns)
+        rare = {
+            "dropped": applied.dropped,
+            "gaps": applied.gap,
+            "late_rows": assigned.late,
+            "untrusted_ns": applied.untrusted_ns,
+        }
+        for name, values in rare.items():
+            if values.any():
+                np.add.at(held[name], slot, values)
         seen: dict[str, Array] = {
             "instrument": depth.instrument,
             **{n: getattr(applied, n) for n in ofi.OFI.reads if n != "instrument"},

@@ -67,7 +67,8 @@ class TapeLane:
             kept[start:stop] = ~assigned.ahead[start:stop]
             slot = self.panes.slots(keys(trades.instrument[kept], assigned.pane[kept]))
             late = assigned.late[kept]
-            np.add.at(self.panes.columns["late_trades"], slot, late)
+            if late.any():
+                np.add.at(self.panes.columns["late_trades"], slot, late)
             kept &= ~assigned.late
             slot = slot[~late]
             events: dict[str, Array] = {
@@ -94,6 +95,10 @@ class TapeLane:
 
     def _assign(self, frames: Frames, trades: Trades, forced: Liquidations) -> tuple[Assigned, Assigned]:
         """Both kinds of rows on the one clock of the log, in the order of their frames."""
+        if not len(forced):
+            event_ns = np.ascontiguousarray(trades.event_ns)
+            every = assign(self.clock, event_ns, frames.received_ns[trades.frame])
+            return every, every.keep(np.empty(0, np.int64))
         frame = np.concatenate([trades.frame, forced.frame])
         order = np.argsort(frame, kind="stable")
         event_ns = np.concatenate([trades.event_ns, forced.event_ns])

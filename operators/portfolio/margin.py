@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from operators.contract import Array
 from operators.portfolio.tiers import TierTable, maintenance
+from schemas.inner import inner
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -48,7 +49,7 @@ def linear(
     return np.where(price > 0, price, np.nan)
 
 
-@njit(cache=True)
+@inner
 def first_crossing(
     sign: float, qty: float, entry: float, margin: float, rule: int, start: int, end: int, floor: F8, mmr: F8, cum: F8
 ) -> float:

@@ -40,9 +40,11 @@ Scan = Callable[[Frames, InstrumentTable, I4], tuple[_Part, I4]]
 General = Callable[[list[int]], tuple[_Part, Parsed]]
 
 
-def _table(table: InstrumentTable) -> tuple[NDArray[np.uint8], I8, I8]:
+def _table(table: InstrumentTable) -> tuple[NDArray[np.uint8], I8, I4, I8]:
+    """Names, where each begins, room for an index of them (four times their number, a power of two), and scales."""
     scales = np.stack((table.tick_mantissa, table.tick_decimals, table.lot_mantissa, table.lot_decimals))
-    return table.names, table.name_starts, scales
+    slots = np.zeros(1 << max(4, (4 * len(table.name_starts) - 1).bit_length()), np.int32)
+    return table.names, table.name_starts, slots, scales
 
 
 def _refine(part: _Part, refined: rows.Refined, reasons: dict[int, str]) -> _Part:
@@ -118,7 +120,7 @@ def _scan_depth(frames: Frames, table: InstrumentTable, which: I4, *, futures: b
     headers, starts = np.zeros((6, n), np.int64), np.zeros(n + 1, np.int64)
     ticks, lots = np.empty(room, np.int64), np.empty(room, np.int64)
     data = np.frombuffer(frames.data, np.uint8)
-    names, name_starts, scales = _table(table)
+    names, name_starts, slots, scales = _table(table)
     used, over = scan_depth(
         data,
         frames.starts,
@@ -126,6 +128,7 @@ def _scan_depth(frames: Frames, table: InstrumentTable, which: I4, *, futures: b
         futures,
         names,
         name_starts,
+        slots,
         scales,
         frame,
         instrument,
@@ -147,13 +150,14 @@ def _scan_trades(frames: Frames, table: InstrumentTable, which: I4) -> tuple[_Pa
     frame, instrument, left = (np.empty(n, np.int32) for _ in range(3))
     columns, sign = np.empty((3, n), np.int64), np.empty(n, np.int8)
     data = np.frombuffer(frames.data, np.uint8)
-    names, name_starts, scales = _table(table)
+    names, name_starts, slots, scales = _table(table)
     used, over = scan_trades(
         data,
         frames.starts,
         which,
         names,
         name_starts,
+        slots,
         scales,
         table.prints,
         frame,

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from schemas.inner import inner
 from schemas.levels import LIMIT
 from schemas.venues.unchecked import byte
 
@@ -34,7 +35,7 @@ _UPDATE, _TRADE, _AGGREGATE, _MARKET = (_word(b'"%b"' % w) for w in (b"depthUpda
 _TRUE, _FALSE, _NULL = _word(b"true"), _word(b"false"), _word(b"null")
 
 
-@njit(cache=True)
+@inner
 def _follows(data: U1, at: int, end: int, word: U1) -> bool:
     """Whether `word` stands at a position."""
     if at + len(word) > end:
@@ -45,7 +46,7 @@ def _follows(data: U1, at: int, end: int, word: U1) -> bool:
     return same
 
 
-@njit(cache=True)
+@inner
 def _plain(data: U1, at: int, end: int) -> int:
     """Behind a string of printable ASCII without escapes that opens at `at`; -1 if it is not one."""
     at += 1
@@ -59,7 +60,7 @@ def _plain(data: U1, at: int, end: int) -> int:
     return -1
 
 
-@njit(cache=True)
+@inner
 def _integer(data: U1, at: int) -> tuple[int, int]:
     """A JSON integer of at most 18 digits, not negative, and the position behind it; -1 if it is not one."""
     first = at
@@ -75,7 +76,7 @@ def _integer(data: U1, at: int) -> tuple[int, int]:
     return value, at
 
 
-@njit(cache=True)
+@inner
 def _scalar(data: U1, at: int, end: int) -> int:
     """Behind a plain string, an integer or a literal; -1 if it is none."""
     c = byte(data, at)
@@ -88,7 +89,7 @@ def _scalar(data: U1, at: int, end: int) -> int:
     return at + 5 if _follows(data, at, end, _FALSE) else -1
 
 
-@njit(cache=True)
+@inner
 def _steps(data: U1, at: int, step: int, decimals: int) -> tuple[int, int]:
     """Behind the opening quote of a decimal: how many steps it is, and the position behind its closing quote, or -1."""
     first = at
@@ -124,7 +125,7 @@ def _steps(data: U1, at: int, step: int, decimals: int) -> tuple[int, int]:
     return value, (at + 1 if value < _LIMIT else -1)
 
 
-@njit(cache=True)
+@inner
 def _side(data: U1, at: int, scales: I8, s: int, ticks: I8, lots: I8, k: int) -> tuple[int, int]:
     """Levels of one side from its opening bracket, stored from row k; the next row, and the position behind or -1."""
     tick, tick_decimals, lot, lot_decimals = scales[0, s], scales[1, s], scales[2, s], scales[3, s]
@@ -148,7 +149,7 @@ def _side(data: U1, at: int, scales: I8, s: int, ticks: I8, lots: I8, k: int) ->
             return k, (at + 1 if byte(data, at) == _CLOSE else -1)
 
 
-@njit(cache=True)
+@inner
 def _hash(data: U1, at: int, end: int) -> int:
     h = np.uint32(2166136261)
     for k in range(at, end):
@@ -156,22 +157,18 @@ def _hash(data: U1, at: int, end: int) -> int:
     return int(h)
 
 
-@njit(cache=True)
-def _index(names: U1, starts: I8) -> I4:
-    """A hash table of names: slot -> number + 1."""
-    size = 16
-    while size < 4 * len(starts):
-        size *= 2
-    slots = np.zeros(size, np.int32)
+@inner
+def _index(names: U1, starts: I8, slots: I4) -> None:
+    """Fill a hash table of names: slot -> number + 1."""
+    size = len(slots)
     for i in range(len(starts) - 1):
         at = _hash(names, starts[i], starts[i + 1]) & (size - 1)
         while slots[at]:
             at = (at + 1) & (size - 1)
         slots[at] = i + 1
-    return slots
 
 
-@njit(cache=True)
+@inner
 def _same(data: U1, at: int, length: int, names: U1, starts: I8, i: int) -> bool:
     if starts[i + 1] - starts[i] != length:
         return False
@@ -181,7 +178,7 @@ def _same(data: U1, at: int, length: int, names: U1, starts: I8, i: int) -> bool
     return same
 
 
-@njit(cache=True)
+@inner
 def _find(data: U1, at: int, end: int, names: U1, starts: I8, slots: I4, last: int) -> int:
     """The number of a name, which is often the last one again; -1 if it is unknown."""
     if last >= 0 and _same(data, at, end - at, names, starts, last):
@@ -194,7 +191,7 @@ def _find(data: U1, at: int, end: int, names: U1, starts: I8, slots: I4, last: i
     return -1
 
 
-@njit(cache=True)
+@inner
 def _enter(data: U1, at: int, end: int) -> tuple[int, int, int]:
     """Behind the brace that opens the payload, its end, and where the stream's name stands (-1: none); -1 if odd."""
     if end - at < 2 or byte(data, end - 1) != _END:
@@ -208,7 +205,7 @@ def _enter(data: U1, at: int, end: int) -> tuple[int, int, int]:
     return behind + len(_DATA), end - 1, name
 
 
-@njit(cache=True)
+@inner
 def _full_book(data: U1, at: int, end: int) -> bool:
     """Whether the stream named at a position is `<symbol>@depth` or `<symbol>@depth@<speed>`."""
     while at < end and byte(data, at) != 64 and byte(data, at) != _QUOTE:
@@ -218,7 +215,7 @@ def _full_book(data: U1, at: int, end: int) -> bool:
     return bool(byte(data, at) == 64 and (byte(data, at + 6) == 64 or byte(data, at + 6) == _QUOTE))
 
 
-@njit(cache=True)
+@inner
 def _key(data: U1, at: int) -> tuple[int, int]:
     """A key of one or two letters (its letters as a number) and the position of its value, or -1."""
     if byte(data, at) != _QUOTE:
@@ -242,6 +239,7 @@ def scan_depth(
     futures: bool,
     names: U1,
     name_starts: I8,
+    slots: I4,
     scales: I8,
     frame: I4,
     instrument: I4,
@@ -254,9 +252,9 @@ def scan_depth(
 ) -> tuple[int, int]:
     """The frames `which` as depth; how many rows, and how many frames are left.
 
-    `columns` are event_ns, first_id, last_id, previous_id.
+    `slots` is room for a table of the names, `columns` are event_ns, first_id, last_id, previous_id.
     """
-    slots = _index(names, name_starts)
+    _index(names, name_starts, slots)
     rows, lefts, k, symbol = 0, 0, int(np.int64(0)), int(np.int64(-1))
     needed = 1 | 2 | 8 | 16 | 64 | 128 | (4 | 32 if futures else 256)
     for i in which:
@@ -335,6 +333,7 @@ def scan_trades(
     which: I4,
     names: U1,
     name_starts: I8,
+    slots: I4,
     scales: I8,
     feeds: I1,
     frame: I4,
@@ -345,9 +344,9 @@ def scan_trades(
 ) -> tuple[int, int]:
     """The frames `which` as trades; how many rows, and how many frames are left.
 
-    `columns` are event_ns, ticks, lots.
+    `slots` is room for a table of the names, `columns` are event_ns, ticks, lots.
     """
-    slots = _index(names, name_starts)
+    _index(names, name_starts, slots)
     rows, lefts, symbol = 0, 0, int(np.int64(-1))
     needed = 1 | 2 | 4 | 8 | 16 | 32
     for i in which:

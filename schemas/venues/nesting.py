@@ -11,9 +11,10 @@ DEEPEST = 64
 
 
 @njit(cache=True)
-def too_deep(data: NDArray[np.uint8], starts: NDArray[np.int64], which: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether brackets outside strings nest deeper than `DEEPEST`, for each of the frames `which`."""
-    found = np.zeros(len(which), np.bool_)
+def too_deep(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], which: NDArray[np.int64], found: NDArray[np.bool_]
+) -> None:
+    """Set `found` for those of the frames `which` whose brackets outside strings nest deeper than `DEEPEST`."""
     for k in range(len(which)):
         depth = 0
         text = False
@@ -33,4 +34,3 @@ def too_deep(data: NDArray[np.uint8], starts: NDArray[np.int64], which: NDArray[
             elif c in (93, 125):
                 depth -= 1
             at += 1
-    return found

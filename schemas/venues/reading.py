@@ -114,7 +114,8 @@ def gather(
 ) -> tuple[list[int], list[M], dict[int, str]]:
     """The messages of the frames, each with its frame, and the reasons of those that could not be read."""
     chosen = np.fromiter(which, np.int64)
-    deep = too_deep(np.frombuffer(frames.data or b" ", np.uint8), frames.starts, chosen)
+    deep = np.zeros(len(chosen), np.bool_)
+    too_deep(np.frombuffer(frames.data or b" ", np.uint8), frames.starts, chosen, deep)
     reasons = dict.fromkeys(chosen[deep].tolist(), "not_json too deep")
     starts = frames.starts.tolist()
     data, names = frames.data, frames.symbols

@@ -45,7 +45,8 @@ class Quantities:
         a, b = int(self.starts[lo]), int(self.starts[hi])
         ticks, lots = np.empty(b - a, np.int64), np.empty(b - a, np.int64)
         levels = self.prices[a:b], self.price_decimals[a:b], self.sizes[a:b], self.size_decimals[a:b]
-        status = to_steps(*levels, self.starts[lo : hi + 1] - a, scales, ticks, lots)
+        status = np.zeros(hi - lo, np.int8)
+        to_steps(*levels, self.starts[lo : hi + 1] - a, scales, ticks, lots, status)
         return ticks, lots, status
 
 
