@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,9 @@ from schemas.frames import Frames
 
 ARCHIVED = Counter("alphaplus_archived_rows", "rows stored", ["table"])
 RETRIES = Counter("alphaplus_archive_retries", "inserts that had to be tried again", ["table"])
+
+BUFFER_BYTES = 256 << 20
+"""Room for what an epoch of a second plans at its fastest, 100,000 rows of 1 to 2 kB."""
 
 Plan = tuple[int, tuple[tuple[str, str, tuple[int, ...]], ...]]
 """Format, then for each topic: name, topic id, and the cuts: the next offset, then the end of each planned block."""
@@ -233,16 +237,15 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     """The flow on the settings' brokers and database."""
     kafka, share = settings.kafka, settings.share
     rejects = kafka.prefix + REJECTS
-    clickhouse = ClickHouse(settings.clickhouse)
     prefix = kafka.prefix.replace(".", "_")
 
-    def insert(table: str, rows: bytes, token: str) -> None:
+    def insert(clickhouse: ClickHouse, table: str, rows: bytes, token: str) -> None:
         name = table.removeprefix(prefix)
         clickhouse.insert_block(name, rows, token, lambda attempt, error: RETRIES.labels(name).inc())
         ARCHIVED.labels(name).inc(rows.count(b"\n") + 1)
 
     source = PlannedBlocks(
-        Kafka(kafka.brokers, retry_s=kafka.retry_s),
+        Kafka(kafka.brokers, BUFFER_BYTES, retry_s=kafka.retry_s),
         topics(settings),
         kafka.partitions,
         run_id,
@@ -252,7 +255,9 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         stopping,
         own=(rejects,),
     )
-    return archive(source, ClickHouseBlocks(insert, BadBlock, kafka.brokers, kafka.partitions, rejects))
+    # a connection is not for several threads at once
+    inserts = [partial(insert, ClickHouse(settings.clickhouse)) for _ in range(settings.clickhouse.inserts)]
+    return archive(source, ClickHouseBlocks(inserts, BadBlock, kafka.brokers, kafka.partitions, rejects))
 
 
 def identity(settings: Settings) -> Identity:

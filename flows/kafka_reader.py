@@ -1,9 +1,10 @@
 """Reading Kafka fast and exactly: one consumer a process, assigned to its logs, never committing, never guessing.
 
 librdkafka's own threads are the prefetch: `pump` moves what they fetched into the logs, on the flow's thread, so there
-is nothing to hand between threads and no second thread contending for the interpreter. A log that holds more than its
-share of `buffer_bytes` is paused. An offset that is not in the log is an error (`auto.offset.reset=error`), the end of
-a log is where the broker says so (`enable.partition.eof`), and only messages can move a position.
+is nothing to hand between threads and no second thread contending for the interpreter. While more than `buffer_bytes`
+are held, logs that hold more than their share of it are paused. An offset that is not in the log is an error
+(`auto.offset.reset=error`), the end of a log is where the broker says so (`enable.partition.eof`), and only messages
+can move a position.
 """
 
 import logging
@@ -248,9 +249,11 @@ class Reader:
             raise Unreachable(f"{message.topic()}[{message.partition()}]: {error.str()}")
 
     def _restrain(self, consumer: Consumer) -> None:
-        limit = max(1 << 20, self._kafka.buffer_bytes // len(self._logs))
+        if self._held() <= self._kafka.buffer_bytes:
+            return
+        share = self._share()
         full = [
-            log for log in self._logs.values() if log.bytes > limit and not log.paused and log.fetched >= log.needed
+            log for log in self._logs.values() if log.bytes > share and not log.paused and log.fetched >= log.needed
         ]
         if full:
             consumer.pause([TopicPartition(log.topic, log.partition) for log in full])
@@ -258,12 +261,22 @@ class Reader:
                 log.paused = True
 
     def _relieve(self, consumer: Consumer) -> None:
-        limit = max(1 << 20, self._kafka.buffer_bytes // len(self._logs)) // 2
-        low = [log for log in self._logs.values() if log.paused and (log.bytes < limit or log.fetched < log.needed)]
+        paused = [log for log in self._logs.values() if log.paused]
+        if not paused:
+            return
+        # half, because what librdkafka has fetched of a log is lost when it is paused
+        room, share = self._held() < self._kafka.buffer_bytes // 2, self._share() // 2
+        low = [log for log in paused if room or log.bytes < share or log.fetched < log.needed]
         if low:
             consumer.resume([TopicPartition(log.topic, log.partition) for log in low])
             for log in low:
                 log.paused = False
+
+    def _held(self) -> int:
+        return sum(log.bytes for log in self._logs.values())
+
+    def _share(self) -> int:
+        return max(1 << 20, self._kafka.buffer_bytes // len(self._logs))
 
     def _error(self, error: KafkaError) -> None:
         if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT) and self._away_since is None:

@@ -46,6 +46,8 @@ class Clickhouse(_Strict, frozen=True):
     timeout_s: Positive = 60
     retry_s: Positive = 600
     block_rows: Positive = 50_000
+    inserts: Positive = 4
+    """At a time, of different shards."""
 
 
 class Windows(_Strict, frozen=True):
