@@ -27,7 +27,7 @@ from flows.ends import announced
 from flows.epochs import Epochs, Stopping
 from flows.kafka_log import Log
 from flows.kafka_reader import Kafka, Reader
-from flows.kafka_source import BUSY_TURNS, LONG_AGO, LOOK_S, shard_name, shards_of
+from flows.kafka_source import LONG_AGO, LOOK_S, shard_name, shards_of
 from flows.recovery import Identity
 from flows.refusal import Refused
 from flows.settings import Settings
@@ -150,7 +150,6 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         self._epochs = epochs
         self._handed_over = True
         self._settled = False
-        self._empty_turns = 0
         self._looked_s = 0.0
         self._planned: deque[tuple[str, int, int]] = deque()
         for topic, cuts in plans.items():
@@ -166,20 +165,18 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         if self._epochs.quiet:
             time.sleep(0.001)
             return ()
-        self._reader.pump(wait=self._empty_turns > BUSY_TURNS)
+        self._reader.pump()
         if not self._planned:
             if self._finished():
                 self._epochs.end()
                 raise StopIteration
-            self._empty_turns += 1
             return ()
         topic, first, last = self._planned[0]
         log = self._logs[topic]
         if log.fetched < last:
-            self._empty_turns += 1
             return ()
         self._planned.popleft()
-        self._empty_turns = 0
+        self._reader.busy()
         self._handed_over = True
         frames = log.take(None, last - first, 1 << 62, before=last)
         if frames is None or frames.offsets[0] < first:

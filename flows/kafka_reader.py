@@ -25,6 +25,8 @@ READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
 GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
 PULL = 5_000
 WAIT_S = 0.005
+BUSY_TURNS = 64
+"""So many turns of all parts without anything before one may block: what a part handed over moves one hop a turn."""
 TRANSIENT = frozenset(
     (
         KafkaError._ALL_BROKERS_DOWN,
@@ -52,12 +54,16 @@ _statistics = msgspec.json.Decoder(_Statistics).decode
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """How to reach and read Kafka. `nameless` says, a topic, how the values begin whose header `symbol` is read."""
+    """How to reach and read Kafka. `nameless` says, a topic, how the values begin whose header `symbol` is read.
+
+    `fetch_wait_ms` is how long a broker holds a fetch that finds nothing. Apache Kafka answers when something comes.
+    """
 
     brokers: str
     buffer_bytes: int = 128 << 20
     start_s: float = 30.0
     retry_s: float = 120.0
+    fetch_wait_ms: int = 100
     nameless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
 
@@ -72,6 +78,8 @@ class Reader:
         self._consumer: Consumer | None = None
         self._logs: dict[tuple[str, int], Log] = {}
         self._away_since: float | None = None
+        self._parts = 0
+        self._still = 0
         self.topic_ids: dict[str, str] = {}
 
     @property
@@ -92,6 +100,7 @@ class Reader:
         """
         with self._lock:
             consumer = self._open()
+            self._parts += 1
             logs = {}
             for name, (topic, partition) in wanted.items():
                 low, high = self._watermarks(consumer, topic, partition)
@@ -103,17 +112,23 @@ class Reader:
             consumer.incremental_assign([TopicPartition(g.topic, g.partition, g.position) for g in logs.values()])
             return logs
 
-    def pump(self, wait: bool) -> None:
-        """Move fetched messages into the logs; `wait` up to 5 ms for the first one."""
+    def busy(self) -> None:
+        """A part handed something over: nobody may block before it is through."""
+        self._still = 0
+
+    def pump(self) -> None:
+        """Move fetched messages into the logs; wait up to 5 ms for the first one when no part has had any for long."""
         with self._lock:
             consumer = self._open()
             self._relieve(consumer)
             messages = consumer.consume(PULL, 0)
-            if not messages and wait:
+            if not messages and self._still > BUSY_TURNS * self._parts:
                 first = consumer.poll(WAIT_S)
                 if first is not None:
                     messages = [first, *consumer.consume(PULL - 1, 0)]
+            self._still += 1
             if messages:
+                self._still = 0
                 self._distribute(messages)
                 self._restrain(consumer)
             if self._away_since is not None and time.monotonic() - self._away_since > self._kafka.retry_s:
@@ -141,7 +156,7 @@ class Reader:
                     "auto.offset.reset": "error",
                     "enable.partition.eof": True,
                     "fetch.queue.backoff.ms": 2,
-                    "fetch.wait.max.ms": 100,
+                    "fetch.wait.max.ms": self._kafka.fetch_wait_ms,
                     "queued.min.messages": 200_000,
                     "queued.max.messages.kbytes": 65_536,
                     "reconnect.backoff.max.ms": 1_000,

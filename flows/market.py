@@ -132,6 +132,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         Kafka(
             kafka.brokers,
             retry_s=kafka.retry_s,
+            fetch_wait_ms=kafka.fetch_wait_ms,
             nameless={topic: VENUES[venue].nameless for topic, (venue, kind) in named.items() if kind == "depth"},
         ),
         tuple(named),

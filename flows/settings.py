@@ -33,6 +33,8 @@ class Kafka(_Strict, frozen=True):
     replication: Positive = 1
     retry_s: Positive = 120
     message_max_bytes: Positive = 16_000_000
+    fetch_wait_ms: Positive = 100
+    """How long a broker may hold a fetch of raw topics; Apache Kafka holds it only while there is nothing."""
 
 
 class Clickhouse(_Strict, frozen=True):
