@@ -23,6 +23,8 @@ from flows.refusal import Refused, Unreachable
 
 READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
 GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
+FETCH_WAIT_MS = 100
+"""Some brokers hold a fetch for all of its time, whatever comes meanwhile; librdkafka's own 500 ms would be seen."""
 PULL = 5_000
 WAIT_S = 0.005
 BUSY_TURNS = 64
@@ -63,7 +65,7 @@ class Kafka:
     buffer_bytes: int = 128 << 20
     start_s: float = 30.0
     retry_s: float = 120.0
-    fetch_wait_ms: int = 100
+    fetch_wait_ms: int = FETCH_WAIT_MS
     nameless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
 
