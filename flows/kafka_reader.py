@@ -25,7 +25,8 @@ READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
 GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
 FETCH_WAIT_MS = 100
 """Some brokers hold a fetch for all of its time, whatever comes meanwhile; librdkafka's own 500 ms would be seen."""
-PULL = 5_000
+PULL = 20_000
+"""So many messages at once that each of several shards finds a whole batch."""
 WAIT_S = 0.005
 BUSY_TURNS = 64
 """So many turns of all parts without anything before one may block: what a part handed over moves one hop a turn."""

@@ -73,12 +73,12 @@ class Clock(_Strict, frozen=True):
 
 
 class Source(_Strict, frozen=True):
-    """How raw topics are read."""
+    """How raw topics are read: the larger a batch, the less a frame costs that had to wait anyway."""
 
     batch_frames: Positive = 5_000
-    batch_bytes: Positive = 4_000_000
+    batch_bytes: Positive = 8_000_000
     epoch_bytes: Positive = 256_000_000
-    align_ms: Positive = 5_000
+    align_ms: Positive = 10_000
 
 
 class Recovery(_Strict, frozen=True):

@@ -12,7 +12,7 @@ from flows.bench.in_process import batches, feed, opened
 from flows.bench.instruments import START_NS
 from flows.bench.material import Material
 from flows.bench.multiplied import multiplied
-from flows.bench.place import Sample, place, rate, timed
+from flows.bench.place import Sample, place, timed
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
 from flows.clickhouse import ClickHouse, connect
@@ -57,7 +57,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
                 client.command(f"TRUNCATE TABLE `{table}`")
 
         for n in range(size.repeats):
-            ours.append(rate(_stored(timed(session, "archive", f"archive-{n}")), "out"))
+            ours.append(_rate(timed(session, "archive", f"archive-{n}")))
             stored_exactly()
             blocks = list(_blocks(made, BlockSize(rows=told.clickhouse.block_rows)))
             bound.append(sum(map(len, made.values())) / _insert_s(told, blocks, f"bound-{n}"))
@@ -71,9 +71,15 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
     ]
 
 
-def _stored(samples: list[Sample]) -> list[Sample]:
-    """Until all rows were stored; the flow ends an epoch later."""
-    return samples[: next(i for i, s in enumerate(samples, 1) if s.out == samples[-1].out)]
+def _rate(samples: list[Sample]) -> float:
+    """Rows a second from the first that was read until all were stored, the epoch that plans the first blocks included.
+
+    >>> _rate([Sample(0, 0, 0), Sample(1, 5, 0), Sample(3, 8, 4), Sample(5, 8, 8), Sample(7, 8, 8)])
+    2.0
+    """
+    began = next(s.at_s for s in samples if s.into > 0)
+    stored = next(s.at_s for s in samples if s.out == samples[-1].out)
+    return samples[-1].out / (stored - began)
 
 
 def _blocks(made: dict[str, list[bytes]], size: BlockSize) -> Iterator[tuple[str, bytes]]:
