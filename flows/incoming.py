@@ -1,6 +1,6 @@
 """Incoming: how the settings say that every computing flow reads its topics, and what its positions depend on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from flows.kafka_reader import Kafka
 from flows.kafka_source import Pace
@@ -8,9 +8,9 @@ from flows.recovery import Identity
 from flows.settings import Settings
 
 
-def kafka(settings: Settings, nameless: Mapping[str, tuple[bytes, ...]] | None = None) -> Kafka:
-    """The brokers; `nameless` as in `Kafka`."""
-    return Kafka(settings.kafka.brokers, retry_s=settings.kafka.retry_s, nameless=nameless or {})
+def kafka(settings: Settings) -> Kafka:
+    """The brokers, and how long they may be away."""
+    return Kafka(settings.kafka.brokers, retry_s=settings.kafka.retry_s)
 
 
 def pace(settings: Settings, patience: int = 1) -> Pace:

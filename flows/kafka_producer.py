@@ -13,6 +13,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from flows.refusal import Unreachable
 
+LINGER_MS = 0.5
+"""Records that belong together are queued in one go; waiting longer for company only delays them."""
 QUEUED_KBYTES = 262_144
 MESSAGE_MAX_BYTES = 16_000_000
 LOG = logging.getLogger("alphaplus.kafka.producer")
@@ -23,7 +25,11 @@ class Publisher:
     """An idempotent producer whose failures are raised."""
 
     def __init__(
-        self, brokers: str, retry_s: float = 120.0, linger_ms: float = 2.0, message_max_bytes: int = MESSAGE_MAX_BYTES
+        self,
+        brokers: str,
+        retry_s: float = 120.0,
+        linger_ms: float = LINGER_MS,
+        message_max_bytes: int = MESSAGE_MAX_BYTES,
     ) -> None:
         self._brokers = brokers
         self._retry_s = retry_s

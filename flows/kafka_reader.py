@@ -1,9 +1,10 @@
 """Reading Kafka fast and exactly: one consumer a process, assigned to its logs, never committing, never guessing.
 
 librdkafka's own threads are the prefetch: `pump` moves what they fetched into the logs, on the flow's thread, so there
-is nothing to hand between threads and no second thread contending for the interpreter. A log that holds more than its
-share of `buffer_bytes` is paused. An offset that is not in the log is an error (`auto.offset.reset=error`), the end of
-a log is where the broker says so (`enable.partition.eof`), and only messages can move a position.
+is nothing to hand between threads and no second thread contending for the interpreter. While more than `buffer_bytes`
+are held, logs that hold more than their share of it are paused. An offset that is not in the log is an error
+(`auto.offset.reset=error`), the end of a log is where the broker says so (`enable.partition.eof`), and only messages
+can move a position.
 """
 
 import logging
@@ -22,8 +23,13 @@ from flows.refusal import Refused, Unreachable
 
 READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
 GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
-PULL = 5_000
+FETCH_WAIT_MS = 100
+"""Some brokers hold a fetch for all of its time, whatever comes meanwhile; librdkafka's own 500 ms would be seen."""
+PULL = 20_000
+"""So many messages at once that each of several shards finds a whole batch."""
 WAIT_S = 0.005
+BUSY_TURNS = 64
+"""So many turns of all parts without anything before one may block: what a part handed over moves one hop a turn."""
 TRANSIENT = frozenset(
     (
         KafkaError._ALL_BROKERS_DOWN,
@@ -51,12 +57,16 @@ _statistics = msgspec.json.Decoder(_Statistics).decode
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """How to reach and read Kafka. `nameless` says, a topic, how the values begin whose header `symbol` is read."""
+    """How to reach and read Kafka. `nameless` says, a topic, how the values begin whose header `symbol` is read.
+
+    `fetch_wait_ms` is how long a broker holds a fetch that finds nothing. Apache Kafka answers when something comes.
+    """
 
     brokers: str
     buffer_bytes: int = 128 << 20
     start_s: float = 30.0
     retry_s: float = 120.0
+    fetch_wait_ms: int = FETCH_WAIT_MS
     nameless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
 
@@ -71,6 +81,8 @@ class Reader:
         self._consumer: Consumer | None = None
         self._logs: dict[tuple[str, int], Log] = {}
         self._away_since: float | None = None
+        self._parts = 0
+        self._still = 0
         self.topic_ids: dict[str, str] = {}
 
     @property
@@ -91,6 +103,7 @@ class Reader:
         """
         with self._lock:
             consumer = self._open()
+            self._parts += 1
             logs = {}
             for name, (topic, partition) in wanted.items():
                 low, high = self._watermarks(consumer, topic, partition)
@@ -102,17 +115,23 @@ class Reader:
             consumer.incremental_assign([TopicPartition(g.topic, g.partition, g.position) for g in logs.values()])
             return logs
 
-    def pump(self, wait: bool) -> None:
-        """Move fetched messages into the logs; `wait` up to 5 ms for the first one."""
+    def busy(self) -> None:
+        """A part handed something over: nobody may block before it is through."""
+        self._still = 0
+
+    def pump(self) -> None:
+        """Move fetched messages into the logs; wait up to 5 ms for the first one when no part has had any for long."""
         with self._lock:
             consumer = self._open()
             self._relieve(consumer)
             messages = consumer.consume(PULL, 0)
-            if not messages and wait:
+            if not messages and self._still > BUSY_TURNS * self._parts:
                 first = consumer.poll(WAIT_S)
                 if first is not None:
                     messages = [first, *consumer.consume(PULL - 1, 0)]
+            self._still += 1
             if messages:
+                self._still = 0
                 self._distribute(messages)
                 self._restrain(consumer)
             if self._away_since is not None and time.monotonic() - self._away_since > self._kafka.retry_s:
@@ -140,7 +159,7 @@ class Reader:
                     "auto.offset.reset": "error",
                     "enable.partition.eof": True,
                     "fetch.queue.backoff.ms": 2,
-                    "fetch.wait.max.ms": 100,
+                    "fetch.wait.max.ms": self._kafka.fetch_wait_ms,
                     "queued.min.messages": 200_000,
                     "queued.max.messages.kbytes": 65_536,
                     "reconnect.backoff.max.ms": 1_000,
@@ -248,9 +267,11 @@ class Reader:
             raise Unreachable(f"{message.topic()}[{message.partition()}]: {error.str()}")
 
     def _restrain(self, consumer: Consumer) -> None:
-        limit = max(1 << 20, self._kafka.buffer_bytes // len(self._logs))
+        if self._held() <= self._kafka.buffer_bytes:
+            return
+        share = self._share()
         full = [
-            log for log in self._logs.values() if log.bytes > limit and not log.paused and log.fetched >= log.needed
+            log for log in self._logs.values() if log.bytes > share and not log.paused and log.fetched >= log.needed
         ]
         if full:
             consumer.pause([TopicPartition(log.topic, log.partition) for log in full])
@@ -258,12 +279,22 @@ class Reader:
                 log.paused = True
 
     def _relieve(self, consumer: Consumer) -> None:
-        limit = max(1 << 20, self._kafka.buffer_bytes // len(self._logs)) // 2
-        low = [log for log in self._logs.values() if log.paused and (log.bytes < limit or log.fetched < log.needed)]
+        paused = [log for log in self._logs.values() if log.paused]
+        if not paused:
+            return
+        # half, because what librdkafka has fetched of a log is lost when it is paused
+        room, share = self._held() < self._kafka.buffer_bytes // 2, self._share() // 2
+        low = [log for log in paused if room or log.bytes < share or log.fetched < log.needed]
         if low:
             consumer.resume([TopicPartition(log.topic, log.partition) for log in low])
             for log in low:
                 log.paused = False
+
+    def _held(self) -> int:
+        return sum(log.bytes for log in self._logs.values())
+
+    def _share(self) -> int:
+        return max(1 << 20, self._kafka.buffer_bytes // len(self._logs))
 
     def _error(self, error: KafkaError) -> None:
         if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT) and self._away_since is None:

@@ -23,8 +23,6 @@ from schemas.shard import Batch
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Always due, whatever the wall clock does: Bytewax would wait for a clock that was set back."""
-BUSY_TURNS = 64
-"""So many empty turns before a part may block: what it handed over moves one hop a turn."""
 LOOK_S = 0.05
 STALL_S = 0.5
 """A flow that was busy for longer has not been looking: topics are not idle because it was."""
@@ -190,7 +188,6 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         self._told: dict[str, int] = {}
         self._idle: tuple[str, ...] = ()
         self._budget = pace.epoch_bytes
-        self._empty_turns = 0
         self._full = False
         self._turn_s = self._attended_s = time.monotonic()
         if ends is not None:
@@ -208,16 +205,15 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
             self._epochs.end()
             raise StopIteration
         if not self._full or self._budget <= 0:
-            self._reader.pump(wait=self._empty_turns > BUSY_TURNS)
+            self._reader.pump()
         frames = self._ready() if self._budget > 0 else ()
         ended = self._ended()
         idle = self._quiet_topics()
         grown = len(ended) > len(self._told) or not set(idle) <= set(self._idle)
         self._told, self._idle = ended, idle
         if not frames and not grown:
-            self._empty_turns += 1
             return ()
-        self._empty_turns = 0
+        self._reader.busy()
         return ((self._name, Batch(frames, tuple(ended), idle)),)
 
     def next_awake(self) -> datetime:

@@ -1,5 +1,6 @@
 """The market flow: raw frames of all venues -> feature rows, liquidations, quality and rejects, shard by shard."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -121,7 +122,11 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     named = topics(settings)
     kafka = settings.kafka
     source = KafkaShards(
-        incoming.kafka(settings, {t: VENUES[venue].nameless for t, (venue, kind) in named.items() if kind == "depth"}),
+        replace(
+            incoming.kafka(settings),
+            fetch_wait_ms=kafka.fetch_wait_ms,
+            nameless={t: VENUES[venue].nameless for t, (venue, kind) in named.items() if kind == "depth"},
+        ),
         tuple(named),
         kafka.partitions,
         incoming.share(settings),

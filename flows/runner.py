@@ -1,5 +1,6 @@
 """Running one flow in this process: recovery, epochs, a graceful end, and one clear line when it fails."""
 
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ def run(
     log = recovery.directory / "crash.log"
     try:
         config = recovery.bind(dataflow, identity)
+        # what is loaded now stays: the collector need not look through it again and again
+        gc.freeze()
         with _panics_into(log):
             run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
     except BaseException as error:

@@ -17,6 +17,8 @@ from flows.settings import Settings
 from flows.supervisor import Child, Supervisor
 
 START_S = 60.0
+EMBEDDED_FETCH_WAIT_MS = 5
+"""The embedded broker holds a fetch for all of its time, whatever comes meanwhile; asking it costs it little."""
 
 
 def free_port() -> int:
@@ -73,7 +75,9 @@ class Session:
                 "broker", "deploy.local.broker", "--port", "0", "--port-file", str(port_file), keep=False
             )
             port = self._await_port(port_file, "broker")
-            changes["kafka"] = msgspec.structs.replace(self.settings.kafka, brokers=f"127.0.0.1:{port}")
+            changes["kafka"] = msgspec.structs.replace(
+                self.settings.kafka, brokers=f"127.0.0.1:{port}", fetch_wait_ms=EMBEDDED_FETCH_WAIT_MS
+            )
             self.embedded.append("broker")
         if not self.settings.clickhouse.url:
             url = running_store(self.data)

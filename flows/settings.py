@@ -33,6 +33,8 @@ class Kafka(_Strict, frozen=True):
     replication: Positive = 1
     retry_s: Positive = 120
     message_max_bytes: Positive = 16_000_000
+    fetch_wait_ms: Positive = 100
+    """How long a broker may hold a fetch of raw topics; Apache Kafka holds it only while there is nothing."""
 
 
 class Clickhouse(_Strict, frozen=True):
@@ -46,6 +48,8 @@ class Clickhouse(_Strict, frozen=True):
     timeout_s: Positive = 60
     retry_s: Positive = 600
     block_rows: Positive = 50_000
+    inserts: Positive = 4
+    """At a time, of different shards."""
 
 
 class Windows(_Strict, frozen=True):
@@ -69,12 +73,12 @@ class Clock(_Strict, frozen=True):
 
 
 class Source(_Strict, frozen=True):
-    """How raw topics are read."""
+    """How raw topics are read: the larger a batch, the less a frame costs that had to wait anyway."""
 
     batch_frames: Positive = 5_000
-    batch_bytes: Positive = 4_000_000
+    batch_bytes: Positive = 8_000_000
     epoch_bytes: Positive = 256_000_000
-    align_ms: Positive = 5_000
+    align_ms: Positive = 10_000
 
 
 class Recovery(_Strict, frozen=True):

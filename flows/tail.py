@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from flows.kafka_reader import FETCH_WAIT_MS
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -27,7 +29,12 @@ class Tail:
         """`keep`: how many latest records of each topic to remember."""
         self.seen = Seen(latest={t: deque(maxlen=keep) for t in topics}, rows={t: {} for t in topics})
         self._consumer = Consumer(
-            {"bootstrap.servers": brokers, "group.id": "alphaplus-screen", "enable.auto.commit": False}
+            {
+                "bootstrap.servers": brokers,
+                "group.id": "alphaplus-screen",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
+            }
         )
         self._consumer.assign([TopicPartition(t, p, 0) for t in topics for p in range(partitions)])
 

@@ -112,7 +112,7 @@ class Engine:
             if statement.data is None:
                 result = session.query(sql, named or "TabSeparated", params=dict(parameters))
             else:
-                with _file(text[statement.data :]) as rows:
+                with _file(memoryview(text)[statement.data :]) as rows:
                     insert = f"{sql} FROM INFILE {_quoted(rows)} {clause} FORMAT {statement.format}"
                     result = session.query(insert, "Null", params=dict(parameters))
             body = bytes(result.bytes())
@@ -148,7 +148,7 @@ def _prepare(session: _Session, settings: Mapping[str, str], database: str) -> N
 
 
 @contextmanager
-def _file(data: bytes) -> Iterator[str]:
+def _file(data: memoryview) -> Iterator[str]:
     """The path of a file with `data`, in memory where the system has that."""
     if sys.platform != "linux":
         with tempfile.NamedTemporaryFile(suffix=".rows") as stored:

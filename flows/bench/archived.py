@@ -1,16 +1,21 @@
-"""Archived: feature rows in topics to committed rows in ClickHouse, one process, every row counted in the end."""
+"""Archived: feature rows in topics to committed rows in ClickHouse, one process, every row counted in the end.
 
+Beside it the bound: ClickHouse merely storing the same bytes, in blocks as large and as many at a time.
+"""
+
+import threading
+import time
 from collections.abc import Iterator
 
-from flows.archive import topics
+from flows.archive import BlockSize, topics
 from flows.bench.in_process import batches, feed, opened
 from flows.bench.instruments import START_NS
 from flows.bench.material import Material
 from flows.bench.multiplied import multiplied
-from flows.bench.place import place, rate, timed
-from flows.bench.result import Result
+from flows.bench.place import Sample, place, timed
+from flows.bench.result import Result, ratios
 from flows.bench.size import Size
-from flows.clickhouse import connect
+from flows.clickhouse import ClickHouse, connect
 from flows.clickhouse_sink import REJECTS
 from flows.kafka_producer import Publisher
 from flows.migrations import FOLDER, apply_migrations
@@ -26,33 +31,90 @@ RATE_EACH = 2.0
 def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
     """A quarter as many rows as frames elsewhere."""
     wanted = max(1_000, size.frames // 4)
-    rates = []
+    ours, bound = [], []
     with place(settings, material.venue, "archive") as session:
         told = session.settings
         kafka = told.kafka
         publisher = Publisher(kafka.brokers, kafka.retry_s)
-        published = dict.fromkeys(BY_NAME, 0)
+        made: dict[str, list[bytes]] = {name: [] for name in BY_NAME}
         for table, rows in _rows(material, told, size.many):
             for key, value in rows:
                 publisher.publish(kafka.prefix + BY_NAME[table].topic, key, value)
             publisher.poll()
-            published[table] += len(rows)
-            if sum(published.values()) >= wanted:
+            made[table] += [value for _, value in rows]
+            if sum(map(len, made.values())) >= wanted:
                 break
         publisher.flush()
         session.announce([t for t in topics(told) if t != kafka.prefix + REJECTS])
         client = connect(told.clickhouse)
         apply_migrations(client, FOLDER)
-        for n in range(size.repeats):
-            for table in BY_NAME:
-                client.command(f"TRUNCATE TABLE `{table}`")
-            rates.append(rate(timed(session, "archive", f"archive-{n}"), "out"))
-            for table, count in published.items():
+
+        def stored_exactly() -> None:
+            for table, rows in made.items():
                 ((stored,),) = client.rows(f"SELECT count() FROM `{table}` FINAL")
-                if stored != count:
-                    raise Refused(f"{table} holds {stored} rows of {count}")
+                if stored != len(rows):
+                    raise Refused(f"{table} holds {stored} rows of {len(rows)}")
+                client.command(f"TRUNCATE TABLE `{table}`")
+
+        for n in range(size.repeats):
+            ours.append(_rate(timed(session, "archive", f"archive-{n}")))
+            stored_exactly()
+            blocks = list(_blocks(made, BlockSize(rows=told.clickhouse.block_rows)))
+            bound.append(sum(map(len, made.values())) / _insert_s(told, blocks, f"bound-{n}"))
+            stored_exactly()
         client.close()
-    return [Result("kafka to clickhouse", "archive flow", tuple(rates), "rows/s", ">= 100,000")]
+    row = "kafka to clickhouse"
+    return [
+        Result(row, "archive flow", tuple(ours), "rows/s", ">= 100,000"),
+        Result(row, "ClickHouse, storing only", tuple(bound), "rows/s"),
+        Result(row, "archive flow / storing only", ratios(ours, bound), "x"),
+    ]
+
+
+def _rate(samples: list[Sample]) -> float:
+    """Rows a second from the first that was read until all were stored, the epoch that plans the first blocks included.
+
+    >>> _rate([Sample(0, 0, 0), Sample(1, 5, 0), Sample(3, 8, 4), Sample(5, 8, 8), Sample(7, 8, 8)])
+    2.0
+    """
+    began = next(s.at_s for s in samples if s.into > 0)
+    stored = next(s.at_s for s in samples if s.out == samples[-1].out)
+    return samples[-1].out / (stored - began)
+
+
+def _blocks(made: dict[str, list[bytes]], size: BlockSize) -> Iterator[tuple[str, bytes]]:
+    """Table and lines of every block."""
+    for table, rows in made.items():
+        block: list[bytes] = []
+        held = 0
+        for value in rows:
+            if block and (len(block) == size.rows or held + len(value) > size.bytes):
+                yield table, b"\n".join(block)
+                block, held = [], 0
+            block.append(value)
+            held += len(value)
+        if block:
+            yield table, b"\n".join(block)
+
+
+def _insert_s(settings: Settings, blocks: list[tuple[str, bytes]], token: str) -> float:
+    """Seconds until all blocks are stored."""
+    left = list(enumerate(blocks))
+
+    def work() -> None:
+        clickhouse = ClickHouse(settings.clickhouse)
+        while left:
+            n, (table, rows) = left.pop()
+            clickhouse.insert_block(table, rows, f"{token}-{n}")
+        clickhouse.close()
+
+    threads = [threading.Thread(target=work) for _ in range(settings.clickhouse.inserts)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
 
 
 def _rows(material: Material, settings: Settings, instruments: int) -> Iterator[tuple[str, list[tuple[bytes, bytes]]]]:

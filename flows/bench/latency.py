@@ -22,8 +22,8 @@ from flows.settings import Settings
 
 WARM_S = 15.0
 """For the flow to start."""
-SETTLE_S = 3.0
-"""After its first row."""
+SETTLE_S = 6.0
+"""After its first row: the other shards load what they use, and all catch up with what came meanwhile."""
 
 
 class Row(msgspec.Struct):

@@ -1,52 +1,88 @@
 """Paced: frames into the raw topics at the pace of the wall clock, and when each window's last frame was in the log.
 
+It is in the log when the broker has acknowledged it: what waits in this process is not the flow's delay.
+
 `python -m flows.bench.paced --settings FILE --instruments N --per-s R --seconds S --out FILE [VENUE=FILE ...]` writes
-`{kind: {base: [[k, ns], ...]}}`: when the first frame went out whose time is at least `k * base_ms + lateness_ms`.
+`{kind: {base: [[k, ns], ...]}}`: when the log had the first frame whose time is at least `k * base_ms + lateness_ms`.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from confluent_kafka import KafkaError, Message, Producer
 
 from flows.bench.material import Material, materials
 from flows.bench.multiplied import SECOND_NS, multiplied
 from flows.graph import raw_topic
-from flows.kafka_producer import Publisher
+from flows.refusal import Unreachable
 from flows.settings import Settings, load
 from flows.supervisor import end_with_parent
 
 Closing = dict[str, dict[str, list[tuple[int, int]]]]
+Headers = list[tuple[str, str | bytes | None]] | None
 NAP_S = 0.0002
+LINGER_MS = 1.0
+"""A request a frame would be measuring the broker."""
+
+
+class Clocked:
+    """When the broker had acknowledged the first frame whose time passes each `k`, by kind and base."""
+
+    def __init__(self) -> None:
+        self.closing: Closing = {"depth": {}, "trades": {}}
+        self._reached: dict[tuple[str, str], int] = {}
+
+    def report(self, kind: str, base: str, k: int) -> Callable[[KafkaError | None, Message], None] | None:
+        """What to call when a frame that passes `k` is delivered; None where another one did before."""
+        if self._reached.get((kind, base), -1) >= k:
+            return None
+        self._reached[kind, base] = k
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                raise Unreachable(f"a frame was not written: {error.str()}")
+            self.closing[kind].setdefault(base, []).append((k, time.time_ns()))
+
+        return delivered
 
 
 def publish(settings: Settings, material: Material, instruments: int, per_s: float, seconds: float) -> Closing:
-    """Publish each frame when it is due, at once and without waiting for company."""
-    publisher = Publisher(settings.kafka.brokers, settings.kafka.retry_s, linger_ms=0)
+    """Publish each frame when it is due."""
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.kafka.brokers,
+            "enable.idempotence": True,
+            "linger.ms": LINGER_MS,
+            "compression.type": "lz4",
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
     venue, prefix, windows = material.venue, settings.kafka.prefix, settings.windows
     start_ns = (time.time_ns() // SECOND_NS + 2) * SECOND_NS
-    closing: Closing = {"depth": {}, "trades": {}}
+    clocked = Clocked()
     keys: dict[str, str] = {}
     for count, frame in enumerate(multiplied(material, instruments, per_s, start_ns)):
         if frame.received_ns > start_ns + seconds * SECOND_NS:
             break
         while frame.received_ns > time.time_ns():
-            publisher.poll()
-            time.sleep(NAP_S)
+            producer.poll(NAP_S)
         assert frame.kind is not None and frame.symbol is not None
         key = keys.get(frame.symbol) or keys.setdefault(frame.symbol, venue.base(frame.symbol))
         ms = frame.received_ns // 1_000_000
+        report = clocked.report(frame.kind, key, (ms - windows.lateness_ms) // windows.base_ms)
+        headers: Headers = None if frame.named else [("symbol", frame.symbol.encode())]
         topic = prefix + raw_topic(frame.kind, venue.name)
-        publisher.publish(topic, key.encode(), frame.data, ms, None if frame.named else frame.symbol)
-        seen = closing[frame.kind].setdefault(key, [])
-        k = (ms - windows.lateness_ms) // windows.base_ms
-        if not seen or seen[-1][0] < k:
-            seen.append((k, time.time_ns()))
+        producer.produce(topic, frame.data, key.encode(), timestamp=ms, headers=headers, on_delivery=report)
         if count % 256 == 0:
-            publisher.poll()
-    publisher.flush()
-    return closing
+            producer.poll(0)
+    if producer.flush(30.0):
+        raise Unreachable("the broker did not take all frames")
+    return clocked.closing
 
 
 def main() -> int:

@@ -42,5 +42,5 @@ def test_a_flow_from_kafka_to_kafka_has_none():
 
 def test_the_archive_has_none():
     source = PlannedBlocks(Kafka("nowhere:9"), ("alerts",), 1, "run")
-    sink = ClickHouseBlocks(lambda table, rows, token: None, ValueError, "nowhere:9", 1)
+    sink = ClickHouseBlocks([lambda table, rows, token: None], ValueError, "nowhere:9", 1)
     assert dynamic_outputs(archive(source, sink)) == []

@@ -27,7 +27,7 @@ class BadBlock(Exception):
 
 class FakeClickHouse:
     def __init__(self, path: str, deaths: float, seed: int) -> None:
-        self.database = sqlite3.connect(path, isolation_level=None)
+        self.database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.database.execute("PRAGMA synchronous = OFF")
         self.database.execute("CREATE TABLE IF NOT EXISTS blocks (token TEXT PRIMARY KEY, digest TEXT, repeats INT)")
         self.database.execute("CREATE TABLE IF NOT EXISTS stored (name TEXT, value BLOB)")
@@ -46,7 +46,7 @@ class FakeClickHouse:
         if known is not None and known[0] != digest:
             raise AssertionError(f"token {token} came again with other rows")
         self.perhaps_die()
-        self.database.execute("BEGIN")
+        self.database.execute("BEGIN IMMEDIATE")
         if known is None:
             self.database.execute("INSERT INTO blocks VALUES (?, ?, 0)", (token, digest))
             self.database.executemany("INSERT INTO stored VALUES (?, ?)", [(table, v) for v in values])
@@ -71,8 +71,10 @@ def main(setting: dict) -> int:
         ends=Path(setting["ends"]),
         own=(setting["rejects"],),
     )
-    fake = FakeClickHouse(setting["store"], setting["deaths"], setting["seed"])
-    sink = ClickHouseBlocks(fake.insert, BadBlock, setting["brokers"], setting["partitions"], setting["rejects"])
+    fakes = [FakeClickHouse(setting["store"], setting["deaths"], setting["seed"] + i) for i in range(2)]
+    sink = ClickHouseBlocks(
+        [f.insert for f in fakes], BadBlock, setting["brokers"], setting["partitions"], setting["rejects"]
+    )
     identity = {"topics": list(source.topics), "partitions": source.partitions, "share": list(source.share)}
     return run(archive(source, sink), recovery, identity, source.stopping, setting.get("epoch_ms", 50))
 

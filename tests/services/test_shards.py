@@ -270,16 +270,16 @@ def test_an_offset_that_retention_deleted_is_refused(address):
 def test_no_broker_and_no_topic_are_one_line_after_a_bounded_wait(address):
     nowhere = f"127.0.0.1:{free_port()}"
     with pytest.raises(Unreachable, match=rf"no Kafka broker answers at {nowhere} \(waited 1 s\)"):
-        Reader(Kafka(nowhere, start_s=1), ("a",), 1).pump(wait=False)
+        Reader(Kafka(nowhere, start_s=1), ("a",), 1).pump()
     with pytest.raises(Unreachable, match=r"no topic not.there at .* \(waited 1 s\)"):
-        Reader(Kafka(address, start_s=1), ("not.there",), 1).pump(wait=False)
+        Reader(Kafka(address, start_s=1), ("not.there",), 1).pump()
 
 
 def test_another_number_of_partitions_is_refused(address):
     (a,) = named("a")
     create_topics(address, [a], 2, forever=True)
     with pytest.raises(Refused, match=f"{a} has 2 partitions, not 3"):
-        Reader(Kafka(address), (a,), 3).pump(wait=False)
+        Reader(Kafka(address), (a,), 3).pump()
     with pytest.raises(Refused, match=f"{a} has 2 partitions, not 3"):
         create_topics(address, [a], 3)
 

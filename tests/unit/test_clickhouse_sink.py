@@ -1,10 +1,11 @@
 """A block is one insert; rows that do not parse are found by halving and set aside in the order of the log."""
 
 import json
+import threading
 
 import pytest
 
-from flows.clickhouse_sink import BlocksPart, Fresh
+from flows.clickhouse_sink import AHEAD, BlocksPart, Fresh, Lane
 from flows.refusal import Refused
 from schemas.frames import Reject, frames
 
@@ -29,10 +30,15 @@ class Table:
     def poll(self) -> None:
         pass
 
+    def flush(self) -> None:
+        pass
+
 
 def write(fresh: Fresh) -> Table:
     table = Table()
-    BlocksPart(table.insert, Bad, table, "rejects").write_batch([fresh])
+    part = BlocksPart(Lane(table.insert), Bad, table, "rejects")
+    part.write_batch([fresh])
+    part.snapshot()
     return table
 
 
@@ -75,3 +81,28 @@ def test_a_table_of_rejects_that_takes_none_stops_the_archive_instead_of_feeding
 def test_what_another_wrote_badly_to_rejects_is_set_aside_like_anything_else():
     log = frames("rejects", 0, [b'{"id":"market|raw.depth.okx-swap|0|5","bad":1}'], [0])
     assert [r["id"] for r in write(Fresh("t", log)).rejected] == ["archive|rejects|0|0"]
+
+
+def test_blocks_of_a_shard_are_stored_one_after_another_beside_the_flow_and_an_epoch_waits_for_all_of_them():
+    table, may_go = Table(), threading.Event()
+
+    def insert(name: str, rows: bytes, token: str) -> None:
+        may_go.wait()
+        table.insert(name, rows, token)
+
+    part = BlocksPart(Lane(insert), Bad, table, "rejects")
+    part.write_batch([Fresh(f"{i}", frames("alerts", 0, [b"%d" % i], [0])) for i in range(AHEAD)])
+    assert table.calls == []
+    may_go.set()
+    part.snapshot()
+    assert [token for _, _, token in table.calls] == [f"{i}" for i in range(AHEAD)]
+
+
+def test_a_block_that_cannot_be_stored_fails_the_epoch():
+    def insert(name: str, rows: bytes, token: str) -> None:
+        raise Refused("away")
+
+    part = BlocksPart(Lane(insert), Bad, Table(), "rejects")
+    with pytest.raises(Refused, match="away"):
+        part.write_batch([Fresh("t", frames("alerts", 0, [b"1"], [0]))])
+        part.snapshot()

@@ -1,0 +1,98 @@
+"""The reader of a process: what it asks of the broker, when it may block, and what it holds."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import Message, TopicPartition
+
+from flows import kafka_reader, market
+from flows.epochs import Stopping
+from flows.kafka_reader import BUSY_TURNS, Kafka, Reader
+from flows.refusal import Refused
+from flows.settings import load
+
+TOPICS = ("a", "b", "c", "d")
+
+
+class Consumer:
+    """Gives the messages it was told to, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.next: list[Message] = []
+        self.blocked = 0
+        self.paused: set[str] = set()
+
+    def consume(self, count: int, wait_s: float) -> list[Message]:
+        given, self.next = self.next, []
+        return given
+
+    def poll(self, wait_s: float) -> None:
+        self.blocked += 1
+
+    def get_watermark_offsets(self, where: TopicPartition, timeout: float) -> tuple[int, int]:
+        return 0, 0
+
+    def incremental_assign(self, places: list[TopicPartition]) -> None:
+        pass
+
+    def pause(self, places: list[TopicPartition]) -> None:
+        self.paused |= {p.topic for p in places}
+
+    def resume(self, places: list[TopicPartition]) -> None:
+        self.paused -= {p.topic for p in places}
+
+
+def reader(partitions: int = 1, buffer_bytes: int = 128 << 20) -> tuple[Reader, Consumer]:
+    found, consumer = Reader(Kafka("nowhere:9", buffer_bytes), TOPICS, partitions), Consumer()
+    found._consumer = consumer  # type: ignore[assignment]
+    for partition in range(partitions):
+        found.add(partition, None)
+    return found, consumer
+
+
+def megabytes(topic: str, offsets: range) -> list[Message]:
+    return [Message(topic, 0, i, key=None, value=b"x" * (1 << 20), timestamp=(1, 1_000)) for i in offsets]
+
+
+def test_how_long_a_broker_may_hold_a_fetch_is_a_setting_that_reaches_the_consumer(monkeypatch):
+    asked: dict[str, Any] = {}
+
+    def open_consumer(config: dict[str, Any], **_: Any) -> None:
+        asked.update(config)
+        raise Refused("seen")
+
+    monkeypatch.setattr(kafka_reader, "Consumer", open_consumer)
+    settings = load(None, {}, ["kafka.brokers=nowhere:9", "kafka.fetch_wait_ms=7"])
+    source = market.build(settings, "run", Stopping(), None).substeps[0].source  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match="seen"):
+        source.reader.pump()
+    assert asked["fetch.wait.max.ms"] == 7
+
+
+def test_no_part_blocks_before_all_have_had_nothing_for_long_and_none_after_one_handed_something_over():
+    found, consumer = reader(partitions=3)
+    for _ in range(3 * BUSY_TURNS + 1):
+        found.pump()
+    assert consumer.blocked == 0
+    found.pump()
+    assert consumer.blocked == 1
+    found.busy()
+    found.pump()
+    assert consumer.blocked == 1
+
+
+def test_a_log_may_hold_more_than_its_share_as_long_as_the_others_leave_room():
+    found, consumer = reader(buffer_bytes=8 << 20)
+    consumer.next = megabytes("a", range(6))
+    found.pump()
+    assert consumer.paused == set()
+    consumer.next = [*megabytes("a", range(6, 8)), *megabytes("b", range(1))]
+    found.pump()
+    assert consumer.paused == {"a"}, "b holds less than its share"
+    log = found._logs["a", 0]
+    log.take(None, 5, 1 << 62)
+    found.pump()
+    assert consumer.paused == {"a"}, "half of the buffer must be free again"
+    log.take(None, 1, 1 << 62)
+    found.pump()
+    assert consumer.paused == set()
