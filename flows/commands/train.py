@@ -8,6 +8,7 @@ from rich.console import Console
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store, with_broker
+from flows.durable import settle
 from flows.forecast import folder
 from flows.promotion import publish_scores, put_in_force
 
@@ -57,7 +58,7 @@ def train(
     if told.kafka.brokers:
         publish_scores(told, version, shown)
     if promote:
-        registry.promote(root, version)
+        registry.promote(root, version, settle)
         if told.kafka.brokers:
             since_ms = put_in_force(told, registry.load(root, version))
             say.print(f"{version} is in force from {np.datetime64(since_ms, 'ms')} UTC")
