@@ -14,16 +14,27 @@ from flows import modelling, rehearsal
 from flows.compiled import cache
 from flows.durable import settle
 from flows.forecast import folder, how
+from flows.kafka_topics import end_offsets
 from flows.promotion import publish_scores, put_in_force
-from flows.settings import load
+from flows.settings import Settings, load
 from flows.supervisor import end_with_parent
+from flows.tables import BY_NAME
 from models import registry
 from models.dataset import together
 
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
 MARKETS = 3
-HOURS = 20.0
+HOURS = 16.0
 NICE = 5
+PATIENCE_S = 60.0
+
+
+def wait_for_flows(told: Settings) -> None:
+    """Until there is a tape row, or for a minute: what the flows compile is then there, not compiled twice at once."""
+    until = time.monotonic() + PATIENCE_S
+    tape = told.kafka.prefix + BY_NAME["features_tape"].topic
+    while time.monotonic() < until and not any(end_offsets(told.kafka.brokers, tape)):
+        time.sleep(2.0)
 
 
 def main() -> int:
@@ -42,6 +53,7 @@ def main() -> int:
     seeds = list(range(given.seed, given.seed + given.markets))
     of = f"{given.markets} simulated markets of {given.hours:g} h, seeds {seeds[0]} to {seeds[-1]}"
     print(f"model: no model comes with this, one is made of {of}", flush=True)
+    wait_for_flows(told)
     parts = []
     for seed, part in rehearsal.days(seeds, SYMBOLS, given.hours, how(told)):
         parts.append(part)

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from models.baselines import Baseline
 from models.calibrator import Calibrator
 from models.labels import LABEL_VERSION
 from models.vector import FEATURE_VERSION, NAMES
@@ -24,7 +25,10 @@ Settle = Callable[[Path], None]
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of a version: what it forecasts, what it was trained on, how it scored; money in USD."""
+    """One model of a version: what it forecasts, what it was trained on, how it scored; money in USD.
+
+    `baselines` are those of its own training, so that it can be scored wherever it is used.
+    """
 
     position_side: str
     horizon_min: int
@@ -36,6 +40,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mean_calm_usd: float
     q99_usd: float
     score: dict[str, float | None]
+    baselines: dict[str, Baseline] = {}
 
     @property
     def key(self) -> tuple[str, int]:

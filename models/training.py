@@ -1,14 +1,14 @@
 """Training: LightGBM on what a replay left, calibrated on later time, blocks purged of labels that reach beyond them.
 
-Blocks in order of time: fit, stop (early stopping), calibrate, test. A case belongs to a block only if its label was
-available when the next block begins (t + h + 60 s), so no window straddles two blocks. Classes are never re-weighted:
-it would break the probabilities. Equal cases make byte-equal models.
+Blocks in order of time: fit, stop (early stopping; none with a share of 0), calibrate, test. A case belongs to a
+block only if its label was available when the next block begins (t + h + 60 s), so no window straddles two blocks.
+Classes are never re-weighted: it would break the probabilities. Equal cases make byte-equal models.
 
 Longs and shorts of one horizon share a model: each sees the market from its side (`models.vector.seen_by`), and what
 they share is twice the bursts to learn from. Bursts are few, so this is worth more than what sets the sides apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -100,12 +100,12 @@ def joined(views: Sequence[Cases]) -> Cases:
 
 
 def edges(cases: Cases, shares: tuple[float, ...]) -> list[int]:
-    """The ends of consecutive spans of time with these shares. ValueError without cases."""
-    if len(cases.at_ns) == 0:
+    """The ends of consecutive spans of time that hold these shares of the cases. ValueError without cases."""
+    n = len(cases.at_ns)
+    if n == 0:
         raise ValueError("no cases to train on")
-    first, last = int(cases.at_ns[0]), int(cases.at_ns[-1])
-    ends = [first + int((last + 1 - first) * share) for share in np.cumsum((0.0, *shares)) / sum(shares)]
-    return [*ends[:-1], last + 1]
+    inner = [int(cases.at_ns[min(int(n * share), n - 1)]) for share in np.cumsum(shares[:-1]) / sum(shares)]
+    return [int(cases.at_ns[0]), *inner, int(cases.at_ns[-1]) + 1]
 
 
 def blocks(cases: Cases, ends: Sequence[int]) -> list[I8]:
@@ -142,7 +142,10 @@ def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list
     cases = joined(views)
     ends = edges(cases, told.shares)
     fit, stop, calibrate, _ = blocks(cases, ends)
+    stops = told.shares[1] > 0
     for name, block in (("fit", fit), ("stop", stop), ("calibrate", calibrate)):
+        if name == "stop" and not stops:
+            continue
         bursts = int(cases.y[block].sum())
         if not 0 < bursts < len(block):
             raise ValueError(f"the {name} block has {bursts} bursts in {len(block)} cases: too little to train on")
@@ -165,11 +168,12 @@ def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list
         "verbosity": -1,
     }
     data = lightgbm.Dataset(cases.x[fit], cases.y[fit], feature_name=list(NAMES), free_raw_data=False)
-    held = data.create_valid(cases.x[stop], cases.y[stop])
-    stopping = lightgbm.early_stopping(told.patience, verbose=False)
-    booster = lightgbm.train(settings, data, told.rounds, valid_sets=[held], callbacks=[stopping])
-    score = np.asarray(booster.predict(cases.x[calibrate]), np.float64)
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    held = [data.create_valid(cases.x[stop], cases.y[stop])] if stops else []
+    stopping: list[Callable[..., None]] = [lightgbm.early_stopping(told.patience, verbose=False)] if stops else []
+    booster = lightgbm.train(settings, data, told.rounds, valid_sets=held, callbacks=stopping)
+    rounds = booster.best_iteration if stops else told.rounds
+    score = np.asarray(booster.predict(cases.x[calibrate], num_iteration=rounds), np.float64)
+    text = booster.model_to_string(num_iteration=rounds)
     windows = (cases.available_ns[calibrate] - cases.at_ns[calibrate]) // STEP_NS - 1
     calibrator = calibration.fit(score, cases.y[calibrate], 1 / float(windows.max()))
     y, usd = cases.y[fit], cases.volume_usd[fit]
@@ -180,7 +184,7 @@ def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list
         trained = Trained(
             text,
             calibrator,
-            booster.best_iteration,
+            rounds,
             float(y.mean()),
             float(usd[y == 1].mean()),
             float(usd[y == 0].mean()),

@@ -2,10 +2,12 @@
 
 Every seed is a market of its own, one after the other in simulated time, through the operators of the flows. The
 training seeds fit, stop and calibrate by the shares of `modelling.DAYS`; the test seeds are used for nothing but the
-figures. `--shuffle` shuffles the labels of training: nothing may be beaten then. `--keep` caches datasets.
+figures. `--shuffle` shuffles the labels that the models see, not those of the baselines: nothing may be beaten then.
+`--keep` caches datasets.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from rich.console import Console
 from flows import modelling, rehearsal
 from flows.commands.scores import grid, verdict
 from flows.settings import Forecast
-from models import evaluation, training
+from models import baselines, evaluation, training
 from models.bursts import SIDES, How
 from models.dataset import Dataset, together
 from models.vector import FEATURE_VERSION
@@ -69,15 +71,16 @@ def main() -> None:
     shown = {}
     for horizon in told.horizons_min:
         views, held = ([d.cases(side, horizon, told.floor_usd) for side in SIDES] for d in (learnt, unseen))
-        if given.shuffle:
-            views = [shuffled(cases, seed) for seed, cases in enumerate(views)]
+        taught = [shuffled(cases, seed) for seed, cases in enumerate(views)] if given.shuffle else views
         try:
-            made = training.train_together(views, modelling.DAYS)
+            made = training.train_together(taught, modelling.DAYS)
         except ValueError as error:
             print(f"{horizon} min: {error}")
             continue
-        for side, (trained, _), cases in zip(SIDES, made, held, strict=True):
-            shown[side, horizon] = modelling.scored(trained, cases, np.arange(len(cases.y)))
+        for side, (trained, _), known, cases in zip(SIDES, made, views, held, strict=True):
+            inputs = training.baseline_inputs(known)
+            fair = replace(trained, baselines={name: baselines.fit(x, known.y) for name, x in inputs.items()})
+            shown[side, horizon] = modelling.scored(fair, cases, np.arange(len(cases.y)))
         bursts = ", ".join(f"{int(of.y.sum())} of {side}s" for side, of in zip(SIDES, views, strict=True))
         print(f"{horizon} min: {made[0][0].rounds} rounds on {bursts} bursts in {sum(len(of.y) for of in views)} cases")
     console = Console(width=220, highlight=False)

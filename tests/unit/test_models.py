@@ -77,7 +77,7 @@ def test_two_views_share_a_model_and_each_keeps_its_own_baselines_and_test():
     long, short = world(1), world(2)
     (one, test), (two, _) = train_together([long, short], FAST)
     assert (one.booster, one.calibrator, one.base_rate) == (two.booster, two.calibrator, two.base_rate)
-    assert one.baselines["persistence"].p.tolist() != two.baselines["persistence"].p.tolist()
+    assert one.baselines["persistence"] != two.baselines["persistence"]
     ends = edges(joined([long, short]), FAST.shares)
     assert test.tolist() == blocks(long, ends)[-1].tolist()
     assert long.at_ns[test].min() >= short.available_ns[blocks(short, ends)[2]].max()
@@ -92,18 +92,36 @@ def test_equal_cases_make_byte_equal_models(learned):
 
 
 def test_blocks_are_in_order_and_no_label_reaches_into_the_next():
-    cases = world()
+    made = world()
+    late = made.at_ns + 31 * STEP_NS
+    cases = Cases(made.at_ns, late, made.x, made.y, made.volume_usd, made.past_ratio)
     parts = blocks(cases, edges(cases, FAST.shares))
     assert [len(p) > 0 for p in parts] == [True] * 4
     for before, after in pairwise(parts):
         assert cases.available_ns[before].max() <= cases.at_ns[after].min()
-    assert sum(map(len, parts)) < len(cases.y)
+    assert sum(map(len, parts)) == len(cases.y) - 3 * 3
+
+
+def test_blocks_hold_their_share_of_the_cases_however_the_time_between_them_is_spread():
+    cases = world()
+    apart = np.where(cases.at_ns > cases.at_ns[2000], 500 * DAY, 0)
+    spread = Cases(
+        cases.at_ns + apart, cases.available_ns + apart, cases.x, cases.y, cases.volume_usd, cases.past_ratio
+    )
+    sizes = [len(part) / len(cases.y) for part in blocks(spread, edges(spread, FAST.shares))]
+    assert sizes == pytest.approx(FAST.shares, abs=0.001)
+
+
+def test_without_a_stop_block_all_rounds_are_used():
+    trained, _ = train(world(), msgspec.structs.replace(FAST, rounds=7, shares=(0.7, 0.0, 0.15, 0.15)))
+    assert trained.rounds == 7
+    assert len(trees.parse(trained.booster).roots) == 7
 
 
 def test_a_block_of_one_class_is_refused_by_name():
     cases = world()
     quiet = Cases(cases.at_ns, cases.available_ns, cases.x, cases.y * 0, cases.volume_usd, cases.past_ratio)
-    with pytest.raises(ValueError, match="the fit block has 0 bursts in 4799 cases: too little to train on"):
+    with pytest.raises(ValueError, match="the fit block has 0 bursts in 4800 cases: too little to train on"):
         train(quiet, FAST)
 
 
@@ -265,6 +283,7 @@ def save(root, trained, settle=lambda path: None, **changes) -> str:
             trained.mean_calm_usd,
             trained.q99_usd,
             {"pr_auc": 0.5},
+            trained.baselines,
         )
         for side in ("long", "short")
         for minutes in (5, 60)
@@ -280,6 +299,14 @@ def test_equal_training_makes_the_same_version_and_saving_it_twice_changes_nothi
     root, version = kept
     assert save(root, learned[1]) == version
     assert registry.versions(root) == [version]
+
+
+def test_a_stored_version_is_scored_like_the_model_that_it_was(kept, learned):
+    from flows.modelling import scored, scored_version
+
+    cases, trained, test = learned
+    of = registry.load(*kept)
+    assert scored_version(of, of.metadata.models[0], cases, test) == scored(trained, cases, test)
 
 
 def test_promotion_and_rollback(kept, learned):

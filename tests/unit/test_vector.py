@@ -208,7 +208,10 @@ def test_what_shorts_see_is_the_market_upside_down():
             turned[name], turned[other] = rows[other], rows[name]
     for name in ("imbalance_1", "imbalance_5", "imbalance_10bps", "imbalance_50bps", "ofi_per_depth", "funding_rate"):
         turned[name] = -rows[name]
-    turned["bid_depth_10bps_usd"], turned["ask_depth_10bps_usd"] = rows["ask_depth_10bps_usd"], rows["bid_depth_10bps_usd"]
+    turned["bid_depth_10bps_usd"], turned["ask_depth_10bps_usd"] = (
+        rows["ask_depth_10bps_usd"],
+        rows["bid_depth_10bps_usd"],
+    )
     turned["buy_volume_usd"] = rows["volume_usd"] - rows["buy_volume_usd"]
     turned["mid"] = 1e4 / rows["mid"]
     plain, seen = vectors(turned), seen_by("short", vectors(rows))
