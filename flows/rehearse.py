@@ -5,7 +5,6 @@ metadata says how many. `python -m flows.rehearse --settings FILE --seed N`
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -25,7 +24,6 @@ from models.dataset import together
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
 MARKETS = 3
 HOURS = 16.0
-NICE = 5
 PATIENCE_S = 60.0
 
 
@@ -47,7 +45,6 @@ def main() -> int:
     given = parser.parse_args()
     cache()
     end_with_parent()
-    os.nice(NICE)
     told, began = load(given.settings, {}), time.monotonic()
     made, shown = {}, {}
     seeds = list(range(given.seed, given.seed + given.markets))
