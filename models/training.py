@@ -175,7 +175,7 @@ def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list
     score = np.asarray(booster.predict(cases.x[calibrate], num_iteration=rounds), np.float64)
     text = booster.model_to_string(num_iteration=rounds)
     windows = (cases.available_ns[calibrate] - cases.at_ns[calibrate]) // STEP_NS - 1
-    calibrator = calibration.fit(score, cases.y[calibrate], 1 / float(windows.max()))
+    calibrator = calibration.fit(score, cases.y[calibrate], 1 / max(1.0, float(windows.max())))
     y, usd = cases.y[fit], cases.volume_usd[fit]
     out = []
     for of in views:

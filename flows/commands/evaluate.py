@@ -23,7 +23,7 @@ def evaluate(
     """Score a version on vectors later than all it was made of, against the baselines of its own training."""
     from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that need them
     from flows.clickhouse import connect  # noqa: PLC0415
-    from flows.commands.scores import grid, verdict  # noqa: PLC0415
+    from flows.commands.scores import WIDTH, grid, verdict  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
     from flows.vectors import read  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
@@ -41,7 +41,7 @@ def evaluate(
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)
     until_ns = of.metadata.trained_to_ms * 1_000_000
-    say, shown = Console(highlight=False), {}
+    say, shown = Console(highlight=False, width=WIDTH), {}
     floor = of.metadata.parameters["floor_usd"]
     for card in of.metadata.models:
         try:

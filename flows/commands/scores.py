@@ -6,6 +6,9 @@ from rich.table import Table
 
 from models.evaluation import Score
 
+WIDTH = 180
+"""Columns that the table needs; a narrower terminal breaks its lines, but no number."""
+
 
 def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
@@ -54,6 +57,8 @@ def verdict(of: Mapping[tuple[str, int], Score]) -> str:
     >>> verdict({})
     'no skill: no side and horizon beats every baseline (interval of the skill above 0 over days)'
     """
+    if of and all(score.days < 2 for score in of.values()):
+        return "nothing shown: an interval of the skill needs two days"
     wins = [f"{side} {m} min" for (side, m), score in of.items() if won(score)]
     if not wins:
         return "no skill: no side and horizon beats every baseline (interval of the skill above 0 over days)"

@@ -25,13 +25,13 @@ def train(
     """Train every side and horizon, calibrate on later time, score on the time after that, save a version."""
     from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that train only
     from flows.clickhouse import connect  # noqa: PLC0415
-    from flows.commands.scores import grid  # noqa: PLC0415
+    from flows.commands.scores import WIDTH, grid  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
     from flows.vectors import read  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
 
     told = with_broker(settings(config, set, data))
-    say = Console(highlight=False)
+    say = Console(highlight=False, width=WIDTH)
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)
     hours = (vectors.at_ns.max() - vectors.at_ns.min()) / 3.6e12

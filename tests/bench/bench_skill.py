@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from flows import modelling, rehearsal
-from flows.commands.scores import grid, verdict
+from flows.commands.scores import WIDTH, grid, verdict
 from flows.settings import Forecast
 from models import baselines, evaluation, training
 from models.bursts import SIDES, How
@@ -83,7 +83,7 @@ def main() -> None:
             shown[side, horizon] = modelling.scored(fair, cases, np.arange(len(cases.y)))
         bursts = ", ".join(f"{int(of.y.sum())} of {side}s" for side, of in zip(SIDES, views, strict=True))
         print(f"{horizon} min: {made[0][0].rounds} rounds on {bursts} bursts in {sum(len(of.y) for of in views)} cases")
-    console = Console(width=220, highlight=False)
+    console = Console(width=WIDTH, highlight=False)
     console.print(f"seeds {given.train} trained on{', labels shuffled' * given.shuffle}; seeds {given.test} scored")
     console.print(grid(shown))
     console.print(verdict(shown))
