@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.durable import settle
 from flows.settings import Forecast
 from models import baselines, registry, training
 from models.bursts import SIDES
@@ -26,28 +27,25 @@ QUICK = Parameters(
     num_leaves=8,
     min_data_in_leaf=300,
     feature_fraction=0.3,
-    rounds=120,
-    patience=120,
+    rounds=80,
     threads=1,
-    shares=(0.45, 0.2, 0.2, 0.15),
+    shares=(0.7, 0.0, 0.15, 0.15),
 )
-"""For few days of data: few shallow trees, and no giving up early on a block that holds a handful of storms.
-
-Chosen between three settings by training on two simulated days and scoring the third, twice.
-"""
+"""For few days of data: few shallow trees, and no stopping by a block that holds a handful of storms, if any."""
+DAYS = msgspec.structs.replace(QUICK, rounds=200, shares=(0.85, 0.0, 0.15, 0.0))
+"""For more of them, where the test is other days altogether."""
 
 
 def fit(of: Dataset, told: Forecast, by: Parameters) -> Iterator[tuple[Key, Trained | str, Cases, NDArray[np.int64]]]:
-    """A model for each side and horizon, as soon as it is made, or why there is none, with its cases and its test."""
+    """A model for each horizon, of both sides together, or why there is none; by side, with its cases and its test."""
     for horizon in sorted(told.horizons_min):
-        for side in SIDES:
-            cases = of.cases(side, horizon, told.floor_usd)
-            try:
-                made, test = training.train(cases, by)
-            except ValueError as error:
-                yield (side, horizon), str(error), cases, np.empty(0, np.int64)
-                continue
-            yield (side, horizon), made, cases, test
+        views = [of.cases(side, horizon, told.floor_usd) for side in SIDES]
+        try:
+            made: list[tuple[Trained | str, NDArray[np.int64]]] = [*training.train_together(views, by)]
+        except ValueError as error:
+            made = [(str(error), np.empty(0, np.int64)) for _ in SIDES]
+        for side, cases, (trained, test) in zip(SIDES, views, made, strict=True):
+            yield (side, horizon), trained, cases, test
 
 
 def raw(booster: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -61,24 +59,29 @@ def scored(of: Trained, cases: Cases, test: NDArray[np.int64]) -> Score:
     return evaluate(of, raw(of.booster, cases.x[test]), cases, test)
 
 
-def scored_version(
-    of: registry.Version, card: registry.Card, cases: Cases, fit: NDArray[np.int64], test: NDArray[np.int64]
-) -> Score:
-    """The same of a model of a stored version; the baselines are fitted on the cases `fit`."""
+def scored_version(of: registry.Version, card: registry.Card, cases: Cases, test: NDArray[np.int64]) -> Score:
+    """The same of a model of a stored version, against the baselines of its own training."""
     p = probability(of.calibrators[card.key], raw(of.boosters[card.key], cases.x[test]))
     inputs = training.baseline_inputs(cases)
-    references = {n: baselines.predict(baselines.fit(x[fit], cases.y[fit]), x[test]) for n, x in inputs.items()}
+    references = {n: baselines.predict(by, inputs[n][test]) for n, by in card.baselines.items()}
     return score(cases.y[test], p, cases.at_ns[test], references)
 
 
-def save(root: Path, made: Mapping[Key, tuple[Trained, Score]], of: Dataset, told: Forecast, by: Parameters) -> str:
-    """A version in the registry; its name."""
+def save(
+    root: Path,
+    made: Mapping[Key, tuple[Trained, Score]],
+    of: Dataset,
+    told: Forecast,
+    by: Parameters,
+    more: Mapping[str, float] | None = None,
+) -> str:
+    """A version in the registry; its name. `more`: what else it should say of how it was made."""
     cards = [
         registry.Card(
             side,
             horizon,
-            f"{side}-{horizon}.txt",
-            f"{side}-{horizon}.json",
+            f"{horizon}.txt",
+            f"{horizon}.json",
             trained.rounds,
             trained.base_rate,
             trained.mean_burst_usd,
@@ -86,9 +89,11 @@ def save(root: Path, made: Mapping[Key, tuple[Trained, Score]], of: Dataset, tol
             trained.q99_usd,
             {"pr_auc": result.pr_auc, "prevalence": result.prevalence, "brier": result.brier}
             | {f"skill_{s.baseline}": s.skill for s in result.skills},
+            trained.baselines,
         )
         for (side, horizon), (trained, result) in made.items()
     ]
+    size = {"floor_usd": told.floor_usd, "vectors": float(len(of.at_ns)), **(more or {})}
     numbers = {name: float(value) for name, value in msgspec.structs.asdict(by).items() if name != "shares"}
     about = registry.Metadata(
         FEATURE_VERSION,
@@ -97,11 +102,12 @@ def save(root: Path, made: Mapping[Key, tuple[Trained, Score]], of: Dataset, tol
         int(of.at_ns.min()) // 1_000_000,
         int(of.at_ns.max()) // 1_000_000,
         _hash(of),
-        numbers | {"floor_usd": told.floor_usd},
+        numbers | size,
         cards,
     )
     boosters = {key: trained.booster for key, (trained, _) in made.items()}
-    return registry.save(root, about, boosters, {key: trained.calibrator for key, (trained, _) in made.items()})
+    calibrators = {key: trained.calibrator for key, (trained, _) in made.items()}
+    return registry.save(root, about, boosters, calibrators, settle)
 
 
 def _hash(of: Dataset) -> str:

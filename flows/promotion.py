@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 MINUTE_MS = 60_000
-AHEAD_MS = 60_000
+AHEAD_MS = 20_000
 """A promotion holds from the first whole minute after so long: every flow has read of it by then."""
 Key = tuple[str, int]
 

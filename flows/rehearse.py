@@ -1,41 +1,61 @@
 """The background process of a demo that makes its model: trains on a simulated market of other seeds, and promotes it.
 
-No trained model comes with this package. `python -m flows.rehearse --settings FILE --seed N`
+No trained model comes with this package. Few markets and hours, so that it is there within minutes: the version's
+metadata says how many. `python -m flows.rehearse --settings FILE --seed N`
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
 from flows import modelling, rehearsal
 from flows.compiled import cache
+from flows.durable import settle
 from flows.forecast import folder, how
+from flows.kafka_topics import end_offsets
 from flows.promotion import publish_scores, put_in_force
-from flows.settings import load
+from flows.settings import Settings, load
 from flows.supervisor import end_with_parent
+from flows.tables import BY_NAME
 from models import registry
+from models.dataset import together
 
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
-HOURS = 20.0
-NICE = 5
+MARKETS = 3
+HOURS = 16.0
+PATIENCE_S = 60.0
+
+
+def wait_for_flows(told: Settings) -> None:
+    """Until there is a tape row, or for a minute: what the flows compile is then there, not compiled twice at once."""
+    until = time.monotonic() + PATIENCE_S
+    tape = told.kafka.prefix + BY_NAME["features_tape"].topic
+    while time.monotonic() < until and not any(end_offsets(told.kafka.brokers, tape)):
+        time.sleep(2.0)
 
 
 def main() -> int:
     """Say on standard output how far it is; the screen shows the last line."""
     parser = argparse.ArgumentParser(prog="python -m flows.rehearse", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="settings of the session")
-    parser.add_argument("--seed", type=int, required=True, help="seed of the simulated market to train on")
-    parser.add_argument("--hours", type=float, default=HOURS, help="simulated hours")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the first simulated market to train on")
+    parser.add_argument("--markets", type=int, default=MARKETS, help="simulated markets, of consecutive seeds")
+    parser.add_argument("--hours", type=float, default=HOURS, help="simulated hours of each")
     given = parser.parse_args()
     cache()
     end_with_parent()
-    os.nice(NICE)
     told, began = load(given.settings, {}), time.monotonic()
     made, shown = {}, {}
-    print(f"model: simulating {given.hours:g} h of seed {given.seed} to train on, no model comes with this", flush=True)
-    vectors = rehearsal.whole([given.seed], SYMBOLS, given.hours, how(told))
+    seeds = list(range(given.seed, given.seed + given.markets))
+    of = f"{given.markets} simulated markets of {given.hours:g} h, seeds {seeds[0]} to {seeds[-1]}"
+    print(f"model: no model comes with this, one is made of {of}", flush=True)
+    wait_for_flows(told)
+    parts = []
+    for seed, part in rehearsal.days(seeds, SYMBOLS, given.hours, how(told)):
+        parts.append(part)
+        print(f"model: simulated seed {seed}, {len(parts)} of {len(seeds)} markets to train on", flush=True)
+    vectors = together(parts)
     print(f"model: training on {len(vectors.at_ns):,} simulated minutes", flush=True)
     for key, trained, cases, test in modelling.fit(vectors, told.forecast, modelling.QUICK):
         if isinstance(trained, str) or not len(test):
@@ -50,11 +70,12 @@ def main() -> int:
         print(f"model: none after {took}: too few bursts in the simulated time", flush=True)
         return 0
     root = folder(told)
-    version = modelling.save(root, made, vectors, told.forecast, modelling.QUICK)
-    registry.promote(root, version)
+    simulated = {"simulated_markets": given.markets, "simulated_hours": given.hours, "simulated_seed": given.seed}
+    version = modelling.save(root, made, vectors, told.forecast, modelling.QUICK, simulated)
+    registry.promote(root, version, settle)
     publish_scores(told, version, shown)
     put_in_force(told, registry.load(root, version))
-    print(f"model: {version} trained on {given.hours:g} simulated h of seed {given.seed} in {took}", flush=True)
+    print(f"model: {version} trained on {of} in {took}", flush=True)
     return 0
 
 

@@ -6,8 +6,7 @@ b: share of bursts in the fitted span. Persistence takes x = V(t - h, h) / Q(t, 
 ended held against the threshold; recent volatility takes x = the volatility of the last minute. Unknown x: p = b.
 """
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,12 +14,11 @@ F8 = NDArray[np.float64]
 BINS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A step function of one number: probability `p[i]` between `edges[i - 1]` and `edges[i]`."""
 
-    edges: F8
-    p: F8
+    edges: list[float]
+    p: list[float]
     base_rate: float
 
 
@@ -39,9 +37,9 @@ def fit(x: F8, y: NDArray[np.int8]) -> Baseline:
     at = np.searchsorted(edges, x[known], side="left")
     n = np.bincount(at, minlength=len(edges) + 1)
     bursts = np.bincount(at, weights=y[known].astype(np.float64), minlength=len(edges) + 1)
-    return Baseline(edges, (bursts + rate) / (n + 1), rate)
+    return Baseline(edges.tolist(), ((bursts + rate) / (n + 1)).tolist(), rate)
 
 
 def predict(by: Baseline, x: F8) -> F8:
     """Probabilities of bursts."""
-    return np.where(np.isnan(x), by.base_rate, by.p[np.searchsorted(by.edges, x, side="left")])
+    return np.where(np.isnan(x), by.base_rate, np.array(by.p)[np.searchsorted(by.edges, x, side="left")])

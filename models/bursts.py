@@ -15,7 +15,7 @@ from models import levels
 from models.forecaster import WRITES, Forecaster, forecast
 from models.minutes import CLOSED_BY, Minute
 from models.thresholds import Thresholds
-from models.vector import FEATURE_VERSION, ITEMS, NAMES, READS, VECTOR, VectorState, matrix
+from models.vector import FEATURE_VERSION, HORIZONS_MIN, ITEMS, NAMES, READS, VECTOR, VectorState, matrix
 from operators import quality
 from operators.contract import Array
 from operators.market_tables import KEY
@@ -101,7 +101,8 @@ class Bursts:
         self.grid = [(side, h) for h in how.horizons_min for side in SIDES]
         self.number: dict[tuple[str, str], int] = {}
         self.state: VectorState = VECTOR.init()
-        self.thresholds = Thresholds(how.horizons_min, how.floor_usd)
+        self.windows_min = tuple(sorted({*how.horizons_min, *HORIZONS_MIN}))
+        self.thresholds = Thresholds(self.windows_min, how.floor_usd)
         self.level = np.zeros((0, len(self.grid)), np.int64)
         self.calm = np.zeros((0, len(self.grid)), np.int64)
 
@@ -112,12 +113,18 @@ class Bursts:
         instrument = np.array(seen, np.int64)
         more = np.zeros((len(self.number) - len(self.level), len(self.grid)), np.int64)
         self.level, self.calm = np.concatenate((self.level, more)), np.concatenate((self.calm, more))
+        long_usd, short_usd = of["long_liquidated_usd"], of["short_liquidated_usd"]
+        q = self.thresholds.step(instrument, minute.end_ms // 60_000, long_usd, short_usd)
+        ended = self.thresholds.ended_usd(instrument)
         rows = {name: of[name] for name in READS}
+        for what, usd in (("liquidated", ended), ("threshold", q)):
+            for m in HORIZONS_MIN:
+                for side, name in enumerate(SIDES):
+                    rows[f"{name}_{what}_{m}m_usd"] = usd[:, side, self.windows_min.index(m)]
         rows |= {"instrument": instrument, "leader": np.full(len(seen), -1), "at_ns": np.full(len(seen), at_ns)}
         made = VECTOR.step(self.state, rows)
         assert len(made["row"]) == len(seen), "each minute of a venue comes once and in order"
-        long_usd, short_usd = of["long_liquidated_usd"], of["short_liquidated_usd"]
-        q = self.thresholds.step(instrument, minute.end_ms // 60_000, long_usd, short_usd)
+        asked = [self.windows_min.index(h) for h in self.how.horizons_min]
         base = [VENUES[minute.venue].base(s) for s in minute.symbols]
         natural = [f"{minute.venue}|{s}" for s in minute.symbols]
         stamp: dict[str, Array | list[str]] = {c.name: of[c.name] for c in STAMP if c.name != "closed_by"}
@@ -136,7 +143,7 @@ class Bursts:
             **stamp,
         }
         when = [minute.end_ms] * len(seen)
-        forecasts = self._forecasts(by, matrix(made), of["book_ok"], q, instrument)
+        forecasts = self._forecasts(by, matrix(made), of["book_ok"], q[:, :, asked], instrument)
         k = len(self.grid)
         wide: dict[str, Array | list[str]] = {n: _repeat(c, k) for n, c in {**key, **stamp}.items()}
         marks = [f"{h}|{side}" for side, h in self.grid]
@@ -178,9 +185,10 @@ class Bursts:
                     column[:, g] = made[name].reshape(n, len(cards))[:, c]
                 factors[:, g] = made["top_factors"].reshape(n, len(cards))[:, c]
                 why = made["abstain_reason"].reshape(n, len(cards))[:, c].astype(object)
-                why = np.where((why == "") & little, "too little history: most features are not known yet", why)
                 unset = (why == "") & np.isnan(threshold[:, g])
-                reason[:, g] = np.where(unset, "too little history: the threshold of a burst is not known yet", why)
+                why = np.where(unset, "too little history: the threshold of a burst is not known yet", why)
+                why = np.where((why == "") & little, "too little history: most features are not known yet", why)
+                reason[:, g] = why
                 force[:, g] = self._held(instrument, g, numbers, reason[:, g] == "", card.base_rate, card.q99_usd)
         used = reason == ""
         for name, column in numbers.items():

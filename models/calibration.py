@@ -8,17 +8,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
 from models.calibrator import Calibrator, logit
 
 F8 = NDArray[np.float64]
 ENOUGH_FOR_ISOTONIC = 1000
 SCORE_DECIMALS = 4
+PRIOR_SD = 0.5
+STEPS = 50
 
 
-def fit(score: F8, y: NDArray[np.int8]) -> Calibrator:
-    """Isotonic with at least 1000 positives, else Platt. ValueError when only one class is there.
+def fit(score: F8, y: NDArray[np.int8], weight: float = 1.0) -> Calibrator:
+    """Isotonic with at least 1000 independent positives, else Platt. ValueError when only one class is there.
+
+    `weight`: how much of an independent case a case is; windows of h minutes that begin each minute overlap, so 1 / h.
 
     >>> rng = np.random.default_rng(0)
     >>> score = rng.random(500)
@@ -29,12 +32,30 @@ def fit(score: F8, y: NDArray[np.int8]) -> Calibrator:
     if not 0 < positives < len(y):
         raise ValueError(f"calibration needs bursts and calm: {positives} bursts in {len(y)} cases")
     scores, low, high = _venn_abers(score, y)
-    if positives >= ENOUGH_FOR_ISOTONIC:
+    if weight * positives >= ENOUGH_FOR_ISOTONIC:
         isotonic = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, y)
         knots, values = isotonic.X_thresholds_.tolist(), isotonic.y_thresholds_.tolist()
         return Calibrator("isotonic", knots, values, scores, low, high)
-    platt = LogisticRegression(C=1e6).fit(logit(score)[:, None], y)
-    return Calibrator("platt", [], [float(platt.coef_[0, 0]), float(platt.intercept_[0])], scores, low, high)
+    return Calibrator("platt", [], _platt(logit(score), y, weight), scores, low, high)
+
+
+def _platt(log_odds: F8, y: NDArray[np.int8], weight: float) -> list[float]:
+    """Slope and shift of most posterior probability; a priori normal around 1 and 0 (the score as it is), sd 0.5.
+
+    A block with few independent bursts says little about how often they come elsewhere: it then changes little.
+    """
+    design = np.column_stack([log_odds, np.ones(len(y))])
+    prior, precision = np.array([1.0, 0.0]), np.eye(2) / PRIOR_SD**2
+    at = prior.copy()
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-design @ at))
+        slope = weight * design.T @ (p - y) + precision @ (at - prior)
+        curve = weight * (design.T * (p * (1 - p))) @ design + precision
+        move = np.linalg.solve(curve, slope)
+        at -= move
+        if np.abs(move).max() < 1e-10:
+            break
+    return [float(v) for v in at]
 
 
 def _venn_abers(score: F8, y: NDArray[np.int8]) -> tuple[list[float], list[float], list[float]]:

@@ -13,7 +13,7 @@ from models.bursts import LEAST_KNOWN, SIDES
 from models.forecaster import LEAST_FRESH, freshness
 from models.labels import STEP_NS, Labels, label
 from models.training import Cases, join
-from models.vector import NAMES
+from models.vector import NAMES, seen_by
 from operators.contract import Columns
 
 F8 = NDArray[np.float64]
@@ -31,12 +31,13 @@ class Dataset:
     book_ok: NDArray[np.bool_]
 
     def cases(self, side: str, horizon_min: int, floor_usd: float) -> Cases:
-        """The labelled cases of one side and horizon, in order of time. ValueError when there are none."""
+        """The labelled cases of one horizon as one side sees them, in order of time. ValueError when there are none."""
         used = self.book_ok & (freshness(self.x) >= LEAST_FRESH) & (np.isnan(self.x).mean(axis=1) <= 1 - LEAST_KNOWN)
+        x = seen_by(side, self.x)
         vectors: Columns = {
             "instrument": self.instrument[used],
             "at_ns": self.at_ns[used],
-            **{name: self.x[used, i] for i, name in enumerate(NAMES)},
+            **{name: x[used, i] for i, name in enumerate(NAMES)},
         }
         return join(vectors, self._labels(SIDES.index(side), horizon_min, floor_usd))
 

@@ -44,6 +44,7 @@ class Score(msgspec.Struct, frozen=True):
     """How good a forecast was; `reliability` rows are mean forecast, observed share and cases."""
 
     cases: int
+    bursts: int
     days: int
     prevalence: float
     pr_auc: float | None
@@ -81,6 +82,7 @@ def score(y: NDArray[np.int8], p: F8, at_ns: I8, references: Mapping[str, F8]) -
     mean, share, n = reliability(y, p)
     return Score(
         len(y),
+        int(y.sum()),
         len(np.unique(at_ns // DAY_NS)),
         float(y.mean()),
         float(average_precision_score(y, p)) if both else None,

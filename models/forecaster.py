@@ -17,7 +17,7 @@ from models.calibrator import interval, probability
 from models.levels import LEVELS, level
 from models.registry import Card, Version
 from models.trees import Trees, parse, walk
-from models.vector import ITEMS, NAMES
+from models.vector import ITEMS, NAMES, seen_by
 from operators.contract import Array, Columns
 from schemas.column import Column
 
@@ -29,7 +29,7 @@ TOP = 5
 _FAMILIES = tuple(dict.fromkeys(item.family for item in ITEMS))
 _FED_BY = {
     "book_age_s": ("book",),
-    "tape_age_s": ("tape", "variance", "momentum", "liquidations"),
+    "tape_age_s": ("tape", "variance", "momentum", "liquidations", "levels", "threshold"),
     "derivatives_age_s": ("derivatives",),
 }
 _FACTORS = "{" + ",".join(TOP * ['"%s":%.4f']) + "}"
@@ -118,7 +118,8 @@ def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_], psi: float = 0.0
         ~book_ok, "the book is not to be trusted", np.where(fresh < LEAST_FRESH, "features are stale", "")
     )
     used = reason == ""
-    parts = [_model(by, card, x, used, fresh, psi) for card in by.version.metadata.models]
+    seen = {side: seen_by(side, x) for side in {card.position_side for card in by.version.metadata.models}}
+    parts = [_model(by, c, seen[c.position_side], used, fresh, psi) for c in by.version.metadata.models]
     names = parts[0].keys() if parts else ()
     columns: dict[str, Array] = {name: np.stack([p[name] for p in parts], axis=1).reshape(-1) for name in names}
     columns["row"] = np.repeat(np.arange(len(x)), len(parts))

@@ -3,26 +3,32 @@
 `versions/<version>/metadata.json` names every file of the version with its hash; the version itself is named by the
 hash of its metadata, so equal training makes an equal version and no byte can change unseen. `champion.json` is
 replaced in one move. What is corrupt or made for other features is refused with one line, and nothing is changed.
+`settle` brings a file or folder to the disk before anything counts on it; without it that is left to the system.
 """
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from models.baselines import Baseline
 from models.calibrator import Calibrator
 from models.labels import LABEL_VERSION
 from models.vector import FEATURE_VERSION, NAMES
 
 T = TypeVar("T")
+Settle = Callable[[Path], None]
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of a version: what it forecasts, what it was trained on, how it scored; money in USD."""
+    """One model of a version: what it forecasts, what it was trained on, how it scored; money in USD.
+
+    `baselines` are those of its own training, so that it can be scored wherever it is used.
+    """
 
     position_side: str
     horizon_min: int
@@ -34,6 +40,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mean_calm_usd: float
     q99_usd: float
     score: dict[str, float | None]
+    baselines: dict[str, Baseline] = {}
 
     @property
     def key(self) -> tuple[str, int]:
@@ -77,11 +84,16 @@ def _json(value: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n"
 
 
+def _left(path: Path) -> None:
+    """To the system."""
+
+
 def save(
     root: Path,
     about: Metadata,
     boosters: Mapping[tuple[str, int], str],
     calibrators: Mapping[tuple[str, int], Calibrator],
+    settle: Settle = _left,
 ) -> str:
     """Write a version and return its name; the same version again changes nothing. It is not yet champion."""
     files: dict[str, bytes] = {}
@@ -99,7 +111,10 @@ def save(
     partial.mkdir(parents=True)
     for name, data in (*files.items(), ("metadata.json", described)):
         (partial / name).write_bytes(data)
+        settle(partial / name)
+    settle(partial)
     partial.rename(final)
+    settle(final.parent)
     return version
 
 
@@ -115,21 +130,21 @@ def champion(root: Path) -> str | None:
     return champions[-1] if champions else None
 
 
-def promote(root: Path, version: str) -> None:
+def promote(root: Path, version: str, settle: Settle = _left) -> None:
     """Make a version champion, if it can be loaded; ValueError says why not, and the champion stays."""
     load(root, version)
     champions = _pointer(root).champions
     if champion(root) != version:
-        _point(root, [*champions, version])
+        _point(root, [*champions, version], settle)
 
 
-def rollback(root: Path) -> str:
+def rollback(root: Path, settle: Settle = _left) -> str:
     """Make the champion before this one champion again, and return its name; ValueError when there is none to go to."""
     champions = _pointer(root).champions
     if len(champions) < 2:
         raise ValueError("there is no earlier champion to go back to")
     load(root, champions[-2])
-    _point(root, champions[:-1])
+    _point(root, champions[:-1], settle)
     return champions[-2]
 
 
@@ -181,7 +196,9 @@ def _pointer(root: Path) -> _Pointer:
     return _decode(path.read_bytes(), _Pointer, f"{path} is corrupt") if path.exists() else _Pointer()
 
 
-def _point(root: Path, champions: list[str]) -> None:
+def _point(root: Path, champions: list[str], settle: Settle) -> None:
     written = root / "champion.json.partial"
     written.write_bytes(_json(_Pointer(champions)))
+    settle(written)
     written.replace(root / "champion.json")
+    settle(root)

@@ -132,6 +132,16 @@ class Thresholds:
                 out[row, side] = [w.quantile_usd() for w in windows]
         return np.where(np.isnan(out), np.nan, np.maximum(out, self.floor_usd))
 
+    def ended_usd(self, instrument: I8) -> F8:
+        """What the windows that ended with the last minute held, USD, by row, side and horizon; NaN where down."""
+        out = np.full((len(instrument), 2, len(self.horizons_min)), np.nan)
+        for row, i in enumerate(instrument.tolist()):
+            for side, windows in enumerate(self.windows[i]):
+                for h, w in enumerate(windows):
+                    if len(self.cents[i][side]) >= w.steps and w.up(w.newest[1]):
+                        out[row, side, h] = w.newest[0] / 100
+        return out
+
     def freeze(self) -> bytes:
         """The minutes; the windows follow from them."""
         sizes = np.array([len(sides[0]) for sides in self.cents], np.int64)

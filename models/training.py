@@ -1,11 +1,14 @@
 """Training: LightGBM on what a replay left, calibrated on later time, blocks purged of labels that reach beyond them.
 
-Blocks in order of time: fit, stop (early stopping), calibrate, test. A case belongs to a block only if its label was
-available when the next block begins (t + h + 60 s), so no window straddles two blocks. Classes are never re-weighted:
-it would break the probabilities. Equal cases make byte-equal models.
+Blocks in order of time: fit, stop (early stopping; none with a share of 0), calibrate, test. A case belongs to a
+block only if its label was available when the next block begins (t + h + 60 s), so no window straddles two blocks.
+Classes are never re-weighted: it would break the probabilities. Equal cases make byte-equal models.
+
+Longs and shorts of one horizon share a model: each sees the market from its side (`models.vector.seen_by`), and what
+they share is twice the bursts to learn from. Bursts are few, so this is worth more than what sets the sides apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,7 +58,7 @@ class Cases:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model with its calibrator and baselines; volumes are means and a quantile over the fit block, USD."""
+    """A model, its calibrator and its own baselines; base rate and volumes (USD) are of all that was fitted on."""
 
     booster: str
     calibrator: Calibrator
@@ -90,20 +93,27 @@ def join(vectors: Columns, labels: Mapping[int, Labels]) -> Cases:
     return Cases(at_ns, available_ns, rows, y, volume_usd, past_ratio)
 
 
-def blocks(cases: Cases, shares: tuple[float, ...]) -> list[I8]:
-    """Case numbers of consecutive spans of time with these shares, each purged at its end (but for the last).
+def joined(views: Sequence[Cases]) -> Cases:
+    """The cases of several views of the same time as one, in order of time."""
+    order = np.argsort(np.concatenate([of.at_ns for of in views]), kind="stable")
+    return Cases(*(np.concatenate([getattr(of, name) for of in views])[order] for name in Cases.__slots__))
 
-    ValueError without cases.
-    """
-    if len(cases.at_ns) == 0:
+
+def edges(cases: Cases, shares: tuple[float, ...]) -> list[int]:
+    """The ends of consecutive spans of time that hold these shares of the cases. ValueError without cases."""
+    n = len(cases.at_ns)
+    if n == 0:
         raise ValueError("no cases to train on")
-    first, last = int(cases.at_ns[0]), int(cases.at_ns[-1])
-    edges = [first + int((last + 1 - first) * share) for share in np.cumsum((0.0, *shares)) / sum(shares)]
-    edges[-1] = last + 1
+    inner = [int(cases.at_ns[min(int(n * share), n - 1)]) for share in np.cumsum(shares[:-1]) / sum(shares)]
+    return [int(cases.at_ns[0]), *inner, int(cases.at_ns[-1]) + 1]
+
+
+def blocks(cases: Cases, ends: Sequence[int]) -> list[I8]:
+    """Case numbers of the spans between `ends`, each purged at its end (but for the last)."""
     found = []
-    for i, (begin, end) in enumerate(pairwise(edges)):
+    for begin, end in pairwise(ends):
         inside = (cases.at_ns >= begin) & (cases.at_ns < end)
-        if i < len(shares) - 1:
+        if end != ends[-1]:
             inside &= cases.available_ns <= end
         found.append(np.flatnonzero(inside))
     return found
@@ -119,13 +129,23 @@ def baseline_inputs(cases: Cases) -> dict[str, F8]:
 
 
 def train(cases: Cases, by: Parameters | None = None) -> tuple[Trained, I8]:
-    """A model of `cases`, and the numbers of the test cases, which nothing of it has seen.
+    """A model of one view alone, see `train_together`."""
+    return train_together([cases], by)[0]
+
+
+def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list[tuple[Trained, I8]]:
+    """One model of all views, and for each the numbers of its test cases, which nothing of it has seen.
 
     ValueError says which block lacks bursts or calm.
     """
     told = by or Parameters()
-    fit, stop, calibrate, test = blocks(cases, told.shares)
+    cases = joined(views)
+    ends = edges(cases, told.shares)
+    fit, stop, calibrate, _ = blocks(cases, ends)
+    stops = told.shares[1] > 0
     for name, block in (("fit", fit), ("stop", stop), ("calibrate", calibrate)):
+        if name == "stop" and not stops:
+            continue
         bursts = int(cases.y[block].sum())
         if not 0 < bursts < len(block):
             raise ValueError(f"the {name} block has {bursts} bursts in {len(block)} cases: too little to train on")
@@ -148,20 +168,28 @@ def train(cases: Cases, by: Parameters | None = None) -> tuple[Trained, I8]:
         "verbosity": -1,
     }
     data = lightgbm.Dataset(cases.x[fit], cases.y[fit], feature_name=list(NAMES), free_raw_data=False)
-    held = data.create_valid(cases.x[stop], cases.y[stop])
-    stopping = lightgbm.early_stopping(told.patience, verbose=False)
-    booster = lightgbm.train(settings, data, told.rounds, valid_sets=[held], callbacks=[stopping])
-    score = np.asarray(booster.predict(cases.x[calibrate]), np.float64)
+    held = [data.create_valid(cases.x[stop], cases.y[stop])] if stops else []
+    stopping: list[Callable[..., None]] = [lightgbm.early_stopping(told.patience, verbose=False)] if stops else []
+    booster = lightgbm.train(settings, data, told.rounds, valid_sets=held, callbacks=stopping)
+    rounds = booster.best_iteration if stops else told.rounds
+    score = np.asarray(booster.predict(cases.x[calibrate], num_iteration=rounds), np.float64)
+    text = booster.model_to_string(num_iteration=rounds)
+    windows = (cases.available_ns[calibrate] - cases.at_ns[calibrate]) // STEP_NS - 1
+    calibrator = calibration.fit(score, cases.y[calibrate], 1 / max(1.0, float(windows.max())))
     y, usd = cases.y[fit], cases.volume_usd[fit]
-    seen = np.concatenate((fit, stop, calibrate))
-    trained = Trained(
-        booster.model_to_string(num_iteration=booster.best_iteration),
-        calibration.fit(score, cases.y[calibrate]),
-        booster.best_iteration,
-        float(y.mean()),
-        float(usd[y == 1].mean()),
-        float(usd[y == 0].mean()),
-        float(np.quantile(usd, 0.99)),
-        {name: baselines.fit(x[seen], cases.y[seen]) for name, x in baseline_inputs(cases).items()},
-    )
-    return trained, test
+    out = []
+    for of in views:
+        *known, test = blocks(of, ends)
+        seen = np.concatenate(known)
+        trained = Trained(
+            text,
+            calibrator,
+            rounds,
+            float(y.mean()),
+            float(usd[y == 1].mean()),
+            float(usd[y == 0].mean()),
+            float(np.quantile(usd, 0.99)),
+            {name: baselines.fit(x[seen], of.y[seen]) for name, x in baseline_inputs(of).items()},
+        )
+        out.append((trained, test))
+    return out

@@ -4,6 +4,11 @@ A row says what was known of one instrument at the end of its minute (the featur
 keeps the last hour of each instrument; a vector depends on its own row, earlier rows, and earlier minutes of the leader
 (BTC) only, never on anything later or on the order of rows within a minute. What needs a minute that is not there is
 NaN, as is what the row itself does not know; nothing is filled in.
+
+    mass(d) = sum over minutes of the last 60 and leverages L of  2^(-age/45) opened / 5  where LP is within d of mid
+    LP = mid then (1 -+ 1/L) / (1 -+ MMR), counted while no mid has reached it
+
+estimates what a move of d would liquidate, taking all that takers bought for longs opened and sold for shorts.
 """
 
 import hashlib
@@ -22,6 +27,12 @@ I8 = NDArray[np.int64]
 
 MINUTE_NS = 60_000_000_000
 RING = 64
+HORIZONS_MIN = (5, 15, 30, 60)
+MASS_BPS = np.array([50.0, 150.0])
+LEVERAGES = np.array([10.0, 20.0, 25.0, 50.0, 100.0])
+MAINTENANCE = 0.005
+OPEN_HALF_LIFE = 45.0
+"""Minutes after which half of the positions are taken to be closed."""
 WEEK_MINUTES = 7 * 24 * 60
 
 READS = (
@@ -52,35 +63,44 @@ READS = (
 )
 """Columns of a minute, f8, NaN for unknown; beside them `instrument` and `leader` (numbers, -1: none) and `at_ns`."""
 
+_SIDES = ("long", "short")
+STANDING = tuple(
+    f"{side}_{what}_{m}m_usd" for what in ("liquidated", "threshold") for m in HORIZONS_MIN for side in _SIDES
+)
+"""Where the money of each side stands at the end of the minute: V(t - m, m) and Q(t, m) of `models.labels`."""
+
 
 class Item(NamedTuple):
-    """A feature: its name, the family in which factors are grouped, and what it is."""
+    """A feature: its name, the family in which factors are grouped, and what it is.
+
+    A `signed` one says for longs what its negative says for shorts.
+    """
 
     name: str
     family: str
     definition: str
+    signed: bool = False
 
 
-_SIDES = ("long", "short")
 ITEMS: tuple[Item, ...] = (
     Item("spread_bps", "book", "spread_bps"),
     Item("spread_log_vs_hour", "book", "ln(spread_bps / mean over 60 m)"),
-    Item("imbalance_1", "book", "imbalance_1"),
-    Item("imbalance_5", "book", "imbalance_5"),
-    Item("imbalance_10bps", "book", "imbalance_10bps"),
-    Item("imbalance_50bps", "book", "imbalance_50bps"),
-    Item("depth_log_ratio", "book", "ln(bid_depth_10bps_usd / ask_depth_10bps_usd)"),
+    Item("imbalance_1", "book", "imbalance_1", True),
+    Item("imbalance_5", "book", "imbalance_5", True),
+    Item("imbalance_10bps", "book", "imbalance_10bps", True),
+    Item("imbalance_50bps", "book", "imbalance_50bps", True),
+    Item("depth_log_ratio", "book", "ln(bid_depth_10bps_usd / ask_depth_10bps_usd)", True),
     Item("depth_log_vs_hour", "book", "ln(depth 10 bps both sides / mean over 60 m)"),
-    Item("ofi_per_depth", "book", "ofi_per_depth"),
+    Item("ofi_per_depth", "book", "ofi_per_depth", True),
     Item("volatility_1m_bps", "variance", "1e4 sqrt(RV 1 m)"),
     Item("variance_ratio_1m_5m", "variance", "5 RV 1 m / RV 5 m"),
     Item("variance_ratio_5m_60m", "variance", "12 RV 5 m / RV 60 m"),
-    Item("return_1m_over_sigma", "momentum", "ln(mid / mid 1 m ago) / sqrt(RV 60 m / 60)"),
-    Item("return_5m_over_sigma", "momentum", "ln(mid / mid 5 m ago) / sqrt(RV 60 m / 12)"),
-    Item("return_15m_over_sigma", "momentum", "ln(mid / mid 15 m ago) / sqrt(RV 60 m / 4)"),
-    Item("taker_imbalance_1m", "tape", "(2 buys - volume) / volume, USD, 1 m"),
-    Item("taker_imbalance_5m", "tape", "(2 buys - volume) / volume, USD, 5 m"),
-    Item("taker_imbalance_15m", "tape", "(2 buys - volume) / volume, USD, 15 m"),
+    Item("return_1m_over_sigma", "momentum", "ln(mid / mid 1 m ago) / sqrt(RV 60 m / 60)", True),
+    Item("return_5m_over_sigma", "momentum", "ln(mid / mid 5 m ago) / sqrt(RV 60 m / 12)", True),
+    Item("return_15m_over_sigma", "momentum", "ln(mid / mid 15 m ago) / sqrt(RV 60 m / 4)", True),
+    Item("taker_imbalance_1m", "tape", "(2 buys - volume) / volume, USD, 1 m", True),
+    Item("taker_imbalance_5m", "tape", "(2 buys - volume) / volume, USD, 5 m", True),
+    Item("taker_imbalance_15m", "tape", "(2 buys - volume) / volume, USD, 15 m", True),
     Item("volume_vs_hour", "tape", "60 volume 1 m / volume 60 m"),
     *(
         Item(f"{side}_liquidations_{m}m", "liquidations", f"count of {side}s liquidated, {m} m")
@@ -96,15 +116,52 @@ ITEMS: tuple[Item, ...] = (
         Item(f"minutes_since_{side}_liquidation", "liquidations", "whole minutes, 0 in this one; NaN: none seen")
         for side in _SIDES
     ),
-    Item("basis_bps", "derivatives", "1e4 (mark - index) / index"),
-    Item("funding_rate_bps", "derivatives", "1e4 predicted funding of the interval"),
+    Item("basis_bps", "derivatives", "1e4 (mark - index) / index", True),
+    Item("funding_rate_bps", "derivatives", "1e4 predicted funding of the interval", True),
     Item("minutes_to_funding", "derivatives", "(next_funding - t) / 1 m; NaN when past"),
     Item("open_interest_change_5m", "derivatives", "ln(OI / OI 5 m ago)"),
     Item("open_interest_change_60m", "derivatives", "ln(OI / OI 60 m ago)"),
     Item("hour_of_week_sin", "calendar", "sin(2 pi t / 1 week)"),
     Item("hour_of_week_cos", "calendar", "cos(2 pi t / 1 week)"),
+    Item("volatility_60m_bps", "variance", "1e4 sqrt(RV 60 m)"),
+    Item("return_60m_over_sigma", "momentum", "ln(mid / mid 60 m ago) / sqrt(RV 60 m)", True),
     *(
-        Item(f"leader_{name}", "leader", f"{name} of the leader at its last minute before this one, at most 5 m ago")
+        Item(f"{side}_liquidated_share_60m", "liquidations", f"{side}s liquidated, USD / volume, 60 m")
+        for side in _SIDES
+    ),
+    *(
+        Item(
+            f"{side}_mass_{d:.0f}bps",
+            "levels",
+            f"estimated USD of {side}s, opened in 60 m and liquidated by a move of {d:.0f} bps / volume 60 m; "
+            f"10 to 100 times leverage, half closed after {OPEN_HALF_LIFE:.0f} m",
+        )
+        for d in MASS_BPS
+        for side in _SIDES
+    ),
+    *(
+        Item(
+            f"{side}_liquidated_over_threshold_{m}m", "threshold", f"{side}s liquidated / what would be a burst, {m} m"
+        )
+        for m in HORIZONS_MIN
+        for side in _SIDES
+    ),
+    *(
+        Item(
+            f"{side}_threshold_log_vs_volume_{m}m",
+            "threshold",
+            f"ln(what would be a burst of {side}s in {m} m / volume in {m} m at the rate of 60 m)",
+        )
+        for m in HORIZONS_MIN
+        for side in _SIDES
+    ),
+    *(
+        Item(
+            f"leader_{name}",
+            "leader",
+            f"{name} of the leader at its last minute before this one, at most 5 m ago",
+            name.startswith("return"),
+        )
         for name in (
             "volatility_1m_bps",
             "return_1m_over_sigma",
@@ -119,14 +176,34 @@ ITEMS: tuple[Item, ...] = (
 )
 NAMES = tuple(item.name for item in ITEMS)
 FEATURE_VERSION = hashlib.blake2b(
-    "\n".join("\t".join(item) for item in (*ITEMS, *((c, "reads", "") for c in READS))).encode(), digest_size=8
+    "\n".join("\t".join(map(str, item)) for item in (*ITEMS, *((c, "reads", "") for c in READS))).encode(),
+    digest_size=8,
 ).hexdigest()
 """Fingerprint of names, order and definitions: change a definition's text whenever its number changes."""
+
+
+def _other(name: str) -> str:
+    words = {"long": "short", "short": "long"}
+    return "_".join(words.get(word, word) for word in name.split("_"))
+
+
+_MIRROR = np.array([NAMES.index(_other(name)) for name in NAMES])
+_SIGN = np.array([-1.0 if item.signed else 1.0 for item in ITEMS])
+
+
+def seen_by(side: str, x: F8) -> F8:
+    """Vectors as one side sees them: for shorts, longs and shorts change places and signed features their sign.
+
+    So that what longs suffer in a fall teaches what shorts suffer in a rise; twice gives the vectors again.
+    """
+    return x if side == "long" else np.ascontiguousarray(x[:, _MIRROR] * _SIGN)
+
 
 _AT = {name: i for i, name in enumerate(READS)}
 _OUT = {name: i for i, name in enumerate(NAMES)}
 _LED = np.array([_OUT[name.removeprefix("leader_")] for name in NAMES if name.startswith("leader_")], np.int64)
 _FIRST_LED = min(_OUT[name] for name in NAMES if name.startswith("leader_"))
+_FIRST_SLOW = _OUT["volatility_60m_bps"]
 _LAST_LONG, _LAST_SHORT = _OUT["minutes_since_long_liquidation"], _OUT["minutes_since_short_liquidation"]
 
 
@@ -158,6 +235,7 @@ def _step(state: VectorState, rows: Columns) -> Columns:
     leader = np.asarray(rows["leader"], np.int64)
     _widen(state, int(max(instrument.max(initial=-1), leader.max(initial=-1))) + 1)
     table = np.column_stack([np.asarray(rows[name], np.float64) for name in READS])
+    standing = np.column_stack([np.asarray(rows[name], np.float64) for name in STANDING])
     out = np.full((len(instrument), len(NAMES)), np.nan)
     at_ns = np.asarray(rows["at_ns"], np.int64)
     kept = np.zeros(len(instrument), np.bool_)
@@ -172,6 +250,7 @@ def _step(state: VectorState, rows: Columns) -> Columns:
         leader,
         at_ns,
         table,
+        standing,
         out,
         kept,
     )
@@ -212,6 +291,32 @@ def _log_ratio(a: float, b: float) -> float:
 
 
 @njit(cache=True)
+def _masses(rows: F8, minute: I8, now: int, volume: float, out: F8) -> None:
+    """Mass of longs and shorts within each of `MASS_BPS`, over `volume`; the columns of READS are 0, 10 and 11."""
+    out[:] = 0.0
+    here = _ago(rows, minute, now, 0, 0)
+    low, high = here, here
+    for age in range(60):
+        at = (now - age) % RING
+        if minute[at] != now - age or np.isnan(rows[at, 0]):
+            out[:] = np.nan
+            return
+        mid, bought = rows[at, 0], rows[at, 11]
+        low, high = min(low, mid), max(high, mid)
+        weight = 0.5 ** (age / OPEN_HALF_LIFE) / len(LEVERAGES)
+        for leverage in LEVERAGES:
+            below = mid * (1 - 1 / leverage) / (1 - MAINTENANCE)
+            above = mid * (1 + 1 / leverage) / (1 + MAINTENANCE)
+            for k in range(len(MASS_BPS)):
+                if below < low and 1e4 * (1 - below / here) <= MASS_BPS[k]:
+                    out[2 * k] += weight * bought
+                if above > high and 1e4 * (above / here - 1) <= MASS_BPS[k]:
+                    out[2 * k + 1] += weight * (rows[at, 10] - bought)
+    for k in range(len(out)):
+        out[k] = _ratio(out[k], volume)
+
+
+@njit(cache=True)
 def _vectors(
     rows: F8,
     minute: I8,
@@ -223,6 +328,7 @@ def _vectors(
     leader: I8,
     at_ns: I8,
     table: F8,
+    standing: F8,
     out: F8,
     kept: NDArray[np.bool_],
 ) -> None:
@@ -279,6 +385,19 @@ def _vectors(
         x[column + 2] = (v[19] - at_ns[i]) / MINUTE_NS if v[19] >= at_ns[i] else np.nan
         x[column + 3] = _log_ratio(v[20], _ago(r, m, now, 5, 20))
         x[column + 4] = _log_ratio(v[20], _ago(r, m, now, 60, 20))
+        hour, slow = _sum(r, m, now, 60, 10), _FIRST_SLOW
+        x[slow] = 1e4 * np.sqrt(rv60)
+        x[slow + 1] = _ratio(_log_ratio(v[0], _ago(r, m, now, 60, 0)), np.sqrt(rv60))
+        for side in range(2):
+            x[slow + 2 + side] = _ratio(_sum(r, m, now, 60, 14 + side), hour)
+        slow += 4
+        _masses(r, m, now, hour, x[slow : slow + 2 * len(MASS_BPS)])
+        slow += 2 * len(MASS_BPS)
+        half = 2 * len(HORIZONS_MIN)
+        for k in range(half):
+            past, limit = standing[i, k], standing[i, half + k]
+            x[slow + k] = _ratio(past, limit)
+            x[slow + half + k] = _log_ratio(60 * limit, HORIZONS_MIN[k // 2] * hour)
         angle = 2 * np.pi * (now % WEEK_MINUTES) / WEEK_MINUTES
         x[column + 5] = np.sin(angle)
         x[column + 6] = np.cos(angle)
@@ -314,7 +433,7 @@ def _thaw(data: bytes) -> VectorState:
 
 VECTOR = Step(
     "liquidation_vector",
-    ("instrument", "leader", "at_ns", *READS),
+    ("instrument", "leader", "at_ns", *READS, *STANDING),
     ("row", "instrument", "at_ns", *NAMES),
     VectorState,
     _step,

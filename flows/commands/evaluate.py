@@ -20,10 +20,10 @@ def evaluate(
     config: File = None,
     data: Data = None,
 ) -> int:
-    """Score a version on the vectors that are later than all it was made of; baselines are fitted on the earlier."""
+    """Score a version on vectors later than all it was made of, against the baselines of its own training."""
     from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that need them
     from flows.clickhouse import connect  # noqa: PLC0415
-    from flows.commands.scores import grid, verdict  # noqa: PLC0415
+    from flows.commands.scores import WIDTH, grid, verdict  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
     from flows.vectors import read  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
@@ -41,7 +41,7 @@ def evaluate(
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)
     until_ns = of.metadata.trained_to_ms * 1_000_000
-    say, shown = Console(highlight=False), {}
+    say, shown = Console(highlight=False, width=WIDTH), {}
     floor = of.metadata.parameters["floor_usd"]
     for card in of.metadata.models:
         try:
@@ -49,11 +49,10 @@ def evaluate(
         except ValueError as error:
             raise Refused(f"nothing to evaluate on: {error}") from None
         test = np.flatnonzero(cases.at_ns > until_ns + card.horizon_min * STEP_NS)
-        fit = np.flatnonzero(cases.available_ns <= until_ns)
-        if not len(test) or not len(fit):
-            say.print(f"{card.position_side} {card.horizon_min} min: no labelled vectors before and after its training")
+        if not len(test):
+            say.print(f"{card.position_side} {card.horizon_min} min: no labelled vectors after its training")
             continue
-        shown[card.key] = modelling.scored_version(of, card, cases, fit, test), cases.at_ns[test]
+        shown[card.key] = modelling.scored_version(of, card, cases, test), cases.at_ns[test]
     if not shown:
         raise Refused(
             f"no vectors later than {chosen} was trained on: its data end {np.datetime64(until_ns, 'ns')} UTC"

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import with_broker
+from flows.durable import settle
 from flows.forecast import folder, loader
 from flows.promotion import put_in_force
 from flows.refusal import Refused
@@ -65,7 +66,7 @@ def promote(version: Named, set: Sets = (), config: File = None, data: Data = No
     told = with_broker(settings(config, set, data))
     try:
         loader(told)(version)
-        registry.promote(folder(told), version)
+        registry.promote(folder(told), version, settle)
     except ValueError as error:
         raise Refused(str(error)) from None
     return _tell(told, version)
@@ -76,7 +77,7 @@ def rollback(set: Sets = (), config: File = None, data: Data = None) -> int:
     """Put the champion before this one in force again."""
     told = with_broker(settings(config, set, data))
     try:
-        version = registry.rollback(folder(told))
+        version = registry.rollback(folder(told), settle)
     except ValueError as error:
         raise Refused(str(error)) from None
     return _tell(told, version)

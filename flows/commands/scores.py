@@ -6,19 +6,28 @@ from rich.table import Table
 
 from models.evaluation import Score
 
+WIDTH = 180
+"""Columns that the table needs; a narrower terminal breaks its lines, but no number."""
+
 
 def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
 
 
+def won(score: Score) -> bool:
+    """Whether every baseline is beaten."""
+    return bool(score.skills) and all(s.beaten for s in score.skills)
+
+
 def grid(of: Mapping[tuple[str, int], Score]) -> Table:
     """Precision-recall beside prevalence, and Brier skill with its interval against each baseline; * marks a win."""
-    table = Table(
-        "side", "min", "cases", "days", "prevalence", "PR-AUC", "ROC", "Brier", "ECE", title="Held-out time", box=None
-    )
+    table = Table("side", "min", "cases", "days", "bursts", title="Held-out time", box=None)
+    for name in ("prevalence", "PR-AUC", "ROC", "Brier", "ECE"):
+        table.add_column(name)
     names = list(dict.fromkeys(s.baseline for score in of.values() for s in score.skills))
     for name in names:
         table.add_column(f"skill vs {name}")
+    table.add_column("verdict")
     for (side, horizon), score in of.items():
         skills = {s.baseline: s for s in score.skills}
         table.add_row(
@@ -26,6 +35,7 @@ def grid(of: Mapping[tuple[str, int], Score]) -> Table:
             str(horizon),
             f"{score.cases:,}",
             str(score.days),
+            f"{score.bursts:,}",
             _number(score.prevalence),
             _number(score.pr_auc),
             _number(score.roc_auc),
@@ -36,6 +46,7 @@ def grid(of: Mapping[tuple[str, int], Score]) -> Table:
                 + (" *" if skills[n].beaten else "")
                 for n in names
             ),
+            "beats all" if won(score) else "not shown" if score.days < 2 else "no",
         )
     return table
 
@@ -46,7 +57,9 @@ def verdict(of: Mapping[tuple[str, int], Score]) -> str:
     >>> verdict({})
     'no skill: no side and horizon beats every baseline (interval of the skill above 0 over days)'
     """
-    won = [f"{side} {m} min" for (side, m), score in of.items() if score.skills and all(s.beaten for s in score.skills)]
-    if not won:
+    if of and all(score.days < 2 for score in of.values()):
+        return "nothing shown: an interval of the skill needs two days"
+    wins = [f"{side} {m} min" for (side, m), score in of.items() if won(score)]
+    if not wins:
         return "no skill: no side and horizon beats every baseline (interval of the skill above 0 over days)"
-    return f"beats every baseline: {', '.join(won)} ({len(won)} of {len(of)})"
+    return f"beats every baseline: {', '.join(wins)} ({len(wins)} of {len(of)})"

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store, with_broker
+from flows.durable import settle
 from flows.forecast import folder
 from flows.promotion import publish_scores, put_in_force
 
@@ -24,13 +25,13 @@ def train(
     """Train every side and horizon, calibrate on later time, score on the time after that, save a version."""
     from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that train only
     from flows.clickhouse import connect  # noqa: PLC0415
-    from flows.commands.scores import grid  # noqa: PLC0415
+    from flows.commands.scores import WIDTH, grid  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
     from flows.vectors import read  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
 
     told = with_broker(settings(config, set, data))
-    say = Console(highlight=False)
+    say = Console(highlight=False, width=WIDTH)
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)
     hours = (vectors.at_ns.max() - vectors.at_ns.min()) / 3.6e12
@@ -57,7 +58,7 @@ def train(
     if told.kafka.brokers:
         publish_scores(told, version, shown)
     if promote:
-        registry.promote(root, version)
+        registry.promote(root, version, settle)
         if told.kafka.brokers:
             since_ms = put_in_force(told, registry.load(root, version))
             say.print(f"{version} is in force from {np.datetime64(since_ms, 'ms')} UTC")

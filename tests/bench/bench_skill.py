@@ -1,22 +1,25 @@
 """Skill on simulated days that were never trained on: `python -m tests.bench.bench_skill --train 101,102 --test 201`.
 
-Every seed is a market of its own, one after the other in simulated time, through the operators of the flows. The last
-third of the training seeds calibrates; the test seeds are used for nothing but the figures. `--keep` caches datasets.
+Every seed is a market of its own, one after the other in simulated time, through the operators of the flows. The
+training seeds fit, stop and calibrate by the shares of `modelling.DAYS`; the test seeds are used for nothing but the
+figures. `--shuffle` shuffles the labels that the models see, not those of the baselines: nothing may be beaten then.
+`--keep` caches datasets.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from rich.console import Console
 
 from flows import modelling, rehearsal
-from flows.commands.scores import grid, verdict
+from flows.commands.scores import WIDTH, grid, verdict
 from flows.settings import Forecast
-from models import evaluation, training
+from models import baselines, evaluation, training
 from models.bursts import SIDES, How
 from models.dataset import Dataset, together
+from models.vector import FEATURE_VERSION
 
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
 
@@ -25,13 +28,14 @@ def dataset(seeds: list[int], first_day: int, hours: float, told: Forecast, keep
     """The vectors of the seeds, from day `first_day` on, a whole number of days each."""
     parts = []
     for at, seed in enumerate(seeds):
-        file = keep / f"{seed}.npz" if keep else None
+        file = keep / f"{seed}-{hours:g}h-{FEATURE_VERSION}.npz" if keep else None
         if file is not None and file.exists():
             with np.load(file) as held:
                 made = Dataset(**{name: held[name] for name in Dataset.__slots__})
         else:
             made = rehearsal.whole([seed], SYMBOLS, hours, How(told.horizons_min, told.floor_usd))
             if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(file, **{name: getattr(made, name) for name in Dataset.__slots__})
         days = -(-int(made.at_ns.max() - made.at_ns.min()) // evaluation.DAY_NS)
         start = made.at_ns.min() // evaluation.DAY_NS
@@ -43,6 +47,12 @@ def dataset(seeds: list[int], first_day: int, hours: float, told: Forecast, keep
 def later(of: Dataset, shift_ns: int) -> Dataset:
     """The same days later."""
     return Dataset(of.instrument, of.at_ns + shift_ns, of.x, of.usd, of.book_ok)
+
+
+def shuffled(cases: training.Cases, seed: int) -> training.Cases:
+    """The same cases with labels that say nothing."""
+    y = np.random.default_rng(seed).permutation(cases.y)
+    return training.Cases(cases.at_ns, cases.available_ns, cases.x, y, cases.volume_usd, cases.past_ratio)
 
 
 def main() -> None:
@@ -58,22 +68,23 @@ def main() -> None:
     train, test = ([int(s) for s in text.split(",")] for text in (given.train, given.test))
     learnt = dataset(train, 20_000, given.hours, told, given.keep)
     unseen = dataset(test, 21_000, given.hours, told, given.keep)
-    by = msgspec.structs.replace(modelling.QUICK, shares=(0.55, 0.1, 0.35, 0.0))
     shown = {}
     for horizon in told.horizons_min:
-        for side in SIDES:
-            cases, held = (d.cases(side, horizon, told.floor_usd) for d in (learnt, unseen))
-            if given.shuffle:
-                y = np.random.default_rng(1).permutation(cases.y)
-                cases = training.Cases(cases.at_ns, cases.available_ns, cases.x, y, cases.volume_usd, cases.past_ratio)
-            try:
-                trained, _ = training.train(cases, by)
-            except ValueError as error:
-                print(f"{side} {horizon} min: {error}")
-                continue
-            print(f"{side} {horizon} min: {len(cases.y)} cases, {int(cases.y.sum())} bursts, {trained.rounds} rounds")
-            shown[side, horizon] = modelling.scored(trained, held, np.arange(len(held.y)))
-    console = Console(width=200, highlight=False)
+        views, held = ([d.cases(side, horizon, told.floor_usd) for side in SIDES] for d in (learnt, unseen))
+        taught = [shuffled(cases, seed) for seed, cases in enumerate(views)] if given.shuffle else views
+        try:
+            made = training.train_together(taught, modelling.DAYS)
+        except ValueError as error:
+            print(f"{horizon} min: {error}")
+            continue
+        for side, (trained, _), known, cases in zip(SIDES, made, views, held, strict=True):
+            inputs = training.baseline_inputs(known)
+            fair = replace(trained, baselines={name: baselines.fit(x, known.y) for name, x in inputs.items()})
+            shown[side, horizon] = modelling.scored(fair, cases, np.arange(len(cases.y)))
+        bursts = ", ".join(f"{int(of.y.sum())} of {side}s" for side, of in zip(SIDES, views, strict=True))
+        print(f"{horizon} min: {made[0][0].rounds} rounds on {bursts} bursts in {sum(len(of.y) for of in views)} cases")
+    console = Console(width=WIDTH, highlight=False)
+    console.print(f"seeds {given.train} trained on{', labels shuffled' * given.shuffle}; seeds {given.test} scored")
     console.print(grid(shown))
     console.print(verdict(shown))
 

@@ -11,7 +11,7 @@ from models import baselines, calibration, evaluation, levels, registry, trees
 from models.calibrator import Calibrator, interval, probability
 from models.forecaster import WRITES, build, confidence, forecast, freshness
 from models.labels import LABEL_VERSION, STEP_NS, Labels
-from models.training import Cases, Parameters, blocks, join, train
+from models.training import Cases, Parameters, blocks, edges, join, joined, train, train_together
 from models.vector import FEATURE_VERSION, NAMES
 
 FAST = Parameters(learning_rate=0.2, num_leaves=7, min_data_in_leaf=50, rounds=40, patience=5, threads=1)
@@ -66,6 +66,25 @@ def test_shuffled_labels_beat_no_baseline():
     assert result.pr_auc == pytest.approx(result.prevalence, abs=0.05)
 
 
+def test_shuffled_labels_of_both_sides_beat_no_baseline():
+    views = [world(6, shuffled=True), world(7, shuffled=True)]
+    for cases, (trained, test) in zip(views, train_together(views, FAST), strict=True):
+        result = scored(cases, trained, test)
+        assert [s.beaten for s in result.skills] == [False, False, False]
+
+
+def test_two_views_share_a_model_and_each_keeps_its_own_baselines_and_test():
+    long, short = world(1), world(2)
+    (one, test), (two, _) = train_together([long, short], FAST)
+    assert (one.booster, one.calibrator, one.base_rate) == (two.booster, two.calibrator, two.base_rate)
+    assert one.baselines["persistence"] != two.baselines["persistence"]
+    ends = edges(joined([long, short]), FAST.shares)
+    assert test.tolist() == blocks(long, ends)[-1].tolist()
+    assert long.at_ns[test].min() >= short.available_ns[blocks(short, ends)[2]].max()
+    alone = scored(long, *train(long, FAST)).brier
+    assert scored(long, one, test).brier < alone, "twice the cases of one law teach more"
+
+
 def test_equal_cases_make_byte_equal_models(learned):
     again, _ = train(world(), FAST)
     assert again.booster == learned[1].booster
@@ -73,18 +92,36 @@ def test_equal_cases_make_byte_equal_models(learned):
 
 
 def test_blocks_are_in_order_and_no_label_reaches_into_the_next():
-    cases = world()
-    parts = blocks(cases, FAST.shares)
+    made = world()
+    late = made.at_ns + 31 * STEP_NS
+    cases = Cases(made.at_ns, late, made.x, made.y, made.volume_usd, made.past_ratio)
+    parts = blocks(cases, edges(cases, FAST.shares))
     assert [len(p) > 0 for p in parts] == [True] * 4
     for before, after in pairwise(parts):
         assert cases.available_ns[before].max() <= cases.at_ns[after].min()
-    assert sum(map(len, parts)) < len(cases.y)
+    assert sum(map(len, parts)) == len(cases.y) - 3 * 3
+
+
+def test_blocks_hold_their_share_of_the_cases_however_the_time_between_them_is_spread():
+    cases = world()
+    apart = np.where(cases.at_ns > cases.at_ns[2000], 500 * DAY, 0)
+    spread = Cases(
+        cases.at_ns + apart, cases.available_ns + apart, cases.x, cases.y, cases.volume_usd, cases.past_ratio
+    )
+    sizes = [len(part) / len(cases.y) for part in blocks(spread, edges(spread, FAST.shares))]
+    assert sizes == pytest.approx(FAST.shares, abs=0.001)
+
+
+def test_without_a_stop_block_all_rounds_are_used():
+    trained, _ = train(world(), msgspec.structs.replace(FAST, rounds=7, shares=(0.7, 0.0, 0.15, 0.15)))
+    assert trained.rounds == 7
+    assert len(trees.parse(trained.booster).roots) == 7
 
 
 def test_a_block_of_one_class_is_refused_by_name():
     cases = world()
     quiet = Cases(cases.at_ns, cases.available_ns, cases.x, cases.y * 0, cases.volume_usd, cases.past_ratio)
-    with pytest.raises(ValueError, match="the fit block has 0 bursts in 4799 cases: too little to train on"):
+    with pytest.raises(ValueError, match="the fit block has 0 bursts in 4800 cases: too little to train on"):
         train(quiet, FAST)
 
 
@@ -163,6 +200,19 @@ def test_many_positives_are_calibrated_isotonically_and_inside_the_edges():
     assert np.isnan(interval(made, np.array([np.nan]))[0][0])
 
 
+def test_few_independent_bursts_move_the_calibration_little():
+    """Overlapping windows are one observation, however often they are counted: 600 cases at 1/60 weigh as ten."""
+    rng = np.random.default_rng(4)
+    score = rng.uniform(0.02, 0.3, 600)
+    y = (rng.random(600) < np.clip(3 * score, 0, 1)).astype(np.int8)
+    few, many = calibration.fit(score, y, 1 / 60), calibration.fit(score, y)
+    assert few.kind == many.kind == "platt"
+    slope, shift = few.values
+    assert abs(slope - 1) < 0.5 and abs(shift) < 0.5
+    asked = np.array([0.1])
+    assert 0.1 < probability(few, asked)[0] < probability(many, asked)[0] < 0.35
+
+
 def test_the_interval_equals_two_isotonic_fits_with_the_case_counted_both_ways():
     """Vovk, Petej & Fedorova (2015), by its definition, on scores that were seen."""
     rng = np.random.default_rng(2)
@@ -220,7 +270,7 @@ def kept(tmp_path, learned):
     return tmp_path, save(tmp_path, trained)
 
 
-def save(root, trained, **changes) -> str:
+def save(root, trained, settle=lambda path: None, **changes) -> str:
     cards = [
         registry.Card(
             side,
@@ -233,6 +283,7 @@ def save(root, trained, **changes) -> str:
             trained.mean_calm_usd,
             trained.q99_usd,
             {"pr_auc": 0.5},
+            trained.baselines,
         )
         for side in ("long", "short")
         for minutes in (5, 60)
@@ -240,7 +291,7 @@ def save(root, trained, **changes) -> str:
     about = registry.Metadata(FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, "d", {"seed": 1.0}, cards)
     about = msgspec.structs.replace(about, **changes)
     return registry.save(
-        root, about, {c.key: trained.booster for c in cards}, {c.key: trained.calibrator for c in cards}
+        root, about, {c.key: trained.booster for c in cards}, {c.key: trained.calibrator for c in cards}, settle
     )
 
 
@@ -248,6 +299,14 @@ def test_equal_training_makes_the_same_version_and_saving_it_twice_changes_nothi
     root, version = kept
     assert save(root, learned[1]) == version
     assert registry.versions(root) == [version]
+
+
+def test_a_stored_version_is_scored_like_the_model_that_it_was(kept, learned):
+    from flows.modelling import scored, scored_version
+
+    cases, trained, test = learned
+    of = registry.load(*kept)
+    assert scored_version(of, of.metadata.models[0], cases, test) == scored(trained, cases, test)
 
 
 def test_promotion_and_rollback(kept, learned):
@@ -280,6 +339,23 @@ def test_a_corrupt_version_is_refused_in_one_line_and_the_champion_goes_on(kept,
             use(root, version)
         assert "\n" not in str(error.value)
     assert registry.champion(root) == champion
+
+
+def test_a_version_and_the_champion_are_on_the_disk_before_they_count(tmp_path, learned):
+    seen = []
+
+    def settle(path):
+        seen.append((path.relative_to(tmp_path).as_posix(), registry.versions(tmp_path), registry.champion(tmp_path)))
+
+    version = save(tmp_path, learned[1], settle=settle)
+    partial = f"versions/.{version}.partial"
+    names = sorted(p.name for p in (tmp_path / "versions" / version).iterdir())
+    before = [path for path, versions, _ in seen if not versions]
+    assert sorted(before) == sorted([partial, *(f"{partial}/{name}" for name in names)])
+    assert before[-1] == partial and seen[-1][:2] == ("versions", [version])
+    seen.clear()
+    registry.promote(tmp_path, version, settle)
+    assert [(path, champion) for path, _, champion in seen] == [("champion.json.partial", None), (".", version)]
 
 
 def test_a_version_for_other_features_is_refused(kept, learned):
@@ -338,7 +414,7 @@ def test_it_abstains_with_a_reason_when_book_or_features_are_bad(kept, learned):
 def test_freshness_counts_families():
     x = np.zeros((2, len(NAMES)))
     x[1, NAMES.index("derivatives_age_s")] = 31
-    assert freshness(x).tolist() == pytest.approx([1, 5 / 6])
+    assert freshness(x).tolist() == pytest.approx([1, 7 / 8])
 
 
 def test_the_walk_equals_lightgbm_and_its_contributions_add_up(learned):

@@ -13,10 +13,11 @@ def test_they_are_the_thresholds_of_the_labels(n, p_down):
     usd = np.where(rng.random(n) < 0.3, rng.lognormal(9, 1.5, n), 0).round(2)
     unknown, unseen = rng.random(n) < p_down, rng.random(n) < p_down
     held = Thresholds((5, 60), 1_000.0)
-    got = np.full((n, 2), np.nan)
+    got, ended = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
     for m in np.flatnonzero(~unseen).tolist():
         money = np.array([np.nan if unknown[m] else usd[m]])
         got[m] = held.step(np.array([0]), 1_000 + m, np.zeros(1), money)[0, 1]
+        ended[m] = held.ended_usd(np.array([0]))[0, 1]
         if m in (50, 300, WEEK + 300):
             again = Thresholds((5, 60), 1_000.0)
             again.thaw(held.freeze())
@@ -28,6 +29,7 @@ def test_they_are_the_thresholds_of_the_labels(n, p_down):
     for column, minutes in enumerate((5, 60)):
         of = label(at[~down], usd[~down], int(at[0]) - STEP_NS, int(at[-1]), minutes * STEP_NS, 1_000.0, spans)
         np.testing.assert_array_equal(got[~unseen, column], of.threshold_usd[1:][~unseen])
+        np.testing.assert_array_equal(ended[~unseen, column], of.past_usd[1:][~unseen])
     assert np.isfinite(got).any()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.vector import FEATURE_VERSION, ITEMS, MINUTE_NS, NAMES, READS, VECTOR, matrix
+from models.vector import FEATURE_VERSION, ITEMS, MINUTE_NS, NAMES, READS, STANDING, VECTOR, matrix, seen_by
 
 START = 28_000_000
 
@@ -11,7 +11,7 @@ START = 28_000_000
 def minutes(n: int, instruments: int = 2, seed: int = 1) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     size = n * instruments
-    rows = {name: rng.lognormal(0, 0.3, size) for name in READS}
+    rows = {name: rng.lognormal(0, 0.3, size) for name in (*READS, *STANDING)}
     rows["mid"] = 100 * np.exp(rng.normal(0, 0.01, size))
     rows["realised_variance"] = rng.uniform(1e-6, 1e-5, size)
     rows["buy_volume_usd"] = rows["volume_usd"] * rng.random(size)
@@ -41,7 +41,7 @@ def leaks(of, rows: dict[str, np.ndarray], seed: int = 3) -> bool:
         at = rows["at_ns"][cut]
         first = int(np.searchsorted(rows["at_ns"], at))
         changed = {k: v.copy() for k, v in rows.items()}
-        for name in READS:
+        for name in (*READS, *STANDING):
             changed[name][first:] = rng.lognormal(0, 1, n - first)
         if not np.array_equal(of(changed)[:first], whole[:first], equal_nan=True):
             return True
@@ -54,7 +54,7 @@ def test_there_are_at_least_twenty_features_with_a_name_and_a_definition_each():
 
 
 def test_the_fingerprint_is_known_so_that_a_change_of_definition_is_a_decision():
-    assert FEATURE_VERSION == "b50386355bf9923d"
+    assert FEATURE_VERSION == "37cf023ce70ffb93"
 
 
 def test_worked_numbers_of_a_full_hour():
@@ -87,6 +87,12 @@ def test_worked_numbers_of_a_full_hour():
         "funding_rate_bps": 1e4 * last["funding_rate"],
         "minutes_to_funding": 30,
         "open_interest_change_5m": np.log(r["open_interest"][-1] / r["open_interest"][-6]),
+        "volatility_60m_bps": 1e4 * np.sqrt(r["realised_variance"].sum()),
+        "return_60m_over_sigma": np.log(rows["mid"][-1] / rows["mid"][-61]) / np.sqrt(r["realised_variance"].sum()),
+        "long_liquidated_share_60m": r["long_liquidated_usd"].sum() / r["volume_usd"].sum(),
+        "long_liquidated_over_threshold_5m": last["long_liquidated_5m_usd"] / last["long_threshold_5m_usd"],
+        "short_liquidated_over_threshold_60m": last["short_liquidated_60m_usd"] / last["short_threshold_60m_usd"],
+        "short_threshold_log_vs_volume_15m": np.log(last["short_threshold_15m_usd"] * 4 / r["volume_usd"].sum()),
         "hour_of_week_sin": np.sin(2 * np.pi * week),
         "hour_of_week_cos": np.cos(2 * np.pi * week),
         "tape_age_s": last["tape_age_s"],
@@ -94,6 +100,27 @@ def test_worked_numbers_of_a_full_hour():
     for name, value in expected.items():
         assert x[name] == pytest.approx(value, rel=1e-9), name
     assert np.isnan(x["leader_volatility_1m_bps"])
+
+
+def test_the_mass_of_what_was_opened_is_what_a_move_would_liquidate_until_a_price_has_reached_it():
+    """[HAND] All is opened at 100, 30 minutes ago: at 100x, longs are liquidated at 99 / .995, shorts at 101 / 1.005."""
+    rows = minutes(70, 1)
+    for name in ("volume_usd", "buy_volume_usd"):
+        rows[name][:] = 0.0
+    rows["mid"][:] = 100.0
+    rows["volume_usd"][39], rows["buy_volume_usd"][39] = 80.0, 60.0
+    held = 0.5 ** (30 / 45) / 5 / 80
+
+    def masses():
+        x = dict(zip(NAMES, vectors(rows)[-1], strict=True))
+        return [x[f"{side}_mass_{d}bps"] for side in ("long", "short") for d in (50, 150)]
+
+    # at 100x longs are 50.3 bps away and shorts 49.8; at 50x longs 150.8 and shorts 149.3
+    assert masses() == pytest.approx([0, 60 * held, 20 * held, 40 * held])
+    rows["mid"][50] = 99.4
+    assert masses() == pytest.approx([0, 0, 20 * held, 40 * held])
+    rows["mid"][69] = 101.0
+    assert masses() == pytest.approx([0, 0, 20 * held, 20 * held])
 
 
 def test_the_leader_is_seen_one_minute_late_and_not_after_five():
@@ -125,7 +152,7 @@ def test_a_missing_minute_makes_the_windows_over_it_null_and_no_other():
 
 def test_unknown_inputs_are_null_and_nothing_is_infinite():
     rows = minutes(90, 1)
-    for name in READS:
+    for name in (*READS, *STANDING):
         rows[name][-10:] = np.nan if name != "volume_usd" else 0.0
     x = vectors(rows)
     assert not np.isinf(x).any()
@@ -169,6 +196,29 @@ def test_a_planted_leak_is_caught():
 
     assert leaks(next_minute, minutes(90, 2))
     assert leaks(scaled_over_all, minutes(90, 2))
+
+
+def test_what_shorts_see_is_the_market_upside_down():
+    """A market whose prices, flows and sides are turned over gives longs what shorts saw in the first."""
+    rows = minutes(90, 2)
+    turned = {name: column.copy() for name, column in rows.items()}
+    for name in (*READS, *STANDING):
+        if name.startswith("long_"):
+            other = name.replace("long_", "short_")
+            turned[name], turned[other] = rows[other], rows[name]
+    for name in ("imbalance_1", "imbalance_5", "imbalance_10bps", "imbalance_50bps", "ofi_per_depth", "funding_rate"):
+        turned[name] = -rows[name]
+    turned["bid_depth_10bps_usd"], turned["ask_depth_10bps_usd"] = (
+        rows["ask_depth_10bps_usd"],
+        rows["bid_depth_10bps_usd"],
+    )
+    turned["buy_volume_usd"] = rows["volume_usd"] - rows["buy_volume_usd"]
+    turned["mid"] = 1e4 / rows["mid"]
+    plain, seen = vectors(turned), seen_by("short", vectors(rows))
+    same = [i for i, name in enumerate(NAMES) if "mass" not in name and name != "basis_bps"]
+    np.testing.assert_allclose(plain[:, same], seen[:, same], rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(seen_by("short", seen_by("short", plain)), plain)
+    assert seen_by("long", plain) is plain
 
 
 def test_the_state_does_not_grow_with_time():
