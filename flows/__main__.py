@@ -5,8 +5,8 @@ import sys
 from cyclopts import App, CycloptsError
 
 from flows import compiled
-from flows.clickhouse import StoreError
-from flows.migrations import MigrationError
+from flows.clickhouse.client import StoreError
+from flows.clickhouse.migrations import MigrationError
 from flows.refusal import Refused, Unreachable
 from flows.settings import SettingsError
 

@@ -8,8 +8,8 @@ from bytewax.dataflow import Dataflow
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards
+from flows.kafka.sink import KafkaRows
+from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.tables import ALERTED, BY_NAME, BY_TOPIC

@@ -22,13 +22,13 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from prometheus_client import Counter
 
 from flows import incoming
-from flows.clickhouse import BadBlock, ClickHouse
-from flows.clickhouse_sink import REJECTS, ClickHouseBlocks, Fresh
-from flows.ends import announced
+from flows.clickhouse.client import BadBlock, ClickHouse
+from flows.clickhouse.sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.epochs import Epochs, Stopping
-from flows.kafka_log import Log
-from flows.kafka_reader import Kafka, Reader
-from flows.kafka_source import LONG_AGO, LOOK_S, shard_name, shards_of
+from flows.kafka.ends import announced
+from flows.kafka.log import Log
+from flows.kafka.reader import Kafka, Reader
+from flows.kafka.source import LONG_AGO, LOOK_S, shard_name, shards_of
 from flows.recovery import Identity
 from flows.refusal import Refused
 from flows.settings import Settings

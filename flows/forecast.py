@@ -15,8 +15,8 @@ from prometheus_client import Counter, Gauge
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards
+from flows.kafka.sink import KafkaRows
+from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from flows.kafka_reader import Kafka
-from flows.kafka_source import Pace
+from flows.kafka.reader import Kafka
+from flows.kafka.source import Pace
 from flows.recovery import Identity
 from flows.settings import Settings
 

@@ -9,9 +9,9 @@ from types import TracebackType
 
 import msgspec
 
-from flows.ends import announce
 from flows.graph import FLOWS, derived_topics
-from flows.kafka_topics import end_offsets
+from flows.kafka.ends import announce
+from flows.kafka.topics import end_offsets
 from flows.refusal import Refused, Unreachable
 from flows.settings import Settings
 from flows.supervisor import Child, Supervisor

@@ -10,7 +10,7 @@ from types import FrameType
 import msgspec
 
 from flows.graph import raw_topic
-from flows.kafka_producer import Publisher
+from flows.kafka.producer import Publisher
 from flows.refusal import Unreachable
 from flows.settings import Settings, load
 from flows.supervisor import end_with_parent

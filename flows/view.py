@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.health import Health
-from flows.tail import Seen
+from flows.kafka.tail import Seen
 
 SECOND_MS = 1_000
 

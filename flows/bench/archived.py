@@ -15,10 +15,10 @@ from flows.bench.multiplied import multiplied
 from flows.bench.place import Sample, place, timed
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
-from flows.clickhouse import ClickHouse, connect
-from flows.clickhouse_sink import REJECTS
-from flows.kafka_producer import Publisher
-from flows.migrations import FOLDER, apply_migrations
+from flows.clickhouse.client import ClickHouse, connect
+from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.clickhouse.sink import REJECTS
+from flows.kafka.producer import Publisher
 from flows.refusal import Refused
 from flows.rows import records
 from flows.settings import Settings

@@ -13,8 +13,8 @@ from flows import market
 from flows.bench.material import KINDS, Material
 from flows.capture import Recorded
 from flows.graph import raw_topic
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
 from flows.session import Session
 from flows.settings import Settings
 from flows.supervisor import Child

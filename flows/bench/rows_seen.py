@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from flows.kafka_topics import end_offsets
+from flows.kafka.topics import end_offsets
 from flows.refusal import Unreachable
 from flows.settings import Settings
 from flows.tables import BY_NAME

@@ -26,7 +26,7 @@ def main() -> int:
     given = parser.parse_args()
     compiled.cache()
     from flows.epochs import Stopping  # noqa: PLC0415
-    from flows.kafka_reader import READ  # noqa: PLC0415
+    from flows.kafka.reader import READ  # noqa: PLC0415
     from flows.recovery import Recovery  # noqa: PLC0415
     from flows.runner import run  # noqa: PLC0415
     from flows.settings import load  # noqa: PLC0415

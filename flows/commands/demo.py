@@ -12,16 +12,16 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.live import Live
 
-from flows.clickhouse import connect
+from flows.clickhouse.client import connect
+from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.options import Data, File, Sets, settings
 from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
-from flows.kafka_topics import create_topics
-from flows.migrations import FOLDER, apply_migrations
+from flows.kafka.tail import Tail
+from flows.kafka.topics import create_topics
 from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
-from flows.tail import Tail
 from flows.topics import input_topics
 from flows.view import line, screen
 from models.simulator import Disturbances, brackets, numbered
@@ -116,7 +116,7 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
     )
     session.supervisor.start(
         "model",
-        "flows.rehearse",
+        "flows.learning.rehearse",
         "--settings",
         str(session.file),
         "--seed",

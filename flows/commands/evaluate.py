@@ -9,7 +9,7 @@ from rich.console import Console
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store, with_broker
 from flows.forecast import folder
-from flows.promotion import publish_scores
+from flows.learning.promotion import publish_scores
 
 
 def evaluate(
@@ -21,11 +21,11 @@ def evaluate(
     data: Data = None,
 ) -> int:
     """Score a version on vectors later than all it was made of, against the baselines of its own training."""
-    from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that need them
-    from flows.clickhouse import connect  # noqa: PLC0415
+    from flows.clickhouse.client import connect  # noqa: PLC0415
     from flows.commands.scores import WIDTH, grid, verdict  # noqa: PLC0415
+    from flows.learning import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that need them
+    from flows.learning.vectors import read  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
-    from flows.vectors import read  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
     from models.labels import STEP_NS  # noqa: PLC0415
 

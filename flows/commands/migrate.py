@@ -1,8 +1,8 @@
 """`alphaplus migrate`: apply the numbered migrations to the configured ClickHouse."""
 
-from flows.clickhouse import connect
+from flows.clickhouse.client import connect
+from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.options import Data, File, Sets, settings
-from flows.migrations import FOLDER, apply_migrations
 from flows.settings import SettingsError
 
 

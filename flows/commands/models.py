@@ -13,7 +13,7 @@ from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import with_broker
 from flows.durable import settle
 from flows.forecast import folder, loader
-from flows.promotion import put_in_force
+from flows.learning.promotion import put_in_force
 from flows.refusal import Refused
 from flows.settings import Settings
 from models import registry

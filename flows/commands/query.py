@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from cyclopts import Parameter
 
-from flows.clickhouse import connect
+from flows.clickhouse.client import connect
 from flows.commands.options import Data, File, Sets, settings
 from flows.refusal import Refused
 from flows.session import Session, running_store

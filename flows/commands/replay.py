@@ -15,15 +15,15 @@ from rich.table import Table as Grid
 
 from flows import market
 from flows.capture import CaptureError, Recorded, account_key, read, read_records
-from flows.clickhouse import connect
+from flows.clickhouse.client import connect
+from flows.clickhouse.digest import digest
+from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.options import Data, File, Sets, settings
-from flows.digest import digest
 from flows.forecast import folder
 from flows.graph import FLOWS, raw_topic
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics
-from flows.migrations import FOLDER, apply_migrations
-from flows.promotion import put_in_force
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
+from flows.learning.promotion import put_in_force
 from flows.refusal import Refused
 from flows.session import Session
 from flows.settings import Settings, SettingsError

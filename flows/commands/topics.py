@@ -2,7 +2,7 @@
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.graph import MODELS
-from flows.kafka_topics import create_topics
+from flows.kafka.topics import create_topics
 from flows.settings import SettingsError
 from flows.topics import every_topic
 

@@ -10,7 +10,7 @@ from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store, with_broker
 from flows.durable import settle
 from flows.forecast import folder
-from flows.promotion import publish_scores, put_in_force
+from flows.learning.promotion import publish_scores, put_in_force
 
 
 def train(
@@ -23,11 +23,11 @@ def train(
     data: Data = None,
 ) -> int:
     """Train every side and horizon, calibrate on later time, score on the time after that, save a version."""
-    from flows import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that train only
-    from flows.clickhouse import connect  # noqa: PLC0415
+    from flows.clickhouse.client import connect  # noqa: PLC0415
     from flows.commands.scores import WIDTH, grid  # noqa: PLC0415
+    from flows.learning import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that train only
+    from flows.learning.vectors import read  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
-    from flows.vectors import read  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
 
     told = with_broker(settings(config, set, data))

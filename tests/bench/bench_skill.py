@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from flows import modelling, rehearsal
 from flows.commands.scores import WIDTH, grid, verdict
+from flows.learning import modelling, rehearsal
 from flows.settings import Forecast
 from models import baselines, evaluation, training
 from models.bursts import SIDES, How

@@ -20,10 +20,10 @@ import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
 from flows.capture import Recorded
-from flows.clickhouse import connect
+from flows.clickhouse.client import connect
 from flows.graph import raw_topic
-from flows.kafka_topics import end_offsets
-from flows.partitioner import partition_of
+from flows.kafka.partitioner import partition_of
+from flows.kafka.topics import end_offsets
 from flows.settings import Settings
 from schemas.frames import frames
 from schemas.instrument import InstrumentTable

@@ -15,11 +15,11 @@ import msgspec
 from rich.console import Console
 
 from flows.capture import Recorded
-from flows.clickhouse import connect
+from flows.clickhouse.client import connect
+from flows.clickhouse.digest import digest
 from flows.commands import replay
-from flows.digest import digest
 from flows.graph import FLOWS
-from flows.kafka_producer import Publisher
+from flows.kafka.producer import Publisher
 from flows.session import Session
 from flows.settings import Settings, load
 from flows.tables import TABLES

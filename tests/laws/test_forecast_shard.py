@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flows.forecast import ForecastShard, loader
-from flows.rehearsal import Stage
+from flows.learning.rehearsal import Stage
 from flows.settings import Forecast, Settings
 from models.bursts import How
 from models.minutes import Minutes

@@ -8,10 +8,10 @@ from bytewax.outputs import DynamicSink
 from bytewax.testing import TestingSink, TestingSource
 
 from flows.archive import PlannedBlocks, archive
-from flows.clickhouse_sink import ClickHouseBlocks
-from flows.kafka_reader import Kafka
-from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards
+from flows.clickhouse.sink import ClickHouseBlocks
+from flows.kafka.reader import Kafka
+from flows.kafka.sink import KafkaRows
+from flows.kafka.source import KafkaShards
 from flows.wiring import flow
 
 

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from flows.archive import BlockSize, PlannedBlocks, archive
-from flows.clickhouse_sink import ClickHouseBlocks
-from flows.kafka_reader import Kafka
+from flows.clickhouse.sink import ClickHouseBlocks
+from flows.kafka.reader import Kafka
 from flows.recovery import Recovery
 from flows.runner import run
 

@@ -8,9 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-from flows.kafka_reader import Kafka
-from flows.kafka_sink import KafkaRows
-from flows.kafka_source import KafkaShards, Pace
+from flows.kafka.reader import Kafka
+from flows.kafka.sink import KafkaRows
+from flows.kafka.source import KafkaShards, Pace
 from flows.recovery import Recovery
 from flows.refusal import Refused
 from flows.runner import REFUSED, run

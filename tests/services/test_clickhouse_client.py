@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.clickhouse import BadBlock, ClickHouse, Settings, StoreError, Trouble, connect
-from flows.digest import digest
-from flows.migrations import MigrationError, apply_migrations
+from flows.clickhouse.client import BadBlock, ClickHouse, Settings, StoreError, Trouble, connect
+from flows.clickhouse.digest import digest
+from flows.clickhouse.migrations import MigrationError, apply_migrations
 from flows.settings import SettingsError, load
 from schemas.column import Column
 from schemas.ddl import create_dense_view, create_table

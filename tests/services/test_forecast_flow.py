@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from flows.forecast import folder
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics
-from flows.promotion import put_in_force
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
+from flows.learning.promotion import put_in_force
 from flows.settings import Forecast, Kafka, Settings
 from models import registry
 from tests.laws.feature_rows import T0, logs, model

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.ends import announce
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics, end_offsets
+from flows.kafka.ends import announce
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics, end_offsets
 from tests.services.running import brokers, finish, named, read, start, wait_until
 
 pytestmark = pytest.mark.services

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from flows.ends import announce
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics, end_offsets
+from flows.kafka.ends import announce
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics, end_offsets
 from operators.once import Once
 from schemas.frames import frames
 from tests.services.running import Growth, brokers, finish, named, read, start, wait_until

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
 from flows.session import Session
 from flows.settings import load
 from flows.simulate import topic_of

@@ -6,11 +6,11 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from flows.ends import announce, withdraw
-from flows.kafka_producer import Publisher
-from flows.kafka_reader import Kafka, Reader
-from flows.kafka_source import KafkaShards, Pace, Shard
-from flows.kafka_topics import create_topics, end_offsets
+from flows.kafka.ends import announce, withdraw
+from flows.kafka.producer import Publisher
+from flows.kafka.reader import Kafka, Reader
+from flows.kafka.source import KafkaShards, Pace, Shard
+from flows.kafka.topics import create_topics, end_offsets
 from flows.refusal import Refused, Unreachable
 from schemas.shard import Batch
 from tests.services.broker_tansu import Tansu, free_port

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from flows.kafka_producer import Publisher
-from flows.kafka_topics import create_topics, end_offsets
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics, end_offsets
 from flows.runner import REFUSED
 from tests.services.running import Growth, brokers, finish, named, read, start, wait_until
 

@@ -16,7 +16,7 @@ from flows import compiled
 from flows.__main__ import app, main
 from flows.commands import topics as topics_command
 from flows.graph import mermaid
-from flows.kafka_topics import create_topics
+from flows.kafka.topics import create_topics
 from flows.tables import TABLES
 
 COMMANDS = (

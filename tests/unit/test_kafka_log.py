@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.kafka_log import Log, chunk
+from flows.kafka.log import Log, chunk
 
 
 def log_of(chunks: list[list[tuple[int, int, bytes]]]) -> Log:

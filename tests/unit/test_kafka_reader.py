@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, TopicPartition
 
-from flows import kafka_reader, market
+from flows import market
 from flows.epochs import Stopping
-from flows.kafka_reader import BUSY_TURNS, Kafka, Reader
+from flows.kafka import reader as kafka_reader
+from flows.kafka.reader import BUSY_TURNS, Kafka, Reader
 from flows.refusal import Refused
 from flows.settings import load
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from flows.kafka.partitioner import partition_of
 from flows.market import MarketShard, known_instruments
-from flows.partitioner import partition_of
 from flows.settings import load
 from schemas.frames import frames
 from schemas.shard import Batch

@@ -302,7 +302,7 @@ def test_equal_training_makes_the_same_version_and_saving_it_twice_changes_nothi
 
 
 def test_a_stored_version_is_scored_like_the_model_that_it_was(kept, learned):
-    from flows.modelling import scored, scored_version
+    from flows.learning.modelling import scored, scored_version
 
     cases, trained, test = learned
     of = registry.load(*kept)

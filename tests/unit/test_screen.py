@@ -10,8 +10,8 @@ from prometheus_client import Counter as Counted
 from rich.console import Console
 
 from flows.health import Health, scrape
+from flows.kafka.tail import Seen
 from flows.session import running_store
-from flows.tail import Seen
 from flows.view import line, screen
 from tests.laws.test_market import Run, lines_of
 

@@ -1,7 +1,7 @@
 """The background process of a demo that makes its model: trains on a simulated market of other seeds, and promotes it.
 
 No trained model comes with this package. Few markets and hours, so that it is there within minutes: the version's
-metadata says how many. `python -m flows.rehearse --settings FILE --seed N`
+metadata says how many. `python -m flows.learning.rehearse --settings FILE --seed N`
 """
 
 import argparse
@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from flows import modelling, rehearsal
 from flows.compiled import cache
 from flows.durable import settle
 from flows.forecast import folder, how
-from flows.kafka_topics import end_offsets
-from flows.promotion import publish_scores, put_in_force
+from flows.kafka.topics import end_offsets
+from flows.learning import modelling, rehearsal
+from flows.learning.promotion import publish_scores, put_in_force
 from flows.settings import Settings, load
 from flows.supervisor import end_with_parent
 from flows.tables import BY_NAME
@@ -37,7 +37,7 @@ def wait_for_flows(told: Settings) -> None:
 
 def main() -> int:
     """Say on standard output how far it is; the screen shows the last line."""
-    parser = argparse.ArgumentParser(prog="python -m flows.rehearse", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m flows.learning.rehearse", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="settings of the session")
     parser.add_argument("--seed", type=int, required=True, help="seed of the first simulated market to train on")
     parser.add_argument("--markets", type=int, default=MARKETS, help="simulated markets, of consecutive seeds")

@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
-from flows.clickhouse_errors import BadBlock, StoreError, Trouble, told_apart
+from flows.clickhouse.errors import BadBlock, StoreError, Trouble, told_apart
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
 

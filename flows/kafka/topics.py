@@ -8,8 +8,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
-from flows.kafka_producer import MESSAGE_MAX_BYTES
-from flows.kafka_reader import end_offset
+from flows.kafka.producer import MESSAGE_MAX_BYTES
+from flows.kafka.reader import end_offset
 from flows.refusal import Refused, Unreachable
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flows.clickhouse import ClickHouse
+from flows.clickhouse.client import ClickHouse
 from flows.refusal import Refused
 from models.dataset import Dataset
 from models.vector import FEATURE_VERSION, NAMES

@@ -6,8 +6,8 @@ after the sink's snapshot of it, so nothing is committed that Kafka does not hol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from flows.kafka_producer import Publisher
-from flows.kafka_source import shard_name
+from flows.kafka.producer import Publisher
+from flows.kafka.source import shard_name
 from schemas.shard import Rows
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from flows.kafka_producer import Publisher
-from flows.kafka_source import shard_name
+from flows.kafka.producer import Publisher
+from flows.kafka.source import shard_name
 from flows.refusal import Refused
 from schemas.frames import Frames, Reject
 from schemas.rejected import records

@@ -5,7 +5,7 @@ import importlib.resources
 import re
 from pathlib import Path
 
-from flows.clickhouse import ClickHouse
+from flows.clickhouse.client import ClickHouse
 
 FOLDER = Path(str(importlib.resources.files("deploy"))) / "clickhouse"
 _FILE = re.compile(r"(\d+)_\w+\.sql")

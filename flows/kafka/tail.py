@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
-from flows.kafka_reader import FETCH_WAIT_MS
+from flows.kafka.reader import FETCH_WAIT_MS
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 

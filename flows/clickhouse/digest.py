@@ -1,6 +1,6 @@
 """Digest: whether two tables hold the same rows, to the last bit of every float and whatever their order."""
 
-from flows.clickhouse import ClickHouse, StoreError
+from flows.clickhouse.client import ClickHouse, StoreError
 
 
 def digest(clickhouse: ClickHouse, table: str) -> tuple[int, str]:

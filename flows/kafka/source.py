@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.ends import announced
 from flows.epochs import Epochs, Stopping
-from flows.kafka_log import Log
-from flows.kafka_reader import Kafka, Reader
+from flows.kafka.ends import announced
+from flows.kafka.log import Log
+from flows.kafka.reader import Kafka, Reader
 from flows.refusal import Refused
 from schemas.frames import Frames
 from schemas.shard import Batch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.kafka_producer import Publisher
+from flows.kafka.producer import Publisher
 from flows.rows import records
 from flows.settings import Settings
 from flows.tables import BY_NAME

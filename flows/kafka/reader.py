@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 from prometheus_client import Counter
 
-from flows.kafka_log import Chunk, Log, chunk
+from flows.kafka.log import Chunk, Log, chunk
 from flows.refusal import Refused, Unreachable
 
 READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])

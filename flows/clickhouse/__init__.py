@@ -1,0 +1,1 @@
+"""All contact with ClickHouse: one client path, tables brought up to date, blocks stored once."""

@@ -1,0 +1,1 @@
+"""How models come about: vectors that a replay left, training, promotion, and the demo's rehearsal."""
