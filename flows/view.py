@@ -116,13 +116,13 @@ def forecasts(rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s: float) -> Table:
-    """Rates, lag, rejects and the age of the last commit of each flow."""
-    grid = Table("flow", "messages/s", "rows", "rejects", "commit age s", title="Flows", expand=False)
+    """Rates, lag in messages, rejects and the age of the last commit of each flow."""
+    grid = Table("flow", "messages/s", "lag", "rows", "rejects", "commit age s", title="Flows", expand=False)
     for column in grid.columns[1:]:
         column.justify = "right"
     for name, now in health.items():
         if not now.up:
-            grid.add_row(name, Text("starting", "yellow"), "", "", "")
+            grid.add_row(name, Text("starting", "yellow"), "", "", "", "")
             continue
         was = before.get(name, Health(False, {})).totals
         read = now.totals.get("alphaplus_read_messages_total", 0.0)
@@ -131,6 +131,7 @@ def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s:
         grid.add_row(
             name,
             f"{rate:,.0f}",
+            f"{now.totals.get('alphaplus_lag_messages', 0):,.0f}",
             f"{now.totals.get('alphaplus_rows_total', now.totals.get('alphaplus_archived_rows_total', 0)):,.0f}",
             f"{now.totals.get('alphaplus_rejects_total', 0):,.0f}",
             f"{time.time() - committed:,.1f}" if committed else "-",
@@ -167,5 +168,8 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
     levels = Counter(r["risk_level"] for r in seen.rows.get(prefix + "risk.accounts", {}).values())
     judged = ", ".join(f"{n} {level}" for level, n in sorted(levels.items()))
     told = seen.counts[prefix + "alerts"]
-    counts = f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects"
+    behind = sum(h.totals.get("alphaplus_lag_messages", 0.0) for h in health.values())
+    counts = (
+        f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects, lag {behind:,.0f}"
+    )
     return f"{up}/{len(health)} flows up, {counts}; accounts: {judged or 'none yet'}; {quoted}"

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from flows.kafka.log import Chunk, Log, chunk
 from flows.refusal import Refused, Unreachable
 
 READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
 GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
+LAG = Gauge("alphaplus_lag_messages", "Messages that the broker has and the flow has not taken up", ["topic"])
 FETCH_WAIT_MS = 100
 """Some brokers hold a fetch for all of its time, whatever comes meanwhile; librdkafka's own 500 ms would be seen."""
 PULL = 20_000
@@ -48,8 +49,17 @@ class _Broker(msgspec.Struct):
     nodeid: int
 
 
+class _Partition(msgspec.Struct):
+    hi_offset: int
+
+
+class _Topic(msgspec.Struct):
+    partitions: dict[str, _Partition]
+
+
 class _Statistics(msgspec.Struct):
     brokers: dict[str, _Broker]
+    topics: dict[str, _Topic]
 
 
 _statistics = msgspec.json.Decoder(_Statistics).decode
@@ -301,7 +311,15 @@ class Reader:
             self._away_since = time.monotonic()
 
     def _statistics(self, text: str) -> None:
-        if any(b.state == "UP" and b.nodeid >= 0 for b in _statistics(text).brokers.values()):
+        told = _statistics(text)
+        for topic, of in told.topics.items():
+            lags = [
+                max(0, p.hi_offset - self._logs[topic, int(number)].position)
+                for number, p in of.partitions.items()
+                if (topic, int(number)) in self._logs
+            ]
+            LAG.labels(topic).set(sum(lags))
+        if any(b.state == "UP" and b.nodeid >= 0 for b in told.brokers.values()):
             self._away_since = None
         elif self._away_since is None:
             self._away_since = time.monotonic()
