@@ -27,6 +27,7 @@ def main() -> int:
     compiled.cache()
     from flows.epochs import Stopping  # noqa: PLC0415
     from flows.kafka.reader import READ  # noqa: PLC0415
+    from flows.outgoing import ROWS  # noqa: PLC0415
     from flows.recovery import Recovery  # noqa: PLC0415
     from flows.runner import run  # noqa: PLC0415
     from flows.settings import load  # noqa: PLC0415
@@ -34,7 +35,7 @@ def main() -> int:
 
     end_with_parent()
     module = importlib.import_module(f"flows.{given.flow}")
-    counters = (module.FRAMES, module.ROWS) if given.flow == "market" else (READ, module.ARCHIVED)
+    counters = (module.FRAMES, ROWS) if given.flow == "market" else (READ, module.ARCHIVED)
 
     def totals() -> list[float]:
         return [
