@@ -27,6 +27,7 @@ from models.simulator import Disturbances, Simulation, disturb
 from models.simulator import Settings as Simulated
 from schemas.venue import Venue
 from schemas.venues.registry import VENUES
+from tests.services.run import note_session
 
 Item = tuple[Venue | None, Recorded]
 """A frame of a venue; without one, an account record."""
@@ -72,6 +73,7 @@ def simulated(seed: int = 4, seconds: int = 200, intensity: float = 10.0, distur
 
 def services(folder: Path, brokers: str = "", store: str = "") -> Session:
     """The store and the broker that replays share, embedded ones where none are named; to be entered."""
+    note_session(brokers, store)
     told = load(None, {}, [f"data={folder}", f"kafka.brokers={brokers}", f"clickhouse.url={store}"])
     return Session(told, "services")
 

@@ -12,6 +12,8 @@ from tests.services.process import ProcessBackend
 
 MODULE = "deploy.local.store"
 
+LABEL = f"embedded chDB {version('chdb')}"
+
 
 class EmbeddedStore(ProcessBackend, Store):
     """Durable: chDB keeps its folder."""
@@ -31,7 +33,7 @@ class EmbeddedStore(ProcessBackend, Store):
 
     @property
     def label(self) -> str:
-        return f"embedded chDB {version('chdb')}"
+        return LABEL
 
     def prepare(self) -> None:
         # a file of the process before says nothing about this one

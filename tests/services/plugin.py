@@ -12,7 +12,7 @@ from xdist.workermanage import WorkerController
 
 from tests.services.backend import Backend, Unavailable
 from tests.services.container import ContainerBackend
-from tests.services.run import KINDS, NAMES, Run, parse
+from tests.services.run import KINDS, NAMES, SESSIONS, Run, parse
 
 RUN = pytest.StashKey[Run]()
 
@@ -39,9 +39,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A process of several that share the tests out hands over what it used."""
+    """Count what sessions of flows brought with them; a process of several that share the tests out hands it over."""
+    run = session.config.stash[RUN]
+    run.take({"wanted": list(SESSIONS), "used": SESSIONS, "reasons": {}})
     if isinstance(told := getattr(session.config, "workeroutput", None), dict):
-        told["backends"] = session.config.stash[RUN].told()
+        told["backends"] = run.told()
 
 
 @pytest.hookimpl(optionalhook=True)

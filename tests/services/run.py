@@ -5,14 +5,18 @@ from typing import Any
 
 from tests.services.backend import Backend
 from tests.services.containers import DockerClickHouse, DockerKafka
+from tests.services.embedded_store import LABEL as CHDB
 from tests.services.embedded_store import EmbeddedStore
 from tests.services.kafka_kraft.broker import KraftBroker
+from tests.services.tansu import LABEL as TANSU
 from tests.services.tansu import TansuBroker
 
 KINDS: dict[str, tuple[type[Backend], ...]] = {
     "broker": (TansuBroker, KraftBroker, DockerKafka),
     "store": (EmbeddedStore, DockerClickHouse),
 }
+SESSIONS: dict[str, dict[str, str]] = {}
+"""The embedded services that sessions of flows brought with them, as `Run.used` holds them."""
 NAMES = ("embedded", "kafka", "docker")
 
 
@@ -27,6 +31,14 @@ def parse(option: str) -> frozenset[str]:
     if unknown:
         raise ValueError(f"--backends: {', '.join(unknown)} is none of {', '.join(NAMES)}")
     return named
+
+
+def note_session(brokers: str, store: str) -> None:
+    """A session of flows is to start; it brings what is not named."""
+    if not brokers:
+        SESSIONS["broker"] = {"embedded": TANSU}
+    if not store:
+        SESSIONS["store"] = {"embedded": CHDB}
 
 
 @dataclass

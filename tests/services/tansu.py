@@ -6,6 +6,8 @@ from tests.services.backend import Broker
 from tests.services.kafka_answers import kafka_answers
 from tests.services.process import ProcessBackend
 
+LABEL = f"embedded tansu {TANSU_VERSION}"
+
 
 class TansuBroker(ProcessBackend, Broker):
     """Tansu with its memory engine: a restart loses every topic."""
@@ -24,7 +26,7 @@ class TansuBroker(ProcessBackend, Broker):
 
     @property
     def label(self) -> str:
-        return f"embedded tansu {TANSU_VERSION}"
+        return LABEL
 
     def command(self) -> list[str]:
         url = f"tcp://{self.bootstrap}"
