@@ -90,10 +90,12 @@ def publish(
     times: float,
     say: Console,
     attend: Callable[[], None],
+    known: market.Known | None = None,
 ) -> Counter[str]:
     """Write every frame to its topic; `times` the recorded pace, or as fast as it goes when 0.
 
-    `attend` is called now and then: flows that died are started again while frames are still being written.
+    Keys are base assets: of the instruments that are `known`, as they say, of others as their symbols do. `attend` is
+    called now and then: flows that died are started again while frames are still being written.
     """
     count: Counter[str] = Counter()
     first_ns, began = 0, time.monotonic()
@@ -118,7 +120,9 @@ def publish(
             continue
         topic = prefix + raw_topic(frame.kind, venue.name)
         symbol = None if frame.named else frame.symbol
-        publisher.publish(topic, venue.base(frame.symbol).encode(), frame.data, frame.received_ns // 1_000_000, symbol)
+        listed = (known or {}).get(venue.name, {}).get(frame.symbol)
+        key = (listed.base if listed else venue.base(frame.symbol)).encode()
+        publisher.publish(topic, key, frame.data, frame.received_ns // 1_000_000, symbol)
         count[topic] += 1
         if sum(count.values()) % 100_000 == 0:
             say.print(f"published {sum(count.values()):,} frames", highlight=False)
@@ -144,7 +148,7 @@ def replay(
     names = tuple(dict.fromkeys(v.name for v, _ in chosen))
     base = settings(config, set, data)
     base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
-    market.known_instruments(base)
+    known = market.known_instruments(base)
     if base.kafka.brokers:
         prefix = f"{base.kafka.prefix}replay-{time.time_ns():x}."
         base = msgspec.structs.replace(base, kafka=msgspec.structs.replace(base.kafka, prefix=prefix))
@@ -153,7 +157,7 @@ def replay(
     try:
         with Session(base, "replay") as session:
             times = {"max": 0.0, "1": 1.0, "10": 10.0}[speed]
-            return _run(session, chosen, accounts, times, processes, say, began)
+            return _run(session, known, chosen, accounts, times, processes, say, began)
     except (ProcessFailed, CaptureError) as error:
         print(f"alphaplus: {error}", file=sys.stderr)
         return 1
@@ -183,6 +187,7 @@ def start(session: Session, processes: int) -> list[str]:
 
 def _run(
     session: Session,
+    known: market.Known,
     files: list[tuple[Venue, Path]],
     accounts: Path | None,
     times: float,
@@ -193,7 +198,8 @@ def _run(
     told: Settings = session.settings
     inputs = start(session, processes)
     publisher = Publisher(told.kafka.brokers, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
-    frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, session.supervisor.check)
+    attend = session.supervisor.check
+    frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, attend, known)
     if not sum(n for t, n in frames.items() if t != "not published"):
         raise Refused("the files hold no frame of a published kind")
     session.announce(inputs)
