@@ -31,6 +31,11 @@ class Size:
         return self.counts[-1]
 
     @property
+    def accounts(self) -> int:
+        """Whose positions are valued."""
+        return max(100, self.frames // 120)
+
+    @property
     def paced_s(self) -> float:
         """How long latency is watched."""
         return max(6.0, min(30.0, self.frames / RATE))

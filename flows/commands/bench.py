@@ -11,7 +11,19 @@ import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
-from flows.bench import archived, compute, freeze, instruments, latency, memory, restart, start, through_kafka
+from flows.bench import (
+    archived,
+    compute,
+    forecasts,
+    freeze,
+    instruments,
+    latency,
+    memory,
+    restart,
+    risk,
+    start,
+    through_kafka,
+)
 from flows.bench.in_process import compile_once
 from flows.bench.machine import machine
 from flows.bench.material import Material, materials
@@ -34,6 +46,8 @@ ROWS: Rows = {
     "freeze": lambda m, s, z: freeze.measure(m[0], s, z),
     "memory": lambda m, s, z: memory.measure(m[0], s, z, Path(s.data)),
     "start": lambda m, s, z: start.measure(m[0], s, z),
+    "risk": lambda m, s, z: risk.measure(z),
+    "forecasts": lambda m, s, z: forecasts.measure(z),
     "restart": lambda m, s, z: restart.measure(m[0], s, z),
 }
 

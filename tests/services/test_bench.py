@@ -19,6 +19,8 @@ CHEAP = {
     "memory": ["MB/instrument", "MB/million frames"],
     "kafka": ["plain loop, dict books", "market flow / in process"],
     "archive": ["archive flow", "rows/s"],
+    "risk": ["valued, every second", "printed as JSON"],
+    "forecasts": ["all sides and horizons"],
 }
 
 
