@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from flows import market
@@ -15,6 +16,7 @@ from flows.capture import Recorded
 from flows.graph import raw_topic
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
+from flows.refusal import Unreachable
 from flows.session import Session
 from flows.settings import Settings
 from flows.supervisor import Child
@@ -38,8 +40,11 @@ def place(base: Settings, venue: Venue, row: str) -> Iterator[Session]:
             session.supervisor.stop(*[n for n, c in session.supervisor.children.items() if c.keep])
             if "broker" not in session.embedded:
                 admin = AdminClient({"bootstrap.servers": told.kafka.brokers})
-                for future in admin.delete_topics(topics).values():
-                    future.result()
+                for topic, future in admin.delete_topics(topics).items():
+                    try:
+                        future.result()
+                    except KafkaException as error:
+                        raise Unreachable(f"{topic} was not deleted: {error.args[0].str()}") from None
 
 
 def raw_topics(settings: Settings) -> list[str]:
