@@ -15,7 +15,8 @@ from models import levels
 from models.forecaster import WRITES, Forecaster, forecast
 from models.minutes import CLOSED_BY, Minute
 from models.thresholds import Thresholds
-from models.vector import FEATURE_VERSION, HORIZONS_MIN, ITEMS, NAMES, READS, VECTOR, VectorState, matrix
+from models.vector import VECTOR, VectorState, matrix
+from models.vector_items import FEATURE_VERSION, HORIZONS_MIN, ITEMS, NAMES, READS
 from operators import quality
 from operators.contract import Array
 from operators.market_tables import KEY

@@ -13,7 +13,7 @@ from models.bursts import LEAST_KNOWN, SIDES
 from models.forecaster import LEAST_FRESH, freshness
 from models.labels import STEP_NS, Labels, label
 from models.training import Cases, join
-from models.vector import NAMES, seen_by
+from models.vector_items import NAMES, seen_by
 from operators.contract import Columns
 
 F8 = NDArray[np.float64]

@@ -17,7 +17,7 @@ from models.calibrator import interval, probability
 from models.levels import LEVELS, level
 from models.registry import Card, Version
 from models.trees import Trees, parse, walk
-from models.vector import ITEMS, NAMES, seen_by
+from models.vector_items import ITEMS, NAMES, seen_by
 from operators.contract import Array, Columns
 from schemas.column import Column
 

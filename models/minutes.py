@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.vector import READS
+from models.vector_items import READS
 from operators.contract import Array
 from operators.once import Once, identity
 from operators.progress import Progress

@@ -18,7 +18,7 @@ import msgspec
 from models.baselines import Baseline
 from models.calibrator import Calibrator
 from models.labels import LABEL_VERSION
-from models.vector import FEATURE_VERSION, NAMES
+from models.vector_items import FEATURE_VERSION, NAMES
 
 T = TypeVar("T")
 Settle = Callable[[Path], None]

@@ -21,7 +21,8 @@ from models import baselines, calibration
 from models.baselines import Baseline
 from models.calibrator import Calibrator
 from models.labels import NULL, STEP_NS, Labels
-from models.vector import NAMES, matrix
+from models.vector import matrix
+from models.vector_items import NAMES
 from operators.contract import Columns
 
 F8 = NDArray[np.float64]

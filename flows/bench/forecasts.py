@@ -9,7 +9,7 @@ from flows.bench.size import Size
 from models import registry
 from models.forecaster import build, forecast
 from models.labels import LABEL_VERSION, STEP_NS
-from models.vector import FEATURE_VERSION, NAMES
+from models.vector_items import FEATURE_VERSION, NAMES
 
 INSTRUMENTS, CASES, ROUNDS = 300, 10_000, 150
 

@@ -18,7 +18,7 @@ from models.evaluation import Score, evaluate, score
 from models.labels import LABEL_VERSION
 from models.training import Cases, Parameters, Trained
 from models.trees import parse, walk
-from models.vector import FEATURE_VERSION, NAMES
+from models.vector_items import FEATURE_VERSION, NAMES
 
 Key = tuple[str, int]
 PARAMETERS = Parameters(threads=1)

@@ -15,7 +15,7 @@ from models.bursts import Bursts, How
 from models.dataset import Dataset, together
 from models.minutes import Minutes
 from models.simulator import Frame, Settings, coarse, instruments, market
-from models.vector import NAMES
+from models.vector_items import NAMES
 from operators.market import Cut, VenueMarket
 from operators.published import Published
 from schemas.frames import Reject, frames

@@ -5,7 +5,7 @@ import numpy as np
 from flows.clickhouse.client import ClickHouse
 from flows.refusal import Refused
 from models.dataset import Dataset
-from models.vector import FEATURE_VERSION, NAMES
+from models.vector_items import FEATURE_VERSION, NAMES
 
 
 def read(client: ClickHouse, days: int) -> Dataset:

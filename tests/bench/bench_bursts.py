@@ -12,7 +12,7 @@ from models import registry
 from models.bursts import Bursts, How
 from models.forecaster import build
 from models.minutes import Minute
-from models.vector import READS
+from models.vector_items import READS
 from tests.laws.feature_rows import T0, model
 
 INSTRUMENTS, MINUTES = 300, 150

@@ -19,7 +19,7 @@ from flows.settings import Forecast
 from models import baselines, evaluation, training
 from models.bursts import SIDES, How
 from models.dataset import Dataset, together
-from models.vector import FEATURE_VERSION
+from models.vector_items import FEATURE_VERSION
 
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
 

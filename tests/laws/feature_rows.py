@@ -8,7 +8,7 @@ from models import registry
 from models.calibrator import Calibrator
 from models.labels import LABEL_VERSION, STEP_NS
 from models.training import Cases, Parameters, train
-from models.vector import FEATURE_VERSION, NAMES
+from models.vector_items import FEATURE_VERSION, NAMES
 from schemas.frames import Frames, frames
 
 T0 = 1_700_000_040_000 // 60_000 * 60_000

@@ -13,7 +13,7 @@ from models.bursts import How
 from models.minutes import Minutes
 from models.simulator import Disturbances, coarse, disturb, market
 from models.simulator import Settings as Simulated
-from models.vector import NAMES
+from models.vector_items import NAMES
 from schemas.shard import Batch
 from tests.laws.feature_rows import T0, framed, logs, model, row
 

@@ -12,7 +12,7 @@ from models.calibrator import Calibrator, interval, probability
 from models.forecaster import WRITES, build, confidence, forecast, freshness
 from models.labels import LABEL_VERSION, STEP_NS, Labels
 from models.training import Cases, Parameters, blocks, edges, join, joined, train, train_together
-from models.vector import FEATURE_VERSION, NAMES
+from models.vector_items import FEATURE_VERSION, NAMES
 
 FAST = Parameters(learning_rate=0.2, num_leaves=7, min_data_in_leaf=50, rounds=40, patience=5, threads=1)
 DAY = 1440 * STEP_NS

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.vector import FEATURE_VERSION, ITEMS, MINUTE_NS, NAMES, READS, STANDING, VECTOR, matrix, seen_by
+from models.vector import MINUTE_NS, VECTOR, matrix
+from models.vector_items import FEATURE_VERSION, ITEMS, NAMES, READS, STANDING, seen_by
 
 START = 28_000_000
 
