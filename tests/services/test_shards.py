@@ -256,7 +256,8 @@ def test_an_offset_that_retention_deleted_is_refused(address):
         for future in admin.delete_records([TopicPartition(a, 0, 6)]).values():
             future.result()
     except KafkaException as error:
-        pytest.skip(f"this broker does not delete records ({error.args[0].name()}); run with ALPHAPLUS_TEST_KAFKA")
+        why = f"the embedded broker does not delete records ({error.args[0].name()})"
+        pytest.skip(f"{why}; set ALPHAPLUS_TEST_KAFKA=HOST:PORT of an Apache Kafka")
     source = KafkaShards(Kafka(address), (a,), 1)
     assert values(batches(open_shard(source), len), a) == [b"6", b"7", b"8", b"9"], "a first start begins where it can"
     here = source.reader.topic_ids[a]
