@@ -20,7 +20,7 @@ def digest(root: Path) -> str:
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             source = path.read_bytes()
-            if b"numba" in source or b"schemas.inner" in source:
+            if b"numba" in source or b"schemas.kernels" in source:
                 found.update(str(path.relative_to(root)).encode() + source)
     return found.hexdigest()
 

@@ -10,8 +10,9 @@ to the score. The score equals LightGBM's own bit for bit. TreeSHAP, the fairer 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -98,7 +99,7 @@ def _numbers(text: str) -> list[float]:
     return [float(word) for word in text.split()]
 
 
-@njit(cache=True)
+@kernel
 def _walk(roots: I8, link: NDArray[np.int32], number: F8, leaf: F8, x: F8, score: F8, parts: F8) -> None:
     """A row of `link` is feature, decision, left, right, family; of `number` threshold, value: one node, two reads."""
     for t in range(len(roots)):

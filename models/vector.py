@@ -14,12 +14,12 @@ estimates what a move of d would liquidate, taking all that takers bought for lo
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from models.vector_items import HORIZONS_MIN, MASS_BPS, NAMES, OPEN_HALF_LIFE, READS, STANDING
 from operators.contract import Columns, Step
 from operators.pack import pack, unpack
+from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -95,7 +95,7 @@ def matrix(columns: Columns) -> F8:
     return np.column_stack([columns[name] for name in NAMES])
 
 
-@njit(cache=True)
+@kernel
 def _sum(rows: F8, minute: I8, now: int, minutes: int, column: int) -> float:
     total = 0.0
     for m in range(now - minutes + 1, now + 1):
@@ -104,24 +104,24 @@ def _sum(rows: F8, minute: I8, now: int, minutes: int, column: int) -> float:
     return total
 
 
-@njit(cache=True)
+@kernel
 def _ago(rows: F8, minute: I8, now: int, minutes: int, column: int) -> float:
     at = (now - minutes) % RING
     value: float = rows[at, column] if minute[at] == now - minutes else np.nan
     return value
 
 
-@njit(cache=True)
+@kernel
 def _ratio(a: float, b: float) -> float:
     return a / b if b > 0 else np.nan
 
 
-@njit(cache=True)
+@kernel
 def _log_ratio(a: float, b: float) -> float:
     return float(np.log(a / b)) if a > 0 and b > 0 else np.nan
 
 
-@njit(cache=True)
+@kernel
 def _masses(rows: F8, minute: I8, now: int, volume: float, out: F8) -> None:
     """Mass of longs and shorts within each of `MASS_BPS`, over `volume`; the columns of READS are 0, 10 and 11."""
     out[:] = 0.0
@@ -147,7 +147,7 @@ def _masses(rows: F8, minute: I8, now: int, volume: float, out: F8) -> None:
         out[k] = _ratio(out[k], volume)
 
 
-@njit(cache=True)
+@kernel
 def _vectors(
     rows: F8,
     minute: I8,
@@ -172,7 +172,8 @@ def _vectors(
         kept[i] = True
         newest[s] = now
         slot = now % RING
-        rows[s, slot] = table[i]
+        for k in range(table.shape[1]):
+            rows[s, slot, k] = table[i, k]
         minute[s, slot] = now
         r, m, v, x = rows[s], minute[s], table[i], out[i]
         for side in range(2):
@@ -242,9 +243,9 @@ def _vectors(
         x[column] = v[21]
         x[column + 1] = v[22]
         x[column + 2] = v[23]
-        led[s, 0] = led[s, 1]
         led_minute[s, 0] = led_minute[s, 1]
         for k in range(len(_LED)):
+            led[s, 0, k] = led[s, 1, k]
             led[s, 1, k] = x[_LED[k]]
         led_minute[s, 1] = now
 

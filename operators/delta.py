@@ -7,18 +7,18 @@ news by itself (an age, a counter of time).
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.pack import pack, unpack
+from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-@njit("void(i8[::1], b1[::1], f8[:, ::1], f8[::1], f8[:, ::1], b1[::1], b1[::1])", cache=True)
-def _news(key, keyframe, values, tolerance, last, known, out):  # type: ignore[no-untyped-def]
+@kernel
+def _news(key: I8, keyframe: Flags, values: F8, tolerance: F8, last: F8, known: Flags, out: Flags) -> None:
     """Compare each row with the last published one of its key, in order."""
     for r in range(len(key)):
         k = key[r]

@@ -11,10 +11,9 @@ An unknown value (NaN) breaks a hold that is running and changes nothing else: w
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -166,7 +165,7 @@ def _settle(
     return n
 
 
-@njit(cache=True)
+@kernel
 def _follow(
     marks: I8,
     value: F8,
@@ -213,7 +212,7 @@ def _follow(
     return n
 
 
-@njit(cache=True)
+@kernel
 def _advance(marks: I8, value: F8, raise_at: F8, times: I8, now_ns: int, out: I8, values: F8) -> int:
     n = 0
     for s in range(len(value)):

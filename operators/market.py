@@ -37,6 +37,8 @@ _THAW: dict[str, Callable[[Venue, dict[str, Instrument], bytes], Lane]] = {
     "derivatives": derivatives.DerivativesLane.thaw,
 }
 
+_NOTHING = {"liquidations": Panes.of(liquidations.STATISTICS), "derivatives": Panes.of(derivatives.STATISTICS)}
+"""In the place of a lane that a venue does not have."""
 _PRICE_KIND = ("fill_average", "limit", "bankruptcy", "trade")
 
 
@@ -176,7 +178,7 @@ class VenueMarket:
                 parts.append(lane.release(until).renumber(numbers))
                 tables.append(lane.table)
             else:
-                parts.append(Panes.of({"liquidations": liquidations, "derivatives": derivatives}[kind].STATISTICS))
+                parts.append(_NOTHING[kind])
         trades = self.lanes["trades"]
         assert isinstance(trades, tape.TapeLane)
         if "liquidations" not in self.lanes:

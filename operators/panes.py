@@ -5,15 +5,18 @@ Rows stand in the order of (pane, instrument), which the key packs, so the close
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.contract import Array, Statistic
+from operators.contract import Array, Columns, Statistic
 from operators.pack import pack, unpack
 from operators.watermark import NEVER
+from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
+F8 = NDArray[np.float64]
 INSTRUMENT_BITS = 20
 ABSENT_INT, ABSENT_FLOAT = -(2**62), -np.inf
 
@@ -23,19 +26,93 @@ def keys(instrument: Array, pane: Array) -> I8:
     return (pane.astype(np.int64) << INSTRUMENT_BITS) | instrument.astype(np.int64)
 
 
-@dataclass(slots=True)
-class Panes:
-    """Rows of statistics by key; `columns` maps a statistic's name to its values, parallel to `key`."""
+@kernel
+def _locate(held: I8, key: I8, slot: I8) -> bool:
+    """Find the row of each key among the keys held, which ascend; whether all are there."""
+    last = -1
+    for i in range(len(key)):
+        if last < 0 or held[last] != key[i]:
+            last = int(np.searchsorted(held, key[i]))
+            if last == len(held) or held[last] != key[i]:
+                return False
+        slot[i] = last
+    return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where statistics stand: a row each of one matrix of whole numbers and one of floats, so that all move at once."""
 
     statistics: tuple[Statistic, ...]
-    key: I8
-    columns: dict[str, Array]
+    ints: tuple[Statistic, ...]
+    floats: tuple[Statistic, ...]
+    int_empty: I8
+    float_empty: F8
+
+    def columns(self, ints: I8, floats: F8) -> dict[str, Array]:
+        """The rows of both matrices by name."""
+        rows = [*zip(self.ints, ints, strict=True), *zip(self.floats, floats, strict=True)]
+        return {s.name: row for s, row in rows}
+
+    def empty(self, size: int) -> tuple[I8, F8]:
+        """The matrices of `size` panes without events."""
+        return np.repeat(self.int_empty[:, None], size, axis=1), np.repeat(self.float_empty[:, None], size, axis=1)
+
+
+@lru_cache
+def layout(statistics: tuple[Statistic, ...]) -> Layout:
+    """The layout of statistics, each kind in their order."""
+    ints = tuple(s for s in statistics if s.dtype == "i8")
+    floats = tuple(s for s in statistics if s.dtype == "f8")
+    empty = np.array([s.empty for s in ints], np.int64), np.array([s.empty for s in floats], np.float64)
+    return Layout(statistics, ints, floats, *empty)
+
+
+@lru_cache
+def _side_by_side(layouts: tuple[Layout, ...]) -> tuple[Layout, I8, F8]:
+    """The layout of all their statistics, and what it says of a pane that a part has no row of."""
+    both = layout(tuple(s for of in layouts for s in of.statistics))
+    absent = both.int_empty.copy(), both.float_empty.copy()
+    absent[0][[s.merge == "asof" for s in both.ints]] = ABSENT_INT
+    absent[1][[s.merge == "asof" for s in both.floats]] = ABSENT_FLOAT
+    return both, *absent
+
+
+class Panes:
+    """Rows of statistics by key."""
+
+    __slots__ = ("_columns", "floats", "ints", "key", "layout")
+    _columns: dict[str, Array] | None
+
+    def __init__(self, of: Layout, key: I8, ints: I8, floats: F8) -> None:
+        """Columns of the two matrices of a layout, one a key."""
+        self.layout = of
+        self._lay(key, ints, floats)
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """A statistic's name to its values, parallel to `key`: views, until `slots` or `close` lay new ones."""
+        if self._columns is None:
+            self._columns = self.layout.columns(self.ints, self.floats)
+        return self._columns
+
+    def _lay(self, key: I8, ints: I8, floats: F8) -> None:
+        self.key, self.ints, self.floats = key, ints, floats
+        self._columns = None
 
     @classmethod
-    def of(cls, statistics: Sequence[Statistic], size: int = 0) -> "Panes":
-        """No panes yet, or `size` empty rows whose keys are still to be set."""
-        columns: dict[str, Array] = {s.name: np.full(size, s.empty, s.dtype) for s in statistics}
-        return cls(tuple(statistics), np.empty(size, np.int64), columns)
+    def of(cls, statistics: Sequence[Statistic]) -> "Panes":
+        """No panes yet."""
+        mine = layout(tuple(statistics))
+        return cls(mine, np.empty(0, np.int64), *mine.empty(0))
+
+    @classmethod
+    def filled(cls, of: Layout, key: I8, columns: Columns) -> "Panes":
+        """The panes of `key`, with all their columns."""
+        panes = cls(of, key, np.empty((len(of.ints), len(key)), np.int64), np.empty((len(of.floats), len(key))))
+        for name, column in panes.columns.items():
+            column[:] = columns[name]
+        return panes
 
     @property
     def instrument(self) -> I8:
@@ -63,14 +140,14 @@ class Panes:
         >>> panes.slots(keys(np.array([1, 0, 1]), np.array([7, 7, 6]))).tolist()
         [2, 1, 0]
         """
+        slot = np.empty(len(key), np.int64)
+        if _locate(self.key, key, slot):
+            return slot
         held = len(self.key)
         merged, where = np.unique(np.concatenate([self.key, key]), return_inverse=True)
-        if len(merged) != held:
-            for s in self.statistics:
-                grown = np.full(len(merged), s.empty, s.dtype)
-                grown[where[:held]] = self.columns[s.name]
-                self.columns[s.name] = grown
-            self.key = merged
+        ints, floats = self.layout.empty(len(merged))
+        ints[:, where[:held]], floats[:, where[:held]] = self.ints, self.floats
+        self._lay(merged, ints, floats)
         return np.asarray(where[held:], np.int64)
 
     def close(self, closed: int) -> "Panes":
@@ -78,22 +155,21 @@ class Panes:
         upto = int(np.searchsorted(self.key, (closed + 1) << INSTRUMENT_BITS)) if closed < 1 << 42 else len(self.key)
         if closed < 0:
             upto = 0
-        taken = Panes(self.statistics, self.key[:upto].copy(), {n: c[:upto].copy() for n, c in self.columns.items()})
+        taken = Panes(self.layout, self.key[:upto].copy(), self.ints[:, :upto].copy(), self.floats[:, :upto].copy())
         if upto:
-            self.key = self.key[upto:].copy()
-            self.columns = {n: c[upto:].copy() for n, c in self.columns.items()}
+            self._lay(self.key[upto:].copy(), self.ints[:, upto:].copy(), self.floats[:, upto:].copy())
         return taken
 
     def renumber(self, numbers: I8) -> "Panes":
         """The same rows with instrument i called `numbers[i]`, in the order of the new keys."""
         key = keys(numbers[self.instrument], self.pane)
         order = np.argsort(key, kind="stable")
-        return Panes(self.statistics, key[order], {n: c[order] for n, c in self.columns.items()})
+        return Panes(self.layout, key[order], self.ints.take(order, axis=1), self.floats.take(order, axis=1))
 
     def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:
         """An inferred tick or lot was refined: the same quantities in the finer unit."""
         rows = self.instrument == instrument
-        for s in self.statistics:
+        for s in self.layout.statistics:
             if s.ticks or s.lots:
                 values, power = self.columns[s.name], float(tick_factor) ** s.ticks * float(lot_factor) ** s.lots
                 moved = rows & (values != s.empty) if s.empty else rows
@@ -108,7 +184,7 @@ class Panes:
         """The rows as they were frozen."""
         arrays = unpack(data)
         key = arrays.pop("key").astype(np.int64)
-        return cls(tuple(statistics), key, {n[1:]: a for n, a in arrays.items()})
+        return cls.filled(layout(tuple(statistics)), key, {n[1:]: a for n, a in arrays.items()})
 
 
 def join(parts: Sequence[Panes]) -> Panes:
@@ -117,18 +193,18 @@ def join(parts: Sequence[Panes]) -> Panes:
     What a part would say `asof` a pane that it has no row of is `ABSENT`, which changes nothing.
 
     >>> a, b = Panes.of([Statistic("x", "i8", "sum")]), Panes.of([Statistic("y", "f8", "held", np.nan)])
-    >>> a.columns["x"][:] = a.slots(np.array([3])) + 5
-    >>> _ = b.slots(np.array([3, 4]))
-    >>> a.columns["x"] = np.array([5]); both = join([a, b]); both.key.tolist(), both.columns["x"].tolist()
+    >>> _ = a.slots(np.array([3])), b.slots(np.array([3, 4]))
+    >>> a.columns["x"][:] = 5
+    >>> both = join([a, b]); both.key.tolist(), both.columns["x"].tolist()
     ([3, 4], [5, 0])
     """
     key = np.unique(np.concatenate([p.key for p in parts]))
-    out = Panes.of([s for p in parts for s in p.statistics], len(key))
-    out.key = key
+    both, ints, floats = _side_by_side(tuple(p.layout for p in parts))
+    ints, floats = np.repeat(ints[:, None], len(key), axis=1), np.repeat(floats[:, None], len(key), axis=1)
+    above_ints = above_floats = 0
     for p in parts:
         at = np.searchsorted(key, p.key)
-        for s in p.statistics:
-            if s.merge == "asof":
-                out.columns[s.name][:] = ABSENT_INT if s.dtype == "i8" else ABSENT_FLOAT
-            out.columns[s.name][at] = p.columns[s.name]
-    return out
+        ints[above_ints : above_ints + len(p.ints), at] = p.ints
+        floats[above_floats : above_floats + len(p.floats), at] = p.floats
+        above_ints, above_floats = above_ints + len(p.ints), above_floats + len(p.floats)
+    return Panes(both, key, ints, floats)

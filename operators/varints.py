@@ -1,10 +1,9 @@
 """Varints: 64-bit integers as bytes, seven bits a byte, so that what is small takes little room."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
@@ -36,7 +35,7 @@ def read(data: U1, at: int) -> tuple[int, int]:
     return value | int(np.int64(data[at]) << shift), at + 1
 
 
-@njit(cache=True)
+@kernel
 def _write_steps(values: I8, data: U1) -> int:
     at = int(np.int64(0))
     last = 0
@@ -47,7 +46,7 @@ def _write_steps(values: I8, data: U1) -> int:
     return at
 
 
-@njit(cache=True)
+@kernel
 def _read_steps(data: U1, values: I8) -> None:
     at = int(np.int64(0))
     last = 0

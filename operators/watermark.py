@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from schemas.kernels import kernel
+
 I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 NEVER = -(2**62)
 """No pane is closed yet, no event has been seen."""
@@ -48,13 +50,24 @@ class Assigned:
     late: Flags
     ahead: Flags
 
-    def keep(self, wanted: Flags | I8) -> "Assigned":
-        """Only the events that are wanted, by flag or by index."""
+    def keep(self, wanted: Flags | I8 | slice) -> "Assigned":
+        """Only the events that are wanted, by flag, by index or as a stretch."""
         return Assigned(self.pane[wanted], self.late[wanted], self.ahead[wanted])
 
 
-@njit("i8(i8[::1], i8[::1], i8, i8, i8, i8, i8, i8[::1], b1[::1], b1[::1])", cache=True)
-def _assign(event_ns, received_ns, base, lateness, ahead, now, floor, pane, late, refused):  # type: ignore[no-untyped-def]
+@kernel
+def _assign(
+    event_ns: I8,
+    received_ns: I8,
+    base: int,
+    lateness: int,
+    ahead: int,
+    now: int,
+    floor: int,
+    pane: I8,
+    late: Flags,
+    refused: Flags,
+) -> int:
     """Go through the events in log order; returns the clock after them."""
     for i in range(len(event_ns)):
         at = event_ns[i]
@@ -101,8 +114,8 @@ def assign(clock: Clock, event_ns: I8, received_ns: I8) -> Assigned:
     return out
 
 
-@njit("void(i4[::1], i8[::1], i8[::1], i8[::1])", cache=True)
-def never_back(instrument, pane, last, out):  # type: ignore[no-untyped-def]
+@kernel
+def never_back(instrument: I4, pane: I8, last: I8, out: I8) -> None:
     """The pane of each message, but never one before that of the instrument's message before it.
 
     A book takes messages in log order whatever their times say. `last` (by instrument) is moved along.

@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Array, Statistic
 from operators.pack import pack, unpack
-from operators.panes import ABSENT_FLOAT, ABSENT_INT, Panes
+from operators.panes import ABSENT_FLOAT, ABSENT_INT, Panes, layout
 from operators.watermark import ENDED
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 _MERGES = {"sum": 0, "min": 1, "max": 2, "first": 3, "last": 4, "asof": 5, "held": 6}
 _NONE = ABSENT_INT
 
@@ -61,40 +61,35 @@ def _merge(code: int, empty: float, absent: float, held: float, value: float) ->
     return held
 
 
-@njit(
-    "Tuple((i8, i8, i8))(i8[::1], i8[::1], i8[:, ::1], f8[:, ::1], i8[::1], i8[::1], i8[::1], f8[::1], i8[::1],"
-    "i8, i8, i8, i8, i8, i8, i8, b1[::1], b1[:, ::1], b1[:, ::1], i8[:, :, ::1], f8[:, :, ::1],"
-    "i8[::1], i8[::1], i8[::1], i8[:, ::1], f8[:, ::1])",
-    cache=True,
-)
-def _roll(  # type: ignore[no-untyped-def]
-    pane,
-    instrument,
-    ints,
-    floats,
-    int_merge,
-    float_merge,
-    int_empty,
-    float_empty,
-    lengths,
-    keyframe,
-    silence,
-    at,
-    row,
-    last_event,
-    closed,
-    final,
-    seen,
-    active,
-    before,
-    int_held,
-    float_held,
-    out_length,
-    out_end,
-    out_instrument,
-    out_ints,
-    out_floats,
-):
+@kernel
+def _roll(
+    pane: I8,
+    instrument: I8,
+    ints: I8,
+    floats: F8,
+    int_merge: I8,
+    float_merge: I8,
+    int_empty: I8,
+    float_empty: F8,
+    lengths: I8,
+    keyframe: int,
+    silence: int,
+    at: int,
+    row: int,
+    last_event: int,
+    closed: int,
+    final: int,
+    seen: Flags,
+    active: Flags,
+    before: Flags,
+    int_held: I8,
+    float_held: F8,
+    out_length: I8,
+    out_end: I8,
+    out_instrument: I8,
+    out_ints: I8,
+    out_floats: F8,
+) -> tuple[int, int, int]:
     """From pane `at` to `closed`, or until the output is full; returns (next pane, next row, rows written)."""
     written = 0
     known = len(seen)
@@ -157,8 +152,10 @@ class Windows:
         self.silence = 2 * int(self.lengths[-1])
         self.at = _NONE
         self.last_event = _NONE
-        self.ints = [s for s in statistics if s.dtype == "i8"]
-        self.floats = [s for s in statistics if s.dtype == "f8"]
+        self.layout = layout(self.statistics)
+        self.ints, self.floats = self.layout.ints, self.layout.floats
+        self.int_merge = np.array([_MERGES[s.merge] for s in self.ints], np.int64)
+        self.float_merge = np.array([_MERGES[s.merge] for s in self.floats], np.int64)
         shape = (len(self.lengths), 0)
         self.seen = np.zeros(0, np.bool_)
         self.active, self.before = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
@@ -173,8 +170,7 @@ class Windows:
         pad = np.zeros((len(self.lengths), more), np.bool_)
         self.active, self.before = np.hstack([self.active, pad]), np.hstack([self.before, pad])
         shape = (len(self.lengths), more, 1)
-        ints = np.tile(np.array([s.empty for s in self.ints], np.int64), shape)
-        floats = np.tile(np.array([s.empty for s in self.floats], np.float64), shape)
+        ints, floats = np.tile(self.layout.int_empty, shape), np.tile(self.layout.float_empty, shape)
         self.int_held = np.concatenate([self.int_held, ints], axis=1)
         self.float_held = np.concatenate([self.float_held, floats], axis=1)
 
@@ -199,12 +195,7 @@ class Windows:
             closed = min(closed, self.last_event + self.silence + 1)
         if ended:
             final = max(int(pane[-1]) if n else _NONE, self.last_event, _NONE if to_come is None else to_come) + 1
-        ints = np.empty((n, len(self.ints)), np.int64)
-        floats = np.empty((n, len(self.floats)), np.float64)
-        for c, s in enumerate(self.ints):
-            ints[:, c] = panes.columns[s.name]
-        for c, s in enumerate(self.floats):
-            floats[:, c] = panes.columns[s.name]
+        ints, floats = np.ascontiguousarray(panes.ints.T), np.ascontiguousarray(panes.floats.T)
         parts, row = [], 0
         size = 4 * (n + 1) + 2 * len(self.lengths) * (len(self.seen) + 1)
         while True:
@@ -215,10 +206,10 @@ class Windows:
                 instrument,
                 ints,
                 floats,
-                np.array([_MERGES[s.merge] for s in self.ints], np.int64),
-                np.array([_MERGES[s.merge] for s in self.floats], np.int64),
-                np.array([s.empty for s in self.ints], np.int64),
-                np.array([s.empty for s in self.floats], np.float64),
+                self.int_merge,
+                self.float_merge,
+                self.layout.int_empty,
+                self.layout.float_empty,
                 self.lengths,
                 self.keyframe,
                 self.silence,
@@ -260,8 +251,7 @@ class Windows:
         )
 
     def _rows(self, n: int, length: I8, end: I8, instrument: I8, ints: I8, floats: F8) -> Rows:
-        columns: dict[str, Array] = {s.name: ints[:n, c].copy() for c, s in enumerate(self.ints)}
-        columns |= {s.name: floats[:n, c].copy() for c, s in enumerate(self.floats)}
+        columns = self.layout.columns(ints[:n].T.copy(), floats[:n].T.copy())
         return Rows(length[:n].copy(), end[:n].copy(), instrument[:n].copy(), columns)
 
     def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:

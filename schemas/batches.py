@@ -91,6 +91,14 @@ class Trades:
         """How many trades."""
         return len(self.frame)
 
+    def part(self, start: int, stop: int) -> "Trades":
+        """Trades `start` to `stop` (exclusive)."""
+        return self if start == 0 and stop == len(self) else self.keep(slice(start, stop))
+
+    def keep(self, wanted: Flags | slice) -> "Trades":
+        """Only the trades that are wanted."""
+        return Trades(*(getattr(self, f.name)[wanted] for f in fields(self)))
+
 
 class PriceKind(IntEnum):
     """What the price of a liquidation is."""

@@ -1,10 +1,9 @@
 """Levels: `[[price, quantity], ...]` as bytes -> exact decimals -> integer ticks and lots."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
 I1 = NDArray[np.int8]
@@ -107,7 +106,7 @@ def _is(data: U1, at: int, behind: int, word: U1) -> bool:
     return same
 
 
-@njit(cache=True)
+@kernel
 def _read(
     data: U1,
     bounds: I8,
@@ -224,7 +223,7 @@ class Levels:
         self.prices, self.price_decimals, self.sizes, self.size_decimals = (c[:rows] for c in columns)
 
 
-@njit(cache=True)
+@kernel
 def _steps(mantissa: int, decimals: int, step: int, step_decimals: int) -> tuple[int, int]:
     """How many steps of step / 10**step_decimals a number is, and the status."""
     if mantissa == 0:
@@ -241,7 +240,7 @@ def _steps(mantissa: int, decimals: int, step: int, step_decimals: int) -> tuple
     return value, OUT_OF_RANGE if value >= LIMIT else OK
 
 
-@njit(cache=True)
+@kernel
 def to_steps(
     prices: I8,
     price_decimals: I8,

@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from models.simulator.chance import U8, normal, uniform
 from models.simulator.rows import I8, Market
+from schemas.kernels import kernel
 
 NEAR = 24
 """How many slots a side market makers refill without being drawn."""
 
 
-@njit(cache=True)
+@kernel
 def price(slot: int, width: int) -> int:
     """The price of a slot in ticks: irregular within the slot, and rising with it.
 
@@ -22,7 +22,7 @@ def price(slot: int, width: int) -> int:
     return slot * width + ((slot * 2654435761) >> 7) % width
 
 
-@njit(cache=True)
+@kernel
 def size(m: Market, sign: int, distance: int, word: U8) -> int:
     """Signed lots that a maker rests `distance` slots from the centre; +1 bids.
 
@@ -34,7 +34,7 @@ def size(m: Market, sign: int, distance: int, word: U8) -> int:
     return sign * max(1, int(lots))
 
 
-@njit(cache=True)
+@kernel
 def settle(m: Market, book: I8) -> None:
     """Find the touch again; each side has at least one level."""
     mask = len(book) - 1
@@ -50,7 +50,7 @@ def settle(m: Market, book: I8) -> None:
         book[m.ask & mask] = -1
 
 
-@njit(cache=True)
+@kernel
 def recentre(m: Market, book: I8, centre: int, levels: int, word: U8) -> None:
     """Move the book: quotes on the wrong side of the centre and beyond the edges go, the new edges are filled."""
     mask = len(book) - 1
@@ -65,7 +65,7 @@ def recentre(m: Market, book: I8, centre: int, levels: int, word: U8) -> None:
     m.low, m.high, m.centre = low, high, centre
 
 
-@njit(cache=True)
+@kernel
 def requote(m: Market, book: I8, changes: int, p_fill: float, spread: int, word: U8) -> None:
     """Makers refill what is empty near the touch with probability `p_fill`, and draw `changes` levels anew."""
     mask = len(book) - 1
@@ -84,7 +84,7 @@ def requote(m: Market, book: I8, changes: int, p_fill: float, spread: int, word:
     settle(m, book)
 
 
-@njit(cache=True)
+@kernel
 def resting(m: Market, book: I8, side: int, limit: int) -> int:
     """Lots a taker of `side` (+1 buys) meets from the touch to slot `limit`."""
     mask = len(book) - 1
@@ -98,7 +98,7 @@ def resting(m: Market, book: I8, side: int, limit: int) -> int:
     return total
 
 
-@njit(cache=True)
+@kernel
 def rebuild(m: Market, book: I8, levels: int, word: U8) -> None:
     """A full book around the centre."""
     book[:] = 0

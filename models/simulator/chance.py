@@ -7,8 +7,9 @@ import hashlib
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from schemas.kernels import kernel
 
 U8 = NDArray[np.uint64]
 
@@ -23,7 +24,7 @@ def words(seed: int, names: tuple[str, ...]) -> U8:
     return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 1).copy()
 
 
-@njit(cache=True)
+@kernel
 def uniform(word: U8) -> float:
     """A number in [0, 1); the word moves on.
 
@@ -39,14 +40,14 @@ def uniform(word: U8) -> float:
     return float(z >> np.uint64(11)) * 2.0**-53
 
 
-@njit(cache=True)
+@kernel
 def normal(word: U8) -> float:
     """A standard normal number (Box & Muller)."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(word)))
     return radius * math.cos(2.0 * math.pi * uniform(word))
 
 
-@njit(cache=True)
+@kernel
 def poisson(word: U8, mean: float, at_most: int) -> int:
     """A Poisson count by Knuth's product of uniforms, cut at `at_most`."""
     floor = math.exp(-mean)

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from models.simulator import messages, step, weather
 from models.simulator.chance import U8
 from models.simulator.rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
+from schemas.kernels import kernel
 
 Plan = NDArray[np.int64]
 """Steps a second, levels, changes, snapshot depth, snapshot every s, open interest every s, first second."""
 
 
-@njit(cache=True)
+@kernel
 def advance(
     plan: Plan, trades_per_s: float, clock: Sequence[Clock], tide: Sequence[Tide], words: U8,
     markets: Sequence[Market], crowds: Sequence[Sequence[Trader]], books: I8, shown: I8,
@@ -64,7 +64,7 @@ def advance(
     return True
 
 
-@njit(cache=True)
+@kernel
 def skip(
     plan: Plan, trades_per_s: float, clock: Sequence[Clock], tide: Sequence[Tide], words: U8,
     markets: Sequence[Market], crowds: Sequence[Sequence[Trader]], books: I8, shown: I8,

@@ -3,16 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from numba import njit
-
 from models.simulator.book import price
 from models.simulator.chance import U8, uniform
 from models.simulator.rows import DEPTH, FORCE, I8, INTEREST, MARK, SNAPSHOT, TRADE, Clock, Event, Market
+from schemas.kernels import kernel
 
 MS = 1_000_000
 
 
-@njit(cache=True)
+@kernel
 def trade(m: Market, i: int, ticks: int, lots: int, side: int, word: U8, events: Sequence[Event], clock: Clock) -> None:
     """One fill; `side` +1 when the taker bought."""
     m.trade_id += 1
@@ -23,7 +22,7 @@ def trade(m: Market, i: int, ticks: int, lots: int, side: int, word: U8, events:
     clock.events += 1
 
 
-@njit(cache=True)
+@kernel
 def depth(m: Market, i: int, book: I8, shown: I8, word: U8, events: Sequence[Event], levels: I8, clock: Clock) -> None:
     """What changed since the message before, in rising price; nothing when nothing did.
 
@@ -59,7 +58,7 @@ def depth(m: Market, i: int, book: I8, shown: I8, word: U8, events: Sequence[Eve
     clock.levels = at
 
 
-@njit(cache=True)
+@kernel
 def snapshot(m: Market, i: int, shown: I8, at_most: int, events: Sequence[Event], levels: I8, clock: Clock) -> None:
     """The whole book as of the last message, best first; received right after that message, before the next."""
     mask = len(shown) - 1
@@ -81,7 +80,7 @@ def snapshot(m: Market, i: int, shown: I8, at_most: int, events: Sequence[Event]
     clock.levels = at
 
 
-@njit(cache=True)
+@kernel
 def forced(
     m: Market, i: int, lots: int, filled: int, average: float, limit: int, events: Sequence[Event], clock: Clock
 ) -> None:
@@ -94,7 +93,7 @@ def forced(
     clock.events += 1
 
 
-@njit(cache=True)
+@kernel
 def mark(m: Market, i: int, word: U8, events: Sequence[Event], clock: Clock) -> None:
     """Mark, index and the running funding rate, which settles every eight hours."""
     m.derivative_received_ns = m.now_ms * MS + 8 * MS + int(uniform(word) * 4 * MS)
@@ -106,7 +105,7 @@ def mark(m: Market, i: int, word: U8, events: Sequence[Event], clock: Clock) -> 
     clock.events += 1
 
 
-@njit(cache=True)
+@kernel
 def interest(m: Market, i: int, lots: int, word: U8, events: Sequence[Event], clock: Clock) -> None:
     """Open interest as the REST endpoint answers it."""
     m.derivative_received_ns += 20 * MS + int(uniform(word) * 20 * MS)

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from numba import njit
-
 from models.simulator import messages
 from models.simulator.book import price, settle
 from models.simulator.chance import U8
 from models.simulator.rows import I8, Clock, Event, Market
+from schemas.kernels import kernel
 
 EXCITE_SAME = 0.45
 EXCITE_OTHER = 0.15
@@ -18,7 +17,7 @@ LASTING = 0.8
 """Share of the bps that an order would walk through an even book by which the fair price moves."""
 
 
-@njit(cache=True)
+@kernel
 def take(
     m: Market, i: int, book: I8, side: int, lots: int, limit: int, word: U8, events: Sequence[Event], clock: Clock
 ) -> tuple[int, float, int]:
@@ -48,14 +47,14 @@ def take(
     return filled, worth / filled * m.tick, last
 
 
-@njit(cache=True)
+@kernel
 def excite(m: Market, side: int) -> None:
     """An order makes further orders likelier."""
     m.buy_heat += DECAY_PER_S * (EXCITE_SAME if side > 0 else EXCITE_OTHER)
     m.sell_heat += DECAY_PER_S * (EXCITE_OTHER if side > 0 else EXCITE_SAME)
 
 
-@njit(cache=True)
+@kernel
 def press(m: Market, side: int, filled: int) -> None:
     """The lasting part of an order's impact, larger in a thin book; at most 60 bps."""
     m.log_fair += side * 1e-4 * min(60.0, LASTING * filled * m.slot_bps / (0.75 * m.slot_lots * m.depth))

@@ -3,26 +3,25 @@
 import math
 from collections.abc import Sequence
 
-from numba import njit
-
 from models.simulator import messages, orders, traders
 from models.simulator.book import price, recentre, requote, resting
 from models.simulator.chance import U8, normal, poisson, uniform
 from models.simulator.rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
 from models.simulator.weather import BASE_VOL_BPS, COMMON, market_second
+from schemas.kernels import kernel
 
 FAR = 1 << 60
 BUSIEST = 20
 """Most orders of one side that noise sends in one step."""
 
 
-@njit(cache=True)
+@kernel
 def mid(m: Market) -> float:
     """Mid price."""
     return 0.5 * m.tick * float(price(m.bid, m.width) + price(m.ask, m.width))
 
 
-@njit(cache=True)
+@kernel
 def mark(m: Market, i: int, tide: Tide, interest_due: bool, word: U8, events: Sequence[Event], clock: Clock) -> None:
     """Begin a second: weather, then the mark, which is the index and a five-second mean of the premium over it."""
     market_second(m, tide, word)
@@ -36,13 +35,13 @@ def mark(m: Market, i: int, tide: Tide, interest_due: bool, word: U8, events: Se
         messages.interest(m, i, open_lots(m), word, events, clock)
 
 
-@njit(cache=True)
+@kernel
 def open_lots(m: Market) -> int:
     """Open interest: every contract has two ends, and who holds the other end of the crowd is not a trader here."""
     return int(m.base_lots + max(m.long_lots, m.short_lots))
 
 
-@njit(cache=True)
+@kernel
 def liquidate(
     m: Market, i: int, crowd: Sequence[Trader], book: I8, window_ms: int, word: U8, events: Sequence[Event],
     truth: Sequence[Liquidation], second: Second, clock: Clock,
@@ -89,7 +88,7 @@ def liquidate(
         messages.forced(m, i, shown, shown_filled, shown_average, shown_limit, events, clock)
 
 
-@njit(cache=True)
+@kernel
 def act(
     m: Market, i: int, crowd: Sequence[Trader], book: I8, k: int, steps: int, word: U8, events: Sequence[Event],
     second: Second, clock: Clock,
@@ -113,7 +112,7 @@ def act(
             traders.close_position(m, t, average)
 
 
-@njit(cache=True)
+@kernel
 def tally(m: Market, side: int, filled: int, second: Second) -> None:
     """Taker volume of the second, in USD."""
     if side > 0:
@@ -122,7 +121,7 @@ def tally(m: Market, side: int, filled: int, second: Second) -> None:
         second.sold += filled * m.lot * m.mark
 
 
-@njit(cache=True)
+@kernel
 def noise(
     m: Market, i: int, book: I8, dt: float, trades_per_s: float, until_ms: int, word: U8, events: Sequence[Event],
     second: Second, clock: Clock,
@@ -146,7 +145,7 @@ def noise(
         tally(m, side, filled, second)
 
 
-@njit(cache=True)
+@kernel
 def follow(
     m: Market, i: int, book: I8, levels: int, word: U8, events: Sequence[Event], second: Second, clock: Clock
 ) -> None:
@@ -166,7 +165,7 @@ def follow(
     recentre(m, book, target, levels, word)
 
 
-@njit(cache=True)
+@kernel
 def drift(m: Market, tide: Tide, dt: float, word: U8) -> None:
     """The fair price's own move, common and particular."""
     common = m.vol_scale * COMMON * (tide.shock_bps + tide.drift_bps) * dt
@@ -175,14 +174,14 @@ def drift(m: Market, tide: Tide, dt: float, word: U8) -> None:
     m.trend_bps = m.trend_bps * (1.0 - dt / 600.0) + common + own
 
 
-@njit(cache=True)
+@kernel
 def quote(m: Market, book: I8, changes: int, dt: float, word: U8) -> None:
     """Makers' answer at the end of a step; the spread widens with volatility."""
     spread = int(min(8.0, max(0.0, 0.4 * (m.vol_bps - 1.5)) / m.slot_bps))
     requote(m, book, changes, 1.0 - math.exp(-2.0 * m.depth * dt), spread, word)
 
 
-@njit(cache=True)
+@kernel
 def observe(m: Market, book: I8, second: Second) -> None:
     """What the second ends with."""
     reach = int(10.0 / m.slot_bps)

@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from models.simulator.chance import U8, normal, uniform
 from models.simulator.rows import Market, Trader
+from schemas.kernels import kernel
 
 FLOORS = np.array([0.0, 300e3, 800e3, 3e6, 12e6])
 RATES = np.array([0.004, 0.005, 0.0065, 0.01, 0.02])
@@ -19,7 +19,7 @@ SHARES = np.array([0.15, 0.20, 0.20, 0.10, 0.20, 0.15])
 """The mix when appetite for leverage is neutral."""
 
 
-@njit(cache=True)
+@kernel
 def liquidation_price(quantity: float, side: int, entry: float, margin: float) -> float:
     """Binance USD-M, isolated: LP = (margin + cum - side*q*EP) / (q*MMR - side*q), tier taken at LP.
 
@@ -38,7 +38,7 @@ def liquidation_price(quantity: float, side: int, entry: float, margin: float) -
     return max(0.0, found)
 
 
-@njit(cache=True)
+@kernel
 def leverage_of(appetite: float, notional: float, word: U8) -> int:
     """A draw from the mix, tilted towards high leverage by appetite, capped by the tier of the notional."""
     total = 0.0
@@ -57,7 +57,7 @@ def leverage_of(appetite: float, notional: float, word: U8) -> int:
     return min(chosen, int(MAX_LEVERAGES[tier]))
 
 
-@njit(cache=True)
+@kernel
 def wants(m: Market, t: Trader, now_ms: int, word: U8) -> int:
     """Signed lots a trader now trades: opens when flat, or closes the whole position; 0 does nothing.
 
@@ -84,7 +84,7 @@ def wants(m: Market, t: Trader, now_ms: int, word: U8) -> int:
     return -t.lots if chance < hazard and now_ms > t.opened_ms else 0
 
 
-@njit(cache=True)
+@kernel
 def open_position(m: Market, t: Trader, lots: int, entry: float, now_ms: int, word: U8) -> None:
     """Enter at the average fill; the wallet is topped up when it cannot carry the margin and a tenth more."""
     quantity = abs(lots) * m.lot
@@ -97,21 +97,21 @@ def open_position(m: Market, t: Trader, lots: int, entry: float, now_ms: int, wo
     count(m, lots, 1)
 
 
-@njit(cache=True)
+@kernel
 def close_position(m: Market, t: Trader, exit_price: float) -> None:
     """Leave at the average fill; a loss stops at the margin."""
     t.cash += max(0.0, t.margin + t.lots * m.lot * (exit_price - t.entry))
     clear(m, t)
 
 
-@njit(cache=True)
+@kernel
 def clear(m: Market, t: Trader) -> None:
     """No position; the margin of a liquidated one is lost."""
     count(m, t.lots, -1)
     t.lots, t.entry, t.leverage, t.margin, t.liquidation, t.opened_ms = 0, 0.0, 0, 0.0, 0.0, 0
 
 
-@njit(cache=True)
+@kernel
 def count(m: Market, lots: int, sign: int) -> None:
     """Keep the crowd's long and short totals."""
     if lots > 0:
@@ -120,7 +120,7 @@ def count(m: Market, lots: int, sign: int) -> None:
         m.short_lots -= sign * lots
 
 
-@njit(cache=True)
+@kernel
 def crossed(t: Trader, mark: float) -> bool:
     """Whether the mark has reached the liquidation price."""
     return (t.lots > 0 and mark <= t.liquidation) or (t.lots < 0 and mark >= t.liquidation)

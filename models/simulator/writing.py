@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from models.simulator.rows import DEPTH, FORCE, I8, INTEREST, MARK, SNAPSHOT, TRADE, Event
+from schemas.kernels import kernel
 
 U1 = NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ def phrases(symbols: tuple[str, ...]) -> tuple[U1, I8]:
     return np.frombuffer(bytes(text), np.uint8), at
 
 
-@njit(cache=True)
+@kernel
 def say(out: U1, n: int, text: U1, start: int, end: int) -> int:
     """Copy a phrase."""
     for j in range(start, end):
@@ -51,7 +51,7 @@ def say(out: U1, n: int, text: U1, start: int, end: int) -> int:
     return n
 
 
-@njit(cache=True)
+@kernel
 def number(out: U1, n: int, value: int, decimals: int) -> int:
     """A decimal number: value / 10**decimals with exactly that many decimals.
 
@@ -82,7 +82,7 @@ def number(out: U1, n: int, value: int, decimals: int) -> int:
     return end
 
 
-@njit(cache=True)
+@kernel
 def ladder(out: U1, n: int, levels: I8, start: int, end: int, tick: I8, lot: I8, text: U1, words: I8) -> int:
     """Levels as pairs of decimal strings."""
     for j in range(start, end):
@@ -94,7 +94,7 @@ def ladder(out: U1, n: int, levels: I8, start: int, end: int, tick: I8, lot: I8,
     return n - 1 if end > start else n
 
 
-@njit(cache=True)
+@kernel
 def write(
     events: Sequence[Event], order: I8, levels: I8, ticks: I8, lots: I8, text: U1, at: I8, out: U1, ends: I8
 ) -> int:

@@ -5,7 +5,6 @@ or the diffs that were held until a snapshot came.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.book.closings import (
@@ -37,7 +36,8 @@ from operators.book.pages import (
     put,
     refresh,
 )
-from schemas.inner import inner
+from operators.book.prefetch import prefetch
+from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
@@ -59,7 +59,7 @@ CROSSED_LIMIT_NS = 1_000_000_000
 _NONE = -2
 
 
-@njit(cache=True)
+@kernel
 def advance(
     sequencing: int,
     by_snapshot: bool,
@@ -97,6 +97,8 @@ def advance(
         cursor[AT] = i
         book = int(np.int64(instrument[i]))
         bid, ask = 2 * book, 2 * book + 1
+        if i + 2 < len(instrument) and instrument[i + 2] != book:
+            _foresee(heads, sides, tops, int(np.int64(instrument[i + 2])))
         if i + 1 < len(instrument) and instrument[i + 1] != book:
             following, middle = 2 * int(np.int64(instrument[i + 1])), starts[i + 1] + bids[i + 1]
             foresee(sides, keys, pool, following, ticks, starts[i + 1], middle)
@@ -142,7 +144,7 @@ def advance(
                     if what == REPLACE:
                         clear(sides, keys, side)
                     if put(sides, keys, pool, side, ticks, lots, start, end) or what == REPLACE:
-                        refresh(sides, keys, pool, tops, side)
+                        refresh(sides, keys, pool, tops, scratch, side)
                 if what == REPLACE and head[HELD]:
                     head[HELD] = 0
                     return JOIN
@@ -177,6 +179,17 @@ def advance(
             if head[STATE] != EMPTY:
                 _report(sides, tops, touch, i, bid, ask)
     return DONE
+
+
+@inner
+def _foresee(heads: I8, sides: I8, tops: I8, book: int) -> None:
+    """Have fetched what is kept of a book besides its levels."""
+    prefetch(heads, book * heads.shape[1])
+    prefetch(heads, book * heads.shape[1] + 8)
+    for side in range(2 * book, 2 * book + 2):
+        prefetch(sides, side * sides.shape[1])
+        prefetch(tops, side * tops.shape[1])
+        prefetch(tops, side * tops.shape[1] + 8)
 
 
 @inner

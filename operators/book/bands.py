@@ -23,14 +23,13 @@ Gould & Bonart (2016), Market Microstructure and Liquidity 2(2), for the imbalan
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators import units
 from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
 from operators.contract import Array, Columns, Feature
 from schemas.column import Column
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 BANDS_BPS = (5, 10, 25, 50, 100)
 LEVELS = (5, 10, 20)
@@ -93,7 +92,7 @@ def _side(
             out[len(bps) + n, 0, i], out[len(bps) + n, 1, i] = size, other
 
 
-@njit(cache=True)
+@kernel
 def _sums(
     half: I8,
     inverse: NDArray[np.bool_],

@@ -11,6 +11,8 @@ from schemas.batches import Depth, Sequencing
 I8 = NDArray[np.int64]
 
 _LEAST_CAPACITY = 16
+_LINE = 8
+"""Numbers to a cache line."""
 _FULL = 0.6
 """How full a table is when it is built, at most."""
 
@@ -34,7 +36,7 @@ class Books:
     """By capacity, the offsets of tables that were left."""
     waiting: list[Depth] = field(default_factory=list)
     waiting_limit: int = 4 * held.MOST_MESSAGES
-    scratch: I8 = field(default_factory=lambda: np.empty((2, 0), np.int64))
+    scratch: I8 = field(default_factory=lambda: np.empty(pages.SCRATCH, np.int64))
     rows: I8 = field(default_factory=lambda: np.empty((1 << 9, closings.ROW_COLUMNS), np.int64))
     ladder: I8 = field(default_factory=lambda: np.empty((2, 2, 1 << 16), np.int64))
 
@@ -66,11 +68,12 @@ def lay_tables(books: Books, held_pages: I8) -> None:
     """Give all sides of new books free tables for so many pages each."""
     capacities = np.array([_capacity(count) if count else 0 for count in held_pages.tolist()], np.int64)
     books.slots = int(capacities.sum())
-    books.keys = np.full(books.slots, pages.FREE, np.int64)
-    books.pool = _grown(np.empty(0, np.int64), 8 * books.slots)
+    books.keys = _longer(np.empty(0, np.int64), books.slots)
+    books.keys[:] = pages.FREE
+    books.pool = _longer(np.empty(0, np.int64), 8 * books.slots)
     books.sides[:, pages.OFFSET] = np.cumsum(capacities) - capacities
     books.sides[:, pages.CAPACITY] = capacities
-    books.scratch = np.empty((2, int(capacities.max(initial=0))), np.int64)
+    _widen(books, int(capacities.max(initial=0)))
 
 
 def table_for(books: Books, side: int, count: int) -> None:
@@ -83,11 +86,10 @@ def table_for(books: Books, side: int, count: int) -> None:
         offset = books.slots
         books.slots += capacity
         if books.slots > len(books.keys):
-            size = max(2 * len(books.keys), books.slots, 1 << 12)
-            books.keys = _grown(books.keys, size)
-            books.pool = _grown(books.pool, 8 * size)
-    if books.scratch.shape[1] < capacity:
-        books.scratch = np.empty((2, capacity), np.int64)
+            size = max(len(books.keys) * 5 // 4, books.slots, 1 << 12)
+            books.keys = _longer(books.keys, size)
+            books.pool = _longer(books.pool, 8 * size)
+    _widen(books, capacity)
     left = int(books.sides[side, pages.OFFSET]), int(books.sides[side, pages.CAPACITY])
     pages.move(books.sides, books.keys, books.pool, side, offset, capacity)
     if left[1]:
@@ -119,10 +121,28 @@ def _capacity(count: int) -> int:
     return capacity
 
 
-def _grown(array: I8, size: int) -> I8:
-    """A longer copy, laid on a cache line."""
-    raw = np.empty(size + 8, np.int64)
-    start = (-raw.ctypes.data // 8) % 8
-    grown = raw[start : start + size]
-    grown[: len(array)] = array
-    return grown
+def _widen(books: Books, capacity: int) -> None:
+    """Room to sort the pages of a table of so many slots."""
+    if books.scratch.shape[1] < capacity:
+        books.scratch = np.empty((pages.SCRATCH[0], capacity), np.int64)
+
+
+def _longer(array: I8, size: int) -> I8:
+    """The same numbers with room for `size`, laid on a cache line; `array` itself must not be used again.
+
+    Large memory is moved by its page table, not copied: at a thousand books a copy would take a sixth of a second and
+    need both at once.
+    """
+    raw = np.empty(0, np.int64) if array.base is None else array.base
+    assert isinstance(raw, np.ndarray)
+    before = _first(raw)
+    raw.resize(size + _LINE, refcheck=False)
+    start = _first(raw)
+    if start != before:
+        raw[start : start + len(array)] = raw[before : before + len(array)]
+    return raw[start : start + size]
+
+
+def _first(raw: I8) -> int:
+    """The first number of an array that begins a cache line."""
+    return (-raw.ctypes.data // raw.itemsize) % _LINE

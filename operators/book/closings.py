@@ -1,13 +1,12 @@
 """Closings: a book as it stands when a pane of it ends, read off before the next pane's first message is applied."""
 
 import numpy as np
-from numba import njit
 from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from operators.book.continuity import EMPTY, NO_ID
 from operators.book.pages import FAR, LEVELS, MOST_TICKS, pages_until, worst_rank
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
 
@@ -130,7 +129,7 @@ def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, lad
         limit = FAR
 
 
-@njit(cache=True)
+@kernel
 def copy_levels(pool: I8, side: int, worst: int, least: int, scratch: I8, pages: int, ladder: I8, written: int) -> int:
     """Write the levels of the first `pages` of `scratch` up to rank `worst`, and on until `least` are written."""
     own = side & 1
@@ -149,7 +148,7 @@ def copy_levels(pool: I8, side: int, worst: int, least: int, scratch: I8, pages:
     return n
 
 
-@njit(cache=True)
+@kernel
 def copy_stretches(ladder: I8, begin: I8, starts: I8, out: I8) -> None:
     """Lay stretches of one side of the ladder buffer one after the other: stretch j from `begin[j]` to `starts[j]`."""
     for j in range(len(begin)):
@@ -158,7 +157,7 @@ def copy_stretches(ladder: I8, begin: I8, starts: I8, out: I8) -> None:
             out[1, starts[j] + at] = ladder[1, begin[j] + at]
 
 
-@njit(cache=True)
+@kernel
 def close_until(
     closed_pane: int,
     by_snapshot: bool,

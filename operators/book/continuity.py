@@ -31,10 +31,8 @@ True
 True
 """
 
-from numba import njit
-
 from schemas.batches import Sequencing
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 EMPTY, JOINING, LIVE = 0, 1, 2
 """Whether the book may be trusted, and by which test the next diff joins it."""
@@ -51,7 +49,7 @@ _BYBIT = int(Sequencing.BYBIT)
 _OKX = int(Sequencing.OKX)
 
 
-@njit(cache=True)
+@kernel
 def verdict(
     sequencing: int,
     state: int,

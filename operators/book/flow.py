@@ -21,19 +21,19 @@ Quantitative Finance 23(10).
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators import units
 from operators.book.ofi import I8, LEVELS, Flags
 from operators.contract import Columns, Feature, Fold, Statistic
 from schemas.column import Column
+from schemas.kernels import kernel
 
 _FLOW = tuple(f"ofi_lots_{m}" for m in range(1, LEVELS + 1))
 _DEPTH = tuple(f"ofi_depth_lots_{m}" for m in range(1, LEVELS + 1))
 
 
-@njit(cache=True)
+@kernel
 def _sum(flows: I8, depths: I8, messages: I8, slot: I8, flow: I8, known: Flags, bid_lots: I8, ask_lots: I8) -> None:
     for i in range(len(slot)):
         if known[i]:

@@ -16,12 +16,12 @@ Gould & Bonart (2016), Market Microstructure and Liquidity 2(2).
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
 from operators.contract import Columns, Feature
 from schemas.column import Column
+from schemas.kernels import kernel
 
 LEVELS = (1, 5, 20)
 DECAY_PER_LEVEL = 0.5
@@ -29,7 +29,7 @@ _LEVELS = np.array(LEVELS)
 _WEIGHT = np.exp(-DECAY_PER_LEVEL * np.arange(LEVELS[-1]))
 
 
-@njit(cache=True)
+@kernel
 def _imbalances(
     half: I8,
     inverse: NDArray[np.bool_],

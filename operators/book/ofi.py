@@ -21,11 +21,11 @@ Cont, Kukanov & Stoikov (2014), J. Financial Econometrics 12(1), 47-88; levels: 
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Columns, Step
 from operators.pack import pack, unpack
+from schemas.kernels import kernel
 
 LEVELS = 5
 FARTHEST_TICKS = 2**62
@@ -52,7 +52,7 @@ class LastTouch:
             self.known = np.concatenate([self.known, np.zeros(more, np.bool_)])
 
 
-@njit(cache=True)
+@kernel
 def _flows(
     last: I8,
     known: Flags,

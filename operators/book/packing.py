@@ -8,7 +8,6 @@ levels read anew, by `thaw`.
 from dataclasses import fields
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.book import pages
@@ -17,6 +16,7 @@ from operators.book.pages import CAPACITY, FAR, FIFTH, LEVELS, NEAREST, OFFSET, 
 from operators.pack import pack, unpack
 from operators.varints import MOST_BYTES, read, write
 from schemas.batches import Depth, Sequencing
+from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
@@ -55,7 +55,8 @@ def thaw(data: bytes) -> Books:
     books.heads = state["heads"].astype(np.int64)
     levels, counts = state["counts"].astype(np.int64)
     lay_tables(books, counts)
-    _read_sides(state["sides"].view(np.uint8), levels, books.sides, books.keys, books.pool, books.tops)
+    sides = state["sides"].view(np.uint8)
+    _read_sides(sides, levels, books.sides, books.keys, books.pool, books.tops, books.scratch)
     if "held_starts" in state:
         frame, instrument, event_ns, snapshot, first_id, last_id, previous_id, starts, bids, ticks, lots = (
             state[f"held_{name}"].astype(np.int64) for name in _HELD
@@ -66,7 +67,7 @@ def thaw(data: bytes) -> Books:
     return books
 
 
-@njit(cache=True)
+@kernel
 def _write_sides(sides: I8, keys: I8, pool: I8, scratch: I8, counts: I8, data: U1) -> int:
     """Write all levels of all sides, and into `counts` the levels and pages of each; the bytes written."""
     at, far = int(np.int64(0)), int(np.int64(FAR))
@@ -86,8 +87,8 @@ def _write_sides(sides: I8, keys: I8, pool: I8, scratch: I8, counts: I8, data: U
     return at
 
 
-@njit(cache=True)
-def _read_sides(data: U1, levels: I8, sides: I8, keys: I8, pool: I8, tops: I8) -> None:
+@kernel
+def _read_sides(data: U1, levels: I8, sides: I8, keys: I8, pool: I8, tops: I8, scratch: I8) -> None:
     """Fill the tables, which are laid and free, and read the best levels."""
     at = int(np.int64(0))
     for side in range(len(sides)):
@@ -107,4 +108,4 @@ def _read_sides(data: U1, levels: I8, sides: I8, keys: I8, pool: I8, tops: I8) -
             pool[8 * slot + (rank & 7)] = lots
         sides[side, LEVELS] = levels[side]
         sides[side, FIFTH] = FAR
-        pages.refresh(sides, keys, pool, tops, side)
+        pages.refresh(sides, keys, pool, tops, scratch, side)

@@ -10,11 +10,10 @@ All sides of a log share `keys` and `pool` (their lots); row `side` of `sides` (
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.book.prefetch import prefetch
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
 
@@ -33,6 +32,9 @@ FAR = 1 << 60
 OFFSET, CAPACITY, USED, LEVELS, NEAREST, FIFTH = 0, 1, 2, 3, 4, 5
 """Columns of `sides`: first slot, slots, slots used, levels, a page not worse than the best, rank of level `TOP`."""
 SIDE_COLUMNS = 8
+
+SCRATCH = 3, 257
+"""The least room, int64, that `refresh` and `pages_until` need; and as many columns as the largest table has slots."""
 
 _SCATTER = 0x9E3779B97F4A7C15 - (1 << 64)
 """2**64 over the golden ratio: blocks in a row land far from each other, evenly."""
@@ -60,7 +62,7 @@ def find(keys: I8, offset: int, capacity: int, page: int) -> int:
             at = (at + 1) & 7
 
 
-@njit(cache=True)
+@kernel
 def clear(sides: I8, keys: I8, side: int) -> None:
     """Forget all levels of a side."""
     if sides[side, USED]:
@@ -85,7 +87,7 @@ def pages_of(ticks: I8, start: int, end: int, bid: bool) -> int:
     return pages
 
 
-@njit(cache=True)
+@kernel
 def put(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, lots: I8, start: int, end: int) -> bool:
     """Set levels `start..end` of a message (0 lots delete), and say whether one at or inside the fifth best changed.
 
@@ -102,31 +104,29 @@ def put(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, lots: I8, start: in
         if rank >> 3 != page:
             page = rank >> 3
             slot = find(keys, offset, capacity, page)
-        bit = 1 << (rank & 7)
-        if lots[j] == 0:
-            if slot < 0 or keys[slot] & bit == 0:
+        has = int(lots[j] != 0)
+        if slot < 0:
+            if not has:
                 continue
-            keys[slot] ^= bit
-            levels -= 1
-        else:
-            if slot < 0:
-                slot = -1 - slot
-                keys[slot] = page << 8
-                used += 1
-            if keys[slot] & bit == 0:
-                keys[slot] |= bit
-                levels += 1
-                nearest = min(nearest, page)
-            pool[8 * slot + (rank & 7)] = lots[j]
-        touched |= rank <= fifth
+            slot = -1 - slot
+            keys[slot] = page << 8
+            used += 1
+        # No branch on what is hard to predict: whether a level is set or deleted, and whether it was there.
+        at = rank & 7
+        had = keys[slot] >> at & 1
+        keys[slot] ^= (had ^ has) << at
+        pool[8 * slot + at] = lots[j]
+        levels += has - had
+        nearest = min(nearest, page if has else FAR)
+        touched |= (rank <= fifth) & ((had | has) != 0)
     sides[side, NEAREST] = nearest
     sides[side, USED] = used
     sides[side, LEVELS] = levels
     return touched
 
 
-@njit(cache=True)
-def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
+@kernel
+def refresh(sides: I8, keys: I8, pool: I8, tops: I8, scratch: I8, side: int) -> None:
     """Read the best `TOP` levels into `tops[side]`: ranks, then lots.
 
     Walks from page to page; when a table's worth of pages was absent, looks through the table instead, so that prices
@@ -146,7 +146,7 @@ def refresh(sides: I8, keys: I8, pool: I8, tops: I8, side: int) -> None:
         page += 1
         steps -= 1
     if n < wanted:
-        n = _search(sides, keys, pool, tops, side, page, n, wanted)
+        n = _search(sides, keys, pool, tops, scratch[0], side, page, n, wanted)
     sides[side, FIFTH] = tops[side, TOP - 1] if n == TOP else FAR
     if n == 0:
         sides[side, NEAREST] = FAR
@@ -164,10 +164,9 @@ def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: in
 
 
 @inner
-def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: int, wanted: int) -> int:
-    """The best levels on pages from `page` on, by one pass over the table."""
+def _search(sides: I8, keys: I8, pool: I8, tops: I8, best: I8, side: int, page: int, n: int, wanted: int) -> int:
+    """The best levels on pages from `page` on, by one pass over the table; `best` is room."""
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
-    best = np.empty(TOP, np.int64)
     for at in range(TOP):
         best[at] = FAR
     for slot in range(offset, offset + capacity):
@@ -186,9 +185,9 @@ def _search(sides: I8, keys: I8, pool: I8, tops: I8, side: int, page: int, n: in
     return n
 
 
-@njit(cache=True)
+@kernel
 def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -> int:
-    """Write the pages up to page `limit` that hold levels, best first: keys and slots, int64[2, n]; their number n.
+    """Write the pages up to page `limit` that hold levels, best first: keys and slots, `out[:2, :n]`; their number n.
 
     Looks up page after page if they are fewer than the table has slots; else picks them out of the table and sorts.
     Their lots are on the way into the cache then.
@@ -247,7 +246,7 @@ def worst_rank(sides: I8, keys: I8, side: int) -> int:
     return rank
 
 
-@njit(cache=True)
+@kernel
 def held_pages(sides: I8, keys: I8, side: int) -> int:
     """How many pages of a side hold levels."""
     n = 0
@@ -258,8 +257,8 @@ def held_pages(sides: I8, keys: I8, side: int) -> int:
 
 @inner
 def _ascend(pages: I8, n: int, least: int) -> None:
-    """Sort the keys of n pages (row 0; row 1 is room), none below page `least`, by the bytes of the page's number."""
-    starts = np.empty(257, np.int64)
+    """Sort the keys of n pages (row 0; other rows are room), none below `least`, by the bytes of the page's number."""
+    starts = pages[2]
     widest = 0
     for i in range(n):
         widest = max(widest, (pages[0, i] >> 8) - least)
@@ -280,7 +279,7 @@ def _ascend(pages: I8, n: int, least: int) -> None:
         shift += 8
 
 
-@njit(cache=True)
+@kernel
 def move(sides: I8, keys: I8, pool: I8, side: int, offset: int, capacity: int) -> None:
     """Rebuild the table of a side in fresh slots, leaving emptied pages behind."""
     for slot in range(offset, offset + capacity):

@@ -18,13 +18,13 @@ DP needs no contract size. A crossed book has no pressure.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators import units
 from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
 from operators.contract import Columns, Feature
 from schemas.column import Column
+from schemas.kernels import kernel
 
 DECAY_BPS = 10.0
 LEAST_REACH_BPS = 50
@@ -32,7 +32,7 @@ MOST_BPS = 100
 _NEAR = 64
 
 
-@njit(cache=True)
+@kernel
 def _pressures(
     half: I8,
     inverse: NDArray[np.bool_],

@@ -35,7 +35,7 @@ def rescale(books: Books, instrument: int, tick_factor: int, lot_factor: int) ->
         pages.clear(books.sides, books.keys, side)
         table_for(books, side, len(ticks))
         pages.put(books.sides, books.keys, books.pool, side, ticks * tick_factor, lots * lot_factor, 0, len(ticks))
-        pages.refresh(books.sides, books.keys, books.pool, books.tops, side)
+        pages.refresh(books.sides, books.keys, books.pool, books.tops, books.scratch, side)
 
 
 def _most(values: I8) -> int:

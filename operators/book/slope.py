@@ -16,18 +16,18 @@ deeper, never negative. 20 levels must be known exactly; a side with fewer is ta
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators import units
 from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
 from operators.contract import Columns, Feature
 from schemas.column import Column
+from schemas.kernels import kernel
 
 LEVELS = 20
 
 
-@njit(cache=True)
+@kernel
 def _slopes(
     half: I8,
     inverse: NDArray[np.bool_],

@@ -7,7 +7,7 @@ from operators import units
 from operators.contract import Array, Statistic
 from operators.lanes.lane import refused
 from operators.lanes.liquidations import Forced
-from operators.panes import Panes, keys
+from operators.panes import Panes, keys, layout
 from operators.tape import bars, cvd, variance
 from operators.watermark import Assigned, Clock, assign
 from schemas.batches import Liquidations, Trades
@@ -17,6 +17,9 @@ from schemas.venue import Venue
 
 EVENTS = (*bars.BARS.statistics, Statistic("late_trades", "i8", "sum"), Statistic("last_trade_ns", "i8", "max"))
 STATISTICS = (*EVENTS, *cvd.STATISTICS, *variance.STATISTICS)
+
+
+_LAYOUT = layout(STATISTICS)
 
 
 class _Frozen(msgspec.Struct):
@@ -48,13 +51,14 @@ class TapeLane:
         trades, forced, rejects = self.venue.trades(frames, self.table)
         refined = self.table.refined
         self.table.refined = []
-        forced = self.forced.restate(
-            forced,
-            [
-                (int(np.searchsorted(forced.frame, trades.frame[row])) if row < len(trades) else len(forced), i, lots)
-                for row, i, _, lots in refined
-            ],
-        )
+        if refined:
+            forced = self.forced.restate(
+                forced,
+                [
+                    (int(np.searchsorted(forced.frame, trades.frame[row])) if row < len(trades) else len(forced), i, n)
+                    for row, i, _, n in refined
+                ],
+            )
         assigned, at = self._assign(frames, trades, forced)
         rejects += refused(frames, trades.frame, assigned) + refused(frames, forced.frame, at)
         scales = units.of_table(self.table)
@@ -63,24 +67,7 @@ class TapeLane:
             scales["lot_scale"][instrument] /= lot_factor
         start = 0
         for stop, instrument, tick_factor, lot_factor in [*refined, (len(trades), -1, 1, 1)]:
-            kept = np.zeros(len(trades), np.bool_)
-            kept[start:stop] = ~assigned.ahead[start:stop]
-            slot = self.panes.slots(keys(trades.instrument[kept], assigned.pane[kept]))
-            late = assigned.late[kept]
-            if late.any():
-                np.add.at(self.panes.columns["late_trades"], slot, late)
-            kept &= ~assigned.late
-            slot = slot[~late]
-            events: dict[str, Array] = {
-                "ticks": trades.ticks[kept],
-                "lots": trades.lots[kept],
-                "sign": trades.sign[kept],
-                "event_ns": trades.event_ns[kept],
-            }
-            of = {n: c[trades.instrument[kept]] for n, c in scales.items()}
-            events["qty_per_price"] = bars.qty_per_price(events["ticks"], events["lots"], of)
-            bars.BARS.add(self.panes.columns, events, slot)
-            np.maximum.at(self.panes.columns["last_trade_ns"], slot, events["event_ns"])
+            self._add(trades.part(start, stop), assigned.keep(slice(start, stop)), scales)
             start = stop
             if instrument >= 0:
                 scales["tick_scale"][instrument] *= tick_factor
@@ -89,9 +76,24 @@ class TapeLane:
                 self.refined.append((instrument, tick_factor, lot_factor))
                 cvd.rescale(self.cvd, instrument, tick_factor, lot_factor)
                 variance.rescale(self.variance, instrument, tick_factor, lot_factor)
-        wanted = ~(at.late | at.ahead)
-        self.forced.add(frames, forced.keep(wanted), self.table, at.pane[wanted])
+        if len(forced):
+            wanted = ~(at.late | at.ahead)
+            self.forced.add(frames, forced.keep(wanted), self.table, at.pane[wanted])
         return rejects
+
+    def _add(self, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> None:
+        """Take in trades that all count in the steps `scales`."""
+        if assigned.ahead.any():
+            trades, assigned = trades.keep(~assigned.ahead), assigned.keep(~assigned.ahead)
+        slot = self.panes.slots(keys(trades.instrument, assigned.pane))
+        if assigned.late.any():
+            np.add.at(self.panes.columns["late_trades"], slot, assigned.late)
+            trades, slot = trades.keep(~assigned.late), slot[~assigned.late]
+        events: dict[str, Array] = {n: getattr(trades, n) for n in ("ticks", "lots", "sign", "event_ns")}
+        of = {n: c[trades.instrument] for n, c in scales.items()}
+        events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, of)
+        bars.BARS.add(self.panes.columns, events, slot)
+        np.maximum.at(self.panes.columns["last_trade_ns"], slot, trades.event_ns)
 
     def _assign(self, frames: Frames, trades: Trades, forced: Liquidations) -> tuple[Assigned, Assigned]:
         """Both kinds of rows on the one clock of the log, in the order of their frames."""
@@ -120,7 +122,7 @@ class TapeLane:
             **cvd.CVD.step(self.cvd, rows),
             **variance.VARIANCE.step(self.variance, rows),
         }
-        return Panes(STATISTICS, done.key, columns)
+        return Panes.filled(_LAYOUT, done.key, columns)
 
     def last(self) -> int:
         """The last pane that is not released yet."""

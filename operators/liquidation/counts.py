@@ -15,17 +15,17 @@ known (contract unknown) makes the sum of its side null, not smaller. Where `thr
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Columns, Feature, Fold, Statistic
 from schemas.column import Column
+from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
 
-@njit(cache=True)
+@kernel
 def _count(
     slot: I8,
     order_side: NDArray[np.int8],

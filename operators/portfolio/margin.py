@@ -20,12 +20,11 @@ Sources: Binance FAQ b3c689c1; Bybit help centre, "Liquidation Price (USDT Contr
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Array
 from operators.portfolio.tiers import TierTable, maintenance
-from schemas.inner import inner
+from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -71,23 +70,22 @@ def first_crossing(
     return price if price > 0 else np.nan
 
 
-@njit(cache=True)
+@kernel
 def _prices(
-    market: I8, sign: F8, qty: F8, entry: F8, margin: F8, rule: I8, starts: I8, floor: F8, mmr: F8, cum: F8
-) -> F8:
-    out = np.empty(len(qty))
+    market: I8, sign: F8, qty: F8, entry: F8, margin: F8, rule: I8, starts: I8, floor: F8, mmr: F8, cum: F8, out: F8
+) -> None:
     for i in range(len(qty)):
         m = market[i]
         out[i] = first_crossing(
             sign[i], qty[i], entry[i], margin[i], rule[i], starts[m], starts[m + 1], floor, mmr, cum
         )
-    return out
 
 
 def liquidation_price(market: I8, signed_qty: F8, entry: F8, margin: F8, rule: I8, tiers: TierTable) -> F8:
     """Liquidation prices, one a position; `margin` is W above, `market` the position's row of `tiers`."""
     q = np.asarray(signed_qty, np.float64)
-    prices: F8 = _prices(
+    prices = np.empty(len(q))
+    _prices(
         np.asarray(market, np.int64),
         np.sign(q),
         np.abs(q),
@@ -98,6 +96,7 @@ def liquidation_price(market: I8, signed_qty: F8, entry: F8, margin: F8, rule: I
         tiers.floor,
         tiers.mmr,
         tiers.cum,
+        prices,
     )
     return prices
 

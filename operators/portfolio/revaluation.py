@@ -7,7 +7,6 @@ mark moved, or it is cross and the mark of another cross position of the account
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Array
@@ -15,6 +14,7 @@ from operators.portfolio.margin import first_crossing
 from operators.portfolio.positions import Positions, flatten
 from operators.portfolio.tiers import maintenance
 from schemas.column import Column
+from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -181,7 +181,7 @@ def revalue(state: Positions) -> Revalued:
     return Revalued(account, position)
 
 
-@njit(cache=True)
+@kernel
 def _revalue(
     starts: I8,
     market: I8,

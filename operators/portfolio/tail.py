@@ -10,12 +10,12 @@ Source: Hyndman & Fan (1996), definition 7; RiskMetrics (1996).
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Array
 from operators.portfolio.positions import Flat
 from schemas.column import Column
+from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -122,6 +122,7 @@ def portfolio(
         numbers,
         count,
         reason,
+        np.empty((3, returns.shape[1] + 2)),
     )
     return {
         "var_99_1h": numbers[0],
@@ -134,7 +135,7 @@ def portfolio(
     }
 
 
-@njit(cache=True)
+@kernel
 def _tails(
     starts: I8,
     market: I8,
@@ -148,11 +149,10 @@ def _tails(
     numbers: F8,
     count: I8,
     reason: I8,
+    room: F8,
 ) -> None:
     minutes = returns.shape[1]
-    path = np.empty(minutes)
-    known = np.empty(minutes)
-    smallest = np.empty(int(minutes * TAIL) + 2)
+    path, known, smallest = room
     for k in range(len(accounts)):
         begin, end = starts[accounts[k]], starts[accounts[k] + 1]
         if begin == end:

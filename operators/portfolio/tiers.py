@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from schemas.brackets import Tiers
+from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -37,7 +37,7 @@ def table(markets: Sequence[tuple[str, str]], of: Mapping[tuple[str, str], Tiers
     )
 
 
-@njit(cache=True)
+@kernel
 def maintenance(notional: float, start: int, end: int, floor: F8, mmr: F8, cum: F8) -> float:
     """`N * mmr - cum` by the tier of notional N; NaN without tiers."""
     if start == end:

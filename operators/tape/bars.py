@@ -25,19 +25,19 @@ Sums as in tardis-node `computeTradeBars`.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators import units
 from operators.contract import Array, Columns, Feature, Fold, Statistic
 from schemas.column import Column
+from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 _MAX = 2**63 - 1
 
 
-@njit(cache=True)
+@kernel
 def _accumulate(
     slot: I8,
     ticks: I8,

@@ -17,7 +17,6 @@ array([ 8, -2])
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators import units
@@ -25,6 +24,7 @@ from operators.contract import Columns, Feature, Statistic, Step
 from operators.pack import pack, unpack
 from operators.tape.bars import F8, I8, base_volume
 from schemas.column import Column
+from schemas.kernels import kernel
 
 DAY_MS = 86_400_000
 NEVER = -(2**62)
@@ -47,7 +47,7 @@ class Days:
             self.per_price = np.concatenate([self.per_price, np.zeros(more)])
 
 
-@njit(cache=True)
+@kernel
 def _run(
     day: I8,
     lots: I8,

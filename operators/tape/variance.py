@@ -17,12 +17,12 @@ Econometrics 2(1).
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.contract import Columns, Feature, Statistic, Step
 from operators.pack import pack, unpack
 from schemas.column import Column
+from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
@@ -48,7 +48,7 @@ class LastPane:
             self.absolute_return = np.concatenate([self.absolute_return, np.full(more, np.nan)])
 
 
-@njit(cache=True)
+@kernel
 def _returns(
     last_close: I8,
     last_pane: I8,

@@ -6,9 +6,9 @@ Everything else is left to the general path, which alone decides about it; so th
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from schemas.kernels import kernel
 from schemas.venues.binance_words import (
     AGGREGATE,
     COMMA,
@@ -40,7 +40,7 @@ I1 = NDArray[np.int8]
 U1 = NDArray[np.uint8]
 
 
-@njit(cache=True)
+@kernel
 def scan_depth(
     data: U1,
     frame_starts: I8,
@@ -135,7 +135,7 @@ def scan_depth(
     return rows, lefts
 
 
-@njit(cache=True)
+@kernel
 def scan_trades(
     data: U1,
     frame_starts: I8,

@@ -6,7 +6,7 @@ No read needs a bound of its own: a frame is known to end in `}`, where every co
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.inner import inner
+from schemas.kernels import inlined, inner
 from schemas.levels import LIMIT
 from schemas.venues.unchecked import byte
 
@@ -56,7 +56,7 @@ def skip_plain(data: U1, at: int, end: int) -> int:
     return -1
 
 
-@inner
+@inlined
 def read_integer(data: U1, at: int) -> tuple[int, int]:
     """A JSON integer of at most 18 digits, not negative, and the position behind it; -1 if it is not one."""
     first = at
@@ -85,7 +85,7 @@ def skip_scalar(data: U1, at: int, end: int) -> int:
     return at + 5 if follows(data, at, end, FALSE) else -1
 
 
-@inner
+@inlined
 def read_steps(data: U1, at: int, step: int, decimals: int) -> tuple[int, int]:
     """Behind the opening quote of a decimal: how many steps it is, and the position behind its closing quote, or -1."""
     first = at
@@ -213,7 +213,7 @@ def full_book(data: U1, at: int, end: int) -> bool:
     return bool(byte(data, at) == 64 and (byte(data, at + 6) == 64 or byte(data, at + 6) == QUOTE))
 
 
-@inner
+@inlined
 def read_key(data: U1, at: int) -> tuple[int, int]:
     """A key of one or two letters (its letters as a number) and the position of its value, or -1."""
     if byte(data, at) != QUOTE:

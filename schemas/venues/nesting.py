@@ -4,13 +4,14 @@ A decoder gives up where the interpreter's stack ends, which depends on who call
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from schemas.kernels import kernel
 
 DEEPEST = 64
 
 
-@njit(cache=True)
+@kernel
 def too_deep(
     data: NDArray[np.uint8], starts: NDArray[np.int64], which: NDArray[np.int64], found: NDArray[np.bool_]
 ) -> None:

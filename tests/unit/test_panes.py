@@ -26,7 +26,7 @@ def filled(*rows):
 
 
 def listed(panes):
-    columns = [panes.instrument, panes.pane, *(panes.columns[s.name] for s in panes.statistics)]
+    columns = [panes.instrument, panes.pane, *(panes.columns[s.name] for s in panes.layout.statistics)]
     return list(zip(*(c.tolist() for c in columns), strict=True))
 
 
