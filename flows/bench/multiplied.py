@@ -27,6 +27,11 @@ def whole_book(material: Material, instruments: int) -> int:
     raise Refused("the frames hold no snapshot")
 
 
+def lap(material: Material) -> int:
+    """How many recorded frames go to each instrument before the first of them comes again."""
+    return len(_from_snapshot(material))
+
+
 def names(symbol: str, base: str, instruments: int) -> list[str]:
     """The symbols: the recorded one, then others of the same form.
 

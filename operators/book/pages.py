@@ -36,6 +36,9 @@ SIDE_COLUMNS = 8
 SCRATCH = 3, 257
 """The least room, int64, that `refresh` and `pages_until` need; and as many columns as the largest table has slots."""
 
+_AHEAD = 32
+"""Pages between the one that is looked up and the one whose key is fetched into the cache meanwhile."""
+
 _SCATTER = 0x9E3779B97F4A7C15 - (1 << 64)
 """2**64 over the golden ratio: blocks in a row land far from each other, evenly."""
 
@@ -198,6 +201,8 @@ def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -
         return n
     if limit - sides[side, NEAREST] < capacity:
         for page in range(sides[side, NEAREST], limit + 1):
+            if page & 7 == 0:
+                prefetch(keys, offset + home(page + _AHEAD, capacity))
             slot = find(keys, offset, capacity, page)
             if slot >= 0 and keys[slot] & 255:
                 prefetch(pool, 8 * slot)

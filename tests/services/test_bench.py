@@ -16,7 +16,7 @@ CHEAP = {
     "compute": ["level updates/s", "windows / by event"],
     "instruments": ["us/frame", "10 / 1"],
     "freeze": ["thaw", "ms"],
-    "memory": ["MB/instrument", "MB/million frames"],
+    "memory": ["MB/instrument", "MB/hour"],
     "kafka": ["plain loop, dict books", "market flow / in process"],
     "archive": ["archive flow", "rows/s"],
     "risk": ["valued, every second", "printed as JSON"],
