@@ -22,7 +22,7 @@ MODULES = {f.name: f"flows.{f.name}" for f in FLOWS}
 
 
 def run(
-    *flow: Annotated[str, Parameter(help="market, risk, alerts, archive; several become one process each")],
+    *flow: Annotated[str, Parameter(help="market, risk, forecast, alerts, archive; several become one process each")],
     recovery: Annotated[Path | None, Parameter(help="recovery directory (default DATA/recovery/FLOW-ORDINAL)")] = None,
     ends: Annotated[Path | None, Parameter(help="folder in which the ends of bounded topics are announced")] = None,
     set: Sets = (),
