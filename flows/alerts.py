@@ -8,7 +8,6 @@ from bytewax.dataflow import Dataflow
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka.sink import KafkaRows
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -96,7 +95,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def shard(key: str, frozen: bytes | None) -> AlertShard:
         return AlertShard(settings, by, int(key.rpartition("-")[2]), frozen)
 
-    return flow("alerts", source, [("rules", shard)], KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s))
+    return flow("alerts", source, [("rules", shard)], outgoing.sink(settings))
 
 
 def identity(settings: Settings) -> Identity:

@@ -15,7 +15,6 @@ from prometheus_client import Counter, Gauge
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka.sink import KafkaRows
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -180,7 +179,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def shard(key: str, frozen: bytes | None) -> ForecastShard:
         return ForecastShard(settings, load, ends is not None, int(key.rpartition("-")[2]), frozen)
 
-    return flow("forecast", source, [("forecasts", shard)], KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s))
+    return flow("forecast", source, [("forecasts", shard)], outgoing.sink(settings))
 
 
 def identity(settings: Settings) -> Identity:

@@ -11,7 +11,6 @@ from flows import incoming, outgoing
 from flows.epochs import Stopping
 from flows.graph import raw_topic
 from flows.kafka.partitioner import partition_of
-from flows.kafka.sink import KafkaRows
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -138,7 +137,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def shard(key: str, frozen: bytes | None) -> MarketShard:
         return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen)
 
-    return flow("market", source, [("features", shard)], KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s))
+    return flow("market", source, [("features", shard)], outgoing.sink(settings))
 
 
 def identity(settings: Settings) -> Identity:

@@ -1,10 +1,12 @@
-"""Outgoing: what a shard publishes and what it rejects, counted, as the records of their topics."""
+"""Outgoing: what a shard publishes and what it rejects, counted, as the records of their topics, and where they go."""
 
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter
 
+from flows.kafka.sink import KafkaRows
 from flows.rows import records
+from flows.settings import Settings
 from flows.tables import BY_NAME
 from operators.published import Published
 from schemas import rejected
@@ -13,6 +15,12 @@ from schemas.shard import Rows
 
 REJECTED = Counter("alphaplus_rejects", "frames and rows rejected", ["topic", "reason"])
 ROWS = Counter("alphaplus_rows", "rows published", ["table"])
+
+
+def sink(settings: Settings) -> KafkaRows:
+    """Where every computing flow writes."""
+    kafka = settings.kafka
+    return KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s, kafka.linger_ms)
 
 
 def rows(published: Published, prefix: str, partition: int) -> Rows:

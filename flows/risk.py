@@ -9,7 +9,6 @@ from prometheus_client import Gauge
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.kafka.sink import KafkaRows
 from flows.kafka.source import KafkaShare, log_name
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -110,7 +109,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def ledger(key: str, frozen: bytes | None) -> RiskShare:
         return RiskShare(settings, how, source.logs, frozen)
 
-    return flow("risk", source, [("ledger", ledger)], KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s))
+    return flow("risk", source, [("ledger", ledger)], outgoing.sink(settings))
 
 
 def identity(settings: Settings) -> Identity:

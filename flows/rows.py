@@ -6,6 +6,8 @@ time can be null), and numbers are printed so that reading them gives the same d
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import starmap
 
 import msgspec
 import numpy as np
@@ -17,20 +19,30 @@ from schemas.column import Column
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
-def _printable(column: Column, values: Array | list[str]) -> list[object]:
+@lru_cache
+def _row(names: tuple[str, ...]) -> Callable[..., object]:
+    """The type of a table's rows: its keys are written once for all, which printing a dict would do for each row."""
+    return msgspec.defstruct("Row", [("id", object), *((name, object) for name in names)])
+
+
+def _finite(columns: tuple[Column, ...], published: Published) -> dict[str, list[bool]]:
+    """Of the columns of floats that hold NaN or infinities: which values are neither."""
+    names = [c.name for c in columns if c.dtype == "f8"]
+    finite = np.isfinite(np.array([published.columns[n] for n in names], np.float64))
+    return {names[i]: finite[i].tolist() for i in np.flatnonzero(~finite.all(axis=-1)).tolist()}
+
+
+def _printable(column: Column, values: Array | list[str], finite: list[bool] | None) -> list[object]:
     """A column as JSON values: NaN and infinities are null."""
     if isinstance(values, list):
         return list(values)
     if column.dtype == "f8":
-        finite = np.isfinite(values)
         listed: list[object] = values.tolist()
-        return listed if finite.all() else [v if ok else None for v, ok in zip(listed, finite.tolist(), strict=True)]
+        return listed if finite is None else [v if ok else None for v, ok in zip(listed, finite, strict=True)]
     if column.dtype == "time":
         times = (values // 1_000_000).tolist()
         return [at or None for at in times] if column.null_when else list(times)
-    if column.dtype == "bool":
-        return list(values.astype(np.bool_).tolist())
-    return list(values.astype(np.int64).tolist())
+    return list(values.astype(np.bool_ if column.dtype == "bool" else np.int64).tolist())
 
 
 def records(published: Published, columns: tuple[Column, ...]) -> list[tuple[bytes, bytes]]:
@@ -41,10 +53,9 @@ def records(published: Published, columns: tuple[Column, ...]) -> list[tuple[byt
     >>> records(p, (Column("mid", "f8", "", null_when="no book"), Column("n", "i8", "")))
     [(b'BTC', b'{"id":"v|BTCUSDT|1000|5","mid":null,"n":2}')]
     """
-    names = ("id", *(c.name for c in columns))
+    finite = _finite(columns, published)
+    cells = [_printable(c, published.columns[c.name], finite.get(c.name)) for c in columns]
     ids = [f"{key}|{order}" for key, order in zip(published.natural, published.order, strict=True)]
-    cells = zip(ids, *(_printable(c, published.columns[c.name]) for c in columns), strict=True)
-    return [
-        (base.encode(), _encode(dict(zip(names, row, strict=True))))
-        for base, row in zip(published.base, cells, strict=True)
-    ]
+    rows = zip(ids, *cells, strict=True)
+    values = map(_encode, starmap(_row(tuple(c.name for c in columns)), rows))
+    return [(base.encode(), value) for base, value in zip(published.base, values, strict=True)]

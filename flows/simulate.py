@@ -28,7 +28,8 @@ def topic_of(kind: str, settings: Settings, simulated: Simulated) -> str:
 
 def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
     """Publish until told to stop; a frame goes out when its time of receipt has come."""
-    publisher = Publisher(settings.kafka.brokers, settings.kafka.retry_s)
+    kafka = settings.kafka
+    publisher = Publisher(kafka.brokers, kafka.retry_s, kafka.linger_ms)
     bases = {symbol: symbol.removesuffix("USDT").encode() for symbol in simulated.symbols}
     for frame in disturb(market(simulated), simulated):
         topic = topic_of(frame.kind, settings, simulated)

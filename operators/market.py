@@ -244,6 +244,8 @@ class VenueMarket:
         lane = self.lanes.get("liquidations", self.lanes["trades"])
         assert isinstance(lane, liquidations.LiquidationsLane | tape.TapeLane)
         got = lane.forced.release(until)
+        if not len(got["pane"]):
+            return []
         who = [lane.table.rows[i] for i in got["instrument"].tolist()]
         natural, order = _event_orders(self.venue.name, who, got)
         sell = got["order_side"] < 0

@@ -25,7 +25,7 @@ from flows.supervisor import end_with_parent
 Closing = dict[str, dict[str, list[tuple[int, int]]]]
 Headers = list[tuple[str, str | bytes | None]] | None
 NAP_S = 0.0002
-LINGER_MS = 1.0
+LEAST_LINGER_MS = 1.0
 """A request a frame would be measuring the broker."""
 
 
@@ -56,7 +56,7 @@ def publish(settings: Settings, material: Material, instruments: int, per_s: flo
         {
             "bootstrap.servers": settings.kafka.brokers,
             "enable.idempotence": True,
-            "linger.ms": LINGER_MS,
+            "linger.ms": max(LEAST_LINGER_MS, settings.kafka.linger_ms),
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,

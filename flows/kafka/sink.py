@@ -6,7 +6,7 @@ after the sink's snapshot of it, so nothing is committed that Kafka does not hol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from flows.kafka.producer import Publisher
+from flows.kafka.producer import LINGER_MS, Publisher
 from flows.kafka.source import shard_name
 from schemas.shard import Rows
 
@@ -14,9 +14,10 @@ from schemas.shard import Rows
 class KafkaRows(FixedPartitionedSink[Rows, int]):
     """Items `(shard key, Rows)`; one part a shard of this process, one producer for all."""
 
-    def __init__(self, brokers: str, partitions: int, retry_s: float = 120.0) -> None:
+    def __init__(self, brokers: str, partitions: int, retry_s: float = 120.0, linger_ms: float = LINGER_MS) -> None:
         self._brokers = brokers
         self._retry_s = retry_s
+        self._linger_ms = linger_ms
         self._names = [shard_name(p) for p in range(partitions)]
         self._publisher: Publisher | None = None
 
@@ -31,7 +32,7 @@ class KafkaRows(FixedPartitionedSink[Rows, int]):
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> "RowsPart":
         """There is nothing to resume: an unfinished epoch is written again."""
         if self._publisher is None:
-            self._publisher = Publisher(self._brokers, self._retry_s)
+            self._publisher = Publisher(self._brokers, self._retry_s, self._linger_ms)
         return RowsPart(self._publisher)
 
 
