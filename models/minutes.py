@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from models.vector_items import READS
 from operators.contract import Array
-from operators.once import Once, identity
+from operators.once import Once
 from operators.progress import Progress
+from operators.record_ids import record_ids
 from schemas.frames import Frames, Reject
 from schemas.venues.registry import VENUES
 
@@ -101,21 +102,20 @@ class Minutes:
         """Take in records of the log `book` or `tape`, in its order; what cannot be used comes back."""
         new, rejects = self.once.select(log)
         bounds = new.starts.tolist()
+        begin, end, order, _ = (c.tolist() for c in record_ids(new))
         for i in range(len(new)):
             value = new.data[bounds[i] : bounds[i + 1]]
-            why = self._take(kind, value)
+            why = self._take(kind, new.data[begin[i] : end[i]], order[i], value)
             if why:
                 rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), why, value))
         return rejects
 
-    def _take(self, kind: str, value: bytes) -> str:
-        found = identity(value)
-        assert not isinstance(found, str)
-        parts = found[0].decode(errors="replace").split("|")
+    def _take(self, kind: str, key: bytes, order: int, value: bytes) -> str:
+        parts = key.decode(errors="replace").split("|")
         if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or parts[0] not in VENUES:
             return "the id does not tell a known venue, symbol, window length and start"
         venue, symbol, length_ms = parts[0], parts[1], int(parts[2])
-        end_ms = found[1] + length_ms
+        end_ms = order + length_ms
         why = self._hold(kind, venue, symbol, end_ms, value) if length_ms == MINUTE_MS else ""
         self._logs(venue)[kind].see(venue, end_ms)
         return why

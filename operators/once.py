@@ -1,8 +1,7 @@
 """Once: of a derived topic, only the records that are new; the repeats after a crash are recognised and dropped.
 
-Every derived record begins `{"id":"<key>|<order>"`, key: the parts of its natural key joined by `|`; order: a
-non-negative integer that grows from record to record of a key in its log. A flow that crashed writes the records of its
-last epoch again, the same ones, so within a key a record is new exactly when its order exceeds all before it.
+A flow that crashed writes the records of its last epoch again, the same ones, and orders grow from record to record of
+a key (`record_ids`). So within a key a record is new exactly when its order exceeds all before it.
 """
 
 import zlib
@@ -12,33 +11,11 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from operators.record_ids import PROBLEMS, record_ids
 from schemas.frames import Frames, Reject
-
-PREFIX = b'{"id":"'
-HIGHEST = 2**63
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(dict[str, tuple[bytes, bytes]]).decode
-
-
-def identity(value: bytes) -> tuple[bytes, int] | str:
-    """The key and order of a derived record, or why it has none.
-
-    >>> identity(b'{"id":"okx-swap|BTC-USDT-SWAP|1000|1700000000000","mid":1}')
-    (b'okx-swap|BTC-USDT-SWAP|1000', 1700000000000)
-    >>> identity(b'{"mid":1}')
-    'does not begin with {"id":"'
-    """
-    if not value.startswith(PREFIX):
-        return 'does not begin with {"id":"'
-    end = value.find(b'"', len(PREFIX))
-    whole = value[len(PREFIX) : end]
-    if end < 0 or b"\\" in whole or b"\n" in whole:
-        return "the id is not a plain string"
-    key, _, order = whole.rpartition(b"|")
-    if not key or not order.isdigit() or len(order) > 19 or int(order) > HIGHEST:
-        return "the id does not end in |<order>, an integer from 0 to 2**63"
-    return key, int(order)
 
 
 @dataclass(slots=True)
@@ -59,14 +36,14 @@ class Once:
         last = self.last.setdefault(log.topic, {})
         new: list[int] = []
         rejects: list[Reject] = []
-        bounds = log.starts.tolist()
-        for i in range(len(log)):
-            value = log.data[bounds[i] : bounds[i + 1]]
-            found = identity(value)
-            if isinstance(found, str):
-                rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), found, value))
-            elif found[1] > last.get(found[0], -1):
-                last[found[0]] = found[1]
+        data = log.data
+        for i, (begin, end, order, problem) in enumerate(zip(*(c.tolist() for c in record_ids(log)), strict=True)):
+            if problem:
+                rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), PROBLEMS[problem], log.frame(i)))
+                continue
+            key = data[begin:end]
+            if order > last.get(key, -1):
+                last[key] = order
                 new.append(i)
         return (log if len(new) == len(log) else keep(log, new)), rejects
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.once import Once, identity
+from operators.once import Once
+from operators.record_ids import PREFIX, PROBLEMS, record_ids
 from schemas.frames import frames
 
 
@@ -11,11 +12,41 @@ def record(key: str, order: int) -> bytes:
     return f'{{"id":"{key}|{order}","x":1}}'.encode()
 
 
+def identity(value: bytes) -> tuple[bytes, int] | str:
+    """The key and order of a record, or why it has none, with Python's own means."""
+    if not value.startswith(PREFIX):
+        return PROBLEMS[1]
+    end = value.find(b'"', len(PREFIX))
+    whole = value[len(PREFIX) : end]
+    if end < 0 or b"\\" in whole or b"\n" in whole:
+        return PROBLEMS[2]
+    key, _, order = whole.rpartition(b"|")
+    if not key or not order.isdigit() or len(order) > 19 or int(order) > 2**63:
+        return PROBLEMS[3]
+    return key, int(order)
+
+
+def identities(values: list[bytes]) -> list[tuple[bytes, int] | str]:
+    log = frames("alerts", 0, values, [0] * len(values))
+    ids = record_ids(log)
+    return [
+        PROBLEMS[problem] if problem else (log.data[begin:end], order)
+        for begin, end, order, problem in zip(*(c.tolist() for c in ids), strict=True)
+    ]
+
+
 def test_orders_are_integers_from_0_to_2_to_the_63():
-    assert identity(record("a|b", 0)) == (b"a|b", 0)
-    assert identity(record("a", 2**63)) == (b"a", 2**63)
-    for bad in (2**63 + 1, -1):
-        assert identity(record("a", bad)) == "the id does not end in |<order>, an integer from 0 to 2**63"
+    assert identities([record("a|b", 0), record("a", 2**63)]) == [(b"a|b", 0), (b"a", 2**63)]
+    assert identities([record("a", 2**63 + 1), record("a", -1), record("a", 10**19)]) == [PROBLEMS[3]] * 3
+
+
+@given(st.lists(st.one_of(
+    st.binary(max_size=12),
+    st.lists(st.sampled_from([PREFIX, b"|", b'"', b"\\", b"\n", b"7", b"0", b"9" * 18, b"k", "\u0663".encode()])).map(b"".join),
+    st.binary(max_size=30).map(lambda tail: PREFIX + tail),
+)))  # fmt: skip
+def test_ids_of_a_log_are_those_that_python_finds_one_by_one(values):
+    assert identities(values) == [identity(value) for value in values]
 
 
 def test_what_has_no_proper_id_is_rejected_with_its_place_and_bytes():
