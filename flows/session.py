@@ -17,10 +17,8 @@ from flows.settings import Settings
 from flows.supervisor import Child, Supervisor
 
 START_S = 60.0
-EMBEDDED_FETCH_WAIT_MS = 5
-"""The embedded broker holds a fetch for all of its time, whatever comes meanwhile; asking it costs it little."""
-EMBEDDED_LINGER_MS = 20.0
-"""It works for each batch of a log, the more the longer the log has become: a batch a millisecond wears it down."""
+EMBEDDED_LINGER_MS = 100.0
+"""For each fetch the embedded broker works the more, the more batches a log has: it is given few, and asked seldom."""
 
 
 def free_port() -> int:
@@ -78,10 +76,7 @@ class Session:
             )
             port = self._await_port(port_file, "broker")
             changes["kafka"] = msgspec.structs.replace(
-                self.settings.kafka,
-                brokers=f"127.0.0.1:{port}",
-                fetch_wait_ms=EMBEDDED_FETCH_WAIT_MS,
-                linger_ms=EMBEDDED_LINGER_MS,
+                self.settings.kafka, brokers=f"127.0.0.1:{port}", linger_ms=EMBEDDED_LINGER_MS
             )
             self.embedded.append("broker")
         if not self.settings.clickhouse.url:
