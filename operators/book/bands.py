@@ -23,10 +23,10 @@ Gould & Bonart (2016), Market Microstructure and Liquidity 2(2), for the imbalan
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators import units
-from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
+from operators.book.midpoint import LADDER
+from operators.book.sides import F8, I8, Ladders, ladders, side_of
 from operators.contract import Array, Columns, Feature
 from schemas.column import Column
 from schemas.kernels import inner, kernel
@@ -53,7 +53,7 @@ def _end(ticks: I8, away: int, half: int, distance: int) -> int:
 
 @inner
 def _side(
-    out: NDArray[np.float64],
+    out: F8,
     i: int,
     ticks: I8,
     lots: I8,
@@ -93,32 +93,14 @@ def _side(
 
 
 @kernel
-def _sums(
-    half: I8,
-    inverse: NDArray[np.bool_],
-    bps: I8,
-    levels: I8,
-    out: NDArray[np.float64],
-    bid_starts: I8,
-    bid_ticks: I8,
-    bid_lots: I8,
-    ask_starts: I8,
-    ask_ticks: I8,
-    ask_lots: I8,
-    low: I8,
-    high: I8,
-) -> None:
+def _sums(books: Ladders, bps: I8, levels: I8, out: F8) -> None:
     """Per side, and per band and then level count: lots, and ticks * lots (inverse: lots / ticks); f8[2, 8, 2, m]."""
-    for i in range(len(half)):
-        if half[i] == 0:
+    for i in range(len(books.half)):
+        if books.half[i] == 0:
             continue
         for s in range(2):
-            away = 2 * s - 1
-            reach = 2 * min(high[i], half[i]) - half[i] if s else half[i] - 2 * max(low[i], 0)
-            starts = ask_starts if s else bid_starts
-            a, b = starts[i], starts[i + 1]
-            ticks, lots = (ask_ticks[a:b], ask_lots[a:b]) if s else (bid_ticks[a:b], bid_lots[a:b])
-            _side(out[s], i, ticks, lots, away, half[i], reach, inverse[i], bps, levels)
+            ticks, lots, reach = side_of(books, i, s)
+            _side(out[s], i, ticks, lots, 2 * s - 1, books.half[i], reach, books.inverse[i], bps, levels)
 
 
 def _reach_bps(half: I8, books: Columns) -> Array:
@@ -130,10 +112,10 @@ def _reach_bps(half: I8, books: Columns) -> Array:
 
 
 def _bands(books: Columns) -> Columns:
-    half = half_ticks(books)
-    inverse = books["inverse"]
+    view = ladders(books)
+    half, inverse = view.half, view.inverse
     sums = np.full((2, _PER_SIDE, 2, len(half)), np.nan)
-    _sums(half, inverse, _BPS, _LEVELS, sums, *(books[n] for n in (*SIDES, *REACH)))
+    _sums(view, _BPS, _LEVELS, sums)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     tick = books["tick_mantissa"] / books["tick_scale"]
     lots, other = sums[:, :, 0], sums[:, :, 1]

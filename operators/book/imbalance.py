@@ -16,9 +16,9 @@ Gould & Bonart (2016), Market Microstructure and Liquidity 2(2).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
+from operators.book.midpoint import LADDER
+from operators.book.sides import F8, I8, Ladders, is_known, ladders, side_of
 from operators.contract import Columns, Feature
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -30,44 +30,28 @@ _WEIGHT = np.exp(-DECAY_PER_LEVEL * np.arange(LEVELS[-1]))
 
 
 @kernel
-def _imbalances(
-    half: I8,
-    inverse: NDArray[np.bool_],
-    levels: I8,
-    weight: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    out: NDArray[np.float64],
-    bid_starts: I8,
-    bid_ticks: I8,
-    bid_lots: I8,
-    ask_starts: I8,
-    ask_ticks: I8,
-    ask_lots: I8,
-    low: I8,
-    high: I8,
-) -> None:
+def _imbalances(books: Ladders, levels: I8, weight: F8, sums: F8, out: F8) -> None:
     """One row per level count, then the weighted one; f8[len(levels) + 1, m]. `sums` is room for both sides' sums."""
     kinds = len(levels)
-    for i in range(len(half)):
-        if half[i] == 0:
+    for i in range(len(books.half)):
+        half = books.half[i]
+        if half == 0:
             continue
         for s in range(2):
             for k in range(kinds + 1):
                 sums[s, k] = np.nan
-            start, end = (bid_starts[i], bid_starts[i + 1]) if s == 0 else (ask_starts[i], ask_starts[i + 1])
-            ticks, lots = (bid_ticks, bid_lots) if s == 0 else (ask_ticks, ask_lots)
-            reach = half[i] - 2 * max(low[i], 0) if s == 0 else 2 * min(high[i], half[i]) - half[i]
+            ticks, lots, reach = side_of(books, i, s)
             size, weighted, count = 0.0, 0.0, 0
-            for at in range(start, min(end, start + len(weight))):
-                if at > start and (ticks[at] < low[i] if s == 0 else ticks[at] > high[i]):
+            for at in range(min(len(ticks), len(weight))):
+                if at > 0 and not is_known(books, i, s, ticks[at]):
                     break
-                q = lots[at] / ticks[at] if inverse[i] else np.float64(lots[at])
+                q = lots[at] / ticks[at] if books.inverse[i] else np.float64(lots[at])
                 size += q
-                weighted += q * weight[at - start]
-                if at - start + 1 == levels[count]:
+                weighted += q * weight[at]
+                if at + 1 == levels[count]:
                     sums[s, count] = size
                     count += 1
-            if 100 * reach >= half[i]:
+            if 100 * reach >= half:
                 for k in range(count, kinds):
                     sums[s, k] = size
                 count = kinds
@@ -80,10 +64,9 @@ def _imbalances(
 
 
 def _imbalance(books: Columns) -> Columns:
-    sides = (books[n] for n in (*SIDES, *REACH))
-    half = half_ticks(books)
-    found = np.full((len(LEVELS) + 1, len(half)), np.nan)
-    _imbalances(half, books["inverse"], _LEVELS, _WEIGHT, np.empty((2, len(found))), found, *sides)
+    view = ladders(books)
+    found = np.full((len(LEVELS) + 1, len(view.half)), np.nan)
+    _imbalances(view, _LEVELS, _WEIGHT, np.empty((2, len(found))), found)
     return dict(zip((c.name for c in IMBALANCE.writes), found, strict=True))
 
 

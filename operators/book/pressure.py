@@ -18,10 +18,10 @@ DP needs no contract size. A crossed book has no pressure.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators import units
-from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
+from operators.book.midpoint import LADDER
+from operators.book.sides import F8, Ladders, ladders, side_of
 from operators.contract import Columns, Feature
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -33,68 +33,50 @@ _NEAR = 64
 
 
 @kernel
-def _pressures(
-    half: I8,
-    inverse: NDArray[np.bool_],
-    decay_bps: float,
-    least_bps: int,
-    most_bps: int,
-    power: NDArray[np.float64],
-    out: NDArray[np.float64],
-    bid_starts: I8,
-    bid_ticks: I8,
-    bid_lots: I8,
-    ask_starts: I8,
-    ask_ticks: I8,
-    ask_lots: I8,
-    low: I8,
-    high: I8,
-) -> None:
+def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, power: F8, out: F8) -> None:
     """Sum of ticks * lots (inverse: lots), faded; bid and ask; f8[2, m]. `power` is room for a table.
 
     The weight of a level is that of the level before it times a power of the weight of one tick, which a table holds:
     a multiplication in place of an exponential a level, good to 1e-12.
     """
     near = len(power)
-    for i in range(len(half)):
-        if half[i] == 0:
+    for i in range(len(books.half)):
+        half = books.half[i]
+        if half == 0:
             continue
-        most = most_bps * half[i] // 10000
-        reach_bid, reach_ask = half[i] - 2 * max(low[i], 0), 2 * min(high[i], half[i]) - half[i]
-        if 10000 * min(reach_bid, reach_ask) < least_bps * half[i]:
+        bids, _, reach_bid = side_of(books, i, 0)
+        asks, _, reach_ask = side_of(books, i, 1)
+        if 10000 * min(reach_bid, reach_ask) < least_bps * half:
             continue
-        rate = 1e4 / decay_bps / half[i]
+        most = most_bps * half // 10000
+        rate = 1e4 / decay_bps / half
         step = np.exp(-2 * rate)
         power[0] = 1.0
-        levels = bid_starts[i + 1] - bid_starts[i] + ask_starts[i + 1] - ask_starts[i]
-        filled = near if levels > 2 * near else 1
+        filled = near if len(bids) + len(asks) > 2 * near else 1
         for k in range(1, filled):
             power[k] = power[k - 1] * step
         for s in range(2):
-            start, end = (bid_starts[i], bid_starts[i + 1]) if s == 0 else (ask_starts[i], ask_starts[i + 1])
-            ticks, lots = (bid_ticks, bid_lots) if s == 0 else (ask_ticks, ask_lots)
-            limit = min(most, reach_bid if s == 0 else reach_ask)
-            farthest = (half[i] - limit + 1) // 2 if s == 0 else (half[i] + limit) // 2
-            before = ticks[start]
-            weight = np.exp(-rate * abs(2 * before - half[i]))
+            ticks, lots, reach = side_of(books, i, s)
+            limit = min(most, reach)
+            farthest = (half - limit + 1) // 2 if s == 0 else (half + limit) // 2
+            before = ticks[0]
+            weight = np.exp(-rate * abs(2 * before - half))
             total = 0.0
-            for at in range(start, end):
+            for at in range(len(ticks)):
                 t = ticks[at]
                 if t < farthest if s == 0 else t > farthest:
                     break
                 gap = abs(t - before)
                 weight *= power[gap] if gap < filled else np.exp(-2 * rate * gap)
                 before = t
-                total += weight * (np.float64(lots[at]) if inverse[i] else np.float64(t) * np.float64(lots[at]))
+                total += weight * (np.float64(lots[at]) if books.inverse[i] else np.float64(t) * np.float64(lots[at]))
             out[s, i] = total
 
 
 def _pressure(books: Columns) -> Columns:
-    sides = (books[n] for n in (*SIDES, *REACH))
-    half = half_ticks(books)
-    bid, ask = found = np.full((2, len(half)), np.nan)
-    room = np.empty(_NEAR)
-    _pressures(half, books["inverse"], DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, room, found, *sides)
+    view = ladders(books)
+    bid, ask = found = np.full((2, len(view.half)), np.nan)
+    _pressures(view, DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, np.empty(_NEAR), found)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], per_lot, per_lot * books["tick_mantissa"] / books["tick_scale"])
     whole = bid + ask

@@ -16,10 +16,10 @@ deeper, never negative. 20 levels must be known exactly; a side with fewer is ta
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators import units
-from operators.book.midpoint import I8, LADDER, REACH, SIDES, half_ticks
+from operators.book.midpoint import LADDER
+from operators.book.sides import F8, Ladders, is_known, ladders, side_of
 from operators.contract import Columns, Feature
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -28,46 +28,31 @@ LEVELS = 20
 
 
 @kernel
-def _slopes(
-    half: I8,
-    inverse: NDArray[np.bool_],
-    levels: int,
-    out: NDArray[np.float64],
-    bid_starts: I8,
-    bid_ticks: I8,
-    bid_lots: I8,
-    ask_starts: I8,
-    ask_ticks: I8,
-    ask_lots: I8,
-    low: I8,
-    high: I8,
-) -> None:
+def _slopes(books: Ladders, levels: int, out: F8) -> None:
     """Lots (inverse: lots per tick) per bp, bid and ask; f8[2, m]."""
-    for i in range(len(half)):
-        if half[i] == 0:
+    for i in range(len(books.half)):
+        half = books.half[i]
+        if half == 0:
             continue
         for s in range(2):
-            start, end = (bid_starts[i], bid_starts[i + 1]) if s == 0 else (ask_starts[i], ask_starts[i + 1])
-            ticks, lots = (bid_ticks, bid_lots) if s == 0 else (ask_ticks, ask_lots)
-            reach = half[i] - 2 * max(low[i], 0) if s == 0 else 2 * min(high[i], half[i]) - half[i]
+            ticks, lots, reach = side_of(books, i, s)
             count, depth, covariance, squares = 0, 0.0, 0.0, 0.0
-            for at in range(start, min(end, start + levels)):
-                if ticks[at] < low[i] if s == 0 else ticks[at] > high[i]:
+            for at in range(min(len(ticks), levels)):
+                if not is_known(books, i, s, ticks[at]):
                     break
-                depth += lots[at] / ticks[at] if inverse[i] else np.float64(lots[at])
-                bps = 1e4 * abs(2 * ticks[at] - half[i]) / half[i]
+                depth += lots[at] / ticks[at] if books.inverse[i] else np.float64(lots[at])
+                bps = 1e4 * abs(2 * ticks[at] - half) / half
                 covariance += bps * depth
                 squares += bps * bps
                 count += 1
-            if squares > 0 and (count == levels or 100 * reach >= half[i]):
+            if squares > 0 and (count == levels or 100 * reach >= half):
                 out[s, i] = covariance / squares
 
 
 def _slope(books: Columns) -> Columns:
-    sides = (books[n] for n in (*SIDES, *REACH))
-    half = half_ticks(books)
-    bid, ask = found = np.full((2, len(half)), np.nan)
-    _slopes(half, books["inverse"], LEVELS, found, *sides)
+    view = ladders(books)
+    bid, ask = found = np.full((2, len(view.half)), np.nan)
+    _slopes(view, LEVELS, found)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], per_lot * books["tick_scale"] / books["tick_mantissa"], per_lot)
     return {"bid_slope_base_per_bp": bid * unit, "ask_slope_base_per_bp": ask * unit}
