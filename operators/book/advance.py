@@ -4,6 +4,8 @@ It stops, and is called again for the same message, where something is needed th
 or the diffs that were held until a snapshot came.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,7 @@ from operators.book.pages import (
     MOST_TICKS,
     TOP,
     USED,
+    Tables,
     clear,
     foresee,
     pages_of,
@@ -59,32 +62,40 @@ CROSSED_LIMIT_NS = 1_000_000_000
 _NONE = -2
 
 
+class Messages(NamedTuple):
+    """Depth messages as columns, one argument of the loop; `pane` is the pane of each, the rest as in `Depth`."""
+
+    instrument: I4
+    event_ns: I8
+    snapshot: Flags
+    first_id: I8
+    last_id: I8
+    previous_id: I8
+    starts: I8
+    bids: I4
+    ticks: I8
+    lots: I8
+    pane: I8
+
+
+class Done(NamedTuple):
+    """What each message did: the bits of its mark, time not trusted before it, best levels after it (4, n, TOP)."""
+
+    marks: U1
+    untrusted_ns: I8
+    touch: I8
+
+
 @kernel
 def advance(
     sequencing: int,
     by_snapshot: bool,
     replay: bool,
     joined: bool,
-    instrument: I4,
-    event_ns: I8,
-    snapshot: Flags,
-    first_id: I8,
-    last_id: I8,
-    previous_id: I8,
-    starts: I8,
-    bids: I4,
-    ticks: I8,
-    lots: I8,
-    pane: I8,
+    messages: Messages,
     heads: I8,
-    sides: I8,
-    keys: I8,
-    pool: I8,
-    tops: I8,
-    scratch: I8,
-    marks: U1,
-    untrusted_ns: I8,
-    touch: I8,
+    tables: Tables,
+    done: Done,
     rows: I8,
     ladder: I8,
     cursor: I8,
@@ -93,16 +104,19 @@ def advance(
 
     `replay`: the messages are held diffs: no panes, no touch, marks only.
     """
+    instrument, event_ns, snapshot, first_id, last_id, previous_id, starts, bids, ticks, lots, pane = messages
+    marks, untrusted_ns, touch = done
+    sides, tops = tables.sides, tables.tops
     for i in range(cursor[AT], len(instrument)):
         cursor[AT] = i
         book = int(np.int64(instrument[i]))
         bid, ask = 2 * book, 2 * book + 1
         if i + 2 < len(instrument) and instrument[i + 2] != book:
-            _foresee(heads, sides, tops, int(np.int64(instrument[i + 2])))
+            _foresee(heads, tables, int(np.int64(instrument[i + 2])))
         if i + 1 < len(instrument) and instrument[i + 1] != book:
             following, middle = 2 * int(np.int64(instrument[i + 1])), starts[i + 1] + bids[i + 1]
-            foresee(sides, keys, pool, following, ticks, starts[i + 1], middle)
-            foresee(sides, keys, pool, following + 1, ticks, middle, starts[i + 2])
+            foresee(tables, following, ticks, starts[i + 1], middle)
+            foresee(tables, following + 1, ticks, middle, starts[i + 2])
         head = heads[book]
         u = last_id[i]
         what = REPLACE
@@ -112,9 +126,9 @@ def advance(
                 if pane[i] <= head[PANE]:
                     return BACK
                 if head[OPEN]:
-                    if not fits(sides, rows, ladder, cursor, book):
+                    if not fits(tables, rows, ladder, cursor, book):
                         return BUFFERS
-                    close(by_snapshot, book, heads, sides, keys, pool, tops, scratch, rows, ladder, cursor)
+                    close(by_snapshot, book, heads, tables, rows, ladder, cursor)
                 head[PANE] = pane[i]
                 head[OPEN] = 1
             trusted = head[STATE] != EMPTY
@@ -142,9 +156,9 @@ def advance(
                 for side in range(bid, ask + 1):
                     start, end = (starts[i], middle) if side == bid else (middle, starts[i + 1])
                     if what == REPLACE:
-                        clear(sides, keys, side)
-                    if put(sides, keys, pool, side, ticks, lots, start, end) or what == REPLACE:
-                        refresh(sides, keys, pool, tops, scratch, side)
+                        clear(tables, side)
+                    if put(tables, side, ticks, lots, start, end) or what == REPLACE:
+                        refresh(tables, side)
                 if what == REPLACE and head[HELD]:
                     head[HELD] = 0
                     return JOIN
@@ -161,7 +175,7 @@ def advance(
         mark = 0
         if what == GAP:
             for side in range(bid, ask + 1):
-                clear(sides, keys, side)
+                clear(tables, side)
             head[STATE] = EMPTY
             head[CROSSED_NS] = -1
             mark |= MARK_GAP if trusted else 0
@@ -177,13 +191,14 @@ def advance(
             if not trusted and before_ns > 0:
                 untrusted_ns[i] = head[EVENT_NS] - before_ns
             if head[STATE] != EMPTY:
-                _report(sides, tops, touch, i, bid, ask)
+                _report(tables, touch, i, bid, ask)
     return DONE
 
 
 @inner
-def _foresee(heads: I8, sides: I8, tops: I8, book: int) -> None:
+def _foresee(heads: I8, tables: Tables, book: int) -> None:
     """Have fetched what is kept of a book besides its levels."""
+    sides, tops = tables.sides, tables.tops
     prefetch(heads, book * heads.shape[1])
     prefetch(heads, book * heads.shape[1] + 8)
     for side in range(2 * book, 2 * book + 2):
@@ -219,8 +234,9 @@ def _ends(ticks: I8, lots: I8, start: int, middle: int, end: int) -> tuple[int, 
 
 
 @inner
-def _report(sides: I8, tops: I8, touch: I8, i: int, bid: int, ask: int) -> None:
+def _report(tables: Tables, touch: I8, i: int, bid: int, ask: int) -> None:
     """Write the best levels of both sides into row i of `touch`: bid ticks and lots, ask ticks and lots."""
+    sides, tops = tables.sides, tables.tops
     for side in range(bid, ask + 1):
         column = 2 * (side - bid)
         for n in range(min(TOP, sides[side, LEVELS])):

@@ -58,8 +58,9 @@ class Applied:
     close_ask_lots: I8
 
 
-def assemble(marks: U1, untrusted_ns: I8, touch: I8, rows: I8, ladder: I8) -> Applied:
+def assemble(done: advance.Done, rows: I8, ladder: I8) -> Applied:
     """The loop's marks, touches and closings as columns; closings by pane, then instrument."""
+    marks, untrusted_ns, touch = done
     order = np.lexsort((rows[:, closings.ROW_INSTRUMENT], rows[:, closings.ROW_PANE]))
     column = np.ascontiguousarray(rows[order].T)
     bid_starts, bid_ticks, bid_lots = _ragged(ladder[0], column[closings.ROW_BID_START], column[closings.ROW_BIDS])

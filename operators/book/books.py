@@ -40,6 +40,11 @@ class Books:
     rows: I8 = field(default_factory=lambda: np.empty((1 << 9, closings.ROW_COLUMNS), np.int64))
     ladder: I8 = field(default_factory=lambda: np.empty((2, 2, 1 << 16), np.int64))
 
+    @property
+    def tables(self) -> pages.Tables:
+        """As they lie now: `table_for` may lay longer ones."""
+        return pages.Tables(self.sides, self.keys, self.pool, self.tops, self.scratch)
+
 
 def init(sequencing: Sequencing) -> Books:
     """No books yet; an instrument's begins with the first message that names it."""
@@ -91,7 +96,7 @@ def table_for(books: Books, side: int, count: int) -> None:
             books.pool = _longer(books.pool, 8 * size)
     _widen(books, capacity)
     left = int(books.sides[side, pages.OFFSET]), int(books.sides[side, pages.CAPACITY])
-    pages.move(books.sides, books.keys, books.pool, side, offset, capacity)
+    pages.move(books.tables, side, offset, capacity)
     if left[1]:
         books.spare.setdefault(left[1], []).append(left[0])
 
@@ -100,8 +105,8 @@ def levels(books: Books, side: int) -> tuple[I8, I8]:
     """All levels of a side (2 i: bids of instrument i, 2 i + 1: asks), best first: ticks and lots."""
     count = books.sides[side, pages.LEVELS]
     out = np.empty((2, 2, count), np.int64)
-    n = pages.pages_until(books.sides, books.keys, books.pool, side, pages.FAR, books.scratch)
-    closings.copy_levels(books.pool, side, pages.FAR, 0, books.scratch, n, out, 0)
+    n = pages.pages_until(books.tables, side, pages.FAR)
+    closings.copy_levels(books.tables, side, pages.FAR, 0, n, out, 0)
     return out[side & 1, 0], out[side & 1, 1]
 
 

@@ -5,7 +5,7 @@ from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from operators.book.continuity import EMPTY, NO_ID
-from operators.book.pages import FAR, LEVELS, MOST_TICKS, pages_until, worst_rank
+from operators.book.pages import FAR, LEVELS, MOST_TICKS, Tables, pages_until, worst_rank
 from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
@@ -48,9 +48,9 @@ CLOSED, WRITTEN = 0, 1
 
 
 @inner
-def fits(sides: I8, rows: I8, ladder: I8, cursor: I8, instrument: int) -> bool:
+def fits(tables: Tables, rows: I8, ladder: I8, cursor: I8, instrument: int) -> bool:
     """Whether the buffers have room for the closing of an instrument."""
-    bids, asks = sides[2 * instrument, LEVELS], sides[2 * instrument + 1, LEVELS]
+    bids, asks = tables.sides[2 * instrument, LEVELS], tables.sides[2 * instrument + 1, LEVELS]
     room = ladder.shape[2]
     return bool(cursor[CLOSED] < len(rows) and cursor[WRITTEN] + bids <= room and cursor[WRITTEN + 1] + asks <= room)
 
@@ -60,11 +60,7 @@ def close(
     by_snapshot: bool,
     instrument: int,
     heads: I8,
-    sides: I8,
-    keys: I8,
-    pool: I8,
-    tops: I8,
-    scratch: I8,
+    tables: Tables,
     rows: I8,
     ladder: I8,
     cursor: I8,
@@ -89,6 +85,7 @@ def close(
     if head[STATE] == EMPTY:
         return
     bids, asks = 2 * instrument, 2 * instrument + 1
+    sides, tops = tables.sides, tables.tops
     row[ROW_LIVE] = 1
     row[ROW_LAST_ID] = head[LAST]
     row[ROW_SEQUENCED] = head[SEQUENCED]
@@ -101,28 +98,28 @@ def close(
         reach = twice_mid * REACH_BPS // 10_000
         worst_bid = MOST_TICKS - (twice_mid - reach + 1) // 2
         worst_ask = (twice_mid + reach) // 2
-    row[ROW_BIDS] = _read(sides, keys, pool, bids, worst_bid, scratch, ladder, cursor)
-    row[ROW_ASKS] = _read(sides, keys, pool, asks, worst_ask, scratch, ladder, cursor)
-    row[ROW_LOW] = head[FLOOR] if by_snapshot else _end(sides, keys, bids)
-    row[ROW_HIGH] = head[CEILING] if by_snapshot else _end(sides, keys, asks)
+    row[ROW_BIDS] = _read(tables, bids, worst_bid, ladder, cursor)
+    row[ROW_ASKS] = _read(tables, asks, worst_ask, ladder, cursor)
+    row[ROW_LOW] = head[FLOOR] if by_snapshot else _end(tables, bids)
+    row[ROW_HIGH] = head[CEILING] if by_snapshot else _end(tables, asks)
 
 
 @inner
-def _end(sides: I8, keys: I8, side: int) -> int:
+def _end(tables: Tables, side: int) -> int:
     """The worst price held; an empty side is known in full, to the end of the scale."""
-    rank = worst_rank(sides, keys, side) if sides[side, LEVELS] > 0 else MOST_TICKS
+    rank = worst_rank(tables, side) if tables.sides[side, LEVELS] > 0 else MOST_TICKS
     return MOST_TICKS - rank if side & 1 == 0 else rank
 
 
 @inner
-def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, ladder: I8, cursor: I8) -> int:
+def _read(tables: Tables, side: int, worst: int, ladder: I8, cursor: I8) -> int:
     """Write the levels of a side up to rank `worst`, and at least `LEAST_LEVELS`; their number."""
     limit = worst >> 3
-    wanted = min(LEAST_LEVELS, sides[side, LEVELS])
+    wanted = min(LEAST_LEVELS, tables.sides[side, LEVELS])
     written = cursor[WRITTEN + (side & 1)]
     while True:
-        pages = pages_until(sides, keys, pool, side, limit, scratch)
-        n = copy_levels(pool, side, worst, LEAST_LEVELS, scratch, pages, ladder, written)
+        pages = pages_until(tables, side, limit)
+        n = copy_levels(tables, side, worst, LEAST_LEVELS, pages, ladder, written)
         if n >= wanted:
             cursor[WRITTEN + (side & 1)] = written + n
             return n
@@ -130,12 +127,12 @@ def _read(sides: I8, keys: I8, pool: I8, side: int, worst: int, scratch: I8, lad
 
 
 @kernel
-def copy_levels(pool: I8, side: int, worst: int, least: int, scratch: I8, pages: int, ladder: I8, written: int) -> int:
+def copy_levels(tables: Tables, side: int, worst: int, least: int, pages: int, ladder: I8, written: int) -> int:
     """Write the levels of the first `pages` of `scratch` up to rank `worst`, and on until `least` are written."""
     own = side & 1
     n = 0
     for page in range(pages):
-        key, slot = scratch[0, page], scratch[1, page]
+        key, slot = tables.scratch[0, page], tables.scratch[1, page]
         mask = key & 255
         while mask:
             at = int(trailing_zeros(mask))  # type: ignore[call-arg]
@@ -143,7 +140,7 @@ def copy_levels(pool: I8, side: int, worst: int, least: int, scratch: I8, pages:
             rank = (key >> 8 << 3) + at
             if rank <= worst or n < least:
                 ladder[own, 0, written + n] = rank if own else MOST_TICKS - rank
-                ladder[own, 1, written + n] = pool[8 * slot + at]
+                ladder[own, 1, written + n] = tables.pool[8 * slot + at]
                 n += 1
     return n
 
@@ -163,11 +160,7 @@ def close_until(
     by_snapshot: bool,
     begin: int,
     heads: I8,
-    sides: I8,
-    keys: I8,
-    pool: I8,
-    tops: I8,
-    scratch: I8,
+    tables: Tables,
     rows: I8,
     ladder: I8,
     cursor: I8,
@@ -175,7 +168,7 @@ def close_until(
     """Close what is open up to a pane, from book `begin` on; where the buffers were full, else the number of books."""
     for instrument in range(begin, len(heads)):
         if heads[instrument, OPEN] and heads[instrument, PANE] <= closed_pane:
-            if not fits(sides, rows, ladder, cursor, instrument):
+            if not fits(tables, rows, ladder, cursor, instrument):
                 return instrument
-            close(by_snapshot, instrument, heads, sides, keys, pool, tops, scratch, rows, ladder, cursor)
+            close(by_snapshot, instrument, heads, tables, rows, ladder, cursor)
     return len(heads)

@@ -50,17 +50,28 @@ def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
     if n:
         _check(depth)
         open_books(books, int(depth.instrument.max()) + 1)
-    marks, untrusted_ns, touch = np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros((4, n, TOP), np.int64)
+    done = loop.Done(np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros((4, n, TOP), np.int64))
     cursor = np.zeros(8, np.int64)
-    _run(books, depth, pane, marks, untrusted_ns, touch, cursor, replay=False)
+    _run(books, depth, pane, done, cursor, replay=False)
     _close(books, closed_pane, cursor)
-    return assemble(marks, untrusted_ns, touch, books.rows[: cursor[closings.CLOSED]], books.ladder)
+    return assemble(done, books.rows[: cursor[closings.CLOSED]], books.ladder)
 
 
-def _run(
-    books: Books, depth: Depth, pane: I8, marks: U1, untrusted_ns: I8, touch: I8, cursor: I8, *, replay: bool
-) -> None:
+def _run(books: Books, depth: Depth, pane: I8, done: loop.Done, cursor: I8, *, replay: bool) -> None:
     """Call the loop until it is through, giving it what it stops for."""
+    messages = loop.Messages(
+        depth.instrument,
+        depth.event_ns,
+        depth.snapshot,
+        depth.first_id,
+        depth.last_id,
+        depth.previous_id,
+        depth.starts,
+        depth.bids,
+        depth.ticks,
+        depth.lots,
+        pane,
+    )
     joined = False
     collected = 0
     while True:
@@ -69,26 +80,10 @@ def _run(
             _by_snapshot(books),
             replay,
             joined,
-            depth.instrument,
-            depth.event_ns,
-            depth.snapshot,
-            depth.first_id,
-            depth.last_id,
-            depth.previous_id,
-            depth.starts,
-            depth.bids,
-            depth.ticks,
-            depth.lots,
-            pane,
+            messages,
             books.heads,
-            books.sides,
-            books.keys,
-            books.pool,
-            books.tops,
-            books.scratch,
-            marks,
-            untrusted_ns,
-            touch,
+            books.tables,
+            done,
             books.rows,
             books.ladder,
             cursor,
@@ -99,12 +94,12 @@ def _run(
         at = int(cursor[loop.AT])
         if status == loop.ROOM:
             side, count = int(cursor[loop.SIDE]), int(cursor[loop.PAGES])
-            kept = int(pages.held_pages(books.sides, books.keys, side))
+            kept = int(pages.held_pages(books.tables, side))
             table_for(books, side, max(kept, count) if depth.snapshot[at] else kept + count)
         elif status == loop.BUFFERS:
             _grow_buffers(books, cursor)
         elif status == loop.JOIN:
-            _hold(books, depth, marks, collected, at)
+            _hold(books, depth, done.marks, collected, at)
             collected = at
             _replay(books, int(depth.instrument[at]))
             joined = True
@@ -113,7 +108,7 @@ def _run(
                 f"instrument {depth.instrument[at]}: pane {pane[at]} comes after pane "
                 f"{books.heads[depth.instrument[at], closings.PANE]} was begun or closed"
             )
-    _hold(books, depth, marks, collected, len(depth))
+    _hold(books, depth, done.marks, collected, len(depth))
 
 
 def _replay(books: Books, instrument: int) -> None:
@@ -126,8 +121,8 @@ def _replay(books: Books, instrument: int) -> None:
     chunk.instrument[mine] = -1
     books.waiting = [chunk]
     nothing = np.empty(0, np.int64)
-    marks = np.zeros(len(depth), np.uint8)
-    _run(books, depth, nothing, marks, nothing, np.empty((4, 0, TOP), np.int64), np.zeros(8, np.int64), replay=True)
+    done = loop.Done(np.zeros(len(depth), np.uint8), nothing, np.empty((4, 0, TOP), np.int64))
+    _run(books, depth, nothing, done, np.zeros(8, np.int64), replay=True)
 
 
 def _hold(books: Books, depth: Depth, marks: U1, start: int, end: int) -> None:
@@ -154,11 +149,7 @@ def _close(books: Books, closed_pane: int, cursor: I8) -> None:
             _by_snapshot(books),
             begin,
             books.heads,
-            books.sides,
-            books.keys,
-            books.pool,
-            books.tops,
-            books.scratch,
+            books.tables,
             books.rows,
             books.ladder,
             cursor,

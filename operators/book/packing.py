@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from operators.book import pages
 from operators.book.books import Books, init, lay_tables, open_books, tidy
-from operators.book.pages import CAPACITY, FAR, FIFTH, LEVELS, NEAREST, OFFSET, USED
+from operators.book.pages import CAPACITY, FAR, FIFTH, LEVELS, NEAREST, OFFSET, USED, Tables
 from operators.pack import pack, unpack
 from operators.varints import MOST_BYTES, read, write
 from schemas.batches import Depth, Sequencing
@@ -34,7 +34,7 @@ def freeze(books: Books) -> bytes:
     counts = np.zeros((2, len(books.sides)), np.int64)
     room = int(books.sides[:, LEVELS].sum()) * 16
     data = np.empty(room + MOST_BYTES, np.uint8)
-    size = _write_sides(books.sides, books.keys, books.pool, books.scratch, counts, data)
+    size = _write_sides(books.tables, counts, data)
     state: dict[str, NDArray[np.generic]] = {
         "sequencing": np.array([books.sequencing], np.int64),
         "heads": books.heads,
@@ -56,7 +56,7 @@ def thaw(data: bytes) -> Books:
     levels, counts = state["counts"].astype(np.int64)
     lay_tables(books, counts)
     sides = state["sides"].view(np.uint8)
-    _read_sides(sides, levels, books.sides, books.keys, books.pool, books.tops, books.scratch)
+    _read_sides(sides, levels, books.tables)
     if "held_starts" in state:
         frame, instrument, event_ns, snapshot, first_id, last_id, previous_id, starts, bids, ticks, lots = (
             state[f"held_{name}"].astype(np.int64) for name in _HELD
@@ -68,28 +68,29 @@ def thaw(data: bytes) -> Books:
 
 
 @kernel
-def _write_sides(sides: I8, keys: I8, pool: I8, scratch: I8, counts: I8, data: U1) -> int:
+def _write_sides(tables: Tables, counts: I8, data: U1) -> int:
     """Write all levels of all sides, and into `counts` the levels and pages of each; the bytes written."""
     at, far = int(np.int64(0)), int(np.int64(FAR))
-    for side in range(len(sides)):
-        n = pages.pages_until(sides, keys, pool, side, far, scratch)
-        counts[0, side] = sides[side, LEVELS]
+    for side in range(len(tables.sides)):
+        n = pages.pages_until(tables, side, far)
+        counts[0, side] = tables.sides[side, LEVELS]
         counts[1, side] = n
         last = 0
         for page in range(n):
-            key, slot = scratch[0, page], scratch[1, page]
+            key, slot = tables.scratch[0, page], tables.scratch[1, page]
             for bit in range(8):
                 if key >> bit & 1:
                     rank = (key >> 8 << 3) + bit
                     at = write(data, at, rank - last)
-                    at = write(data, at, pool[8 * slot + bit])
+                    at = write(data, at, tables.pool[8 * slot + bit])
                     last = rank
     return at
 
 
 @kernel
-def _read_sides(data: U1, levels: I8, sides: I8, keys: I8, pool: I8, tops: I8, scratch: I8) -> None:
+def _read_sides(data: U1, levels: I8, tables: Tables) -> None:
     """Fill the tables, which are laid and free, and read the best levels."""
+    sides, keys, pool = tables.sides, tables.keys, tables.pool
     at = int(np.int64(0))
     for side in range(len(sides)):
         rank = 0
@@ -108,4 +109,4 @@ def _read_sides(data: U1, levels: I8, sides: I8, keys: I8, pool: I8, tops: I8, s
             pool[8 * slot + (rank & 7)] = lots
         sides[side, LEVELS] = levels[side]
         sides[side, FIFTH] = FAR
-        pages.refresh(sides, keys, pool, tops, scratch, side)
+        pages.refresh(tables, side)

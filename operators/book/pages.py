@@ -9,6 +9,8 @@ slot until the table is rebuilt. Memory follows the number of levels, never thei
 All sides of a log share `keys` and `pool` (their lots); row `side` of `sides` (below) says where its table lies.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +45,16 @@ _SCATTER = 0x9E3779B97F4A7C15 - (1 << 64)
 """2**64 over the golden ratio: blocks in a row land far from each other, evenly."""
 
 
+class Tables(NamedTuple):
+    """All tables of a log as one argument of a kernel; `tops` are the best levels, `scratch` is room."""
+
+    sides: I8
+    keys: I8
+    pool: I8
+    tops: I8
+    scratch: I8
+
+
 @inner
 def home(page: int, capacity: int) -> int:
     """The slot at which the search for a page begins."""
@@ -66,8 +78,9 @@ def find(keys: I8, offset: int, capacity: int, page: int) -> int:
 
 
 @kernel
-def clear(sides: I8, keys: I8, side: int) -> None:
+def clear(tables: Tables, side: int) -> None:
     """Forget all levels of a side."""
+    sides, keys = tables.sides, tables.keys
     if sides[side, USED]:
         for slot in range(sides[side, OFFSET], sides[side, OFFSET] + sides[side, CAPACITY]):
             keys[slot] = FREE
@@ -91,11 +104,12 @@ def pages_of(ticks: I8, start: int, end: int, bid: bool) -> int:
 
 
 @kernel
-def put(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, lots: I8, start: int, end: int) -> bool:
+def put(tables: Tables, side: int, ticks: I8, lots: I8, start: int, end: int) -> bool:
     """Set levels `start..end` of a message (0 lots delete), and say whether one at or inside the fifth best changed.
 
     The table must have a free slot for each new page. Side 2 i is the bids of instrument i, 2 i + 1 its asks.
     """
+    sides, keys, pool = tables.sides, tables.keys, tables.pool
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     fifth, nearest = sides[side, FIFTH], sides[side, NEAREST]
     used, levels = sides[side, USED], sides[side, LEVELS]
@@ -129,12 +143,13 @@ def put(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, lots: I8, start: in
 
 
 @kernel
-def refresh(sides: I8, keys: I8, pool: I8, tops: I8, scratch: I8, side: int) -> None:
+def refresh(tables: Tables, side: int) -> None:
     """Read the best `TOP` levels into `tops[side]`: ranks, then lots.
 
     Walks from page to page; when a table's worth of pages was absent, looks through the table instead, so that prices
     far apart cost no more than twice that.
     """
+    sides, keys = tables.sides, tables.keys
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     wanted = min(TOP, sides[side, LEVELS])
     page = sides[side, NEAREST]
@@ -145,19 +160,20 @@ def refresh(sides: I8, keys: I8, pool: I8, tops: I8, scratch: I8, side: int) -> 
         if slot >= 0 and keys[slot] & 255:
             if n == 0:
                 sides[side, NEAREST] = page
-            n = _take(keys[slot], pool, slot, tops, side, n, wanted)
+            n = _take(tables, keys[slot], slot, side, n, wanted)
         page += 1
         steps -= 1
     if n < wanted:
-        n = _search(sides, keys, pool, tops, scratch[0], side, page, n, wanted)
-    sides[side, FIFTH] = tops[side, TOP - 1] if n == TOP else FAR
+        n = _search(tables, side, page, n, wanted)
+    sides[side, FIFTH] = tables.tops[side, TOP - 1] if n == TOP else FAR
     if n == 0:
         sides[side, NEAREST] = FAR
 
 
 @inner
-def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: int) -> int:
+def _take(tables: Tables, key: int, slot: int, side: int, n: int, wanted: int) -> int:
     """Add the levels of a page to the best until `wanted` are there."""
+    pool, tops = tables.pool, tables.tops
     for at in range(8):
         if n < wanted and key >> at & 1:
             tops[side, n] = (key >> 8 << 3) + at
@@ -167,8 +183,9 @@ def _take(key: int, pool: I8, slot: int, tops: I8, side: int, n: int, wanted: in
 
 
 @inner
-def _search(sides: I8, keys: I8, pool: I8, tops: I8, best: I8, side: int, page: int, n: int, wanted: int) -> int:
-    """The best levels on pages from `page` on, by one pass over the table; `best` is room."""
+def _search(tables: Tables, side: int, page: int, n: int, wanted: int) -> int:
+    """The best levels on pages from `page` on, by one pass over the table."""
+    sides, keys, best = tables.sides, tables.keys, tables.scratch[0]
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     for at in range(TOP):
         best[at] = FAR
@@ -184,17 +201,18 @@ def _search(sides: I8, keys: I8, pool: I8, tops: I8, best: I8, side: int, page: 
         if best[at] < FAR and n < wanted:
             if n == 0:
                 sides[side, NEAREST] = best[at] >> 8
-            n = _take(best[at], pool, find(keys, offset, capacity, best[at] >> 8), tops, side, n, wanted)
+            n = _take(tables, best[at], find(keys, offset, capacity, best[at] >> 8), side, n, wanted)
     return n
 
 
 @kernel
-def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -> int:
-    """Write the pages up to page `limit` that hold levels, best first: keys and slots, `out[:2, :n]`; their number n.
+def pages_until(tables: Tables, side: int, limit: int) -> int:
+    """Write the n pages up to page `limit` that hold levels into `scratch[:2, :n]`, best first: keys and slots.
 
     Looks up page after page if they are fewer than the table has slots; else picks them out of the table and sorts.
     Their lots are on the way into the cache then.
     """
+    sides, keys, out = tables.sides, tables.keys, tables.scratch
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     n = int(np.int64(0))
     if sides[side, LEVELS] == 0:
@@ -205,7 +223,7 @@ def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -
                 prefetch(keys, offset + home(page + _AHEAD, capacity))
             slot = find(keys, offset, capacity, page)
             if slot >= 0 and keys[slot] & 255:
-                prefetch(pool, 8 * slot)
+                prefetch(tables.pool, 8 * slot)
                 out[0, n] = keys[slot]
                 out[1, n] = slot
                 n += 1
@@ -217,14 +235,15 @@ def pages_until(sides: I8, keys: I8, pool: I8, side: int, limit: int, out: I8) -
     _ascend(out, n, sides[side, NEAREST])
     for page in range(n):
         slot = find(keys, offset, capacity, out[0, page] >> 8)
-        prefetch(pool, 8 * slot)
+        prefetch(tables.pool, 8 * slot)
         out[1, page] = slot
     return n
 
 
 @inner
-def foresee(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, start: int, end: int) -> None:
+def foresee(tables: Tables, side: int, ticks: I8, start: int, end: int) -> None:
     """Have fetched what `put` will most likely touch for levels `start..end` of a message."""
+    sides, keys = tables.sides, tables.keys
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     if capacity == 0:
         return
@@ -234,13 +253,14 @@ def foresee(sides: I8, keys: I8, pool: I8, side: int, ticks: I8, start: int, end
         if page != last:
             slot = offset + home(page, capacity)
             prefetch(keys, slot)
-            prefetch(pool, 8 * slot)
+            prefetch(tables.pool, 8 * slot)
             last = page
 
 
 @inner
-def worst_rank(sides: I8, keys: I8, side: int) -> int:
+def worst_rank(tables: Tables, side: int) -> int:
     """The rank of the worst level of a side that is not empty."""
+    sides, keys = tables.sides, tables.keys
     worst = -1
     for slot in range(sides[side, OFFSET], sides[side, OFFSET] + sides[side, CAPACITY]):
         if keys[slot] & 255:
@@ -252,8 +272,9 @@ def worst_rank(sides: I8, keys: I8, side: int) -> int:
 
 
 @kernel
-def held_pages(sides: I8, keys: I8, side: int) -> int:
+def held_pages(tables: Tables, side: int) -> int:
     """How many pages of a side hold levels."""
+    sides, keys = tables.sides, tables.keys
     n = 0
     for slot in range(sides[side, OFFSET], sides[side, OFFSET] + sides[side, CAPACITY]):
         n += keys[slot] != FREE and keys[slot] & 255 != 0
@@ -285,8 +306,9 @@ def _ascend(pages: I8, n: int, least: int) -> None:
 
 
 @kernel
-def move(sides: I8, keys: I8, pool: I8, side: int, offset: int, capacity: int) -> None:
+def move(tables: Tables, side: int, offset: int, capacity: int) -> None:
     """Rebuild the table of a side in fresh slots, leaving emptied pages behind."""
+    sides, keys, pool = tables.sides, tables.keys, tables.pool
     for slot in range(offset, offset + capacity):
         keys[slot] = FREE
     used = 0

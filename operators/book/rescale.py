@@ -32,10 +32,10 @@ def rescale(books: Books, instrument: int, tick_factor: int, lot_factor: int) ->
         if head[end] != pages.MOST_TICKS:
             head[end] *= tick_factor
     for side, (ticks, lots) in zip((2 * instrument, 2 * instrument + 1), sides, strict=True):
-        pages.clear(books.sides, books.keys, side)
+        pages.clear(books.tables, side)
         table_for(books, side, len(ticks))
-        pages.put(books.sides, books.keys, books.pool, side, ticks * tick_factor, lots * lot_factor, 0, len(ticks))
-        pages.refresh(books.sides, books.keys, books.pool, books.tops, books.scratch, side)
+        pages.put(books.tables, side, ticks * tick_factor, lots * lot_factor, 0, len(ticks))
+        pages.refresh(books.tables, side)
 
 
 def _most(values: I8) -> int:
