@@ -19,6 +19,9 @@ from flows.recovery import Identity, Recovery
 from flows.refusal import Refused, Unreachable
 
 DONE, FAILED, REFUSED = 0, 1, 2
+YOUNG = 50_000
+"""Objects made and not yet dropped before the collector looks for cycles: more than the messages of a fetch, which it
+would else look through thirty times while they come."""
 
 
 def run(
@@ -40,6 +43,7 @@ def run(
         config = recovery.bind(dataflow, identity)
         # what is loaded now stays: the collector need not look through it again and again
         gc.freeze()
+        gc.set_threshold(YOUNG)
         with _panics_into(log):
             run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
     except BaseException as error:
