@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.vector_items import HORIZONS_MIN, MASS_BPS, NAMES, OPEN_HALF_LIFE, READS, STANDING
 from operators.contract import Columns, Step
 from operators.pack import pack, unpack
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -104,7 +104,7 @@ def _sum(rows: F8, minute: I8, now: int, minutes: int, column: int) -> float:
     return total
 
 
-@kernel
+@inner
 def _ago(rows: F8, minute: I8, now: int, minutes: int, column: int) -> float:
     at = (now - minutes) % RING
     value: float = rows[at, column] if minute[at] == now - minutes else np.nan
@@ -116,12 +116,12 @@ def _ratio(a: float, b: float) -> float:
     return a / b if b > 0 else np.nan
 
 
-@kernel
+@inner
 def _log_ratio(a: float, b: float) -> float:
     return float(np.log(a / b)) if a > 0 and b > 0 else np.nan
 
 
-@kernel
+@inner
 def _masses(rows: F8, minute: I8, now: int, volume: float, out: F8) -> None:
     """Mass of longs and shorts within each of `MASS_BPS`, over `volume`; the columns of READS are 0, 10 and 11."""
     out[:] = 0.0

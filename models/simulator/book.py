@@ -6,7 +6,7 @@ import numpy as np
 
 from models.simulator.chance import U8, normal, uniform
 from models.simulator.rows import I8, Market
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 NEAR = 24
 """How many slots a side market makers refill without being drawn."""
@@ -50,7 +50,7 @@ def settle(m: Market, book: I8) -> None:
         book[m.ask & mask] = -1
 
 
-@kernel
+@inner
 def recentre(m: Market, book: I8, centre: int, levels: int, word: U8) -> None:
     """Move the book: quotes on the wrong side of the centre and beyond the edges go, the new edges are filled."""
     mask = len(book) - 1
@@ -65,7 +65,7 @@ def recentre(m: Market, book: I8, centre: int, levels: int, word: U8) -> None:
     m.low, m.high, m.centre = low, high, centre
 
 
-@kernel
+@inner
 def requote(m: Market, book: I8, changes: int, p_fill: float, spread: int, word: U8) -> None:
     """Makers refill what is empty near the touch with probability `p_fill`, and draw `changes` levels anew."""
     mask = len(book) - 1
@@ -84,7 +84,7 @@ def requote(m: Market, book: I8, changes: int, p_fill: float, spread: int, word:
     settle(m, book)
 
 
-@kernel
+@inner
 def resting(m: Market, book: I8, side: int, limit: int) -> int:
     """Lots a taker of `side` (+1 buys) meets from the touch to slot `limit`."""
     mask = len(book) - 1

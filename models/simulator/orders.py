@@ -6,7 +6,7 @@ from models.simulator import messages
 from models.simulator.book import price, settle
 from models.simulator.chance import U8
 from models.simulator.rows import I8, Clock, Event, Market
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 EXCITE_SAME = 0.45
 EXCITE_OTHER = 0.15
@@ -47,14 +47,14 @@ def take(
     return filled, worth / filled * m.tick, last
 
 
-@kernel
+@inner
 def excite(m: Market, side: int) -> None:
     """An order makes further orders likelier."""
     m.buy_heat += DECAY_PER_S * (EXCITE_SAME if side > 0 else EXCITE_OTHER)
     m.sell_heat += DECAY_PER_S * (EXCITE_OTHER if side > 0 else EXCITE_SAME)
 
 
-@kernel
+@inner
 def press(m: Market, side: int, filled: int) -> None:
     """The lasting part of an order's impact, larger in a thin book; at most 60 bps."""
     m.log_fair += side * 1e-4 * min(60.0, LASTING * filled * m.slot_bps / (0.75 * m.slot_lots * m.depth))

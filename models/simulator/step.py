@@ -8,7 +8,7 @@ from models.simulator.book import price, recentre, requote, resting
 from models.simulator.chance import U8, normal, poisson, uniform
 from models.simulator.rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
 from models.simulator.weather import BASE_VOL_BPS, COMMON, market_second
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 FAR = 1 << 60
 BUSIEST = 20
@@ -35,13 +35,13 @@ def mark(m: Market, i: int, tide: Tide, interest_due: bool, word: U8, events: Se
         messages.interest(m, i, open_lots(m), word, events, clock)
 
 
-@kernel
+@inner
 def open_lots(m: Market) -> int:
     """Open interest: every contract has two ends, and who holds the other end of the crowd is not a trader here."""
     return int(m.base_lots + max(m.long_lots, m.short_lots))
 
 
-@kernel
+@inner
 def liquidate(
     m: Market, i: int, crowd: Sequence[Trader], book: I8, window_ms: int, word: U8, events: Sequence[Event],
     truth: Sequence[Liquidation], second: Second, clock: Clock,
@@ -112,7 +112,7 @@ def act(
             traders.close_position(m, t, average)
 
 
-@kernel
+@inner
 def tally(m: Market, side: int, filled: int, second: Second) -> None:
     """Taker volume of the second, in USD."""
     if side > 0:
@@ -121,7 +121,7 @@ def tally(m: Market, side: int, filled: int, second: Second) -> None:
         second.sold += filled * m.lot * m.mark
 
 
-@kernel
+@inner
 def noise(
     m: Market, i: int, book: I8, dt: float, trades_per_s: float, until_ms: int, word: U8, events: Sequence[Event],
     second: Second, clock: Clock,
@@ -165,7 +165,7 @@ def follow(
     recentre(m, book, target, levels, word)
 
 
-@kernel
+@inner
 def drift(m: Market, tide: Tide, dt: float, word: U8) -> None:
     """The fair price's own move, common and particular."""
     common = m.vol_scale * COMMON * (tide.shock_bps + tide.drift_bps) * dt

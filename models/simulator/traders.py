@@ -6,7 +6,7 @@ import numpy as np
 
 from models.simulator.chance import U8, normal, uniform
 from models.simulator.rows import Market, Trader
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 FLOORS = np.array([0.0, 300e3, 800e3, 3e6, 12e6])
 RATES = np.array([0.004, 0.005, 0.0065, 0.01, 0.02])
@@ -38,7 +38,7 @@ def liquidation_price(quantity: float, side: int, entry: float, margin: float) -
     return max(0.0, found)
 
 
-@kernel
+@inner
 def leverage_of(appetite: float, notional: float, word: U8) -> int:
     """A draw from the mix, tilted towards high leverage by appetite, capped by the tier of the notional."""
     total = 0.0
@@ -57,7 +57,7 @@ def leverage_of(appetite: float, notional: float, word: U8) -> int:
     return min(chosen, int(MAX_LEVERAGES[tier]))
 
 
-@kernel
+@inner
 def wants(m: Market, t: Trader, now_ms: int, word: U8) -> int:
     """Signed lots a trader now trades: opens when flat, or closes the whole position; 0 does nothing.
 
@@ -84,7 +84,7 @@ def wants(m: Market, t: Trader, now_ms: int, word: U8) -> int:
     return -t.lots if chance < hazard and now_ms > t.opened_ms else 0
 
 
-@kernel
+@inner
 def open_position(m: Market, t: Trader, lots: int, entry: float, now_ms: int, word: U8) -> None:
     """Enter at the average fill; the wallet is topped up when it cannot carry the margin and a tenth more."""
     quantity = abs(lots) * m.lot
@@ -97,7 +97,7 @@ def open_position(m: Market, t: Trader, lots: int, entry: float, now_ms: int, wo
     count(m, lots, 1)
 
 
-@kernel
+@inner
 def close_position(m: Market, t: Trader, exit_price: float) -> None:
     """Leave at the average fill; a loss stops at the margin."""
     t.cash += max(0.0, t.margin + t.lots * m.lot * (exit_price - t.entry))

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.simulator.chance import U8, normal, uniform
 from models.simulator.rows import Market, Tide
-from schemas.kernels import kernel
+from schemas.kernels import inner
 
 CALM, ACTIVE, STORM, BREWING = range(4)
 REGIME_VOL = np.array([0.75, 1.15, 2.6, 0.9])
@@ -25,14 +25,14 @@ COMMON = 0.75
 """Correlation of an instrument's return with the tide's."""
 
 
-@kernel
+@inner
 def revert(value: float, sd: float, life_s: float, word: U8) -> float:
     """One second of an Ornstein-Uhlenbeck process around 0 with stationary deviation `sd`."""
     keep = math.exp(-1.0 / life_s)
     return value * keep + sd * math.sqrt(1.0 - keep * keep) * normal(word)
 
 
-@kernel
+@inner
 def tide_second(t: Tide, word: U8) -> None:
     """One second of what moves all instruments."""
     if uniform(word) < 1.0 / STAY_S[t.regime]:
@@ -56,7 +56,7 @@ def tide_second(t: Tide, word: U8) -> None:
     t.shock_bps = t.vol_bps * normal(word)
 
 
-@kernel
+@inner
 def market_second(m: Market, t: Tide, word: U8) -> None:
     """One second of an instrument's own weather; makers thin out when volatility rises.
 
