@@ -16,7 +16,7 @@ class Health(NamedTuple):
 
 
 def scrape(port: int) -> Health:
-    """Read the endpoint of a process on this machine."""
+    """Read the endpoint of a process on this machine; one that says nothing, or not all of it, is not up."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
             text = answer.read().decode()
@@ -26,4 +26,4 @@ def scrape(port: int) -> Health:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-    return Health(True, totals)
+    return Health(bool(totals), totals)
