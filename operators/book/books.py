@@ -37,8 +37,8 @@ class Books:
     waiting: list[Depth] = field(default_factory=list)
     waiting_limit: int = 4 * held.MOST_MESSAGES
     scratch: I8 = field(default_factory=lambda: np.empty(pages.SCRATCH, np.int64))
-    rows: I8 = field(default_factory=lambda: np.empty((1 << 9, closings.ROW_COLUMNS), np.int64))
-    ladder: I8 = field(default_factory=lambda: np.empty((2, 2, 1 << 16), np.int64))
+    rows: I8 = field(default_factory=lambda: np.empty((1 << 12, closings.ROW_COLUMNS), np.int64))
+    ladder: I8 = field(default_factory=lambda: np.empty((2, 2, 1 << 18), np.int64))
 
     @property
     def tables(self) -> pages.Tables:

@@ -70,17 +70,27 @@ def _merged(parts: list[_Part], reasons: dict[int, str]) -> _Part:
         return parts[0]
     counts = np.concatenate([np.diff(p.starts) for p in parts])
     firsts = np.concatenate(([0], np.cumsum(counts)))
+    joined = _Part(
+        frame,
+        np.concatenate([p.instrument for p in parts]),
+        np.concatenate([p.headers for p in parts], axis=1),
+        firsts,
+        np.concatenate([p.ticks for p in parts]),
+        np.concatenate([p.lots for p in parts]),
+    )
+    if not dropped.any() and (frame[1:] > frame[:-1]).all():
+        return joined
     order = np.argsort(frame, kind="stable")
     order = order[~dropped[order]]
     starts = np.concatenate(([0], np.cumsum(counts[order])))
     levels = np.arange(starts[-1]) + np.repeat(firsts[order] - starts[:-1], counts[order])
     return _Part(
         frame[order],
-        np.concatenate([p.instrument for p in parts])[order],
-        np.concatenate([p.headers for p in parts], axis=1)[:, order],
+        joined.instrument[order],
+        joined.headers[:, order],
         starts,
-        np.concatenate([p.ticks for p in parts])[levels],
-        np.concatenate([p.lots for p in parts])[levels],
+        joined.ticks[levels],
+        joined.lots[levels],
     )
 
 

@@ -219,9 +219,9 @@ def logs(draw: st.DrawFn) -> tuple[Sequencing, list[Message]]:
 
 
 @settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(log=logs(), cuts=st.lists(st.integers(0, 45), max_size=6), closed=st.integers(-1, 20))
+@given(log=logs(), cuts=st.lists(st.integers(0, 45), max_size=6), closed=st.integers(-1, 20), tight=st.booleans())
 def test_any_log_cut_anywhere_leaves_what_dictionaries_leave(
-    log: tuple[Sequencing, list[Message]], cuts: list[int], closed: int
+    log: tuple[Sequencing, list[Message]], cuts: list[int], closed: int, tight: bool
 ) -> None:
     venue, messages = log
     rows, closings = oracle(venue, messages, closed)
@@ -230,6 +230,8 @@ def test_any_log_cut_anywhere_leaves_what_dictionaries_leave(
     got_closings: list[object] = []
     bounds = sorted({0, len(messages), *(c for c in cuts if c < len(messages))})
     for start, end in zip(bounds, [*bounds[1:], len(messages)], strict=True):
+        if tight:
+            books.rows, books.ladder = np.empty((1, books.rows.shape[1]), np.int64), np.empty((2, 2, 1), np.int64)
         applied = feed(books, messages[start:end], closed if end == len(messages) else -1)
         got_rows += [row(applied, i) for i in range(end - start)]
         got_closings += [closing(applied, j) for j in range(len(applied.close_pane))]
