@@ -10,7 +10,7 @@ equal bytes, and ClickHouse drops what it has. The price is a latency of about o
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
@@ -243,7 +243,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         ARCHIVED.labels(name).inc(rows.count(b"\n") + 1)
 
     source = PlannedBlocks(
-        Kafka(kafka.brokers, BUFFER_BYTES, retry_s=kafka.retry_s),
+        replace(incoming.kafka(settings), buffer_bytes=BUFFER_BYTES),
         topics(settings),
         kafka.partitions,
         run_id,

@@ -9,8 +9,9 @@ from flows.settings import Settings
 
 
 def kafka(settings: Settings) -> Kafka:
-    """The brokers, and how long they may be away."""
-    return Kafka(settings.kafka.brokers, retry_s=settings.kafka.retry_s)
+    """The brokers, how long they may be away and may hold a fetch."""
+    wanted = settings.kafka
+    return Kafka(wanted.brokers, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms)
 
 
 def pace(settings: Settings, patience: int = 1) -> Pace:

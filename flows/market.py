@@ -123,7 +123,6 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     source = KafkaShards(
         replace(
             incoming.kafka(settings),
-            fetch_wait_ms=kafka.fetch_wait_ms,
             nameless={t: VENUES[venue].nameless for t, (venue, kind) in named.items() if kind == "depth"},
         ),
         tuple(named),

@@ -17,7 +17,8 @@ from flows.settings import Settings
 from flows.supervisor import Child, Supervisor
 
 START_S = 60.0
-EMBEDDED_LINGER_MS = 100.0
+EMBEDDED_LINGER_MS = 200.0
+EMBEDDED_FETCH_WAIT_MS = 200
 """For each fetch the embedded broker works the more, the more batches a log has: it is given few, and asked seldom."""
 
 
@@ -76,7 +77,10 @@ class Session:
             )
             port = self._await_port(port_file, "broker")
             changes["kafka"] = msgspec.structs.replace(
-                self.settings.kafka, brokers=f"127.0.0.1:{port}", linger_ms=EMBEDDED_LINGER_MS
+                self.settings.kafka,
+                brokers=f"127.0.0.1:{port}",
+                linger_ms=EMBEDDED_LINGER_MS,
+                fetch_wait_ms=EMBEDDED_FETCH_WAIT_MS,
             )
             self.embedded.append("broker")
         if not self.settings.clickhouse.url:

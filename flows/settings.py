@@ -34,7 +34,7 @@ class Kafka(_Strict, frozen=True):
     retry_s: Positive = 120
     message_max_bytes: Positive = 16_000_000
     fetch_wait_ms: Positive = 100
-    """How long a broker may hold a fetch of raw topics; Apache Kafka holds it only while there is nothing."""
+    """How long a broker may hold a fetch; Apache Kafka holds it only while there is nothing."""
     linger_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.5
     """How long a record waits for company. Records that belong together are queued in one go, so hardly at all."""
 

@@ -125,7 +125,7 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
         vital=False,
     )
     model = session.supervisor.children["model"]
-    tail = Tail(kafka.brokers, tuple(written), kafka.partitions)
+    tail = Tail(kafka.brokers, tuple(written), kafka.partitions, kafka.fetch_wait_ms)
     before: dict[str, Health] = {}
     scraped, printed = time.monotonic(), 0.0
     try:

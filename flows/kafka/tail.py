@@ -25,7 +25,9 @@ class Seen:
 class Tail:
     """Reads all partitions of some topics from their end on."""
 
-    def __init__(self, brokers: str, topics: tuple[str, ...], partitions: int, keep: int = 8) -> None:
+    def __init__(
+        self, brokers: str, topics: tuple[str, ...], partitions: int, fetch_wait_ms: int = FETCH_WAIT_MS, keep: int = 8
+    ) -> None:
         """`keep`: how many latest records of each topic to remember."""
         self.seen = Seen(latest={t: deque(maxlen=keep) for t in topics}, rows={t: {} for t in topics})
         self._consumer = Consumer(
@@ -33,7 +35,7 @@ class Tail:
                 "bootstrap.servers": brokers,
                 "group.id": "alphaplus-screen",
                 "enable.auto.commit": False,
-                "fetch.wait.max.ms": FETCH_WAIT_MS,
+                "fetch.wait.max.ms": fetch_wait_ms,
             }
         )
         self._consumer.assign([TopicPartition(t, p, 0) for t in topics for p in range(partitions)])
