@@ -25,7 +25,8 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Always due, whatever the wall clock does: Bytewax would wait for a clock that was set back."""
 LOOK_S = 0.05
 STALL_S = 0.5
-"""A flow that was busy for longer has not been looking: topics are not idle because it was."""
+"""A flow that was busy for longer has not been looking: topics are not idle because it was. Nor are they because all
+were silent: when the first of them speaks again, the others have their time to follow."""
 
 Position = tuple[int, tuple[tuple[str, str, int, int], ...]]
 """Format, then for each log: name, topic id, next offset, the announced end it has told of or -1."""
@@ -189,7 +190,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         self._idle: tuple[str, ...] = ()
         self._budget = pace.epoch_bytes
         self._full = False
-        self._turn_s = self._attended_s = time.monotonic()
+        self._turn_s = self._attended_s = self._newest_s = self._awake_s = time.monotonic()
         if ends is not None:
             self._look()
             self._told = {t: end for t, end in told.items() if self._found.get(t) == end == logs[t].position}
@@ -278,7 +279,12 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         if now - self._turn_s > STALL_S:
             self._attended_s = now
         self._turn_s = now
-        since = now - self._pace.idle_ms / 1_000
-        if self._attended_s >= since:
+        idle_s = self._pace.idle_ms / 1_000
+        since = now - idle_s
+        newest = max(log.arrived_s for log in self._logs.values())
+        if newest - self._newest_s > idle_s:
+            self._awake_s = newest
+        self._newest_s = newest
+        if max(self._attended_s, self._awake_s) >= since:
             return ()
         return tuple(t for t, log in self._logs.items() if log.at_end and log.arrived_s < since)
