@@ -319,9 +319,9 @@ def test_a_broker_that_stays_away_is_told_after_the_allowed_time():
 def test_a_record_that_nobody_acknowledges_is_raised():
     tansu = Tansu()
     create_topics(tansu.address, ["a"], 1, forever=True)
-    publisher = Publisher(tansu.address, retry_s=1)
-    publisher.publish("a", b"k", b"0")
-    publisher.flush()
+    patient, publisher = Publisher(tansu.address), Publisher(tansu.address, retry_s=1)
+    patient.publish("a", b"k", b"0")
+    patient.flush()
     assert end_offsets(tansu.address, "a") == [1]
     tansu.stop()
     publisher.publish("a", b"k", b"1")
