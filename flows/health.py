@@ -1,7 +1,6 @@
 """Health: the figures that the flows of a session export, read from their Prometheus endpoints."""
 
 import http.client
-import urllib.error
 import urllib.request
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ def scrape(port: int) -> Health:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
             text = answer.read().decode()
-    except (urllib.error.URLError, OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException):
         return Health(False, {})
     totals: dict[str, float] = {}
     for family in text_string_to_metric_families(text):

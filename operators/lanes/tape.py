@@ -17,8 +17,6 @@ from schemas.venue import Venue
 
 EVENTS = (*bars.BARS.statistics, Statistic("late_trades", "i8", "sum"), Statistic("last_trade_ns", "i8", "max"))
 STATISTICS = (*EVENTS, *cvd.STATISTICS, *variance.STATISTICS)
-
-
 _LAYOUT = layout(STATISTICS)
 
 

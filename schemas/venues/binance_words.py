@@ -57,15 +57,22 @@ def skip_plain(data: U1, at: int, end: int) -> int:
 
 
 @inlined
-def read_integer(data: U1, at: int) -> tuple[int, int]:
-    """A JSON integer of at most 18 digits, not negative, and the position behind it; -1 if it is not one."""
-    first = at
+def read_digits(data: U1, at: int) -> tuple[int, int]:
+    """The number that the digits from `at` on write, which wraps beyond 18 of them, and the position behind them."""
     value = 0
     c = np.uint8(byte(data, at) - 48)
     while c <= 9:
         value = value * 10 + int(c)
         at += 1
         c = np.uint8(byte(data, at) - 48)
+    return value, at
+
+
+@inlined
+def read_integer(data: U1, at: int) -> tuple[int, int]:
+    """A JSON integer of at most 18 digits, not negative, and the position behind it; -1 if it is not one."""
+    first = at
+    value, at = read_digits(data, at)
     digits = at - first
     if digits == 0 or digits > 18 or (digits > 1 and byte(data, first) == 48):
         return 0, -1
@@ -89,12 +96,7 @@ def skip_scalar(data: U1, at: int, end: int) -> int:
 def read_steps(data: U1, at: int, step: int, decimals: int) -> tuple[int, int]:
     """Behind the opening quote of a decimal: how many steps it is, and the position behind its closing quote, or -1."""
     first = at
-    value = 0
-    c = np.uint8(byte(data, at) - 48)
-    while c <= 9:
-        value = value * 10 + int(c)
-        at += 1
-        c = np.uint8(byte(data, at) - 48)
+    value, at = read_digits(data, at)
     whole = at - first
     missing = decimals
     if byte(data, at) == 46:

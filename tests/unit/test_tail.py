@@ -19,7 +19,7 @@ MINUTE = returns.MINUTE_NS
 @pytest.fixture
 def edhec() -> np.ndarray:
     if not EDHEC.exists():
-        pytest.skip(f"no {EDHEC.name} beside the project")
+        pytest.skip(f"put the EDHEC hedge fund returns into {EDHEC}")
     with EDHEC.open() as file:
         rows = list(csv.reader(file))
     return np.array([[float(x) for x in row[1:]] for row in rows[1:]])

@@ -128,7 +128,7 @@ def test_the_scan_leaves_repeated_and_malformed_keys_to_the_general_path(extra, 
 def recorded(file):
     """Frames with the symbol of their record, where the capture's file or address names it."""
     if not CAPTURES.exists():
-        pytest.skip("shared/captures is not beside the project")
+        pytest.skip(f"put the recorded frames into {CAPTURES}")
     with gzip.open(CAPTURES / file) as lines:
         for line in lines:
             if line.startswith(b"{"):
