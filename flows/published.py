@@ -1,7 +1,8 @@
-"""Published: the files made from the declarations, the first migration and the JSON Schemas of topics.
+"""Published: the files made from the declarations, the migration of this release and the JSON Schemas of topics.
 
-`python -m flows.published` writes them; a test compares them with what stands in the repository. A table that users
-already have is changed by a new numbered migration written by hand, never by making the first one again.
+`python -m flows.published` writes them; a test compares them with what stands in the repository. Released migrations
+are never touched: what they lack goes into one more, which is made anew, as a whole, each time until `--release` seals
+it. So branches that both add columns meet in generated files only, and running the command again resolves that.
 """
 
 import importlib.resources
@@ -10,34 +11,69 @@ from pathlib import Path
 
 import msgspec
 
+from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, digest, migrations, released, statements
 from flows.tables import TABLES
-from schemas.ddl import create_dense_view, create_table
 from schemas.json_schema import json_schema
+from schemas.migration import Incompatible, Store, added_up, steps
+
+SCHEMAS = Path(str(importlib.resources.files("schemas"))) / "json"
 
 
-def folder(package: str) -> Path:
-    """Where a package of ours keeps its files."""
-    return Path(str(importlib.resources.files(package)))
+def sealed() -> Store:
+    """What the released migrations add up to."""
+    final = released(FOLDER) or {}
+    texts = [path.read_text() for path in migrations(FOLDER).values() if path.name in final]
+    return added_up(statement for text in texts for statement in statements(text))
+
+
+def unreleased() -> Path:
+    """The file of the migration that is not released yet, whether there is one or not."""
+    return FOLDER / f"{len(released(FOLDER) or {}) + 1:04d}_tables.sql"
 
 
 def files() -> dict[Path, str]:
-    """Path -> content of every generated file."""
-    statements = [s for t in TABLES for s in (create_table(t), *((create_dense_view(t),) if t.dense else ()))]
-    out = {folder("deploy") / "clickhouse" / "0001_tables.sql": ";\n\n".join(statements) + ";\n"}
+    """Path -> content of every generated file; no content where the file is not needed."""
+    store = sealed()
+    made = steps(store, TABLES)
+    out = {unreleased(): ";\n\n".join(made) + ";\n" if made else ""}
     for table in TABLES:
-        text = msgspec.json.format(msgspec.json.encode(json_schema(table)), indent=2).decode() + "\n"
-        out[folder("schemas") / "json" / f"{table.topic}.json"] = text
+        first = store.tables[table.name].first if table.name in store.tables else None
+        text = msgspec.json.format(msgspec.json.encode(json_schema(table, first)), indent=2).decode() + "\n"
+        out[SCHEMAS / f"{table.topic}.json"] = text
     return out
 
 
-def main() -> int:
-    """Write them."""
+def write() -> None:
+    """Write them all."""
     for path, text in files().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        print(path)
+        if text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def release() -> None:
+    """Seal the migration that is not released yet: from now on it is never edited."""
+    path = unreleased()
+    if path.exists():
+        with (FOLDER / RELEASED).open("a") as file:
+            file.write(f"{digest(path)}  {path.name}\n")
+        print(f"{path} is sealed")
+
+
+def main(arguments: list[str]) -> int:
+    """Write; with `--release` seal as well."""
+    try:
+        write()
+        if "--release" in arguments:
+            release()
+    except (Incompatible, MigrationError) as error:
+        print(f"published: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

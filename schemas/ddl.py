@@ -88,14 +88,26 @@ FROM (
 ARRAY JOIN range(toUInt64(1 + intDivOrZero({last} - _at, `window_ms`))) AS _step"""
 
 
+def nullable(kind: str) -> str:
+    """The type that also holds null.
+
+    >>> nullable("Float64"), nullable("LowCardinality(String)"), nullable("Nullable(Bool)")
+    ('Nullable(Float64)', 'LowCardinality(Nullable(String))', 'Nullable(Bool)')
+    """
+    if "Nullable(" in kind:
+        return kind
+    if kind.startswith("LowCardinality("):
+        return f"LowCardinality({nullable(kind.removeprefix('LowCardinality(').removesuffix(')'))})"
+    return f"Nullable({kind})"
+
+
 def _line(column: Column) -> str:
     if column.dtype == "str":
         free = column.unit in _TEXT or column.name.endswith("_id")
         kind = "String" if free else "LowCardinality(String)"
-        if column.null_when:
-            kind = "Nullable(String)" if free else "LowCardinality(Nullable(String))"
     else:
-        kind = f"Nullable({_TYPES[column.dtype]})" if column.null_when else _TYPES[column.dtype]
+        kind = _TYPES[column.dtype]
+    kind = nullable(kind) if column.null_when else kind
     return f"`{column.name}` {kind} COMMENT {_quoted(describe(column))} CODEC({_CODECS[column.dtype]})"
 
 

@@ -1,5 +1,7 @@
 """JSON Schema of an output topic, from the declaration of its table."""
 
+from collections.abc import Collection
+
 from schemas.column import Column, Dtype
 from schemas.table import Table, describe
 
@@ -8,8 +10,11 @@ _TYPES: dict[Dtype, str] = {"i8": "integer", "f8": "number", "bool": "boolean", 
 _ID = {"type": "string", "description": "natural key and order of the record, by which readers recognise repeats"}
 
 
-def json_schema(table: Table) -> dict[str, object]:
-    """A record of the topic; times are integer milliseconds since 1970, UTC, and every column is there.
+def json_schema(table: Table, first: Collection[str] | None = None) -> dict[str, object]:
+    """A record of the topic; times are integer milliseconds since 1970, UTC.
+
+    The columns that the topic began with (`first`, None: all) are in every record. Those that came later are missing
+    from the records before, and others may come: readers pass over what they do not know.
 
     >>> from schemas.column import Column
     >>> at = Column("at", "time", "when")
@@ -22,8 +27,7 @@ def json_schema(table: Table) -> dict[str, object]:
         "title": table.topic,
         "type": "object",
         "properties": {"id": _ID, **{column.name: _property(column) for column in table.columns}},
-        "required": ["id", *(column.name for column in table.columns)],
-        "additionalProperties": False,
+        "required": ["id", *(c.name for c in table.columns if first is None or c.name in first)],
     }
 
 
