@@ -1,5 +1,10 @@
-"""Where a shard's pure state becomes a Bytewax step; no other file subclasses the engine's logic."""
+"""Where a shard's pure state becomes a Bytewax step; no other file subclasses the engine's logic.
 
+A state is saved as the format, a checksum and what the shard froze. One that was altered, or that the operators of now
+cannot take up (`operators.evolving`), is refused in one line before anything is computed with it.
+"""
+
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -11,7 +16,12 @@ from bytewax.outputs import FixedPartitionedSink
 
 from flows.refusal import Refused
 
-FORMAT = b"\x01"
+FORMAT = b"\x02"
+CHECKSUM_BYTES = 4
+BEGIN_ANEW = (
+    "let the release that saved it run until its lag is 0 and stop it, then start with a new recovery directory"
+)
+"""What to do about a recovered state that cannot be taken up."""
 
 
 class Shard(Protocol):
@@ -30,6 +40,25 @@ Build = Callable[[str, bytes | None], Shard]
 """From the shard's key and the frozen state, None at the very start."""
 
 
+def sealed(state: bytes) -> bytes:
+    """A frozen state with its format and checksum."""
+    return FORMAT + zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "big") + state
+
+
+def opened(saved: bytes) -> bytes:
+    """The frozen state; ValueError if it is of another format or was altered.
+
+    >>> opened(sealed(b"state"))
+    b'state'
+    """
+    if saved[:1] != FORMAT:
+        raise ValueError(f"it was saved in format {saved[0] if saved else 'none'}, not {FORMAT[0]}; {BEGIN_ANEW}")
+    state = saved[1 + CHECKSUM_BYTES :]
+    if zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "big") != saved[1 : 1 + CHECKSUM_BYTES]:
+        raise ValueError("it was altered since it was saved; restore the recovery directory, or start with a new one")
+    return state
+
+
 class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
     def __init__(self, step_id: str, build: Build, saved: bytes | None) -> None:
         self._step_id = step_id
@@ -45,13 +74,16 @@ class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
         if self._shard is None:
             assert self._saved is not None
             return self._saved
-        return FORMAT + self._shard.freeze()
+        return sealed(self._shard.freeze())
 
     def _thaw(self, key: str) -> Shard:
-        saved = self._saved
-        if saved is not None and saved[:1] != FORMAT:
-            raise Refused(f"{self._step_id} of {key} was saved in format {saved[0]}, not {FORMAT[0]}")
-        self._shard = self._build(key, None if saved is None else saved[1:])
+        if self._saved is None:
+            self._shard = self._build(key, None)
+            return self._shard
+        try:
+            self._shard = self._build(key, opened(self._saved))
+        except ValueError as error:
+            raise Refused(f"{self._step_id} of {key}: the recovered state cannot be used: {error}") from error
         self._saved = None
         return self._shard
 

@@ -5,10 +5,12 @@ news by itself (an age, a counter of time).
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.evolving import Changed, Part, marks, taken_up
 from operators.pack import pack, unpack
 from schemas.kernels import kernel
 
@@ -19,7 +21,7 @@ Flags = NDArray[np.bool_]
 
 @kernel
 def _news(key: I8, keyframe: Flags, values: F8, tolerance: F8, last: F8, known: Flags, out: Flags) -> None:
-    """Compare each row with the last published one of its key, in order."""
+    """Compare each row with the last published one of its key, in order; minus infinity: not known, so no news."""
     for r in range(len(key)):
         k = key[r]
         news = keyframe[r] or not known[k]
@@ -27,6 +29,8 @@ def _news(key: I8, keyframe: Flags, values: F8, tolerance: F8, last: F8, known: 
             if news:
                 break
             now, then = values[r, c], last[k, c]
+            if then == -np.inf:
+                continue
             if math.isnan(now) != math.isnan(then) or abs(now - then) > tolerance[c]:
                 news = True
         if news:
@@ -39,16 +43,17 @@ def _news(key: I8, keyframe: Flags, values: F8, tolerance: F8, last: F8, known: 
 class Deltas:
     """The last published row of every key of one table."""
 
-    def __init__(self, tolerance: F8) -> None:
-        """One tolerance a column, in the column's unit."""
-        self.tolerance = np.asarray(tolerance, np.float64)
+    def __init__(self, tolerance: Mapping[str, float]) -> None:
+        """Column -> its tolerance, in the column's unit, in the order of the values."""
+        self.parts = [Part(name, "1") for name in tolerance]
+        self.tolerance = np.array(list(tolerance.values()), np.float64)
         self.last = np.empty((0, len(self.tolerance)), np.float64)
         self.known = np.zeros(0, np.bool_)
 
     def news(self, key: I8, keyframe: Flags, values: F8) -> Flags:
         """Which rows to publish.
 
-        >>> d = Deltas(np.array([0.5]))
+        >>> d = Deltas({"mid": 0.5})
         >>> d.news(np.zeros(4, np.int64), np.array([False, False, False, True]), np.array([[1.0], [1.2], [2.0], [2.0]]))
         array([ True, False,  True,  True])
         """
@@ -64,9 +69,15 @@ class Deltas:
 
     def freeze(self) -> bytes:
         """The last published rows."""
-        return pack({"last": self.last, "known": self.known})
+        return pack({"last": self.last, "known": self.known, "marks": marks(self.parts)})
 
     def thaw(self, data: bytes) -> None:
-        """Take up what was frozen."""
-        arrays = unpack(data)
-        self.last, self.known = arrays["last"].astype(np.float64), arrays["known"].astype(np.bool_)
+        """Take up what was frozen; a column that is new is no news before the next row of its key says what it is.
+
+        Changed if what was frozen does not fit together: the kernel checks no bounds.
+        """
+        was = unpack(data)
+        last, known = was["last"].astype(np.float64), was["known"].astype(np.bool_)
+        if len(last) != len(known):
+            raise Changed(f"there are {len(last)} last published rows of {len(known)} keys")
+        self.last, self.known = taken_up(last, was["marks"], self.parts, np.full(len(self.parts), -np.inf)), known

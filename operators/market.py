@@ -82,7 +82,7 @@ class VenueMarket:
             ),
         }
         self.deltas = {
-            name: Deltas(np.array([c.tolerance for c in columns if c.dtype != "str"]))
+            name: Deltas({c.name: c.tolerance for c in columns if c.dtype != "str"})
             for name, columns in (("features_book", BOOK), ("features_tape", TAPE))
         }
         self.released = NEVER

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import Array, Columns, Statistic
+from operators.evolving import Part, fingerprint, marks, taken_up
 from operators.pack import pack, unpack
 from operators.watermark import NEVER
 from schemas.kernels import kernel
@@ -49,6 +50,11 @@ class Layout:
     int_empty: I8
     float_empty: F8
 
+    @property
+    def parts(self) -> tuple[list[Part], list[Part]]:
+        """The statistics of both matrices as pieces of recovered state."""
+        return [part(s) for s in self.ints], [part(s) for s in self.floats]
+
     def columns(self, ints: I8, floats: F8) -> dict[str, Array]:
         """The rows of both matrices by name."""
         rows = [*zip(self.ints, ints, strict=True), *zip(self.floats, floats, strict=True)]
@@ -57,6 +63,13 @@ class Layout:
     def empty(self, size: int) -> tuple[I8, F8]:
         """The matrices of `size` panes without events."""
         return np.repeat(self.int_empty[:, None], size, axis=1), np.repeat(self.float_empty[:, None], size, axis=1)
+
+
+@lru_cache
+def part(statistic: Statistic) -> Part:
+    """A statistic as a piece of recovered state: what is half done is worth nothing under another rule."""
+    s = statistic
+    return Part(s.name, fingerprint(s.dtype, s.merge, float(s.empty), s.ticks, s.lots))
 
 
 @lru_cache
@@ -177,14 +190,17 @@ class Panes:
 
     def freeze(self) -> bytes:
         """All rows."""
-        return pack({"key": self.key, **{f"_{n}": c for n, c in self.columns.items()}})
+        ints, floats = self.layout.parts
+        there = {"ints": self.ints.T, "floats": self.floats.T, "int_marks": marks(ints), "float_marks": marks(floats)}
+        return pack({"key": self.key, **there})
 
     @classmethod
     def thaw(cls, statistics: Sequence[Statistic], data: bytes) -> "Panes":
-        """The rows as they were frozen."""
-        arrays = unpack(data)
-        key = arrays.pop("key").astype(np.int64)
-        return cls.filled(layout(tuple(statistics)), key, {n[1:]: a for n, a in arrays.items()})
+        """The rows as they were frozen; a statistic that is new is empty. Changed if one goes by another rule."""
+        of, was = layout(tuple(statistics)), unpack(data)
+        ints = taken_up(was["ints"], was["int_marks"], of.parts[0], of.int_empty)
+        floats = taken_up(was["floats"], was["float_marks"], of.parts[1], of.float_empty)
+        return cls(of, was["key"].astype(np.int64), np.ascontiguousarray(ints.T), np.ascontiguousarray(floats.T))
 
 
 def join(parts: Sequence[Panes]) -> Panes:

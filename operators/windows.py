@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import Array, Statistic
+from operators.evolving import Changed, marks, taken_up
 from operators.pack import pack, unpack
 from operators.panes import ABSENT_FLOAT, ABSENT_INT, Panes, layout
 from operators.watermark import ENDED
@@ -268,6 +269,7 @@ class Windows:
 
     def freeze(self) -> bytes:
         """Everything that is not a setting."""
+        ints, floats = self.layout.parts
         return pack(
             {
                 "at": np.array([self.at, self.last_event], np.int64),
@@ -276,12 +278,22 @@ class Windows:
                 "before": self.before,
                 "ints": self.int_held,
                 "floats": self.float_held,
+                "int_marks": marks(ints),
+                "float_marks": marks(floats),
             }
         )
 
     def thaw(self, data: bytes) -> None:
-        """Take up what was frozen; the settings must be the same."""
-        arrays = unpack(data)
-        self.at, self.last_event = (int(v) for v in arrays["at"])
-        self.seen, self.active, self.before = (arrays[n].astype(np.bool_) for n in ("seen", "active", "before"))
-        self.int_held, self.float_held = arrays["ints"].astype(np.int64), arrays["floats"].astype(np.float64)
+        """Take up what was frozen; a statistic that is new is empty.
+
+        Changed if one goes by another rule, or if the windows are of other lengths: the kernel checks no bounds.
+        """
+        was = unpack(data)
+        shape = len(self.lengths), len(was["seen"])
+        if other := [n for n in ("active", "before", "ints", "floats") if was[n].shape[:2] != shape]:
+            raise Changed(f"{other[0]} of unfinished windows are {was[other[0]].shape[:2]} and not {shape}")
+        ints, floats = self.layout.parts
+        self.int_held = taken_up(was["ints"], was["int_marks"], ints, self.layout.int_empty)
+        self.float_held = taken_up(was["floats"], was["float_marks"], floats, self.layout.float_empty)
+        self.at, self.last_event = (int(v) for v in was["at"])
+        self.seen, self.active, self.before = (was[n].astype(np.bool_) for n in ("seen", "active", "before"))

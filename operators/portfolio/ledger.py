@@ -337,9 +337,9 @@ def _compared(columns: tuple[Column, ...]) -> list[str]:
     return [c.name for c in columns if c.dtype != "str" and c.name not in KEYS]
 
 
-def _tolerances(columns: tuple[Column, ...]) -> F8:
+def _tolerances(columns: tuple[Column, ...]) -> dict[str, float]:
     named = {c.name: c.tolerance for c in columns}
-    return np.array([named[name] for name in _compared(columns)])
+    return {name: named[name] for name in _compared(columns)}
 
 
 def _records(flat: positions.Flat, account: Array, market: Array) -> Array:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.contract import Statistic
+from operators.evolving import Changed
 from operators.panes import Panes, join, keys
 from operators.watermark import ENDED, NEVER
 
@@ -82,6 +83,14 @@ def test_joining_gives_one_row_a_key_and_the_empty_value_where_a_part_has_none()
     assert both.key.tolist() == [3, 4, 5]
     assert both.columns["count"].tolist() == [1, 0, 2]
     np.testing.assert_array_equal(both.columns["size"], [np.nan, 7.0, 8.0])
+
+
+def test_frozen_panes_thaw_to_the_statistics_of_now():
+    panes = filled((0, 5, 1, 1, 1.5), (1, 6, 2, 2, 2.5))
+    again = Panes.thaw([Statistic("new", "i8", "max", -7), SIZE, COUNT], panes.freeze())
+    assert listed(again) == [(0, 5, -7, 1.5, 1), (1, 6, -7, 2.5, 2)]
+    with pytest.raises(Changed, match=r"^low is "):
+        Panes.thaw([Statistic("low", "i8", "min", 2**62)], panes.freeze())
 
 
 def test_frozen_panes_thaw_to_the_same_rows_and_can_be_written_to():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.contract import Statistic
+from operators.evolving import Changed
 from operators.panes import Panes, keys
 from operators.watermark import ENDED
 from operators.windows import Windows
@@ -232,3 +233,32 @@ def test_windows_are_those_computed_from_scratch_however_the_log_is_closed(rows,
     steps = sorted({min(s, last - 1) if ended else s for s in steps})
     closings = [*steps, ENDED if ended else max([*steps, last])]
     same(roll(rows, lengths, keyframe, closings, thaw), from_scratch(rows, lengths, keyframe, closings[-1]))
+
+
+@pytest.mark.parametrize("kept", [STATISTICS[::2], STATISTICS[1:], STATISTICS[::-1], STATISTICS])
+def test_recovered_windows_go_on_with_the_statistics_of_now_and_those_that_stayed_are_as_if_undisturbed(kept):
+    rows = [(p, p % 3, {s.name: p + 1 for s in STATISTICS}) for p in range(40)]
+    extra = Statistic("added", "i8", "sum", 0)
+    now = (extra, *kept)
+    whole, then, waiting = Windows(STATISTICS, [1, 4, 6], 12), Windows(STATISTICS, [1, 4, 6], 12), panes(rows)
+    first = waiting.close(21)
+    whole.roll(first, 21)
+    then.roll(first, 21)
+    again = Windows(now, [1, 4, 6], 12)
+    again.thaw(then.freeze())
+    undisturbed = whole.roll(waiting, 60)
+    wider = panes([(p, i, {**v, "added": 1}) for p, i, v in rows if p > 21], now)
+    evolved = again.roll(wider, 60)
+    for s in kept:
+        np.testing.assert_array_equal(evolved.columns[s.name], undisturbed.columns[s.name], s.name)
+    added = evolved.columns["added"][(evolved.length == 4) & (evolved.end == 24)]
+    assert added.sum() == 2, "of the window that was half done when the release changed, what came since"
+
+
+def test_recovered_windows_whose_statistic_goes_by_another_rule_are_refused():
+    windows = Windows(STATISTICS, [1], 12)
+    other = Windows((Statistic("total", "i8", "max", lots=1), *STATISTICS[1:]), [1], 12)
+    with pytest.raises(Changed, match=r"^total is [0-9a-f]+ in the recovered state and [0-9a-f]+ now"):
+        other.thaw(windows.freeze())
+    with pytest.raises(Changed, match=r"active of unfinished windows are \(1, 0\) and not \(2, 0\)"):
+        Windows(STATISTICS, [1, 2], 12).thaw(windows.freeze())

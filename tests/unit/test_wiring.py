@@ -9,7 +9,8 @@ from flows.epochs import Stopping
 from flows.recovery import Recovery
 from flows.refusal import Refused
 from flows.runner import REFUSED, root, run
-from flows.wiring import _Stepping, flow
+from flows.wiring import _Stepping, flow, sealed
+from operators.evolving import Part, freeze, thaw
 
 
 class Sum:
@@ -43,10 +44,37 @@ def test_a_resumed_flow_goes_on_with_the_state(tmp_path):
     assert out[-2:] == [("a", "a=3"), ("b", "b=6")]
 
 
-def test_a_state_of_another_format_is_refused():
-    stepping = _Stepping("market.book", Sum, b"\x07rest")
-    with pytest.raises(Refused, match=r"market.book of shard-0001 was saved in format 7, not 1"):
-        stepping.on_batch([("shard-0001", 1)])
+def refusal(build, saved):
+    with pytest.raises(Refused) as refused:
+        _Stepping("market.book", build, saved).on_batch([("shard-0001", 1)])
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("saved", [b"\x01rest", b"\x07rest"])
+def test_a_state_of_another_format_is_refused_with_what_to_do(saved):
+    assert refusal(Sum, saved) == (
+        f"market.book of shard-0001: the recovered state cannot be used: it was saved in format {saved[0]}, not 2;"
+        " let the release that saved it run until its lag is 0 and stop it, then start with a new recovery directory"
+    )
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_a_state_that_was_altered_is_refused_whichever_byte_it_was(at):
+    saved = bytearray(sealed(b"123"))
+    saved[at] ^= 1
+    assert "was altered since it was saved" in refusal(Sum, bytes(saved)) or at == 0
+
+
+class Narrower:
+    def __init__(self, key: str, frozen: bytes | None) -> None:
+        thaw(freeze([(Part("walls", "1"), b"")]), [Part("walls", "2")])
+
+
+def test_a_state_that_the_operators_of_now_cannot_take_up_is_refused():
+    assert refusal(Narrower, sealed(b"")).endswith(
+        "used: walls is 1 in the recovered state and 2 now, and is not declared to begin anew"
+    )
 
 
 def test_a_thawed_state_that_got_nothing_is_saved_as_it_was():
