@@ -255,7 +255,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     )
     # a connection is not for several threads at once
     inserts = [partial(insert, ClickHouse(settings.clickhouse)) for _ in range(settings.clickhouse.inserts)]
-    return archive(source, ClickHouseBlocks(inserts, BadBlock, kafka.brokers, kafka.partitions, rejects))
+    return archive(source, ClickHouseBlocks(inserts, BadBlock, kafka, kafka.partitions, rejects))
 
 
 def identity(settings: Settings) -> Identity:

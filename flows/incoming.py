@@ -11,7 +11,7 @@ from flows.settings import Settings
 def kafka(settings: Settings) -> Kafka:
     """The brokers, how long they may be away and may hold a fetch."""
     wanted = settings.kafka
-    return Kafka(wanted.brokers, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms)
+    return Kafka(wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms)
 
 
 def pace(settings: Settings, patience: int = 1) -> Pace:

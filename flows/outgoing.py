@@ -20,7 +20,7 @@ ROWS = Counter("alphaplus_rows", "rows published", ["table"])
 def sink(settings: Settings) -> KafkaRows:
     """Where every computing flow writes."""
     kafka = settings.kafka
-    return KafkaRows(kafka.brokers, kafka.partitions, kafka.retry_s, kafka.linger_ms)
+    return KafkaRows(kafka, kafka.partitions, kafka.retry_s, kafka.linger_ms)
 
 
 def rows(published: Published, prefix: str, partition: int) -> Rows:

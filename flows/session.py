@@ -13,7 +13,7 @@ from flows.graph import FLOWS, derived_topics
 from flows.kafka.ends import announce
 from flows.kafka.topics import end_offsets
 from flows.refusal import Refused, Unreachable
-from flows.settings import Settings
+from flows.settings import Settings, environment, environment_of, written
 from flows.supervisor import Child, Supervisor
 
 START_S = 60.0
@@ -103,8 +103,8 @@ class Session:
                 self.embedded.append("store")
             changes["clickhouse"] = msgspec.structs.replace(self.settings.clickhouse, url=url)
         self.settings = msgspec.structs.replace(self.settings, **changes)
-
-        self.file.write_bytes(msgspec.json.encode(self.settings))
+        self.file.write_bytes(written(self.settings))
+        self.supervisor.environ = environment_of(self.settings, environment())
 
     def _await_port(self, file: Path, name: str) -> int:
         """The port that a service writes down once it is ready."""
@@ -153,7 +153,7 @@ class Session:
     def announce(self, topics: list[str]) -> None:
         """Tell bounded readers where these topics end; nothing more will be written to them."""
         for topic in topics:
-            announce(self.ends, topic, end_offsets(self.settings.kafka.brokers, topic))
+            announce(self.ends, topic, end_offsets(self.settings.kafka, topic))
 
     def settle(self, flows: list[str]) -> None:
         """Wait for bounded flows, announcing each derived topic when all of its writers have ended.

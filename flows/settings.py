@@ -1,14 +1,19 @@
-"""Settings: one frozen tree, units in names; a name that does not exist stops the start and is named."""
+"""Settings: one frozen tree, units in names; a name that does not exist stops the start and is named.
+
+A secret comes from the environment (`ALPHAPLUS_CLICKHOUSE__PASSWORD`), from a settings file, or from a file of its own
+that `..._file` names (`ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE=/run/secrets/clickhouse`), never from an argument.
+"""
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 
+from flows.secret import Secret
 from schemas.instrument import Instrument
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
@@ -24,10 +29,46 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A section: unknown names are errors."""
 
 
+class Tls(_Strict, frozen=True):
+    """Encryption to the brokers; their certificate is always checked, and that it was made for their name."""
+
+    on: bool = False
+    ca_file: str = ""
+    """PEM file of the authorities that may have signed it; empty: the system's."""
+    certificate_file: str = ""
+    """PEM file with this client's own certificate, where the brokers ask for one."""
+    key_file: str = ""
+    key_password: Secret = Secret("")
+    key_password_file: str = ""
+
+
+class Sasl(_Strict, frozen=True):
+    """Who this client is to the brokers; with OAUTHBEARER, to the service that gives out tokens."""
+
+    mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
+    user: str = ""
+    """The user, or the client id at `token_url`."""
+    password: Secret = Secret("")
+    """The password, or the client secret at `token_url`."""
+    password_file: str = ""
+    token_url: str = ""
+    """Where tokens are asked for (OpenID Connect, client credentials)."""
+    scope: str = ""
+    extensions: str = ""
+    """key=value,... that go with a token: some brokers ask for them."""
+
+
 class Kafka(_Strict, frozen=True):
     """The brokers (none: the embedded one), and how hard a process tries before it lets recovery replay."""
 
     brokers: str = ""
+    tls: Tls = Tls()
+    sasl: Sasl = Sasl()
+    client_id: str = "alphaplus"
+    """By which brokers' logs and quotas know these clients."""
+    rack: str = ""
+    """Where this process runs, so that it reads from replicas nearby."""
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
     prefix: str = ""
     partitions: Positive = 4
     replication: Positive = 1
@@ -44,7 +85,13 @@ class Clickhouse(_Strict, frozen=True):
 
     url: str = ""
     user: str = "default"
-    password: str = ""
+    password: Secret = Secret("")
+    password_file: str = ""
+    ca_file: str = ""
+    """PEM file of the authorities that may have signed an https server's certificate; empty: the well-known ones."""
+    certificate_file: str = ""
+    """PEM file with this client's own certificate, where the server asks for one."""
+    key_file: str = ""
     database: str = "default"
     connect_s: Positive = 5
     timeout_s: Positive = 60
@@ -163,15 +210,109 @@ class Settings(_Strict, frozen=True):
         if self.windows.keyframe_ms % self.windows.base_ms:
             raise SettingsError("windows.keyframe_ms is not a multiple of windows.base_ms")
         address = urlsplit(self.clickhouse.url)
+        if address.username or address.password:
+            raise SettingsError("clickhouse.url names a user or password: use clickhouse.user and clickhouse.password")
         if self.clickhouse.url and (address.scheme not in ("http", "https") or not address.hostname):
             raise SettingsError(f"clickhouse.url: {self.clickhouse.url!r} is not http://host:port or https://host:port")
+        if self.clickhouse.ca_file and address.scheme == "http":
+            raise SettingsError("clickhouse.ca_file is for https, and clickhouse.url says http")
         if self.share.ordinal >= self.share.count:
             raise SettingsError(f"share.ordinal {self.share.ordinal} is not below share.count {self.share.count}")
+        self._check_kafka()
         return self
+
+    def _check_kafka(self) -> None:
+        tls, sasl = self.kafka.tls, self.kafka.sasl
+        if not tls.on and (tls.ca_file or tls.certificate_file):
+            raise SettingsError("kafka.tls has files, but kafka.tls.on is false")
+        if bool(tls.certificate_file) != bool(tls.key_file):
+            raise SettingsError("kafka.tls.certificate_file and kafka.tls.key_file go together")
+        if not sasl.mechanism and (sasl.user or sasl.password):
+            raise SettingsError("kafka.sasl has a user or password, but kafka.sasl.mechanism is not set")
+        if sasl.mechanism and not (sasl.user and sasl.password):
+            raise SettingsError(f"kafka.sasl.mechanism {sasl.mechanism} needs kafka.sasl.user and kafka.sasl.password")
+        if sasl.mechanism == "OAUTHBEARER" and not sasl.token_url:
+            raise SettingsError("kafka.sasl.mechanism OAUTHBEARER needs kafka.sasl.token_url")
+
+
+def _secret_names(section: type[msgspec.Struct], *before: str) -> Iterator[tuple[str, ...]]:
+    for name, hint in get_type_hints(section).items():
+        if hint is Secret:
+            yield (*before, name)
+        elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            yield from _secret_names(hint, *before, name)
+
+
+SECRETS = tuple(_secret_names(Settings))
+"""Where secrets are in the tree; beside each, `..._file` may name the file that holds it."""
+
+
+def _decoded(kind: type, value: object) -> Secret:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError("Expected `str`")
+
+
+def _hidden(value: object) -> str:
+    if isinstance(value, Secret):
+        return ""
+    raise TypeError(f"{type(value).__name__} is no setting")
+
+
+def written(settings: Settings) -> bytes:
+    """The settings as the JSON that `load` reads, without the secrets: those travel by `environment_of`.
+
+    >>> b"sesame" in written(load(None, {"ALPHAPLUS_CLICKHOUSE__PASSWORD": "sesame"}))
+    False
+    """
+    return msgspec.json.encode(settings, enc_hook=_hidden)
+
+
+def environment_of(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables for processes that read these settings as `written`: the secrets that are in no file of their own.
+
+    Whatever else `environ` says to settings is in them already and would be said twice.
+
+    >>> told = load(None, {"ALPHAPLUS_CLICKHOUSE__PASSWORD": "sesame"})
+    >>> environment_of(told, {"PATH": "/bin", "ALPHAPLUS_KAFKA__PREFIX": "a."})
+    {'PATH': '/bin', 'ALPHAPLUS_CLICKHOUSE__PASSWORD': 'sesame'}
+    """
+    variables = {name: value for name, value in environ.items() if not name.startswith(ENVIRONMENT)}
+    for path in SECRETS:
+        section: Any = settings
+        for name in path[:-1]:
+            section = getattr(section, name)
+        secret: Secret = getattr(section, path[-1])
+        if secret and not getattr(section, f"{path[-1]}_file"):
+            variables[ENVIRONMENT + "__".join(path).upper()] = secret.reveal()
+    return variables
+
+
+def _read_secrets(tree: dict[str, Any]) -> None:
+    """Replace what `..._file` names by what the file says, its last line end left out."""
+    for path in SECRETS:
+        section: Any = tree
+        for part in path[:-1]:
+            section = section.get(part, {})
+        name = ".".join(path)
+        if not (file := section.get(f"{path[-1]}_file")):
+            continue
+        if section.get(path[-1]):
+            raise SettingsError(f"{name} and {name}_file are both given")
+        try:
+            section[path[-1]] = Path(file).read_text().removesuffix("\n").removesuffix("\r")
+        except OSError as error:
+            raise SettingsError(f"{name}_file {file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{name}_file {file}: it is not text") from None
+        if not section[path[-1]]:
+            raise SettingsError(f"{name}_file {file}: it is empty")
 
 
 def _value(hint: Any, text: str, name: str) -> Any:
     """The text of `--set` or of the environment, as JSON where it is JSON, else as the string it is."""
+    if hint is Secret:
+        return text
     try:
         return msgspec.convert(msgspec.json.decode(text.encode()), hint, strict=True)
     except msgspec.ValidationError as error:
@@ -216,7 +357,7 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
         try:
             text = file.read_bytes()
             tree = msgspec.json.decode(text) if file.suffix == ".json" else tomllib.loads(text.decode())
-            msgspec.convert(tree, Settings)
+            msgspec.convert(tree, Settings, dec_hook=_decoded)
         except OSError as error:
             raise SettingsError(f"settings {file}: {error.strerror}") from None
         except (msgspec.MsgspecError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -228,9 +369,16 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
         name, equals, value = item.partition("=")
         if not equals:
             raise SettingsError(f"--set {item!r}: write section.key=value")
+        if tuple(name.strip().split(".")) in SECRETS:
+            variable = ENVIRONMENT + name.strip().replace(".", "__").upper()
+            raise SettingsError(
+                f"{name.strip()} is a secret, and everybody on this machine sees arguments: "
+                f"put it into {variable}, or its file's name into {variable}_FILE"
+            )
         _put(tree, name.strip(), value.strip())
+    _read_secrets(tree)
     try:
-        return msgspec.convert(tree, Settings).check()
+        return msgspec.convert(tree, Settings, dec_hook=_decoded).check()
     except msgspec.ValidationError as error:
         raise SettingsError(f"settings{f' {file}' if file else ''}: {error}") from None
 

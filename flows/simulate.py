@@ -12,7 +12,7 @@ import msgspec
 from flows.graph import raw_topic
 from flows.kafka.producer import Publisher
 from flows.refusal import Unreachable
-from flows.settings import Settings, load
+from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
 from models.simulator import Settings as Simulated
 from models.simulator import disturb, market
@@ -29,7 +29,7 @@ def topic_of(kind: str, settings: Settings, simulated: Simulated) -> str:
 def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
     """Publish until told to stop; a frame goes out when its time of receipt has come."""
     kafka = settings.kafka
-    publisher = Publisher(kafka.brokers, kafka.retry_s, kafka.linger_ms)
+    publisher = Publisher(kafka, kafka.retry_s, kafka.linger_ms)
     bases = {symbol: symbol.removesuffix("USDT").encode() for symbol in simulated.symbols}
     for frame in disturb(market(simulated), simulated):
         topic = topic_of(frame.kind, settings, simulated)
@@ -62,7 +62,7 @@ def main() -> int:
     start_ns = (time.time_ns() // SECOND_NS + 1 - 60 * given.past) * SECOND_NS
     try:
         publish(
-            load(given.settings, {}),
+            load(given.settings, environment()),
             msgspec.structs.replace(simulated, start_ns=start_ns),
             set(given.topics.split(",")),
         )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Supervisor:
     folder: Path
     most_restarts: int = 1_000_000
     children: dict[str, Child] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    """The children's variables: what must not stand in arguments and files travels there."""
 
     def start(self, name: str, module: str, *arguments: str, keep: bool = True, vital: bool = True) -> Child:
         """Run `python -m module arguments`; `keep` means that it is started again when it dies by a signal or error.
@@ -60,7 +62,7 @@ class Supervisor:
         return child
 
     def _spawn(self, argv: list[str], log: Path) -> subprocess.Popen[bytes]:
-        environ = {**os.environ, "PARENT_OF_ALPHAPLUS": str(os.getpid())}
+        environ = {**self.environ, "PARENT_OF_ALPHAPLUS": str(os.getpid())}
         with log.open("ab") as out:
             return subprocess.Popen(
                 argv,

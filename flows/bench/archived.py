@@ -35,7 +35,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
     with place(settings, material.venue, "archive") as session:
         told = session.settings
         kafka = told.kafka
-        publisher = Publisher(kafka.brokers, kafka.retry_s)
+        publisher = Publisher(kafka, kafka.retry_s)
         made: dict[str, list[bytes]] = {name: [] for name in BY_NAME}
         for table, rows in _rows(material, told, size.many):
             for key, value in rows:

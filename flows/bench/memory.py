@@ -27,7 +27,7 @@ from flows.bench.result import Result
 from flows.bench.size import Size
 from flows.capture import Recorded
 from flows.refusal import Refused
-from flows.settings import Settings, load
+from flows.settings import Settings, environment, load
 
 RATE = 2_000.0
 """Frames a second of event time, of all instruments, while what one takes is measured."""
@@ -110,7 +110,7 @@ def main() -> None:
     given = parser.parse_args()
     compiled.cache()
     (material,) = materials(given.spec)
-    print(json.dumps(_run(material, load(given.settings, {}), given.instruments, given.frames)))
+    print(json.dumps(_run(material, load(given.settings, environment()), given.instruments, given.frames)))
 
 
 if __name__ == "__main__":

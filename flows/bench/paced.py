@@ -18,8 +18,9 @@ from confluent_kafka import KafkaError, Message, Producer
 from flows.bench.material import Material, materials
 from flows.bench.multiplied import SECOND_NS, multiplied
 from flows.graph import raw_topic
+from flows.kafka.connection import producer_config
 from flows.refusal import Unreachable
-from flows.settings import Settings, load
+from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
 
 Closing = dict[str, dict[str, list[tuple[int, int]]]]
@@ -54,11 +55,9 @@ def publish(settings: Settings, material: Material, instruments: int, per_s: flo
     """Publish each frame when it is due."""
     producer = Producer(
         {
-            "bootstrap.servers": settings.kafka.brokers,
+            **producer_config(settings.kafka),
             "enable.idempotence": True,
             "linger.ms": max(LEAST_LINGER_MS, settings.kafka.linger_ms),
-            "compression.type": "lz4",
-            "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,
         }
     )
@@ -97,7 +96,7 @@ def main() -> int:
     given = parser.parse_args()
     end_with_parent()
     (material,) = materials(given.spec)
-    closing = publish(load(given.settings, {}), material, given.instruments, given.per_s, given.seconds)
+    closing = publish(load(given.settings, environment()), material, given.instruments, given.per_s, given.seconds)
     given.out.write_text(json.dumps(closing))
     return 0
 

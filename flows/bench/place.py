@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from flows import market
 from flows.bench.material import KINDS, Material
 from flows.capture import Recorded
 from flows.graph import raw_topic
+from flows.kafka.connection import Complaints, admin
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.refusal import Unreachable
@@ -33,14 +33,14 @@ def place(base: Settings, venue: Venue, row: str) -> Iterator[Session]:
     with Session(msgspec.structs.replace(base, kafka=kafka, market=chosen), f"bench-{row}") as session:
         told = session.settings
         topics = every_topic(told)
-        create_topics(told.kafka.brokers, topics, told.kafka.partitions, True, told.kafka.replication)
+        create_topics(told.kafka, topics, told.kafka.partitions, True, told.kafka.replication)
         try:
             yield session
         finally:
             session.supervisor.stop(*[n for n, c in session.supervisor.children.items() if c.keep])
             if "broker" not in session.embedded:
-                admin = AdminClient({"bootstrap.servers": told.kafka.brokers})
-                for topic, future in admin.delete_topics(topics).items():
+                client = admin(told.kafka, Complaints(told.kafka))
+                for topic, future in client.delete_topics(topics).items():
                     try:
                         future.result()
                     except KafkaException as error:
@@ -59,7 +59,7 @@ def empty_topics(settings: Settings) -> list[str]:
 
 def publish(settings: Settings, material: Material, frames: Iterable[Recorded]) -> int:
     """Write frames to their raw topics as fast as it goes; how many."""
-    publisher = Publisher(settings.kafka.brokers, settings.kafka.retry_s)
+    publisher = Publisher(settings.kafka, settings.kafka.retry_s)
     venue, count = material.venue, 0
     for count, frame in enumerate(frames, 1):
         assert frame.kind is not None and frame.symbol is not None

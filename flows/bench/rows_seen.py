@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from flows.kafka.connection import client_config
 from flows.kafka.topics import end_offsets
 from flows.refusal import Unreachable
 from flows.settings import Settings
@@ -21,7 +22,7 @@ class RowsSeen:
         kafka = settings.kafka
         self._consumer = Consumer(
             {
-                "bootstrap.servers": kafka.brokers,
+                **client_config(kafka),
                 "group.id": "alphaplus-bench-rows",
                 "enable.auto.commit": False,
                 "fetch.queue.backoff.ms": 2,
@@ -29,7 +30,7 @@ class RowsSeen:
             }
         )
         names = [kafka.prefix + BY_NAME[t].topic for t in tables]
-        ends = {t: end_offsets(kafka.brokers, t) for t in names}
+        ends = {t: end_offsets(kafka, t) for t in names}
         self._consumer.assign([TopicPartition(t, p, at) for t, offsets in ends.items() for p, at in enumerate(offsets)])
 
     def read(self, wait_s: float) -> tuple[int, list[Message]]:

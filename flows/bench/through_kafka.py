@@ -32,7 +32,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
         told = session.settings
         kafka = told.kafka
         output = f"{kafka.prefix}loop"
-        create_topics(kafka.brokers, [output], kafka.partitions, True, kafka.replication)
+        create_topics(kafka, [output], kafka.partitions, True, kafka.replication)
         first = list(itertools.islice(made, min(size.frames, IN_PROCESS)))
         steps = list(batches(material.venue, first, told.source.batch_frames))
         publish(told, material, itertools.chain(first, itertools.islice(made, size.frames - len(first))))
@@ -40,7 +40,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
         inputs = [kafka.prefix + raw_topic(kind, material.venue.name) for kind in ("depth", "trades")]
         for n in range(size.repeats):
             ours.append(rate(timed(session, "market", f"market-{n}"), "into"))
-            read, seconds = poll_loop.run(kafka.brokers, inputs, kafka.partitions, output)
+            read, seconds = poll_loop.run(kafka, inputs, kafka.partitions, output)
             loop.append(read / seconds)
             began = time.perf_counter()
             market = opened(material.venue, told)

@@ -30,7 +30,7 @@ def main() -> int:
     from flows.outgoing import ROWS  # noqa: PLC0415
     from flows.recovery import Recovery  # noqa: PLC0415
     from flows.runner import run  # noqa: PLC0415
-    from flows.settings import load  # noqa: PLC0415
+    from flows.settings import environment, load  # noqa: PLC0415
     from flows.supervisor import end_with_parent  # noqa: PLC0415
 
     end_with_parent()
@@ -43,7 +43,7 @@ def main() -> int:
             for c in counters
         ]
 
-    told = load(given.settings, {})
+    told = load(given.settings, environment())
     held = Recovery(given.recovery)
     stopping = Stopping()
     dataflow = module.build(told, held.run_id, stopping, given.ends)

@@ -11,15 +11,18 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
+from urllib3.poolmanager import PoolManager
 
 from flows.clickhouse.errors import BadBlock, StoreError, Trouble, told_apart
+from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
 
@@ -56,13 +59,17 @@ class ClickHouse:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._client: Client | None = None
-        self._loopback = get_pool_manager()
+        files = settings.ca_file, settings.certificate_file, settings.key_file
+        names = ("ca_cert", "client_cert", "client_cert_key")
+        self._tls: dict[str, Any] = {name: file for name, file in zip(names, files, strict=True) if file}
+        self._loopback: PoolManager | None = None
 
     def close(self) -> None:
         """Let go of the connections; the next use makes new ones."""
         if self._client is not None:
             self._client.close()
-            self._loopback.clear()
+            if self._loopback is not None:
+                self._loopback.clear()
             self._client = None
 
     @contextmanager
@@ -81,14 +88,23 @@ class ClickHouse:
     def _connected(self) -> Client:
         wanted = self.settings
         url = urlsplit(wanted.url)
-        # a proxy named in the environment does not lead to this machine
-        direct = {"pool_mgr": self._loopback} if url.hostname in _LOOPBACK else {"dedicated_pool": True}
+        for name in ("ca_file", "certificate_file", "key_file"):
+            if (file := getattr(wanted, name)) and not Path(file).is_file():
+                raise Refused(f"clickhouse.{name}: there is no file {file}")
+        if url.hostname in _LOOPBACK:
+            # a proxy named in the environment does not lead to this machine
+            self._loopback = self._loopback or get_pool_manager(**self._tls)
+            direct: dict[str, Any] = {"pool_mgr": self._loopback}
+        else:
+            direct = {"dedicated_pool": True, **self._tls}
+        if wanted.certificate_file and wanted.password:
+            direct["tls_mode"] = "strict"  # else a certificate stands in for the password
         return clickhouse_connect.get_client(
             interface=url.scheme,
             host=url.hostname or "",
             port=url.port or (8443 if url.scheme == "https" else 8123),
             username=wanted.user,
-            password=wanted.password,
+            password=wanted.password.reveal(),
             database=wanted.database,
             connect_timeout=wanted.connect_s,
             send_receive_timeout=wanted.timeout_s,

@@ -1,5 +1,7 @@
 """What ClickHouse's errors mean to a writer: a row that is bad, trouble that passes, or a refusal that does not."""
 
+import ssl
+
 from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
 
 _DATA = frozenset(
@@ -28,7 +30,23 @@ class BadBlock(StoreError):
 
 def told_apart(error: ClickHouseError) -> StoreError:
     """The error as one of the three, on one line. What is not known to be final is trouble, so that it is retried."""
+    if fault := _certificate_fault(error):
+        return StoreError(f"ClickHouse's certificate is not accepted: {fault} (see clickhouse.ca_file)", None)
     code = getattr(error, "code", None)
     final = code in _REFUSALS or (code is None and isinstance(error, ProgrammingError))
     kind = BadBlock if code in _DATA else StoreError if final else Trouble
     return kind(" ".join(str(error).split()), code)
+
+
+def _certificate_fault(error: BaseException) -> str | None:
+    """Why the server's certificate was not accepted, wherever in the wrappings of the error that stands."""
+    left: list[object] = [error]
+    seen: set[int] = set()
+    while left:
+        at = left.pop()
+        if isinstance(at, ssl.SSLCertVerificationError):
+            return at.verify_message
+        if isinstance(at, BaseException) and id(at) not in seen:
+            seen.add(id(at))
+            left += [at.__cause__, at.__context__, getattr(at, "reason", None), *at.args]
+    return None

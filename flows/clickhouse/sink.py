@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from flows.kafka.connection import Brokers
 from flows.kafka.producer import Publisher
 from flows.kafka.source import shard_name
 from flows.refusal import Refused
@@ -86,7 +87,7 @@ class ClickHouseBlocks(FixedPartitionedSink[Fresh, int]):
         self,
         inserts: Sequence[Insert],
         bad_block: type[Exception],
-        brokers: str,
+        brokers: Brokers,
         partitions: int,
         rejects: str = REJECTS,
     ) -> None:

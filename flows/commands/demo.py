@@ -96,7 +96,7 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
     kafka, prefix = told.kafka, told.kafka.prefix
     apply_migrations(connect(told.clickhouse), FOLDER)
     inputs, written = input_topics(told), [prefix + t for t in derived_topics()]
-    create_topics(kafka.brokers, [*inputs, *written], kafka.partitions, forever=True, replication=kafka.replication)
+    create_topics(kafka, [*inputs, *written], kafka.partitions, forever=True, replication=kafka.replication)
     file = session.folder / "simulated.json"
     file.write_bytes(msgspec.json.encode(simulated))
     (session.folder / BRACKETS).write_bytes(msgspec.json.encode(brackets(simulated)))
@@ -125,7 +125,7 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
         vital=False,
     )
     model = session.supervisor.children["model"]
-    tail = Tail(kafka.brokers, tuple(written), kafka.partitions, kafka.fetch_wait_ms)
+    tail = Tail(kafka, tuple(written), kafka.partitions, kafka.fetch_wait_ms)
     before: dict[str, Health] = {}
     scraped, printed = time.monotonic(), 0.0
     try:

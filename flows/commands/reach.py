@@ -1,6 +1,5 @@
 """Reach: the services of a command that starts none of its own flows, configured ones first, then running ones."""
 
-import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ import msgspec
 
 from flows.refusal import Refused
 from flows.session import Session, running_store
-from flows.settings import Settings
+from flows.settings import Settings, environment, load
 
 
 @contextmanager
@@ -34,10 +33,10 @@ def with_broker(told: Settings) -> Settings:
         return told
     for file in sorted((Path(told.data) / "runs").glob("*/settings.json"), reverse=True):
         try:
-            kafka = json.loads(file.read_bytes())["kafka"]
-            host, _, port = kafka["brokers"].partition(":")
+            kafka = load(file, environment()).kafka
+            host, _, port = kafka.brokers.partition(",")[0].rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
-                return msgspec.structs.replace(told, kafka=msgspec.convert(kafka, type(told.kafka)))
-        except (OSError, ValueError, KeyError, msgspec.ValidationError):
+                return msgspec.structs.replace(told, kafka=kafka)
+        except (OSError, ValueError):
             continue
     return told

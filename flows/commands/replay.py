@@ -168,7 +168,7 @@ def start(session: Session, processes: int) -> list[str]:
     told: Settings = session.settings
     apply_migrations(connect(told.clickhouse), FOLDER)
     create_topics(
-        told.kafka.brokers,
+        told.kafka,
         every_topic(told),
         told.kafka.partitions,
         forever=True,
@@ -197,7 +197,7 @@ def _run(
 ) -> int:
     told: Settings = session.settings
     inputs = start(session, processes)
-    publisher = Publisher(told.kafka.brokers, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
+    publisher = Publisher(told.kafka, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
     attend = session.supervisor.check
     frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, attend, known)
     if not sum(n for t, n in frames.items() if t != "not published"):

@@ -18,7 +18,7 @@ def topics(set: Sets = (), config: File = None, data: Data = None) -> int:
     names = every_topic(told)
     for name in names:
         create_topics(
-            told.kafka.brokers,
+            told.kafka,
             [name],
             told.kafka.partitions,
             forever=name.removeprefix(told.kafka.prefix) in MODELS,

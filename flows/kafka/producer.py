@@ -6,19 +6,17 @@ would leave a gap), a permanent error stops the producer (`enable.gapless.guaran
 acknowledgement what is still queued is thrown away and the process ends; it then writes the same records again.
 """
 
-import logging
 import time
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from flows.kafka.connection import LOG, Brokers, Complaints, address, producer_config
 from flows.refusal import Unreachable
 
 LINGER_MS = 0.5
 """Records that belong together are queued in one go; waiting longer for company only delays them."""
 QUEUED_KBYTES = 262_144
 MESSAGE_MAX_BYTES = 16_000_000
-LOG = logging.getLogger("alphaplus.kafka.producer")
-LOG.addFilter(lambda record: "enable.gapless.guarantee" not in record.getMessage())  # chosen on purpose, see above
 
 
 class Publisher:
@@ -26,26 +24,25 @@ class Publisher:
 
     def __init__(
         self,
-        brokers: str,
+        brokers: Brokers,
         retry_s: float = 120.0,
         linger_ms: float = LINGER_MS,
         message_max_bytes: int = MESSAGE_MAX_BYTES,
     ) -> None:
-        self._brokers = brokers
+        self._address = address(brokers)
+        self._complaints = Complaints(brokers)
         self._retry_s = retry_s
         self._failed: KafkaError | None = None
         self._producer = Producer(
             {
-                "bootstrap.servers": brokers,
+                **producer_config(brokers),
                 "enable.idempotence": True,
                 "enable.gapless.guarantee": True,
                 "acks": "all",
                 "message.timeout.ms": 0,
                 "delivery.report.only.error": True,
-                "partitioner": "murmur2_random",
                 "linger.ms": linger_ms,
                 "message.max.bytes": message_max_bytes,
-                "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000,
                 "queue.buffering.max.kbytes": QUEUED_KBYTES,
                 "reconnect.backoff.max.ms": 1_000,
@@ -98,7 +95,8 @@ class Publisher:
             self._give_up(f"a record was not written: {self._failed.str()}")
         if since is not None and time.monotonic() - since > self._retry_s:
             waiting = len(self._producer)
-            self._give_up(f"{self._brokers} acknowledged nothing for {self._retry_s:.0f} s, {waiting} records wait")
+            why = self._complaints.line() or f"{self._address} acknowledged nothing"
+            self._give_up(f"{why} (waited {self._retry_s:.0f} s, {waiting} records wait)")
 
     def _give_up(self, reason: str) -> None:
         self._producer.purge()
@@ -109,5 +107,6 @@ class Publisher:
             self._failed = error
 
     def _error(self, error: KafkaError) -> None:
+        self._complaints(error)
         if error.fatal() and self._failed is None:
             self._failed = error

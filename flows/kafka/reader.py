@@ -7,7 +7,6 @@ are held, logs that hold more than their share of it are paused. An offset that 
 can move a position.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -15,9 +14,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
 from prometheus_client import Counter, Gauge
 
+from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.log import Chunk, Log, chunk
 from flows.refusal import Refused, Unreachable
 
@@ -72,7 +71,7 @@ class Kafka:
     `fetch_wait_ms` is how long a broker holds a fetch that finds nothing. Apache Kafka answers when something comes.
     """
 
-    brokers: str
+    brokers: Brokers
     buffer_bytes: int = 128 << 20
     start_s: float = 30.0
     retry_s: float = 120.0
@@ -85,6 +84,8 @@ class Reader:
 
     def __init__(self, kafka: Kafka, topics: tuple[str, ...], partitions: int) -> None:
         self._kafka = kafka
+        self._address = address(kafka.brokers)
+        self._complaints = Complaints(kafka.brokers)
         self._topics = topics
         self._partitions = partitions
         self._lock = threading.RLock()
@@ -145,7 +146,8 @@ class Reader:
                 self._distribute(messages)
                 self._restrain(consumer)
             if self._away_since is not None and time.monotonic() - self._away_since > self._kafka.retry_s:
-                raise Unreachable(f"no Kafka broker at {self._kafka.brokers} for {self._kafka.retry_s:.0f} s")
+                why = self._complaints.line() or f"no Kafka broker at {self._address}"
+                raise Unreachable(f"{why} for {self._kafka.retry_s:.0f} s")
 
     def end(self, topic: str, partition: int) -> int:
         """The exact end of a log now."""
@@ -162,7 +164,7 @@ class Reader:
         if self._consumer is None:
             self._consumer = Consumer(
                 {
-                    "bootstrap.servers": self._kafka.brokers,
+                    **client_config(self._kafka.brokers),
                     "group.id": "alphaplus-positions-are-in-the-recovery-directory",
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
@@ -178,7 +180,7 @@ class Reader:
                     "stats_cb": self._statistics,
                     "error_cb": self._error,
                 },
-                logger=logging.getLogger("alphaplus.kafka"),
+                logger=LOG,
             )
             self._meet(self._consumer)
         return self._consumer
@@ -189,24 +191,26 @@ class Reader:
             trouble = self._trouble(consumer)
             if trouble is None:
                 break
+            consumer.poll(0)
+            self._complaints.check()
             if time.monotonic() >= deadline:
-                raise Unreachable(f"{trouble} (waited {self._kafka.start_s:.0f} s)")
+                raise Unreachable(f"{self._complaints.line() or trouble} (waited {self._kafka.start_s:.0f} s)")
             time.sleep(0.2)
-        admin = AdminClient({"bootstrap.servers": self._kafka.brokers}, logger=logging.getLogger("alphaplus.kafka"))
-        described = admin.describe_topics(TopicCollection(list(self._topics)), request_timeout=10)
+        client = admin(self._kafka.brokers, self._complaints)
+        described = client.describe_topics(TopicCollection(list(self._topics)), request_timeout=10)
         try:
             self.topic_ids = {topic: str(future.result().topic_id) for topic, future in described.items()}
         except KafkaException as error:
-            raise Unreachable(f"{self._kafka.brokers} does not describe its topics: {error.args[0].str()}") from None
+            raise Unreachable(f"{self._address} does not describe its topics: {error.args[0].str()}") from None
 
     def _trouble(self, consumer: Consumer) -> str | None:
         try:
             known = consumer.list_topics(timeout=1.0).topics
         except KafkaException:
-            return f"no Kafka broker answers at {self._kafka.brokers}"
+            return self._complaints.away()
         missing = [t for t in self._topics if t not in known or known[t].error is not None]
         if missing:
-            return f"no topic {', '.join(missing)} at {self._kafka.brokers}"
+            return f"no topic {', '.join(missing)} at {self._address}"
         for topic in self._topics:
             if len(known[topic].partitions) != self._partitions:
                 raise Refused(f"{topic} has {len(known[topic].partitions)} partitions, not {self._partitions}")
@@ -307,6 +311,7 @@ class Reader:
         return max(1 << 20, self._kafka.buffer_bytes // len(self._logs))
 
     def _error(self, error: KafkaError) -> None:
+        self._complaints(error)
         if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT) and self._away_since is None:
             self._away_since = time.monotonic()
 
@@ -321,6 +326,7 @@ class Reader:
             LAG.labels(topic).set(sum(lags))
         if any(b.state == "UP" and b.nodeid >= 0 for b in told.brokers.values()):
             self._away_since = None
+            self._complaints.forget()
         elif self._away_since is None:
             self._away_since = time.monotonic()
 
@@ -337,10 +343,10 @@ def _chunk(messages: list[Message], nameless: tuple[bytes, ...]) -> Chunk:
     return chunk(values, [m.offset() or 0 for m in messages], [m.timestamp()[1] for m in messages], symbols)
 
 
-def end_offset(brokers: str, topic: str, partition: int, timeout_s: float) -> int:
+def end_offset(brokers: Brokers, topic: str, partition: int, timeout_s: float) -> int:
     """The exact end of a log: read on from its high watermark (which may be too low) until the broker says it ends."""
     deadline = time.monotonic() + timeout_s
-    settings = {"bootstrap.servers": brokers, "group.id": "alphaplus-ends", "enable.auto.commit": False}
+    settings = {**client_config(brokers), "group.id": "alphaplus-ends", "enable.auto.commit": False}
     # A broker holds a fetch at the end of a log back for `fetch.wait.max.ms`; here only the end is asked for.
     at_once = {"fetch.wait.max.ms": 5, "enable.partition.eof": True, "auto.offset.reset": "error", "log_level": 2}
     consumer = Consumer(settings | at_once)

@@ -6,6 +6,7 @@ after the sink's snapshot of it, so nothing is committed that Kafka does not hol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from flows.kafka.connection import Brokers
 from flows.kafka.producer import LINGER_MS, Publisher
 from flows.kafka.source import shard_name
 from schemas.shard import Rows
@@ -14,7 +15,7 @@ from schemas.shard import Rows
 class KafkaRows(FixedPartitionedSink[Rows, int]):
     """Items `(shard key, Rows)`; one part a shard of this process, one producer for all."""
 
-    def __init__(self, brokers: str, partitions: int, retry_s: float = 120.0, linger_ms: float = LINGER_MS) -> None:
+    def __init__(self, brokers: Brokers, partitions: int, retry_s: float = 120.0, linger_ms: float = LINGER_MS) -> None:
         self._brokers = brokers
         self._retry_s = retry_s
         self._linger_ms = linger_ms

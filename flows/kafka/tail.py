@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
+from flows.kafka.connection import Brokers, client_config
 from flows.kafka.reader import FETCH_WAIT_MS
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -26,13 +27,18 @@ class Tail:
     """Reads all partitions of some topics from their end on."""
 
     def __init__(
-        self, brokers: str, topics: tuple[str, ...], partitions: int, fetch_wait_ms: int = FETCH_WAIT_MS, keep: int = 8
+        self,
+        brokers: Brokers,
+        topics: tuple[str, ...],
+        partitions: int,
+        fetch_wait_ms: int = FETCH_WAIT_MS,
+        keep: int = 8,
     ) -> None:
         """`keep`: how many latest records of each topic to remember."""
         self.seen = Seen(latest={t: deque(maxlen=keep) for t in topics}, rows={t: {} for t in topics})
         self._consumer = Consumer(
             {
-                "bootstrap.servers": brokers,
+                **client_config(brokers),
                 "group.id": "alphaplus-screen",
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": fetch_wait_ms,

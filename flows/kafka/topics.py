@@ -8,13 +8,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
+from flows.kafka.connection import Brokers, Complaints, address, admin
 from flows.kafka.producer import MESSAGE_MAX_BYTES
 from flows.kafka.reader import end_offset
 from flows.refusal import Refused, Unreachable
 
 
 def create_topics(
-    brokers: str,
+    brokers: Brokers,
     topics: Iterable[str],
     partitions: int,
     forever: bool = False,
@@ -27,52 +28,56 @@ def create_topics(
     Refuses a topic with another number of partitions, one that stamps records with the broker's time, and with
     `forever` one that would expire or compact them.
     """
-    admin = AdminClient({"bootstrap.servers": brokers})
+    complaints = Complaints(brokers)
+    client = admin(brokers, complaints)
     deadline = time.monotonic() + timeout_s
     config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(message_max_bytes)} | (
         {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
     )
     wanted = list(dict.fromkeys(topics))
-    present = _metadata(admin, brokers, deadline)
+    present = _metadata(client, complaints, deadline)
     for topic in wanted:
         if topic in present and present[topic] != partitions:
             raise Refused(f"{topic} has {present[topic]} partitions, not {partitions}")
         if topic in present:
-            _accept(admin, topic, forever)
+            _accept(client, topic, forever)
     new = [NewTopic(t, partitions, replication, config=config) for t in wanted if t not in present]
     if new:
-        for topic, future in admin.create_topics(new, request_timeout=timeout_s).items():
+        for topic, future in client.create_topics(new, request_timeout=timeout_s).items():
             try:
                 future.result()
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise Refused(f"{topic} was not created: {error.args[0].str()}") from None
-    while missing := [t for t in wanted if _metadata(admin, brokers, deadline).get(t) != partitions]:
+    while missing := [t for t in wanted if _metadata(client, complaints, deadline).get(t) != partitions]:
         if time.monotonic() > deadline:
             raise Unreachable(f"{', '.join(missing)} did not appear with {partitions} partitions in {timeout_s:.0f} s")
         time.sleep(0.05)
 
 
-def end_offsets(brokers: str, topic: str, timeout_s: float = 30.0) -> list[int]:
+def end_offsets(brokers: Brokers, topic: str, timeout_s: float = 30.0) -> list[int]:
     """Where each partition of a topic ends, exactly: as the reader of a partition is told, not from a watermark."""
-    known = _metadata(AdminClient({"bootstrap.servers": brokers}), brokers, time.monotonic() + timeout_s)
+    complaints = Complaints(brokers)
+    known = _metadata(admin(brokers, complaints), complaints, time.monotonic() + timeout_s)
     if topic not in known:
-        raise Refused(f"no topic {topic} at {brokers}")
+        raise Refused(f"no topic {topic} at {address(brokers)}")
     return [end_offset(brokers, topic, partition, timeout_s) for partition in range(known[topic])]
 
 
-def _metadata(client: AdminClient, brokers: str, deadline: float) -> dict[str, int]:
+def _metadata(client: AdminClient, complaints: Complaints, deadline: float) -> dict[str, int]:
     while True:
         try:
             return {t: len(m.partitions) for t, m in client.list_topics(timeout=1.0).topics.items() if m.error is None}
         except KafkaException:
+            client.poll(0)
+            complaints.check()
             if time.monotonic() > deadline:
-                raise Unreachable(f"no Kafka broker answers at {brokers}") from None
+                raise Unreachable(complaints.away()) from None
             time.sleep(0.1)
 
 
-def _accept(admin: AdminClient, topic: str, forever: bool) -> None:
-    described = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
+def _accept(client: AdminClient, topic: str, forever: bool) -> None:
+    described = client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
     config = {name: entry.value for name, entry in next(iter(described.values())).result().items()}
     if config.get("message.timestamp.type", "CreateTime") != "CreateTime":
         raise Refused(f"{topic} stamps records with the broker's time (LogAppendTime), not the time of receipt")

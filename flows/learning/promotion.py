@@ -79,7 +79,7 @@ def publish_scores(settings: Settings, version: str, of: Mapping[Key, "tuple[Sco
 
 def _publish(settings: Settings, published: Published, every: bool = False) -> None:
     kafka, table = settings.kafka, BY_NAME[published.table]
-    publisher = Publisher(kafka.brokers, kafka.retry_s)
+    publisher = Publisher(kafka, kafka.retry_s)
     for partition in range(kafka.partitions if every else 1):
         for at_ms, (key, value) in zip(published.at_ms, records(published, table.columns), strict=True):
             publisher.publish(kafka.prefix + table.topic, key, value, at_ms, partition=partition)

@@ -15,7 +15,7 @@ from flows.forecast import folder, how
 from flows.kafka.topics import end_offsets
 from flows.learning import modelling, rehearsal
 from flows.learning.promotion import publish_scores, put_in_force
-from flows.settings import Settings, load
+from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
 from flows.tables import BY_NAME
 from models import registry
@@ -31,7 +31,7 @@ def wait_for_flows(told: Settings) -> None:
     """Until there is a tape row, or for a minute: what the flows compile is then there, not compiled twice at once."""
     until = time.monotonic() + PATIENCE_S
     tape = told.kafka.prefix + BY_NAME["features_tape"].topic
-    while time.monotonic() < until and not any(end_offsets(told.kafka.brokers, tape)):
+    while time.monotonic() < until and not any(end_offsets(told.kafka, tape)):
         time.sleep(2.0)
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     given = parser.parse_args()
     cache()
     end_with_parent()
-    told, began = load(given.settings, {}), time.monotonic()
+    told, began = load(given.settings, environment()), time.monotonic()
     made, shown = {}, {}
     seeds = list(range(given.seed, given.seed + given.markets))
     of = f"{given.markets} simulated markets of {given.hours:g} h, seeds {seeds[0]} to {seeds[-1]}"

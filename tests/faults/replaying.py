@@ -6,7 +6,7 @@ that nothing of one can cover up what another lost.
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -71,10 +71,12 @@ def simulated(seed: int = 4, seconds: int = 200, intensity: float = 10.0, distur
     return out
 
 
-def services(folder: Path, brokers: str = "", store: str = "") -> Session:
+def services(
+    folder: Path, brokers: str = "", store: str = "", sets: Iterable[str] = (), environ: Mapping[str, str] = {}
+) -> Session:
     """The store and the broker that replays share, embedded ones where none are named; to be entered."""
     note_session(brokers, store)
-    told = load(None, {}, [f"data={folder}", f"kafka.brokers={brokers}", f"clickhouse.url={store}"])
+    told = load(None, environ, [f"data={folder}", f"kafka.brokers={brokers}", f"clickhouse.url={store}", *sets])
     return Session(told, "services")
 
 
@@ -83,8 +85,9 @@ def settings_for(base: Settings, sets: Iterable[str] = ()) -> Settings:
     name = f"r{next(_numbers)}x{secrets.token_hex(3)}"
     connect(base.clickhouse).command(f"CREATE DATABASE {name}")
     told = load(None, {}, ["recovery.epoch_ms=200", *sets])
-    kafka = msgspec.structs.replace(told.kafka, brokers=base.kafka.brokers, prefix=f"{name}.")
-    clickhouse = msgspec.structs.replace(told.clickhouse, url=base.clickhouse.url, database=name)
+    at = base.kafka
+    kafka = msgspec.structs.replace(told.kafka, brokers=at.brokers, tls=at.tls, sasl=at.sasl, prefix=f"{name}.")
+    clickhouse = msgspec.structs.replace(base.clickhouse, database=name)
     data = str(Path(base.data) / name)
     return msgspec.structs.replace(told, data=data, kafka=kafka, clickhouse=clickhouse).check()
 
@@ -96,7 +99,7 @@ class Running:
         self.session = session
         self.raw = list(raw)
         kafka = session.settings.kafka
-        self.publisher = Publisher(kafka.brokers, kafka.retry_s, message_max_bytes=kafka.message_max_bytes)
+        self.publisher = Publisher(kafka, kafka.retry_s, message_max_bytes=kafka.message_max_bytes)
 
     def publish(self, items: Iterable[Item], attend: Callable[[], None] | None = None) -> None:
         """Write frames, in this order."""

@@ -2,7 +2,9 @@
 
 import pytest
 
-from flows.settings import Settings, SettingsError, load
+from flows import settings
+from flows.secret import Secret
+from flows.settings import SECRETS, Settings, SettingsError, environment_of, load
 
 
 def written(tmp_path, text, name="settings.toml"):
@@ -41,10 +43,86 @@ def test_json_files_say_the_same_as_toml_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "password"), [("123", "123"), ("true", "true"), ('"12"', "12"), ("", ""), ("a=b", "a=b"), ("[x", "[x")]
+    ("text", "user"), [("123", "123"), ("true", "true"), ('"12"', "12"), ("", ""), ("a=b", "a=b"), ("[x", "[x")]
 )
-def test_a_text_is_taken_as_it_stands_whatever_it_looks_like(text, password):
-    assert load(None, {}, [f"clickhouse.password={text}"]).clickhouse.password == password
+def test_a_text_is_taken_as_it_stands_whatever_it_looks_like(text, user):
+    assert load(None, {}, [f"clickhouse.user={text}"]).clickhouse.user == user
+
+
+@pytest.mark.parametrize("text", ["123", "true", '"12"', "a=b", "[x", " spaced "])
+def test_a_secret_of_the_environment_is_taken_letter_by_letter(text):
+    assert load(None, {"ALPHAPLUS_CLICKHOUSE__PASSWORD": text}).clickhouse.password.reveal() == text
+
+
+def test_a_secret_is_read_from_the_file_that_is_named_without_its_line_end(tmp_path):
+    file = written(tmp_path, b"open sesame\r\n", "password")
+    for sets, environ in (
+        ((f"clickhouse.password_file={file}",), {}),
+        ((), {"ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE": str(file)}),
+    ):
+        assert load(None, environ, sets).clickhouse.password == Secret("open sesame")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file or directory"), (b"", "it is empty"), (b"\xff", "text")]
+)
+def test_a_file_that_holds_no_secret_is_named(tmp_path, content, why):
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    said = refusal(sets=[f"kafka.tls.key_password_file={file}"])
+    assert said.startswith(f"kafka.tls.key_password_file {file}: ")
+    assert said.endswith(why)
+
+
+@pytest.mark.parametrize("name", [".".join(path) for path in SECRETS])
+def test_no_secret_is_taken_from_an_argument_and_none_is_repeated(name):
+    said = refusal(sets=[f"{name}=open sesame"])
+    assert said.startswith(f"{name} is a secret, and everybody on this machine sees arguments")
+    assert "sesame" not in said
+
+
+def test_a_secret_that_is_given_twice_is_refused_without_being_shown(tmp_path):
+    file = written(tmp_path, b"sesame", "password")
+    said = refusal(
+        environ={"ALPHAPLUS_CLICKHOUSE__PASSWORD": "sesame", "ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE": str(file)}
+    )
+    assert said == "clickhouse.password and clickhouse.password_file are both given"
+
+
+def test_what_a_session_writes_down_has_no_secret_and_its_children_are_told_by_the_environment(tmp_path):
+    login = ["kafka.brokers=a:1", "kafka.sasl.mechanism=PLAIN", "kafka.sasl.user=alice"]
+    file = written(tmp_path, b"from a file", "password")
+    environ = {"ALPHAPLUS_KAFKA__SASL__PASSWORD": "sesame", "ALPHAPLUS_KAFKA__PREFIX": "x.", "HOME": "/h"}
+    told = load(None, environ, [*login, f"clickhouse.password_file={file}"])
+    assert "sesame" not in repr(told) + str(told)
+    saved = settings.written(told)
+    assert b"sesame" not in saved
+    assert b"from a file" not in saved
+    children = environment_of(told, environ)
+    assert children == {"HOME": "/h", "ALPHAPLUS_KAFKA__SASL__PASSWORD": "sesame"}
+    assert load(written(tmp_path, saved, "settings.json"), children) == told
+
+
+@pytest.mark.parametrize(
+    ("sets", "why"),
+    [
+        (["kafka.sasl.mechanism=PLAIN"], "kafka.sasl.mechanism PLAIN needs kafka.sasl.user and kafka.sasl.password"),
+        (["kafka.sasl.mechanism=MD5"], "kafka.sasl.mechanism: 'MD5': Invalid enum value 'MD5'"),
+        (["kafka.sasl.user=a"], "kafka.sasl has a user or password, but kafka.sasl.mechanism is not set"),
+        (["kafka.tls.ca_file=a"], "kafka.tls has files, but kafka.tls.on is false"),
+        (
+            ["kafka.tls.on=true", "kafka.tls.key_file=a"],
+            "kafka.tls.certificate_file and kafka.tls.key_file go together",
+        ),
+        (["clickhouse.url=http://a:1", "clickhouse.ca_file=a"], "clickhouse.ca_file is for https"),
+        (["clickhouse.url=https://me:sesame@a:1"], "clickhouse.url names a user or password: use clickhouse.user"),
+    ],
+)
+def test_a_connection_that_is_half_described_is_named(sets, why):
+    said = refusal(sets=sets)
+    assert said.startswith(why)
+    assert "sesame" not in said
 
 
 def test_instruments_and_maps_are_given_as_json():

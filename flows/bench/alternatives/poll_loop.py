@@ -6,16 +6,17 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from flows.bench.alternatives.dict_book import DictBook, decode
+from flows.kafka.connection import Brokers, client_config
 from flows.refusal import Unreachable
 
 POLL = 5_000
 
 
-def run(brokers: str, topics: list[str], partitions: int, output: str) -> tuple[int, float]:
+def run(brokers: Brokers, topics: list[str], partitions: int, output: str) -> tuple[int, float]:
     """How many frames were read up to the end of the topics, and the seconds from the first to the last row's ack."""
     consumer = Consumer(
         {
-            "bootstrap.servers": brokers,
+            **client_config(brokers),
             "group.id": "alphaplus-bench",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -23,7 +24,7 @@ def run(brokers: str, topics: list[str], partitions: int, output: str) -> tuple[
             "queued.min.messages": 200_000,
         }
     )
-    producer = Producer({"bootstrap.servers": brokers, "linger.ms": 2, "queue.buffering.max.messages": 1_000_000})
+    producer = Producer({**client_config(brokers), "linger.ms": 2, "queue.buffering.max.messages": 1_000_000})
     encode = msgspec.json.Encoder().encode
     books: dict[str, DictBook] = {}
     left = {(t, p) for t in topics for p in range(partitions)}

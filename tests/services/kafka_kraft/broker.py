@@ -84,15 +84,24 @@ class KraftBroker(ProcessBackend, Broker):
         data = self.folder / "data"
         if data.exists():
             return
-        properties = PROPERTIES.format(port=self.port, controller_port=self.controller_port, data=data)
-        self._properties.write_text(properties)
+        self._properties.write_text(self.properties())
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(self._properties)]
+        tool += self.format_arguments()
         run = subprocess.run(
             [*self._java("-XX:TieredStopAtLevel=1"), *tool], capture_output=True, text=True, check=False, timeout=120
         )
         if run.returncode != 0:
             raise RuntimeError(f"formatting {data} failed\n{run.stdout}{run.stderr}")
+
+    def properties(self) -> str:
+        """The broker's settings."""
+        data = self.folder / "data"
+        return PROPERTIES.format(port=self.port, controller_port=self.controller_port, data=data)
+
+    def format_arguments(self) -> list[str]:
+        """What a new data folder is told besides."""
+        return []
 
     def command(self) -> list[str]:
         return [*self._java("-Dorg.apache.logging.log4j.level=INFO"), "kafka.Kafka", str(self._properties)]
