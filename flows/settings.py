@@ -227,8 +227,8 @@ class Settings(_Strict, frozen=True):
             raise SettingsError("kafka.tls has files, but kafka.tls.on is false")
         if bool(tls.certificate_file) != bool(tls.key_file):
             raise SettingsError("kafka.tls.certificate_file and kafka.tls.key_file go together")
-        if not sasl.mechanism and (sasl.user or sasl.password):
-            raise SettingsError("kafka.sasl has a user or password, but kafka.sasl.mechanism is not set")
+        if not sasl.mechanism and sasl.user:
+            raise SettingsError("kafka.sasl has a user, but kafka.sasl.mechanism is not set")
         if sasl.mechanism and not (sasl.user and sasl.password):
             raise SettingsError(f"kafka.sasl.mechanism {sasl.mechanism} needs kafka.sasl.user and kafka.sasl.password")
         if sasl.mechanism == "OAUTHBEARER" and not sasl.token_url:

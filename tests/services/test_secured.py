@@ -241,13 +241,13 @@ class Eyes:
 def test_kills_behind_tls_and_passwords_leave_the_rows_of_an_undisturbed_run_and_no_secret_in_sight(
     secured, front, plain_store, certificates, tmp_path
 ):
-    items = simulated(seconds=30, disturbed=True)
+    items = simulated(seconds=10, disturbed=True)
     with services(tmp_path / "open", secured.bootstrap, f"http://127.0.0.1:{plain_store.port}") as session:
         expected = run(settings_for(session.settings, SETS), items)
     more = [*sets(secured)[1:], *store_sets(front, certificates)[:2]]
     brokers = f"127.0.0.1:{secured.sasl_port}"
     with Eyes() as eyes, services(tmp_path / "secured", brokers, front.url, more, SECRETS) as session:
-        found, killer = disturbed(settings_for(session.settings, SETS), items, ["market", "archive"], 3, seed=5)
+        found, killer = disturbed(settings_for(session.settings, SETS), items, ["market", "archive"], 2, seed=5)
     assert killer.done >= 1, "nothing was killed: no test"
     assert differences(expected, found) == []
     assert any(b"flows" in line and b"market" in line for line in eyes.seen), "no flow was seen: no test"

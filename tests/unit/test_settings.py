@@ -109,7 +109,7 @@ def test_what_a_session_writes_down_has_no_secret_and_its_children_are_told_by_t
     [
         (["kafka.sasl.mechanism=PLAIN"], "kafka.sasl.mechanism PLAIN needs kafka.sasl.user and kafka.sasl.password"),
         (["kafka.sasl.mechanism=MD5"], "kafka.sasl.mechanism: 'MD5': Invalid enum value 'MD5'"),
-        (["kafka.sasl.user=a"], "kafka.sasl has a user or password, but kafka.sasl.mechanism is not set"),
+        (["kafka.sasl.user=a"], "kafka.sasl has a user, but kafka.sasl.mechanism is not set"),
         (["kafka.tls.ca_file=a"], "kafka.tls has files, but kafka.tls.on is false"),
         (
             ["kafka.tls.on=true", "kafka.tls.key_file=a"],
