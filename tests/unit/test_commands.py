@@ -151,6 +151,49 @@ def test_a_replay_with_wrong_instruments_is_refused_before_anything_starts(refus
     assert line == "market.instruments_json: 'deribit' is not among market.venues"
 
 
+RULE = """[[rule]]
+name = "level"
+table = "risk_accounts"
+metric = "risk_level"
+comparison = "above"
+raise = { warning = 1 }
+clear = 0
+subject = ["account"]
+"""
+MISTAKES = {
+    "alerts.rules=rules.toml": (
+        RULE,
+        "alerts.rules: rules.toml: rule 1 \"level\", metric, line 4: column 'risk_level' is a text, metric needs a number",
+    ),
+    "alerts.rules=fatal.toml": (
+        RULE.replace("warning", "fatal"),
+        "alerts.rules: fatal.toml: rule 1 \"level\", raise, line 6: Invalid enum value 'fatal'; there are info, warning, ",
+    ),
+    'risk.brackets_json={"binance-usdm":"brackets.json"}': ("[", "risk.brackets_json: brackets.json: "),
+    "forecast.horizons_min=[]": ("", "forecast.horizons_min: name at least one horizon"),
+}
+
+
+@pytest.mark.parametrize("command", ["demo", "replay", "run", "several"])
+@pytest.mark.parametrize("said", MISTAKES)
+def test_a_mistake_in_a_file_that_some_flow_reads_is_refused_before_any_process_starts(
+    refused, tmp_path, command, said
+):
+    text, why = MISTAKES[said]
+    name = re.sub(r'.*[=":]([a-z]+\.[a-z]+).*', r"\1", said) if text else "none"
+    (tmp_path / name).write_text(text)
+    (tmp_path / "frames.log").write_bytes(LINE)
+    broker = ["--set", f"kafka.brokers={nobody()}"]
+    flow = {"alerts": "alerts", "risk": "risk", "forecast": "forecast"}[said.split(".")[0]]
+    words = {
+        "demo": ["demo", "--minutes", "0.01"],
+        "replay": ["replay", "binance-usdm=frames.log"],
+        "run": ["run", flow, *broker],
+        "several": ["run", "archive", flow, *broker],
+    }[command]
+    assert refused(*words, "--set", said, left=["frames.log", name]).startswith(why)
+
+
 def test_replay_on_no_process_at_all_is_refused(refused, tmp_path):
     (tmp_path / "frames.log").write_bytes(LINE)
     line = refused("replay", "binance-usdm=frames.log", "--processes", "0", left=["frames.log"])
