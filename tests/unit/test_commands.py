@@ -13,26 +13,12 @@ import time
 import pytest
 
 from flows import compiled
-from flows.__main__ import app, main
+from flows.__main__ import COMMANDS, app, main
 from flows.commands import topics as topics_command
 from flows.graph import mermaid
 from flows.kafka.topics import create_topics
 from flows.tables import TABLES
 
-COMMANDS = (
-    "demo",
-    "replay",
-    "run",
-    "query",
-    "topics",
-    "migrate",
-    "graph",
-    "metrics",
-    "bench",
-    "train",
-    "evaluate",
-    "models",
-)
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
 
 SNAPSHOT = b'1723161255030314667 {"lastUpdateId":1,"bids":[],"asks":[]}\n'
@@ -80,6 +66,26 @@ def test_every_command_has_help(command, capsys):
         main([command, "--help"])
     assert caught.value.code == 0
     assert command in capsys.readouterr().out
+
+
+def test_help_says_what_each_command_does_in_the_order_in_which_one_meets_them(capsys):
+    text = " ".join(re.sub(r"[│\s]+", " ", ran(capsys, "--help")).split())
+    places = [text.index(f"{command} {does}") for command, does in COMMANDS.items()]
+    assert places == sorted(places)
+    assert next(iter(COMMANDS)) == "demo"
+
+
+@pytest.mark.parametrize("words", [["metrics"], ["graph"]])
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(words):
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.Popen(
+        [sys.executable, "-m", "flows", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    )
+    assert told.stdout is not None and told.stderr is not None
+    told.stdout.close()
+    assert told.stderr.read() == ""
+    told.stderr.close()
+    assert told.wait(60) == 141
 
 
 def test_the_commands_are_those_of_the_design():
