@@ -1,5 +1,6 @@
 """The entry point `alphaplus`: commands by name, and every expected failure as one line on standard error."""
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -13,22 +14,29 @@ from flows.settings import SettingsError
 app = App(
     name="alphaplus", help="Stream processing for crypto derivatives: exact books, stamped features, risk, forecasts."
 )
-app.command("flows.commands.demo:demo")
-app.command("flows.commands.replay:replay")
-app.command("flows.commands.run:run")
-app.command("flows.commands.query:query")
-app.command("flows.commands.topics:topics")
-app.command("flows.commands.migrate:migrate")
-app.command("flows.commands.graph:graph")
-app.command("flows.commands.metrics:metrics")
-app.command("flows.commands.bench:bench")
-app.command("flows.commands.train:train")
-app.command("flows.commands.evaluate:evaluate")
-app.command("flows.commands.models:models", name="models")
+COMMANDS = {
+    "demo": "Everything on this machine, on a simulated market, in the terminal.",
+    "replay": "Recorded frames through every flow; counts and digests of the rows.",
+    "run": "Flows in production, on the configured brokers and ClickHouse.",
+    "query": "One SQL statement on the rows; works while flows write.",
+    "topics": "Create the topics that the settings call for.",
+    "migrate": "Apply new migrations to the configured ClickHouse.",
+    "graph": "Print the job graph: what each flow reads and writes.",
+    "metrics": "Print what every published number is, and when it is null.",
+    "train": "Train a model version on what replays and runs left.",
+    "evaluate": "Score a model version on time that it has not seen.",
+    "models": "List, show, promote and roll back model versions.",
+    "bench": "Run the benchmarks; medians and ratios beside their targets.",
+}
+"""What each command does, in one line: modules are imported only by the command that is run."""
+for _name, _help in COMMANDS.items():
+    app.command(f"flows.commands.{_name}:{_name}", name=_name, help=_help, sort_key=list(COMMANDS).index(_name))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit with its code: 0 done, 1 failed, 2 wrong arguments or settings, 130 interrupted."""
+    """Run one command and exit with its code: 0 done, 1 failed, 2 wrong arguments or settings, 130 interrupted,
+    141 nobody reads its output any more.
+    """
     compiled.cache()
     try:
         code = app(
@@ -37,8 +45,13 @@ def main(arguments: list[str] | None = None) -> None:
             print_error=False,
             result_action="return_value",
         )
+        sys.stdout.flush()
     except CycloptsError as error:
         _fail(" ".join(str(error).split()) + " (see alphaplus --help)", 2)
+    except BrokenPipeError:
+        # whoever read the output has read enough, as `head` does; what is still in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except SettingsError as error:
         _fail(str(error), 2)
     except Refused as error:

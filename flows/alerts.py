@@ -11,25 +11,22 @@ from flows.epochs import Stopping
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
-from flows.tables import ALERTED, BY_NAME, BY_TOPIC
+from flows.tables import ALERTED, ALERTED_COLUMNS, BY_NAME, BY_TOPIC
 from flows.wiring import flow
 from operators.alerts.rules import Rule, load
 from operators.alerts.watch import Watch
 from operators.once import Once
+from operators.published import Published
 from schemas.shard import Batch, Rows
 
 
 def rules(settings: Settings) -> tuple[Rule, ...]:
-    """The rules of the settings' file; a mistake in it is one line that says where.
-
-    Of the rules that come with the package those of tables that this version does not write yet are left out.
-    """
+    """The rules of the settings' file, or those of the package; a mistake is one line that says where."""
     file = settings.alerts.rules
     if not file:
-        shipped = load((importlib.resources.files("deploy") / "settings" / "alerts.toml").read_text())
-        return tuple(rule for rule in shipped if rule.table in ALERTED)
+        return load((importlib.resources.files("deploy") / "settings" / "alerts.toml").read_text(), ALERTED_COLUMNS)
     try:
-        return load(Path(file).read_text(), {t: [c.name for c in BY_NAME[t].columns] for t in ALERTED})
+        return load(Path(file).read_text(), ALERTED_COLUMNS)
     except OSError as error:
         raise SettingsError(f"alerts.rules: {file}: {error.strerror}") from None
     except ValueError as error:
@@ -42,40 +39,57 @@ def topics(settings: Settings) -> tuple[str, ...]:
     return tuple(settings.kafka.prefix + BY_NAME[t].topic for t in ALERTED if t in read)
 
 
+class _Frozen(msgspec.Struct, array_like=True):
+    once: bytes
+    watches: dict[str, bytes]
+
+
 class AlertShard:
     """One shard: a watch over each of its topics."""
 
     def __init__(self, settings: Settings, by: tuple[Rule, ...], shard: int, frozen: bytes | None) -> None:
-        """New, or as it was frozen."""
+        """New, or as it was frozen; what rules that no longer hold had raised is cleared with the first batch."""
         self.shard, self.prefix = shard, settings.kafka.prefix
         self.once = Once()
         was: dict[str, bytes] = {}
         if frozen is not None:
-            once, was = msgspec.msgpack.decode(frozen, type=tuple[bytes, dict[str, bytes]])
-            self.once = Once.thaw(once)
+            told = msgspec.msgpack.decode(frozen, type=_Frozen)
+            self.once, was = Once.thaw(told.once), told.watches
         self.watches = {}
-        for name in dict.fromkeys(rule.table for rule in by):
+        self._first: list[Published] = []
+        self._frozen = frozen
+        for name in dict.fromkeys((*(rule.table for rule in by), *was)):
             own = tuple(rule for rule in by if rule.table == name)
-            watch = Watch(BY_NAME[name], own, settings.windows.base_ms)
+            watch = Watch(BY_NAME[name], own, settings.windows.base_ms, shard)
             if name in was:
-                watch.thaw(was[name])
-            self.watches[name] = watch
+                self._first.append(watch.thaw(was[name]))
+            if own:
+                self.watches[name] = watch
 
     def on_batch(self, batch: Batch) -> list[Rows]:
         """Judge new rows, and give the alerts."""
+        told, self._first, self._frozen = self._first, [], None
         out: list[Rows] = []
         for frames in batch.frames:
             new, rejects = self.once.select(frames)
-            watch = self.watches[BY_TOPIC[frames.topic.removeprefix(self.prefix)].name]
-            published, refused = watch.read(new)
-            out += outgoing.rejects("alerts", rejects + refused, self.prefix, self.shard)
-            if published.base:
-                out.append(outgoing.rows(published, self.prefix, self.shard))
-        return out
+            watch = self._of(frames.topic)
+            if watch is not None:
+                published, refused = watch.read(new)
+                rejects += refused
+                told.append(published)
+            out += outgoing.rejects("alerts", rejects, self.prefix, self.shard)
+        told += [watch.end() for watch in map(self._of, batch.ended) if watch is not None]
+        return out + [outgoing.rows(published, self.prefix, self.shard) for published in told if published.base]
+
+    def _of(self, topic: str) -> Watch | None:
+        return self.watches.get(BY_TOPIC[topic.removeprefix(self.prefix)].name)
 
     def freeze(self) -> bytes:
-        """What was seen, and what is raised."""
-        return msgspec.msgpack.encode((self.once.freeze(), {n: w.freeze() for n, w in self.watches.items()}))
+        """What was seen, and what is raised; what it was thawed from while its first clears are not yet told."""
+        if self._frozen is not None:
+            return self._frozen
+        watches = {n: w.freeze() for n, w in self.watches.items()}
+        return msgspec.msgpack.encode(_Frozen(self.once.freeze(), watches))
 
 
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
@@ -90,6 +104,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
+        others=True,
     )
 
     def shard(key: str, frozen: bytes | None) -> AlertShard:
@@ -99,5 +114,5 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 
 
 def identity(settings: Settings) -> Identity:
-    """What the recovered state depends on besides the steps."""
-    return incoming.identity(settings, topics(settings))
+    """What the recovered state depends on besides the steps: not the topics, which other rules may change."""
+    return incoming.identity(settings)

@@ -31,10 +31,10 @@ def share(settings: Settings) -> tuple[int, int]:
     return settings.share.ordinal, settings.share.count
 
 
-def identity(settings: Settings, topics: Iterable[str], **more: str | int | list[str] | list[int]) -> Identity:
-    """What recovered states and positions depend on: topics, their partitions, the share, and `more`."""
+def identity(settings: Settings, topics: Iterable[str] = (), **more: str | int | list[str] | list[int]) -> Identity:
+    """What recovered states and positions depend on: topics, where there are any, partitions, share, and `more`."""
     return {
-        "topics": list(topics),
+        **({"topics": list(topics)} if topics else {}),
         "partitions": settings.kafka.partitions,
         "share": list(share(settings)),
         **more,

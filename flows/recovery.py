@@ -85,7 +85,8 @@ class Recovery:
     def bind(self, dataflow: Dataflow, identity: Identity) -> RecoveryConfig:
         """Refuse a directory made for something else, saying what differs; remember it in a new one.
 
-        `identity` is what else the positions and states in it depend on: topics, partition count, share.
+        `identity` is what else the positions and states in it depend on: topics, partition count, share. What an
+        earlier release depended on and this one does not, may differ.
         """
         assert self._manifest is not None
         now = {"flow": dataflow.flow_id, "steps": step_ids(dataflow), **identity}
@@ -93,7 +94,7 @@ class Recovery:
         if made_for is None:
             self._write({**self._manifest, "made_for": now})
         else:
-            for name in [*made_for, *(n for n in now if n not in made_for)]:
+            for name in now:
                 if made_for.get(name) != now.get(name):
                     raise Refused(
                         f"{self.directory} was made for {_difference(name, made_for.get(name), now.get(name))}"

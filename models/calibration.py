@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 
-from models.calibrator import Calibrator, logit
+from models.calibrator import Calibrator, expit, logit
 
 F8 = NDArray[np.float64]
 ENOUGH_FOR_ISOTONIC = 1000
@@ -31,35 +31,45 @@ def fit(score: F8, y: NDArray[np.int8], weight: float = 1.0) -> Calibrator:
     positives = int(y.sum())
     if not 0 < positives < len(y):
         raise ValueError(f"calibration needs bursts and calm: {positives} bursts in {len(y)} cases")
-    scores, low, high = _venn_abers(score, y)
     if weight * positives >= ENOUGH_FOR_ISOTONIC:
-        isotonic = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, y)
+        told = np.round(score, SCORE_DECIMALS)
+        isotonic = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(told, y)
         knots, values = isotonic.X_thresholds_.tolist(), isotonic.y_thresholds_.tolist()
-        return Calibrator("isotonic", knots, values, scores, low, high)
-    return Calibrator("platt", [], _platt(logit(score), y, weight), scores, low, high)
+        return Calibrator("isotonic", knots, values, *_venn_abers(told, y))
+    values, covariance = _platt(logit(score), y, weight)
+    return Calibrator("platt", [], values, [], [], [], covariance)
 
 
-def _platt(log_odds: F8, y: NDArray[np.int8], weight: float) -> list[float]:
-    """Slope and shift of most posterior probability; a priori normal around 1 and 0 (the score as it is), sd 0.5.
+def _platt(log_odds: F8, y: NDArray[np.int8], weight: float) -> tuple[list[float], list[float]]:
+    """Slope and shift of most posterior probability, and their covariance (Laplace's) as aa, ab, bb.
 
-    A block with few independent bursts says little about how often they come elsewhere: it then changes little.
+    A priori they are normal around 1 and 0 (the score as it is), sd 0.5: a block with few independent bursts says
+    little about how often they come elsewhere, so it changes little and leaves the interval wide.
     """
     design = np.column_stack([log_odds, np.ones(len(y))])
     prior, precision = np.array([1.0, 0.0]), np.eye(2) / PRIOR_SD**2
     at = prior.copy()
+
+    def loss(at: F8) -> float:
+        z, away = design @ at, at - prior
+        return float(weight * (np.logaddexp(0, z) - y * z).sum() + away @ precision @ away / 2)
+
     for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-design @ at))
+        p = expit(design @ at)
         slope = weight * design.T @ (p - y) + precision @ (at - prior)
         curve = weight * (design.T * (p * (1 - p))) @ design + precision
         move = np.linalg.solve(curve, slope)
+        while np.abs(move).max() >= 1e-10 and loss(at - move) > loss(at):
+            move /= 2
         at -= move
         if np.abs(move).max() < 1e-10:
             break
-    return [float(v) for v in at]
+    spread = np.linalg.inv(curve)
+    return [float(v) for v in at], [float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1])]
 
 
 def _venn_abers(score: F8, y: NDArray[np.int8]) -> tuple[list[float], list[float], list[float]]:
-    scores, at = np.unique(np.round(score, SCORE_DECIMALS), return_inverse=True)
+    scores, at = np.unique(score, return_inverse=True)
     n = np.bincount(at).astype(np.float64)
     bursts = np.asarray(np.bincount(at, weights=y.astype(np.float64)), np.float64)
     low, high = (_counted_as(case, n, bursts).tolist() for case in (0.0, 1.0))

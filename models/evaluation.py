@@ -3,8 +3,9 @@
     Brier = mean (p - y)^2       skill = 1 - Brier(model) / Brier(baseline)
 
 The interval of the skill is a bootstrap over whole days (neighbouring windows overlap, so single cases are not
-independent): 2.5 % and 97.5 % of 2000 resamples of days. A model beats a baseline when the interval lies above 0; with
-fewer than two days there is no interval and nothing is beaten. Accuracy is not computed: "never" scores 95 %.
+independent): 2.5 % and 97.5 % of 2000 resamples of days, widened to hold the skill itself. A model beats a baseline
+when the interval lies above 0; with fewer than two days there is no interval and nothing is beaten. Accuracy is not
+computed: "never" scores 95 %.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,8 @@ def skill(name: str, y: NDArray[np.int8], p: F8, reference: F8, at_ns: I8, seed:
         return Skill(name, whole, None, None, False)
     drawn = np.random.default_rng(seed).integers(0, len(ours), (RESAMPLES, len(ours)))
     low, high = np.quantile(1 - ours[drawn].sum(axis=1) / theirs[drawn].sum(axis=1), [0.025, 0.975])
-    return Skill(name, whole, float(low), float(high), bool(low > 0))
+    low, high = min(float(low), whole), max(float(high), whole)
+    return Skill(name, whole, low, high, low > 0)
 
 
 def score(y: NDArray[np.int8], p: F8, at_ns: I8, references: Mapping[str, F8]) -> Score:

@@ -1,6 +1,7 @@
 """The forecaster: a checked model version in, burst probabilities out, for every instrument, side and horizon at once.
 
-    confidence = (1 - (p1 - p0)) Q D     Q = share of fed feature families that are fresh
+    confidence = (1 - (p_burst_high - p_burst_low)) Q D
+    Q = share of fed feature families that are fresh
     D = 1 - clip((PSI - .1) / .15, 0, 1)
     expected_notional_usd = p E[V | burst] + (1 - p) E[V | calm], both means of the span the model was fitted on
 
@@ -40,8 +41,24 @@ WRITES = (
     Column("position_side", "str", "Whose liquidations: long or short"),
     Column("horizon_min", "i8", "Horizon", "minutes", low=1),
     Column("p_burst", "f8", "Calibrated probability of a liquidation burst", "1", null_when=NULL, low=0.0, high=1.0),
-    Column("p_burst_low", "f8", "Lower end of the Venn-Abers interval", "1", null_when=NULL, low=0.0, high=1.0),
-    Column("p_burst_high", "f8", "Upper end of the Venn-Abers interval", "1", null_when=NULL, low=0.0, high=1.0),
+    Column(
+        "p_burst_low",
+        "f8",
+        "Lower end of its interval, by the same calibrator",
+        "1",
+        null_when=NULL,
+        low=0.0,
+        high=1.0,
+    ),
+    Column(
+        "p_burst_high",
+        "f8",
+        "Upper end of its interval, by the same calibrator",
+        "1",
+        null_when=NULL,
+        low=0.0,
+        high=1.0,
+    ),
     Column("base_rate", "f8", "Share of bursts in the span the model was fitted on", "1", low=0.0, high=1.0),
     Column(
         "expected_notional_usd",
@@ -57,7 +74,7 @@ WRITES = (
         "f8",
         "How far the probability is to be trusted; not the probability itself",
         "1",
-        "(1 - (p1 - p0)) Q D",
+        "(1 - (p_burst_high - p_burst_low)) Q D",
         null_when=NULL,
         low=0.0,
         high=1.0,

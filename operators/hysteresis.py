@@ -1,10 +1,17 @@
-"""Hysteresis: raise and clear by two thresholds in event time, per subject, with levels, holds and a cooldown.
+"""Hysteresis: raise, heighten, lower and clear in event time, per subject, with holds, a cooldown and a floor of rate.
 
 A value stays in force until the next row of its subject, so a hold may run out between two rows: the transition then
-carries the instant at which it ran out, whichever row or `advance` brings it to light. `level` of a value is how many
-of `raise_at` it has reached; all thresholds are in the direction of harm (negate both for "below").
-Clear -> raised: level >= 1 for `hold_ns`, not before the last clear plus `cooldown_ns`. Raised -> higher: at once; a
-level is only given up by clearing. Raised -> clear: value < `clear_at` for `clear_hold_ns`.
+carries the instant at which it ran out, whichever row or `advance` brings it to light. All thresholds are in the
+direction of harm (negate them for "below"). The level of a value is how many of `raise_at` it has reached; a level is
+held until the value is below its own threshold by `raise_at[0] - clear_at`. The grade of a level is told; while the
+value in force is not trusted it is one lower.
+
+Clear -> raised: level >= 1 for `hold_ns`, and not before the last clear plus `cooldown_ns`, unless graver than all that
+was told before that clear. Raised -> higher: at once, when the grade grows, by the value or by its trust. Raised ->
+lower: when the grade has been lower for `clear_hold_ns`. Raised -> clear: value < `clear_at` for `clear_hold_ns`, or no
+known value for `forget_ns` (0: never); the value -inf says that the subject is no more. A rise within `flap_ns` of a
+fall is a flap: each one in a row doubles the clear hold, up to `flap_ns`, so what swings through the whole band ends up
+raised, not in a stream of transitions.
 An unknown value (NaN) breaks a hold that is running and changes nothing else: what was raised stays raised.
 """
 
@@ -19,10 +26,15 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-RAISE, HIGHER, CLEAR = 1, 2, 3
-LEVEL, SINCE, CLEARING, RAISED, CLEARED, SEEN, TRUSTED = range(7)
+RAISE, HIGHER, CLEAR, LOWER = 1, 2, 3, 4
+LEVEL, SINCE, CLEARING, RAISED, CLEARED, SEEN, TRUSTED, GRADE, LOWERING, PEAK, FLAPS, FELL, KNOWN = range(13)
 NEVER = -(2**63)
-_NEW = np.array([0, NEVER, NEVER, NEVER, NEVER, NEVER, 1], np.int64)
+_NEW = np.array([0, NEVER, NEVER, NEVER, NEVER, NEVER, 1, 0, NEVER, -1, 0, NEVER, NEVER], np.int64)
+LEAST_FLAP_NS = 1_000_000_000
+"""What is doubled where a rule has no clear hold."""
+_HOLD, _CLEAR_HOLD, _COOLDOWN, _FLAP, _FORGET = range(5)
+_PER_ROW = 5
+"""Transitions that a row may bring to light: a lower and a clear before it, a higher at it, two at once after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,24 @@ class Thresholds:
     hold_ns: int = 0
     clear_hold_ns: int = 0
     cooldown_ns: int = 0
+    flap_ns: int = 0
+    forget_ns: int = 0
+    grades: tuple[int, ...] = ()
+    """What each level is told as; empty: 0, 1, 2..."""
+
+    def held_at(self) -> F8:
+        """Below which value a level is no longer held."""
+        held: F8 = self.raise_at - (self.raise_at[0] - self.clear_at)
+        held[0] = self.clear_at
+        return held
+
+    def grade_of(self) -> I8:
+        """The grade of each level above 0."""
+        return np.array(self.grades or range(len(self.raise_at)), np.int64)
+
+    def times(self) -> I8:
+        """For the kernels."""
+        return np.array([self.hold_ns, self.clear_hold_ns, self.cooldown_ns, self.flap_ns, self.forget_ns], np.int64)
 
 
 @dataclass(slots=True)
@@ -52,7 +82,9 @@ class Transitions:
     kind: I8
     at_ns: I8
     raised_ns: I8
-    level: I8
+    grade: I8
+    forgotten: Flags
+    """Cleared for want of a known value."""
     value: F8
     trusted: Flags
     row: I8
@@ -83,14 +115,15 @@ def follow(state: Latches, by: Thresholds, subject: I8, value: F8, event_ns: I8,
     ([1, 3], [15, 30])
     """
     in_force = np.full(len(state.value), -1, np.int64)
-    out = np.empty((3 * len(subject), 7), np.int64)
+    out = np.empty((_PER_ROW * len(subject), 8), np.int64)
     values = np.empty(len(out))
     n = _follow(
         state.marks,
         state.value,
         by.raise_at,
-        float(by.clear_at),
-        _times(by),
+        by.held_at(),
+        by.grade_of(),
+        by.times(),
         np.asarray(subject, np.int64),
         np.asarray(value, np.float64),
         np.asarray(event_ns, np.int64),
@@ -104,20 +137,17 @@ def follow(state: Latches, by: Thresholds, subject: I8, value: F8, event_ns: I8,
 
 def advance(state: Latches, by: Thresholds, now_ns: int) -> Transitions:
     """The holds that have run out by `now_ns` of event time, without a row; by time, then subject."""
-    out = np.empty((len(state.value), 7), np.int64)
+    out = np.empty((2 * len(state.value), 8), np.int64)
     values = np.empty(len(out))
-    n = _advance(state.marks, state.value, by.raise_at, _times(by), now_ns, out, values)
+    n = _advance(state.marks, state.value, by.raise_at, by.held_at(), by.grade_of(), by.times(), now_ns, out, values)
     order = np.argsort(out[:n, 2], kind="stable")
     return _transitions(out[:n][order], values[:n][order], np.full(len(state.value), -1, np.int64))
 
 
-def _times(by: Thresholds) -> I8:
-    return np.array([by.hold_ns, by.clear_hold_ns, by.cooldown_ns], np.int64)
-
-
 def _transitions(out: I8, values: F8, in_force: I8) -> Transitions:
-    subject, kind, at, raised, level, trusted, row = (c.copy() for c in out.T)
-    return Transitions(subject, kind, at, raised, level, values.copy(), trusted.astype(np.bool_), row, in_force)
+    subject, kind, at, raised, grade, trusted, row, forgotten = (c.copy() for c in out.T)
+    told = trusted.astype(np.bool_), row
+    return Transitions(subject, kind, at, raised, grade, forgotten.astype(np.bool_), values.copy(), *told, in_force)
 
 
 @inner
@@ -129,39 +159,101 @@ def _level(raise_at: F8, value: float) -> int:
 
 
 @inner
-def _note(out: I8, values: F8, n: int, s: int, kind: int, at: int, marks: I8, value: float, row: int) -> int:
+def _held(held_at: F8, value: float, level: int) -> int:
+    while level > 1 and value < held_at[level - 1]:
+        level -= 1
+    return level
+
+
+@inner
+def _grade(grades: I8, level: int, trusted: int) -> int:
+    return max(int(grades[level - 1]) - 1 + trusted, 0)
+
+
+@inner
+def _rose(marks: I8, s: int, at: int, times: I8) -> None:
+    if marks[s, FELL] != NEVER:
+        marks[s, FLAPS] = marks[s, FLAPS] + 1 if at - marks[s, FELL] <= times[_FLAP] else 0
+    marks[s, PEAK] = max(marks[s, PEAK], marks[s, GRADE])
+
+
+@inner
+def _clear_hold(marks: I8, value: float, s: int, times: I8) -> int:
+    hold = int(times[_CLEAR_HOLD])
+    if marks[s, FLAPS] > 0 and value > -np.inf:
+        doubled = max(hold, LEAST_FLAP_NS) << min(marks[s, FLAPS], 20)
+        hold = max(hold, min(doubled, int(times[_FLAP])))
+    return hold
+
+
+@inner
+def _note(
+    out: I8, values: F8, n: int, s: int, kind: int, at: int, marks: I8, value: float, row: int, forgotten: int
+) -> int:
     out[n, 0] = s
     out[n, 1] = kind
     out[n, 2] = at
     out[n, 3] = marks[s, RAISED]
-    out[n, 4] = marks[s, LEVEL]
+    out[n, 4] = marks[s, GRADE]
     out[n, 5] = marks[s, TRUSTED]
     out[n, 6] = row
+    out[n, 7] = forgotten
     values[n] = value
     return n + 1
 
 
 @inner
 def _settle(
-    marks: I8, value: F8, raise_at: F8, times: I8, s: int, now_ns: int, row: int, out: I8, values: F8, n: int
+    marks: I8,
+    value: F8,
+    raise_at: F8,
+    held_at: F8,
+    grades: I8,
+    times: I8,
+    s: int,
+    now_ns: int,
+    row: int,
+    out: I8,
+    values: F8,
+    n: int,
 ) -> int:
-    """The transition of subject s that is due by `now_ns`, if any; `times` are hold, clear hold and cooldown."""
-    if marks[s, LEVEL] == 0 and marks[s, SINCE] != NEVER:
-        due = marks[s, SINCE] + times[0]
-        if marks[s, CLEARED] != NEVER:
-            due = max(due, marks[s, CLEARED] + times[2])
+    """The transitions of subject s that are due by `now_ns`, in order."""
+    if marks[s, LEVEL] == 0:
+        if marks[s, SINCE] == NEVER:
+            return n
+        level = _level(raise_at, value[s])
+        grade = _grade(grades, level, marks[s, TRUSTED])
+        due = marks[s, SINCE] + times[_HOLD]
+        if marks[s, CLEARED] != NEVER and grade <= marks[s, PEAK]:
+            due = max(due, marks[s, CLEARED] + times[_COOLDOWN])
         if due <= now_ns:
-            marks[s, LEVEL] = _level(raise_at, value[s])
+            due = max(due, marks[s, SEEN])
+            marks[s, LEVEL] = level
+            marks[s, GRADE] = marks[s, PEAK] = grade
             marks[s, SINCE] = NEVER
             marks[s, RAISED] = due
-            return _note(out, values, n, s, RAISE, due, marks, value[s], row)
-    elif marks[s, LEVEL] > 0 and marks[s, CLEARING] != NEVER:
-        due = marks[s, CLEARING] + times[1]
-        if due <= now_ns:
-            n = _note(out, values, n, s, CLEAR, due, marks, value[s], row)
-            marks[s, LEVEL] = 0
-            marks[s, CLEARING] = NEVER
-            marks[s, CLEARED] = due
+            _rose(marks, s, due, times)
+            n = _note(out, values, n, s, RAISE, due, marks, value[s], row, 0)
+        return n
+    hold = _clear_hold(marks, value[s], s, times)
+    clear, cleared = marks[s, CLEARING] != NEVER, marks[s, CLEARING] + hold
+    lower, lowered = marks[s, LOWERING] != NEVER, marks[s, LOWERING] + hold
+    forget, forgotten = times[_FORGET] > 0, marks[s, KNOWN] + times[_FORGET]
+    forget = forget and (not clear or forgotten < cleared)
+    if forget:
+        clear, cleared = True, forgotten
+    if lower and lowered <= now_ns and (not clear or lowered < cleared):
+        marks[s, LEVEL] = _held(held_at, value[s], marks[s, LEVEL])
+        marks[s, GRADE] = _grade(grades, marks[s, LEVEL], marks[s, TRUSTED])
+        marks[s, LOWERING] = NEVER
+        marks[s, FELL] = lowered
+        n = _note(out, values, n, s, LOWER, lowered, marks, value[s], row, 0)
+    if clear and cleared <= now_ns:
+        marks[s, GRADE] = marks[s, PEAK]
+        n = _note(out, values, n, s, CLEAR, cleared, marks, value[s], row, 1 if forget else 0)
+        marks[s, LEVEL] = 0
+        marks[s, CLEARING] = marks[s, LOWERING] = NEVER
+        marks[s, CLEARED] = marks[s, FELL] = cleared
     return n
 
 
@@ -170,7 +262,8 @@ def _follow(
     marks: I8,
     value: F8,
     raise_at: F8,
-    clear_at: float,
+    held_at: F8,
+    grades: I8,
     times: I8,
     subject: I8,
     rows: F8,
@@ -185,13 +278,13 @@ def _follow(
         s, now, v = subject[i], event_ns[i], rows[i]
         if now < marks[s, SEEN]:
             continue
-        n = _settle(marks, value, raise_at, times, s, now, in_force[s], out, values, n)
+        n = _settle(marks, value, raise_at, held_at, grades, times, s, now, in_force[s], out, values, n)
         marks[s, SEEN] = now
         if np.isnan(v):
-            marks[s, SINCE] = NEVER
-            marks[s, CLEARING] = NEVER
+            marks[s, SINCE] = marks[s, CLEARING] = marks[s, LOWERING] = NEVER
             continue
         value[s] = v
+        marks[s, KNOWN] = now
         marks[s, TRUSTED] = 1 if trusted[i] else 0
         in_force[s] = i
         level = _level(raise_at, v)
@@ -201,20 +294,32 @@ def _follow(
             elif marks[s, SINCE] == NEVER:
                 marks[s, SINCE] = now
         else:
-            if level > marks[s, LEVEL]:
+            level = max(level, _held(held_at, v, marks[s, LEVEL]))
+            grade = _grade(grades, level, marks[s, TRUSTED])
+            if grade < marks[s, GRADE]:
+                marks[s, LEVEL] = max(level, marks[s, LEVEL])
+                if marks[s, LOWERING] == NEVER:
+                    marks[s, LOWERING] = now
+            else:
                 marks[s, LEVEL] = level
-                n = _note(out, values, n, s, HIGHER, now, marks, v, i)
-            if not v < clear_at:
+                marks[s, LOWERING] = NEVER
+                if grade > marks[s, GRADE]:
+                    marks[s, GRADE] = grade
+                    _rose(marks, s, now, times)
+                    n = _note(out, values, n, s, HIGHER, now, marks, v, i, 0)
+            if not v < held_at[0]:
                 marks[s, CLEARING] = NEVER
             elif marks[s, CLEARING] == NEVER:
                 marks[s, CLEARING] = now
-        n = _settle(marks, value, raise_at, times, s, now, i, out, values, n)
+        n = _settle(marks, value, raise_at, held_at, grades, times, s, now, i, out, values, n)
     return n
 
 
 @kernel
-def _advance(marks: I8, value: F8, raise_at: F8, times: I8, now_ns: int, out: I8, values: F8) -> int:
+def _advance(
+    marks: I8, value: F8, raise_at: F8, held_at: F8, grades: I8, times: I8, now_ns: int, out: I8, values: F8
+) -> int:
     n = 0
     for s in range(len(value)):
-        n = _settle(marks, value, raise_at, times, s, now_ns, -1, out, values, n)
+        n = _settle(marks, value, raise_at, held_at, grades, times, s, now_ns, -1, out, values, n)
     return n

@@ -123,9 +123,13 @@ class ClickHouse:
         with self.connection() as client:
             return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
 
-    def query(self, sql: str, form: Format = "table") -> str:
-        """The result as people read it: a table, CSV with a header, or one JSON object a row."""
-        plain = {"output_format_pretty_color": 0, "output_format_pretty_row_numbers": 0}
+    def query(self, sql: str, form: Format = "table", null: str = "") -> str:
+        """The result as people read it: a table, CSV with a header (nulls as `null`), or one JSON object a row."""
+        plain = {
+            "output_format_pretty_color": 0,
+            "output_format_pretty_row_numbers": 0,
+            "format_csv_null_representation": null,
+        }
         with self.connection() as client:
             asked = {"X-ClickHouse-Format": _FORMATS[form]}
             return client.raw_query(sql, settings=plain, transport_settings=asked).decode(errors="replace")

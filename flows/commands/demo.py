@@ -19,6 +19,7 @@ from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
 from flows.kafka.tail import Tail
 from flows.kafka.topics import create_topics
+from flows.preflight import check
 from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
@@ -66,7 +67,7 @@ def demo(
     simulated = _simulated(instruments, seed)
     told = settings(config, set, data)
     changed = msgspec.structs.replace(told.market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
-    told = msgspec.structs.replace(told, market=changed)
+    told = check(msgspec.structs.replace(told, market=changed))
     console = Console()
     console.print("starting: broker, store, simulated market, flows (the first start compiles for some seconds)")
     try:

@@ -16,6 +16,7 @@ def query(
     sql: Annotated[str, Parameter(help="one statement")],
     *,
     format: Annotated[Literal["table", "csv", "json"], Parameter(help="how to print the rows")] = "table",
+    null: Annotated[str, Parameter(help="what CSV has for a null; `\\N` is ClickHouse's own")] = "",
     set: Sets = (),
     config: File = None,
     data: Data = None,
@@ -30,8 +31,8 @@ def query(
         if url is None:
             kafka = msgspec.structs.replace(told.kafka, brokers="none")
             with Session(msgspec.structs.replace(told, kafka=kafka), "query") as session:
-                print(connect(session.settings.clickhouse).query(sql, format), end="")
+                print(connect(session.settings.clickhouse).query(sql, format, null), end="")
             return 0
         told = msgspec.structs.replace(told, clickhouse=msgspec.structs.replace(told.clickhouse, url=url))
-    print(connect(told.clickhouse).query(sql, format), end="")
+    print(connect(told.clickhouse).query(sql, format, null), end="")
     return 0

@@ -24,6 +24,7 @@ from flows.graph import FLOWS, raw_topic
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.learning.promotion import put_in_force
+from flows.preflight import check
 from flows.refusal import Refused
 from flows.session import Session
 from flows.settings import Settings, SettingsError
@@ -148,7 +149,7 @@ def replay(
     names = tuple(dict.fromkeys(v.name for v, _ in chosen))
     base = settings(config, set, data)
     base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
-    known = market.known_instruments(base)
+    known = market.known_instruments(check(base))
     if base.kafka.brokers:
         prefix = f"{base.kafka.prefix}replay-{time.time_ns():x}."
         base = msgspec.structs.replace(base, kafka=msgspec.structs.replace(base.kafka, prefix=prefix))

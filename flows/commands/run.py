@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 from flows.commands.options import Data, File, Sets, settings
 from flows.epochs import Stopping
 from flows.graph import FLOWS
+from flows.preflight import check
 from flows.recovery import Recovery
 from flows.runner import run as run_flow
 from flows.settings import Settings, SettingsError
@@ -39,6 +40,7 @@ def run(
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set: `run` is for real brokers, `demo` and `replay` bring their own")
     names = tuple(dict.fromkeys(flow))
+    check(told, names)
     if len(names) > 1:
         if recovery or ends:
             raise SettingsError("--recovery and --ends are of one flow; run each flow by itself")

@@ -108,7 +108,7 @@ class Reader:
     def add_logs(
         self, wanted: Mapping[str, tuple[str, int]], resume: Mapping[str, tuple[str, int]] | None
     ) -> dict[str, Log]:
-        """Logs under names of the caller's, from the recovered (topic id, offset) or the start of each log.
+        """Logs under names of the caller's, from the recovered (topic id, offset) or the start of a log without one.
 
         Refuses offsets that a log no longer or not yet has, and topics that were made anew.
         """
@@ -119,7 +119,7 @@ class Reader:
             for name, (topic, partition) in wanted.items():
                 low, high = self._watermarks(consumer, topic, partition)
                 offset = low
-                if resume is not None:
+                if resume is not None and name in resume:
                     topic_id, offset = resume[name]
                     self._check(topic, partition, topic_id, offset, low, high)
                 logs[name] = self._logs[topic, partition] = Log(topic, partition, offset, offset, time.monotonic())

@@ -80,8 +80,10 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         pace: Pace | None = None,
         ends: Path | None = None,
         stopping: Stopping | None = None,
+        others: bool = False,
     ) -> None:
-        self.topics = topics
+        """`others`: positions of other topics may be met; a new topic is then read from its beginning."""
+        self.topics, self.others = topics, others
         self.partitions = partitions
         self.share = share
         self.stopping = stopping or Stopping()
@@ -101,9 +103,11 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
             logs, told = self.reader.add(partition, None), {}
         else:
             saved = {topic: (topic_id, offset) for topic, topic_id, offset, _ in resume_state[1]}
-            if set(saved) != set(self.topics):
+            if self.others:
+                saved = {topic: at for topic, at in saved.items() if topic in self.topics}
+            elif set(saved) != set(self.topics):
                 raise Refused(f"{for_part} was read from {', '.join(saved)}, not from {', '.join(self.topics)}")
-            told = {topic: end for topic, _, _, end in resume_state[1] if end >= 0}
+            told = {topic: end for topic, _, _, end in resume_state[1] if end >= 0 and topic in saved}
             logs = self.reader.add(partition, saved)
         return Shard(for_part, self.reader, logs, self._pace, self._ends, told, Epochs(for_part, self.stopping))
 

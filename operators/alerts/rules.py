@@ -2,15 +2,19 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
 
+from schemas.column import Column, Dtype
+
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+Tables = Mapping[str, Mapping[str, Column]]
+"""The columns of the tables that rules may read, by their names."""
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
@@ -18,8 +22,11 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`metric` of `table` against thresholds; `raise` gives one for each severity that the rule knows.
 
     `subject` are the columns that name what an alert is about, `evidence` further columns it carries, `trust` a flag
-    column (empty: none) whose false lowers the severity by one, `exists` one whose false says that the subject is no
-    more, which clears; `cooldown_s` keeps quiet after a clear.
+    column (empty: none) whose false lowers the severity by one, `exists` a flag or a count whose false or 0 says that
+    the subject is no more, which clears. `hold_s` delays a raise, `clear_hold_s` a clear and a lower severity;
+    `cooldown_s` keeps quiet after a clear, but for what is graver than before it. A rise within `flap_s` of a fall
+    doubles the clear hold, up to `flap_s`. `forget_s` clears what has had no known value for so long (0: never).
+    `most_per_minute`: how many raises of a severity are told one by one; of more, a summary is.
     """
 
     name: Name
@@ -32,6 +39,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold_s: Seconds = 0.0
     clear_hold_s: Seconds = 0.0
     cooldown_s: Seconds = 0.0
+    flap_s: Seconds = 600.0
+    forget_s: Seconds = 0.0
+    most_per_minute: Annotated[int, msgspec.Meta(ge=1)] = 100
     evidence: tuple[Name, ...] = ()
     trust: str = ""
     exists: str = ""
@@ -52,14 +62,14 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     rule: Annotated[list[Rule], msgspec.Meta(min_length=1)]
 
 
-def load(text: str, tables: Mapping[str, Collection[str]] | None = None) -> tuple[Rule, ...]:
-    """The rules of a file; with `tables` (columns by table) every column must exist.
+def load(text: str, tables: Tables | None = None) -> tuple[Rule, ...]:
+    """The rules of a file; with `tables` every column must exist, and be of a type that its use can read.
 
     Raises ValueError that names the rule, the field and, for TOML, the line.
 
     >>> load('[[rule]]\\nname = "x"\\ntable = "t"\\nmetric = "m"\\ncomparison = "over"')
     Traceback (most recent call last):
-    ValueError: rule 1 "x", comparison, line 5: Invalid enum value 'over'
+    ValueError: rule 1 "x", comparison, line 5: Invalid enum value 'over'; there are above, below
     """
     decode = msgspec.json.decode if text.lstrip().startswith("{") else msgspec.toml.decode
     try:
@@ -69,8 +79,9 @@ def load(text: str, tables: Mapping[str, Collection[str]] | None = None) -> tupl
     try:
         rules = msgspec.convert(tree, _File).rule
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `")
-        raise ValueError(f"{_place(text, tree, path.rstrip('`'), message)}: {message}") from None
+        message, _, path = str(error).partition(" - at ")
+        path = path.removeprefix("`key` in ").strip("`")
+        raise ValueError(f"{_place(text, tree, path, message)}: {message}{_known(message, path)}") from None
     names = [rule.name for rule in rules]
     for i, rule in enumerate(rules):
         field, mistake = _mistake(rule, names[:i], tables)
@@ -79,7 +90,27 @@ def load(text: str, tables: Mapping[str, Collection[str]] | None = None) -> tupl
     return tuple(rules)
 
 
-def _mistake(rule: Rule, before: list[str], tables: Mapping[str, Collection[str]] | None) -> tuple[str, str]:
+def _known(message: str, path: str) -> str:
+    """What there is, where a name was none of it."""
+    if message.startswith("Invalid enum value"):
+        known = SEVERITIES if path.endswith(".raise") else ("above", "below")
+        return f"; there are {', '.join(known)}"
+    if message.startswith("Object contains unknown field"):
+        return f"; a rule has {', '.join(f.encode_name for f in msgspec.structs.fields(Rule))}"
+    return ""
+
+
+_READ: dict[str, tuple[Dtype, ...]] = {
+    "metric": ("f8", "i8", "bool"),
+    "subject": ("str", "i8"),
+    "evidence": ("f8", "i8", "bool", "str", "time"),
+    "trust": ("bool",),
+    "exists": ("bool", "i8"),
+}
+_TYPES: dict[Dtype, str] = {"f8": "number", "i8": "whole number", "bool": "flag", "str": "text", "time": "time"}
+
+
+def _mistake(rule: Rule, before: list[str], tables: Tables | None) -> tuple[str, str]:
     if rule.name in before:
         return "name", f"another rule is called {rule.name!r}"
     sign = 1 if rule.comparison == "above" else -1
@@ -92,11 +123,23 @@ def _mistake(rule: Rule, before: list[str], tables: Mapping[str, Collection[str]
         return "clear", f"{rule.clear:g} is further {rule.comparison} than {thresholds[0]:g}, which raises"
     if tables is not None and rule.table not in tables:
         return "table", f"no table {rule.table!r}; there are {', '.join(sorted(tables))}"
-    for field in ("metric", "subject", "evidence", "trust", "exists"):
+    if tables is None:
+        return "", ""
+    columns = tables[rule.table]
+    for field, types in _READ.items():
         value = getattr(rule, field)
-        for column in (value,) if isinstance(value, str) else value:
-            if tables is not None and column and column not in tables[rule.table]:
-                return field, f"table {rule.table!r} has no column {column!r}"
+        for name in filter(None, (value,) if isinstance(value, str) else value):
+            if name not in columns:
+                return field, f"table {rule.table!r} has no column {name!r}"
+            if columns[name].dtype not in types:
+                wanted = " or ".join(_TYPES[t] for t in types)
+                return field, f"column {name!r} is a {_TYPES[columns[name].dtype]}, {field} needs a {wanted}"
+    metric = columns[rule.metric]
+    for severity, threshold in zip(rule.severities, thresholds, strict=True):
+        if rule.comparison == "above" and metric.high is not None and threshold > metric.high:
+            return "raise", f"{rule.metric!r} is at most {metric.high:g}: {severity} at {threshold:g} would never come"
+        if rule.comparison == "below" and metric.low is not None and threshold < metric.low:
+            return "raise", f"{rule.metric!r} is at least {metric.low:g}: {severity} at {threshold:g} would never come"
     return "", ""
 
 

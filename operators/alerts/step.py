@@ -1,8 +1,8 @@
-"""The alert step: rows of a table in, raised, heightened and cleared alerts out, by one rule.
+"""The alert step: rows of a table in, raised, heightened, lowered and cleared alerts out, by one rule.
 
 `alert_id` is a hash of rule, subject and the event time of the raise, so the same log makes the same ids wherever and
-however often it is replayed; a clear carries the id of its raise. When the value in force did not come with a good
-stamp, the severity is lowered by one and `downgraded` says so.
+however often it is replayed; a clear carries the id of its raise. While the value in force came without a good stamp,
+the severity is one lower and `downgraded` says so; when the stamp is good again, the alert is heightened.
 """
 
 import hashlib
@@ -18,13 +18,14 @@ from operators.pack import pack, unpack
 from schemas.column import Column
 
 SECOND_NS = 1_000_000_000
-KINDS = np.array(["", "raise", "higher", "clear"])
+KINDS = np.array(["", "raise", "higher", "clear", "lower"])
+GONE, BELOW = "the subject is no more", "the value"
 
 WRITES = (
     Column("alert_id", "str", "Names an alert from its raise to its clear"),
     Column("rule", "str", "Which rule raised it"),
-    Column("subject", "str", "What it is about: account, or venue/symbol"),
-    Column("kind", "str", "raise, higher (a graver severity) or clear"),
+    Column("subject", "str", "What it is about: account, or venue/symbol; `*` and a shard: a summary of a storm"),
+    Column("kind", "str", "raise, higher (a graver severity), lower or clear"),
     Column("at", "time", "Event time of this transition"),
     Column("raised_at", "time", "Event time of the raise"),
     Column("cleared_at", "time", "Event time of the clear", null_when="not cleared; 0 in arrays"),
@@ -33,6 +34,7 @@ WRITES = (
     Column(
         "value", "f8", "The metric in force at the transition", unit="the metric's", null_when="the subject is no more"
     ),
+    Column("reason", "str", "Why it was cleared: the value, or what else; empty when it was not"),
     Column("evidence", "str", "JSON: metric, thresholds and the rule's evidence columns", unit="json"),
 )
 
@@ -55,6 +57,9 @@ def thresholds(rule: Rule) -> hysteresis.Thresholds:
         int(rule.hold_s * SECOND_NS),
         int(rule.clear_hold_s * SECOND_NS),
         int(rule.cooldown_s * SECOND_NS),
+        int(rule.flap_s * SECOND_NS),
+        int(rule.forget_s * SECOND_NS),
+        tuple(SEVERITIES.index(s) for s in rule.severities),
     )
 
 
@@ -76,7 +81,7 @@ def alerts(rule: Rule) -> Step[AlertState]:
         AlertState,
         lambda state, rows: _step(rule, state, rows),
         _freeze,
-        _thaw,
+        lambda data: _thaw(rule, data),
     )
 
 
@@ -85,11 +90,32 @@ def advance(rule: Rule, state: AlertState, now_ns: int) -> Columns:
     return _columns(rule, state, hysteresis.advance(state.latches, thresholds(rule), now_ns), {})
 
 
+def abandon(rule: Rule, state: AlertState, now_ns: int, reason: str) -> Columns:
+    """Clears of everything that is raised by a rule that no longer holds, in the order of the subjects."""
+    marks, value = state.latches.marks, state.latches.value
+    open_ = np.flatnonzero(marks[:, hysteresis.LEVEL] > 0)
+    at = np.maximum(marks[open_, hysteresis.SEEN], now_ns)
+    n, trusted = len(open_), marks[open_, hysteresis.TRUSTED].astype(np.bool_)
+    found = hysteresis.Transitions(
+        open_.astype(np.int64),
+        np.full(n, hysteresis.CLEAR),
+        at,
+        marks[open_, hysteresis.RAISED].copy(),
+        marks[open_, hysteresis.PEAK].copy(),
+        np.zeros(n, np.bool_),
+        value[open_].copy(),
+        trusted,
+        np.full(n, -1),
+        np.full(len(value), -1),
+    )
+    return {**_columns(rule, state, found, {}), "reason": np.full(n, reason)}
+
+
 def _step(rule: Rule, state: AlertState, rows: Columns) -> Columns:
     sign = 1.0 if rule.comparison == "above" else -1.0
     value = sign * np.asarray(rows[rule.metric], np.float64)
     if rule.exists:
-        value = np.where(rows[rule.exists], value, -np.inf)
+        value = np.where(np.asarray(rows[rule.exists], np.float64) == 0, -np.inf, value)
     names = ["/".join(map(str, parts)) for parts in zip(*(rows[c].tolist() for c in rule.subject), strict=True)]
     subject = np.array([state.subjects.setdefault(name, len(state.subjects)) for name in names], np.int64)
     hysteresis.widen(state.latches, len(state.subjects))
@@ -105,7 +131,7 @@ def _step(rule: Rule, state: AlertState, rows: Columns) -> Columns:
 
 
 def _row(rule: Rule, rows: Columns, i: int) -> dict[str, float | str | bool | None]:
-    named = {c: rows[c][i].item() for c in (rule.metric, *rule.evidence)}
+    named = {c: rows[c][i : i + 1].tolist()[0] for c in (rule.metric, *rule.evidence)}
     return {c: None if isinstance(v, float) and not np.isfinite(v) else v for c, v in named.items()}
 
 
@@ -114,8 +140,9 @@ def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows:
     names = list(state.subjects)
     subject = [names[s] for s in found.subject.tolist()]
     ids = [alert_id(rule.name, s, at) for s, at in zip(subject, found.raised_ns.tolist(), strict=True)]
-    grade = np.array([SEVERITIES.index(s) for s in rule.severities])[found.level - 1]
-    severity = np.array(SEVERITIES)[np.maximum(grade - ~found.trusted, 0)]
+    cleared = found.kind == hysteresis.CLEAR
+    reason = np.where(found.value == -np.inf, GONE, BELOW)
+    reason = np.where(found.forgotten, f"no value for {rule.forget_s:g} s", reason)
     evidence = [
         {
             **(_row(rule, rows, row) if row >= 0 else state.evidence.get(s, {})),
@@ -131,10 +158,11 @@ def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows:
         "kind": KINDS[found.kind],
         "at": found.at_ns,
         "raised_at": found.raised_ns,
-        "cleared_at": np.where(found.kind == hysteresis.CLEAR, found.at_ns, 0),
-        "severity": severity,
+        "cleared_at": np.where(cleared, found.at_ns, 0),
+        "severity": np.array(SEVERITIES)[found.grade],
         "downgraded": ~found.trusted,
         "value": sign * found.value,
+        "reason": np.where(cleared, reason, ""),
         "evidence": np.array([msgspec.json.encode(e, order="sorted").decode() for e in evidence], np.str_),
     }
 
@@ -151,8 +179,25 @@ def _freeze(state: AlertState) -> bytes:
     )
 
 
-def _thaw(data: bytes) -> AlertState:
+def _thaw(rule: Rule, data: bytes) -> AlertState:
     subjects, evidence, packed = _in(data)
     arrays = unpack(packed)
-    held = hysteresis.Latches(np.asarray(arrays["marks"], np.int64), np.asarray(arrays["value"], np.float64))
+    marks = np.asarray(arrays["marks"], np.int64)
+    held = hysteresis.latches(len(marks))
+    held.marks[:, : marks.shape[1]] = marks
+    held.value[:] = np.asarray(arrays["value"], np.float64)
+    if marks.shape[1] == hysteresis.GRADE:
+        _regrade(rule, held)
     return AlertState({name: i for i, name in enumerate(subjects)}, held, evidence)
+
+
+def _regrade(rule: Rule, held: hysteresis.Latches) -> None:
+    """Latches of a release that kept no grades: what was told is worked out from level and trust."""
+    marks = held.marks
+    open_ = marks[:, hysteresis.LEVEL] > 0
+    grades = thresholds(rule).grade_of()[np.maximum(marks[:, hysteresis.LEVEL], 1) - 1]
+    told = np.maximum(grades - 1 + marks[:, hysteresis.TRUSTED], 0)
+    for name in (hysteresis.GRADE, hysteresis.PEAK):
+        marks[open_, name] = told[open_]
+    marks[:, hysteresis.KNOWN] = marks[:, hysteresis.SEEN]
+    marks[:, hysteresis.FELL] = marks[:, hysteresis.CLEARED]

@@ -3,7 +3,7 @@
 Rows that hold for the same time, of one venue, are judged together; before the first of them, the time that the venue
 has reached lets holds run out that no row brings to light. Each venue has its own clock, so what is raised and cleared,
 and when, depends on its rows alone, not on how the log interleaves them with another venue's. Of a table with windows
-only the base window is judged: a longer one repeats it.
+only the base window is judged: a longer one repeats it. More raises than anybody reads become a summary (`storm`).
 """
 
 from itertools import groupby
@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from operators.alerts.rules import Rule
-from operators.alerts.step import WRITES, AlertState, advance, alerts
+from operators.alerts.step import WRITES, AlertState, abandon, advance, alert_id, alerts
+from operators.alerts.storm import Alert, Storm
 from operators.contract import Array, Columns, Step
 from operators.published import Published
 from schemas.column import Column, Dtype
@@ -26,12 +27,12 @@ ALERTS = (
     Column(
         "revision",
         "i8",
-        "grows from record to record of an alert: event time, ms, times 4, plus the kind",
+        "grows from record to record of an alert: event time, ms, times 4, plus the kind, or one more than before",
         unit="count",
         low=0,
     ),
 )
-_KINDS = {"raise": 1, "higher": 2, "clear": 3}
+_KINDS = {"lower": 0, "raise": 1, "higher": 2, "clear": 3}
 _TYPES: dict[Dtype, type] = {"str": str, "f8": float, "i8": int, "bool": bool, "time": int}
 MS = 1_000_000
 
@@ -40,16 +41,21 @@ class _Frozen(msgspec.Struct):
     ends_ms: dict[str, int]
     rules: dict[str, bytes]
     states: dict[str, dict[str, bytes]]
+    storms: dict[str, dict[str, Storm]] = {}
+    revisions: dict[str, int] = {}
 
 
 class Watch:
-    """The rules of one table. A rule that was changed since it was frozen begins anew."""
+    """The rules of one table. A rule that was changed since it was frozen begins anew; what it raised is cleared."""
 
-    def __init__(self, table: Table, rules: tuple[Rule, ...], base_ms: int) -> None:
-        """Nothing seen yet."""
-        self.table, self.rules, self.base_ms = table, rules, base_ms
+    def __init__(self, table: Table, rules: tuple[Rule, ...], base_ms: int, shard: int = 0) -> None:
+        """Nothing seen yet; `shard` tells the summaries of several logs apart."""
+        self.table, self.rules, self.base_ms, self.shard = table, rules, base_ms, shard
         self.steps: list[Step[AlertState]] = [alerts(rule) for rule in rules]
         self.states: dict[str, list[AlertState]] = {}
+        self.storms: dict[str, list[Storm]] = {}
+        self.revisions: dict[str, int] = {}
+        """Of the alerts that are raised: the last revision told."""
         self.ends_ms: dict[str, int] = {}
         names = {c.name for c in table.columns}
         self.windowed = "window_ms" in names
@@ -71,28 +77,35 @@ class Watch:
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:300]
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
-        out: list[dict[str, Any]] = []
+        out: list[Alert] = []
         for run, together in groupby(rows, self._run):
             out += self._judge(run, list(together))
-        return _published(out), rejects
+        return self._published(out), rejects
+
+    def end(self) -> Published:
+        """No row will follow: what waits for time to go on is told."""
+        return self._published([alert for venue in self.states for alert in self._turn(venue, self.ends_ms[venue])])
 
     def _run(self, row: Any) -> tuple[str, int]:
         at: int = getattr(row, self.table.time)
         return row.venue if self.by_venue else "", at + row.window_ms if self.windowed else at
 
-    def _judge(self, run: tuple[str, int], rows: list[Any]) -> list[dict[str, Any]]:
-        out: list[dict[str, Any]] = []
+    def _judge(self, run: tuple[str, int], rows: list[Any]) -> list[Alert]:
+        out: list[Alert] = []
         venue, end_ms = run
         states = self.states.setdefault(venue, [step.init() for step in self.steps])
+        storms = self.storms.setdefault(venue, [Storm() for _ in self.rules])
         if end_ms > self.ends_ms.get(venue, 0):
             self.ends_ms[venue] = end_ms
-            for rule, state in zip(self.rules, states, strict=True):
-                out += _listed(advance(rule, state, (end_ms - 1) * MS))
+            out += self._turn(venue, end_ms)
+            for rule, state, storm in zip(self.rules, states, storms, strict=True):
+                for alert in _listed(advance(rule, state, (end_ms - 1) * MS)):
+                    out += storm.admit(rule, alert)
         if self.windowed:
             rows = [row for row in rows if row.window_ms == self.base_ms]
         if not rows:
             return out
-        found: list[tuple[int, int, dict[str, Any]]] = []
+        found: list[tuple[int, int, Alert]] = []
         event_ns = np.full(len(rows), end_ms * MS, np.int64)
         for nth, (rule, step) in enumerate(zip(self.rules, self.steps, strict=True)):
             columns: dict[str, Array] = {"event_ns": event_ns}
@@ -102,7 +115,21 @@ class Watch:
                 names = zip(*(columns[c].tolist() for c in rule.subject), strict=True)
                 place = {"/".join(map(str, parts)): i for i, parts in enumerate(names)}
                 found += [(place[alert["subject"]], nth, alert) for alert in told]
-        return out + [alert for _, _, alert in sorted(found, key=lambda item: item[:2])]
+        for _, nth, alert in sorted(found, key=lambda item: item[:2]):
+            out += storms[nth].admit(self.rules[nth], alert)
+        return out
+
+    def _turn(self, venue: str, end_ms: int) -> list[Alert]:
+        out: list[Alert] = []
+        for rule, storm in zip(self.rules, self.storms[venue], strict=True):
+            out += self._told(venue, rule, storm, end_ms * MS)
+        return out
+
+    def _told(self, venue: str, rule: Rule, storm: Storm, now_ns: int) -> list[Alert]:
+        subject = "/".join([*([venue] if venue else []), "*", f"shard-{self.shard}"])
+        frame: Alert = {"rule": rule.name, "subject": subject, "downgraded": False}
+        found = storm.turn(rule, frame, now_ns)
+        return [{"alert_id": alert_id(rule.name, a["subject"], a["raised_at"])} | a for a in found]
 
     def _array(self, name: str, values: list[Any]) -> Array:
         dtype = self.table.column(name).dtype
@@ -110,6 +137,8 @@ class Watch:
             return np.array(["" if v is None else v for v in values], np.str_)
         if dtype == "f8":
             return np.array([np.nan if v is None else v for v in values], np.float64)
+        if any(v is None for v in values):
+            return np.array(values, object)
         return np.array(values, np.bool_ if dtype == "bool" else np.int64)
 
     def freeze(self) -> bytes:
@@ -118,35 +147,61 @@ class Watch:
             venue: {r.name: step.freeze(s) for r, step, s in zip(self.rules, self.steps, held, strict=True)}
             for venue, held in self.states.items()
         }
+        storms = {
+            venue: {r.name: s for r, s in zip(self.rules, held, strict=True) if s != Storm()}
+            for venue, held in self.storms.items()
+        }
         rules = {rule.name: msgspec.json.encode(rule) for rule in self.rules}
-        return msgspec.msgpack.encode(_Frozen(self.ends_ms, rules, states))
+        return msgspec.msgpack.encode(_Frozen(self.ends_ms, rules, states, storms, self.revisions))
 
-    def thaw(self, data: bytes) -> None:
-        """Take up what was frozen."""
+    def thaw(self, data: bytes) -> Published:
+        """Take up what was frozen. Of rules that are gone or changed: the clears of what they had raised."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        self.ends_ms = was.ends_ms
+        self.ends_ms, self.revisions = was.ends_ms, was.revisions
+        then = {name: msgspec.json.decode(text, type=Rule) for name, text in was.rules.items()}
+        now = {rule.name: rule for rule in self.rules}
+        out: list[Alert] = []
         for venue, held in was.states.items():
-            self.states[venue] = [
-                step.thaw(held[rule.name]) if was.rules.get(rule.name) == msgspec.json.encode(rule) else step.init()
-                for rule, step in zip(self.rules, self.steps, strict=True)
-            ]
+            storms = was.storms.get(venue, {})
+            self.states[venue], self.storms[venue] = [], []
+            for rule, step in zip(self.rules, self.steps, strict=True):
+                same = then.get(rule.name) == rule
+                self.states[venue].append(step.thaw(held[rule.name]) if same else step.init())
+                self.storms[venue].append(storms.get(rule.name, Storm()) if same else Storm())
+            for name, frozen in held.items():
+                if then[name] != now.get(name):
+                    why = "the rule was changed" if name in now else "the rule was removed"
+                    storm = storms.get(name, Storm())
+                    out += self._abandoned(venue, then[name], frozen, storm, why)
+        return self._published(out)
+
+    def _abandoned(self, venue: str, rule: Rule, frozen: bytes, storm: Storm, why: str) -> list[Alert]:
+        at_ns = self.ends_ms.get(venue, 0) * MS
+        left = _listed(abandon(rule, alerts(rule).thaw(frozen), at_ns, why))
+        out = [alert for told in left for alert in storm.admit(rule, told)]
+        storm.withheld.clear()
+        return out + [alert | {"reason": why} for alert in self._told(venue, rule, storm, at_ns)]
+
+    def _published(self, found: list[Alert]) -> Published:
+        """Alerts as rows: the record's key is the subject, its id the alert's with the revision as order."""
+        at_ms, revision = [alert["at"] // MS for alert in found], []
+        for at, alert in zip(at_ms, found, strict=True):
+            name = alert["alert_id"]
+            revision.append(max(4 * at + _KINDS[alert["kind"]], self.revisions.get(name, 0) + 1))
+            self.revisions[name] = revision[-1]
+            if alert["kind"] == "clear":
+                del self.revisions[name]
+        columns: dict[str, Array | list[str]] = {}
+        for c in WRITES:
+            values = [alert[c.name] for alert in found]
+            kinds = {"f8": np.float64, "bool": np.bool_}
+            columns[c.name] = values if c.dtype == "str" else np.array(values, kinds.get(c.dtype, np.int64))
+        columns["state"] = ["cleared" if alert["kind"] == "clear" else "raised" for alert in found]
+        columns["revision"] = np.array(revision, np.int64)
+        natural = [alert["alert_id"] for alert in found]
+        return Published("alerts", [alert["subject"] for alert in found], natural, revision, at_ms, columns)
 
 
-def _listed(columns: Columns) -> list[dict[str, Any]]:
+def _listed(columns: Columns) -> list[Alert]:
     """Alerts one by one."""
     return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
-
-
-def _published(found: list[dict[str, Any]]) -> Published:
-    """Alerts as rows: the record's key is the subject, its id the alert's with the revision as order."""
-    at_ms = [alert["at"] // MS for alert in found]
-    revision = [4 * at + _KINDS[alert["kind"]] for at, alert in zip(at_ms, found, strict=True)]
-    columns: dict[str, Array | list[str]] = {}
-    for c in WRITES:
-        values = [alert[c.name] for alert in found]
-        kinds = {"f8": np.float64, "bool": np.bool_}
-        columns[c.name] = values if c.dtype == "str" else np.array(values, kinds.get(c.dtype, np.int64))
-    columns["state"] = ["cleared" if alert["kind"] == "clear" else "raised" for alert in found]
-    columns["revision"] = np.array(revision, np.int64)
-    natural = [alert["alert_id"] for alert in found]
-    return Published("alerts", [alert["subject"] for alert in found], natural, revision, at_ms, columns)

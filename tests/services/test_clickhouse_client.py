@@ -285,7 +285,8 @@ def test_an_address_that_is_not_http_is_refused(url: str) -> None:
 def test_a_query_is_a_table_csv_or_json(clickhouse: ClickHouse) -> None:
     clickhouse.insert_block("features_test", block(row(0), row(1, mid=None)), "x")
     sql = "SELECT symbol, mid FROM features_test ORDER BY window_start;"
-    assert clickhouse.query(sql, "csv") == '"symbol","mid"\n"BTCUSDT",100.5\n"BTCUSDT",\\N\n'
+    assert clickhouse.query(sql, "csv") == '"symbol","mid"\n"BTCUSDT",100.5\n"BTCUSDT",\n'
+    assert clickhouse.query(sql, "csv", r"\N") == '"symbol","mid"\n"BTCUSDT",100.5\n"BTCUSDT",\\N\n'
     assert [json.loads(text) for text in clickhouse.query(sql, "json").splitlines()] == [
         {"symbol": "BTCUSDT", "mid": 100.5},
         {"symbol": "BTCUSDT", "mid": None},

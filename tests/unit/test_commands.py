@@ -13,26 +13,12 @@ import time
 import pytest
 
 from flows import compiled
-from flows.__main__ import app, main
+from flows.__main__ import COMMANDS, app, main
 from flows.commands import topics as topics_command
 from flows.graph import mermaid
 from flows.kafka.topics import create_topics
 from flows.tables import TABLES
 
-COMMANDS = (
-    "demo",
-    "replay",
-    "run",
-    "query",
-    "topics",
-    "migrate",
-    "graph",
-    "metrics",
-    "bench",
-    "train",
-    "evaluate",
-    "models",
-)
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
 
 SNAPSHOT = b'1723161255030314667 {"lastUpdateId":1,"bids":[],"asks":[]}\n'
@@ -80,6 +66,26 @@ def test_every_command_has_help(command, capsys):
         main([command, "--help"])
     assert caught.value.code == 0
     assert command in capsys.readouterr().out
+
+
+def test_help_says_what_each_command_does_in_the_order_in_which_one_meets_them(capsys):
+    text = " ".join(re.sub(r"[│\s]+", " ", ran(capsys, "--help")).split())
+    places = [text.index(f"{command} {does}") for command, does in COMMANDS.items()]
+    assert places == sorted(places)
+    assert next(iter(COMMANDS)) == "demo"
+
+
+@pytest.mark.parametrize("words", [["metrics"], ["graph"]])
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(words):
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.Popen(
+        [sys.executable, "-m", "flows", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    )
+    assert told.stdout is not None and told.stderr is not None
+    told.stdout.close()
+    assert told.stderr.read() == ""
+    told.stderr.close()
+    assert told.wait(60) == 141
 
 
 def test_the_commands_are_those_of_the_design():
@@ -149,6 +155,49 @@ def test_a_replay_with_wrong_instruments_is_refused_before_anything_starts(refus
     said = 'market.instruments_json={"deribit":"info.json"}'
     line = refused("replay", "binance-usdm=frames.log", "--set", said, left=["frames.log", "info.json"])
     assert line == "market.instruments_json: 'deribit' is not among market.venues"
+
+
+RULE = """[[rule]]
+name = "level"
+table = "risk_accounts"
+metric = "risk_level"
+comparison = "above"
+raise = { warning = 1 }
+clear = 0
+subject = ["account"]
+"""
+MISTAKES = {
+    "alerts.rules=rules.toml": (
+        RULE,
+        "alerts.rules: rules.toml: rule 1 \"level\", metric, line 4: column 'risk_level' is a text, metric needs a number",
+    ),
+    "alerts.rules=fatal.toml": (
+        RULE.replace("warning", "fatal"),
+        "alerts.rules: fatal.toml: rule 1 \"level\", raise, line 6: Invalid enum value 'fatal'; there are info, warning, ",
+    ),
+    'risk.brackets_json={"binance-usdm":"brackets.json"}': ("[", "risk.brackets_json: brackets.json: "),
+    "forecast.horizons_min=[]": ("", "forecast.horizons_min: name at least one horizon"),
+}
+
+
+@pytest.mark.parametrize("command", ["demo", "replay", "run", "several"])
+@pytest.mark.parametrize("said", MISTAKES)
+def test_a_mistake_in_a_file_that_some_flow_reads_is_refused_before_any_process_starts(
+    refused, tmp_path, command, said
+):
+    text, why = MISTAKES[said]
+    name = re.sub(r'.*[=":]([a-z]+\.[a-z]+).*', r"\1", said) if text else "none"
+    (tmp_path / name).write_text(text)
+    (tmp_path / "frames.log").write_bytes(LINE)
+    broker = ["--set", f"kafka.brokers={nobody()}"]
+    flow = {"alerts": "alerts", "risk": "risk", "forecast": "forecast"}[said.split(".")[0]]
+    words = {
+        "demo": ["demo", "--minutes", "0.01"],
+        "replay": ["replay", "binance-usdm=frames.log"],
+        "run": ["run", flow, *broker],
+        "several": ["run", "archive", flow, *broker],
+    }[command]
+    assert refused(*words, "--set", said, left=["frames.log", name]).startswith(why)
 
 
 def test_replay_on_no_process_at_all_is_refused(refused, tmp_path):

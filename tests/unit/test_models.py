@@ -213,19 +213,74 @@ def test_few_independent_bursts_move_the_calibration_little():
     assert 0.1 < probability(few, asked)[0] < probability(many, asked)[0] < 0.35
 
 
+def test_the_interval_of_platt_holds_the_truth_as_often_as_it_says_and_is_wide_where_little_was_seen():
+    """90 % of blocks drawn from a known slope and shift, themselves drawn from the prior: coverage within 3 sd."""
+    rng = np.random.default_rng(11)
+    asked, held, wide = np.array([0.15]), [], []
+    for _ in range(400):
+        slope, shift = 1 + 0.5 * rng.standard_normal(), 0.5 * rng.standard_normal()
+        score = rng.uniform(0.02, 0.5, 200)
+        p = 1 / (1 + np.exp(-(slope * np.log(score / (1 - score)) + shift)))
+        y = (rng.random(200) < p).astype(np.int8)
+        if 0 < y.sum() < 200:
+            made = calibration.fit(score, y)
+            low, high = (float(end[0]) for end in interval(made, asked))
+            truth = 1 / (1 + np.exp(-(slope * np.log(0.15 / 0.85) + shift)))
+            held.append(low <= truth <= high)
+            few = interval(calibration.fit(score, y, 1 / 20), asked)
+            wide.append(float(few[1][0] - few[0][0]) > high - low)
+    assert len(held) > 390
+    assert abs(np.mean(held) - 0.9) < 3 * np.sqrt(0.09 / len(held))
+    assert np.mean(wide) > 0.95
+
+
+@pytest.mark.parametrize("seed", [2559, 2563, 2673, 2999])
+def test_platt_finds_the_most_probable_map_for_scores_at_the_edges_too(seed):
+    """Undamped, Newton's steps ran away on these: slopes above 40 where the gradient of the posterior is not 0."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([40, 400]))
+    score = rng.beta(*rng.uniform(0.05, 3, 2), n)
+    y = (rng.random(n) < score ** rng.uniform(0.3, 3)).astype(np.int8)
+    y[:2] = 0, 1
+    weight = 1 / float(rng.choice([1, 5, 60]))
+    at = np.array(calibration.fit(score, y, weight).values)
+    odds = np.log(np.clip(score, 1e-12, 1 - 1e-12) / (1 - np.clip(score, 1e-12, 1 - 1e-12)))
+    short = 1 / (1 + np.exp(-(at[0] * odds + at[1]))) - y
+    gradient = weight * np.array([(short * odds).sum(), short.sum()]) + (at - [1, 0]) / 0.25
+    assert gradient == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_map_of_an_earlier_release_whose_interval_was_another_maps_is_refused(kept, learned):
+    root, _ = kept
+    version = save(root, learned[1], data_hash="other")
+    folder = root / "versions" / version
+    about = msgspec.json.decode((folder / "metadata.json").read_bytes())
+    for name in [n for n in about["files"] if n.endswith(".json")]:
+        old = msgspec.json.decode((folder / name).read_bytes())
+        del old["covariance"]
+        (folder / name).write_bytes(msgspec.json.encode(old))
+        about["files"][name] = registry._hash((folder / name).read_bytes())
+    described = registry._json(about)
+    (folder / "metadata.json").write_bytes(described)
+    folder.rename(folder.with_name("v" + registry._hash(described)[:12]))
+    with pytest.raises(ValueError, match=r"its interval need not hold its own point, .* train it again"):
+        registry.load(root, "v" + registry._hash(described)[:12])
+
+
 def test_the_interval_equals_two_isotonic_fits_with_the_case_counted_both_ways():
     """Vovk, Petej & Fedorova (2015), by its definition, on scores that were seen."""
     rng = np.random.default_rng(2)
-    score = np.round(rng.random(60), 2)
-    y = (rng.random(60) < score).astype(np.int8)
+    score = np.round(rng.random(4000), 2)
+    y = (rng.random(4000) < score).astype(np.int8)
     made = calibration.fit(score, y)
-    for s in np.unique(score)[::5]:
+    assert made.kind == "isotonic"
+    for s in np.unique(score)[::10]:
         ends = []
         for counted in (0, 1):
             fit = calibration.IsotonicRegression().fit(np.append(score, s), np.append(y, counted))
             ends.append(fit.predict([s])[0])
         got = interval(made, np.array([s]))
-        assert [got[0][0], got[1][0]] == pytest.approx(ends, abs=1e-9)
+        assert [got[0][0], got[1][0]] == pytest.approx(np.clip(ends, 1e-4, 1 - 1e-4), abs=1e-9)
 
 
 def test_a_baseline_of_constant_input_is_the_climatology():

@@ -11,6 +11,7 @@ from flows.tables import BY_NAME
 from operators.alerts.rules import load
 from operators.alerts.watch import Watch
 from operators.once import keep
+from schemas.column import Column
 from schemas.frames import frames
 
 RULES = """
@@ -45,8 +46,8 @@ def row(second: int, account: str, distance: float | None, notional: float = 0.0
     return json.dumps({"id": f"{account}|{second}"} | told | more).encode()
 
 
-def watch() -> Watch:
-    return Watch(BY_NAME["risk_positions"], load(RULES), 1_000)
+def watch(rules: str = RULES) -> Watch:
+    return Watch(BY_NAME["risk_positions"], load(rules), 1_000)
 
 
 def log(*values: bytes):
@@ -105,25 +106,32 @@ def test_what_cannot_be_read_is_a_reject_and_the_rest_is_judged():
     assert len(published.base) == 1
 
 
+FEW = RULES.replace("hold_s = 3", "hold_s = 3\nmost_per_minute = 2").replace(
+    "clear_hold_s = 2", "clear_hold_s = 2\nmost_per_minute = 2"
+)
+
+
+@pytest.mark.parametrize("rules", [RULES, FEW])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_no_cut_and_no_resume_changes_a_byte(seed):
+def test_no_cut_and_no_resume_changes_a_byte(seed, rules):
     chance = random.Random(seed)
+
     values = [
         row(t, name, chance.choice([20.0, 100.0, 170.0, 400.0, None]), chance.choice([0.0, 2_000.0]))
-        for t in range(1, 60)
+        for t in range(1, 200)
         for name in "abcd"
         if chance.random() < 0.6
     ]
     columns, whole = BY_NAME["alerts"].columns, log(*values)
-    expected = records(watch().read(whole)[0], columns)
+    expected = records(watch(rules).read(whole)[0], columns)
     assert len(expected) > 30
-    found, at, one = [], 0, watch()
+    found, at, one = [], 0, watch(rules)
     while at < len(whole):
         step = chance.randint(1, 9)
         found += records(one.read(keep(whole, range(at, min(at + step, len(whole)))))[0], columns)
         at += step
-        frozen, one = one.freeze(), watch()
-        one.thaw(frozen)
+        frozen, one = one.freeze(), watch(rules)
+        assert one.thaw(frozen).base == []
     assert found == expected
 
 
@@ -180,3 +188,95 @@ def test_venues_whose_times_lie_years_apart_do_not_change_each_others_alerts(see
     one_after_the_other = judged(rows["deribit"] + rows["okx-swap"])
     assert one_after_the_other
     assert judged(mixed) == judged(rows["okx-swap"] + rows["deribit"]) == one_after_the_other
+
+
+def test_what_a_rule_had_raised_is_cleared_with_the_reason_when_the_rule_is_changed_or_removed():
+    one = watch()
+    first = told(one.read(log(row(1, "a", 20.0, 5_000.0), row(2, "b", 900.0, 5_000.0), row(9, "c", 900.0)))[0])
+    frozen = one.freeze()
+    assert brief(first) == [
+        ("near", "a/BTCUSDT", "raise", "critical", 1),
+        ("large", "a", "raise", "info", 4),
+        ("large", "b", "raise", "info", 5),
+    ]
+    changed = watch(RULES.replace("critical = 50", "critical = 40").split('[[rule]]\nname = "large"')[0])
+    cleared = told(changed.thaw(frozen))
+    assert brief(cleared) == [
+        ("near", "a/BTCUSDT", "clear", "critical", 9),
+        ("large", "a", "clear", "info", 9),
+        ("large", "b", "clear", "info", 9),
+    ]
+    assert [r["reason"] for r in cleared] == ["the rule was changed", "the rule was removed", "the rule was removed"]
+    assert {r["alert_id"] for r in cleared} == {r["alert_id"] for r in first}
+    again = told(changed.read(log(row(10, "a", 20.0)))[0])
+    assert brief(again) == [("near", "a/BTCUSDT", "raise", "critical", 10)], (
+        "what still holds is raised by the new rule"
+    )
+    same = watch()
+    assert same.thaw(frozen).base == []
+
+
+def test_a_rule_frozen_by_a_release_that_knew_fewer_fields_is_the_same_rule():
+    one = watch()
+    one.read(log(row(1, "a", 20.0)))
+    was = msgspec.msgpack.decode(one.freeze())
+    for name, text in was["rules"].items():
+        fields = msgspec.json.decode(text)
+        was["rules"][name] = msgspec.json.encode({k: v for k, v in fields.items() if k not in ("flap_s", "forget_s")})
+    del was["storms"], was["revisions"]
+    again = watch()
+    assert again.thaw(msgspec.msgpack.encode(was)).base == []
+    assert brief(told(again.read(log(row(9, "a", 900.0), row(12, "a", 900.0)))[0])) == [
+        ("near", "a/BTCUSDT", "clear", "critical", 11)
+    ]
+
+
+def test_a_storm_of_ten_thousand_accounts_is_a_hundred_alerts_and_a_summary():
+    one = watch()
+    crash = log(*(row(60, f"a{n:05}", 20.0 if n % 2 else 100.0) for n in range(10_000)))
+    rows = told(one.read(crash)[0])
+    assert len(rows) == 200 and {(r["kind"], r["severity"]) for r in rows} == {
+        ("raise", "critical"),
+        ("raise", "warning"),
+    }
+    after = told(one.read(log(row(61, "z", 900.0)))[0])
+    assert brief(after) == [("near", "*/shard-0", "raise", "critical", 61)]
+    assert after[0]["value"] == 9_800
+    evidence = json.loads(after[0]["evidence"])
+    assert (evidence["critical"], evidence["warning"], len(evidence["worst"])) == (4_900, 4_900, 10)
+    minute = told(one.read(log(row(121, "z", 900.0)))[0])
+    assert len(minute) == 201, "each minute the next ones, and how many are left"
+    assert brief(minute[-1:]) == [("near", "*/shard-0", "lower", "critical", 121)]
+    calm = log(*(row(130, f"a{n:05}", 900.0) for n in range(10_000)), row(140, "z", 900.0), row(141, "z", 900.0))
+    over = told(one.read(calm)[0])
+    assert len([r for r in over if r["kind"] == "clear"]) == len(over) == 401, (
+        "what was told is cleared, and the summary"
+    )
+    assert {r["alert_id"] for r in over} == {r["alert_id"] for r in rows + after + minute}
+
+
+def test_what_is_withheld_when_a_bounded_log_ends_is_told_in_a_summary():
+    one = watch(FEW)
+    rows = told(one.read(log(*(row(60, f"a{n}", 20.0) for n in range(5))))[0])
+    assert len(rows) == 2
+    assert brief(told(one.end())) == [("near", "*/shard-0", "raise", "critical", 60)]
+    assert told(one.end()) == []
+
+
+def test_two_records_of_an_alert_in_one_millisecond_differ_in_revision():
+    rules = RULES.replace("raise = { info = 1000 }", "raise = { info = 1000, warning = 2000, critical = 3000 }")
+    rows = [row(5, "a", 900.0, usd, symbol=s) for s, usd in (("A", 1_500.0), ("B", 2_500.0), ("C", 3_500.0))]
+    published = told(watch(rules.replace("hold_s = 3", "hold_s = 0")).read(log(*rows))[0])
+    assert [r["severity"] for r in published] == ["info", "warning", "critical"]
+    assert [r["revision"] for r in published] == [20_001, 20_002, 20_003]
+
+
+def test_a_whole_number_that_is_null_is_no_end_of_the_flow():
+    of = BY_NAME["features_book"]
+    table = msgspec.structs.replace(of, columns=(*of.columns, Column("n", "i8", "a count", null_when="unknown")))
+    one = Watch(table, load(BROKEN.replace('evidence = ["stale_ms"]', 'evidence = ["n"]')), 1_000)
+    base = {"venue": "v", "symbol": "s", "book_ok": False, "window_ms": 1_000}
+    values = [json.dumps({"id": f"x|{n}", **base, "window_start": 1_000 * n, "n": None}).encode() for n in range(9)]
+    rows = told(one.read(log(*values))[0])
+    assert brief(rows) == [("book_broken", "v/s", "raise", "warning", 4)]
+    assert json.loads(rows[0]["evidence"])["n"] is None

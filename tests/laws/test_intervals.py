@@ -1,0 +1,81 @@
+"""Intervals: wherever a table declares `x_low` and `x_high` beside `x`, every row has low <= x <= high."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.tables import TABLES
+from models import calibration, evaluation
+from models.calibrator import interval, probability
+from tests.laws import feature_rows
+
+DAY_NS = 86_400_000_000_000
+
+
+def forecasts(seed: int) -> dict[str, np.ndarray]:
+    """Calibrators of both kinds, of much and little evidence, asked at scores seen and unseen."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([40, 400, 6_000]))
+    score = rng.beta(*rng.uniform(0.3, 3, 2), n)
+    y = (rng.random(n) < score ** rng.uniform(0.3, 3)).astype(np.int8)
+    y[:2] = 0, 1
+    made = calibration.fit(score, y, 1 / float(rng.choice([1, 5, 60])))
+    asked = np.concatenate((score, rng.random(500), [0.0, 1.0, 1e-9, np.nan]))
+    low, high = interval(made, asked)
+    return {"p_burst": probability(made, asked), "p_burst_low": low, "p_burst_high": high}
+
+
+def scores(seed: int) -> dict[str, np.ndarray]:
+    """Skills over few and many days, one of which may weigh more than all others."""
+    rng = np.random.default_rng(seed)
+    days = int(rng.choice([2, 3, 30]))
+    n = 50 * days
+    y = (rng.random(n) < rng.choice([0.02, 0.3])).astype(np.int8)
+    p, reference = rng.random(n) ** rng.choice([1, 8]), np.full(n, 0.1)
+    p[:50] = np.where(rng.random() < 0.5, 1.0, p[:50])
+    got = evaluation.skill("x", y, p, reference, np.repeat(np.arange(days), 50) * DAY_NS)
+    return {"skill": np.array([got.skill]), "skill_low": np.array([got.low]), "skill_high": np.array([got.high])}
+
+
+MADE_BY = {"forecasts_liquidation": forecasts, "forecast_scores": scores}
+
+
+def declared() -> list[tuple[str, str]]:
+    names = {t.name: {c.name for c in t.columns} for t in TABLES}
+    return [
+        (table, column.removesuffix("_low"))
+        for table, columns in names.items()
+        for column in sorted(columns)
+        if column.endswith("_low") and {column.removesuffix("_low"), column.removesuffix("_low") + "_high"} <= columns
+    ]
+
+
+def test_every_interval_that_is_published_has_rows_here():
+    assert declared()
+    assert {table for table, _ in declared()} == set(MADE_BY), "give the new interval rows in MADE_BY"
+
+
+@pytest.mark.parametrize(("table", "name"), declared())
+@given(st.integers(0, 10**6))
+@settings(max_examples=150, deadline=None)
+def test_an_interval_holds_its_own_point(table, name, seed):
+    made = MADE_BY[table](seed)
+    point, low, high = made[name], made[name + "_low"], made[name + "_high"]
+    known = ~np.isnan(point)
+    assert known.any()
+    assert (np.isnan(low) == ~known).all() and (np.isnan(high) == ~known).all()
+    assert (low[known] <= point[known]).all() and (point[known] <= high[known]).all()
+
+
+def test_the_rows_that_a_model_writes_hold_their_own_points(tmp_path):
+    from models import registry
+    from models.forecaster import build, forecast
+    from models.vector_items import NAMES
+
+    by = build(registry.load(tmp_path, feature_rows.model(tmp_path, 3)))
+    out = forecast(by, np.random.default_rng(5).normal(size=(300, len(NAMES))), np.ones(300, np.bool_))
+    used = out["abstain_reason"] == ""
+    assert used.any()
+    assert (out["p_burst_low"][used] <= out["p_burst"][used]).all()
+    assert (out["p_burst"][used] <= out["p_burst_high"][used]).all()
