@@ -1,8 +1,8 @@
 """Tables: every published table and topic, put together from the columns that operators and models declare."""
 
 from models import bursts, versions
+from operators import market_tables
 from operators.alerts.watch import ALERTS
-from operators.market_tables import BOOK, KEY, LIQUIDATIONS, QUALITY, TAPE
 from operators.portfolio.rows import RISK_ACCOUNTS, RISK_POSITIONS
 from schemas.column import Column
 from schemas.table import Table
@@ -18,42 +18,8 @@ REJECTS = (
     Column("bytes", "str", "its first 64 KiB, base64", unit="bytes"),
 )
 
-WINDOW_KEY = ("venue", "symbol", "window_ms", "window_start")
 TABLES: tuple[Table, ...] = (
-    Table(
-        name="features_book",
-        topic="features.book",
-        columns=(*KEY, *BOOK),
-        key=WINDOW_KEY,
-        time="window_start",
-        ttl_days=90,
-        dense=True,
-    ),
-    Table(
-        name="features_tape",
-        topic="features.tape",
-        columns=(*KEY, *TAPE),
-        key=WINDOW_KEY,
-        time="window_start",
-        ttl_days=90,
-        dense=True,
-    ),
-    Table(
-        name="liquidations",
-        topic="liquidations",
-        columns=LIQUIDATIONS,
-        key=("venue", "symbol", "event_time", "nth"),
-        time="event_time",
-        ttl_days=730,
-    ),
-    Table(
-        name="quality",
-        topic="quality",
-        columns=(*KEY, *QUALITY),
-        key=WINDOW_KEY,
-        time="window_start",
-        ttl_days=90,
-    ),
+    *market_tables.TABLES,
     Table(
         name="forecast_vectors",
         topic="forecast.vectors",

@@ -1,49 +1,49 @@
-"""Every operator there is: one line each, which is how laws, tables and flows find it."""
+"""Every operator there is, one line each: lanes, windows, tables and laws find them here and nowhere else.
 
-from typing import Any
+The order is that of the columns in their tables, and of those at one stage the order in which they run.
+"""
 
 from operators.book.bands import BANDS
-from operators.book.flow import FLOW, ORDER_FLOW
+from operators.book.flow import ORDER_FLOW
 from operators.book.imbalance import IMBALANCE
-from operators.book.ofi import OFI
 from operators.book.pressure import PRESSURE
 from operators.book.slope import SLOPE
 from operators.book.touch import TOUCH
-from operators.contract import Feature, Fold, Statistic, Step
-from operators.liquidation.counts import COUNTS, LIQUIDATED
-from operators.liquidation.normal import NORMAL
+from operators.contract import Operator
+from operators.liquidation.counts import COUNTS
+from operators.liquidation.normal import LIQUIDATIONS
 from operators.liquidation.repeats import REPEATS
-from operators.tape import cvd, variance
-from operators.tape.bars import BAR, BARS
+from operators.portfolio.leverage import LEVERAGE
+from operators.stages import check
+from operators.tape.bars import BARS
+from operators.tape.cvd import CVD
+from operators.tape.marks import MARKS
+from operators.tape.variance import VARIANCE
 
-PANE_STEPS: tuple[tuple[Step[Any], tuple[Statistic, ...]], ...] = (
-    (cvd.CVD, cvd.STATISTICS),
-    (variance.VARIANCE, variance.STATISTICS),
-)
-"""Steps over closed pane rows, in pane order, and the statistics they add to the pane."""
-
-STEPS: tuple[Step[Any], ...] = (
-    OFI,
-    REPEATS,
-    *(step for step, _ in PANE_STEPS),
-)
-
-FOLDS: tuple[Fold, ...] = (
-    FLOW,
-    BARS,
-    COUNTS,
-)
-
-FEATURES: tuple[Feature, ...] = (
+OPERATORS: tuple[Operator, ...] = (
     TOUCH,
-    BANDS,
     IMBALANCE,
+    BANDS,
     SLOPE,
     PRESSURE,
     ORDER_FLOW,
-    BAR,
-    cvd.CUMULATIVE,
-    variance.VARIATION,
-    NORMAL,
-    LIQUIDATED,
+    BARS,
+    CVD,
+    VARIANCE,
+    REPEATS,
+    COUNTS,
+    LIQUIDATIONS,
+    MARKS,
+    LEVERAGE,
 )
+check(OPERATORS)
+
+
+def at(stage: str) -> tuple[Operator, ...]:
+    """The operators of a stage, in order."""
+    return tuple(o for o in OPERATORS if o.stage == stage)
+
+
+def of(table: str) -> tuple[Operator, ...]:
+    """The operators that fill a table of windows, in the order of their columns."""
+    return tuple(o for o in OPERATORS if o.table == table)

@@ -1,5 +1,6 @@
-"""What an operator is: declared columns, pure columnar functions, and a state that freezes to bytes."""
+"""The contract: what an operator declares. From it alone follow its state, its place, its table and its laws."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -12,23 +13,12 @@ from schemas.column import Column
 S = TypeVar("S")
 Array = NDArray[Any]
 Columns = Mapping[str, Array]
+State = dict[str, Array]
+"""Of one operator: a field's name to its values, one an instrument; of a `Kept`, the names of its columns to its rows.
+"""
 Merge = Literal["sum", "min", "max", "first", "last", "asof", "held"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step(Generic[S]):
-    """Ordered and stateful. `step` may change the state it owns, never its input; it reads no clock and does no I/O.
-
-    Cutting a batch in two, with a freeze and a thaw between, does not change what comes out.
-    """
-
-    name: str
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-    init: Callable[[], S]
-    step: Callable[[S, Columns], Columns]
-    freeze: Callable[[S], bytes]
-    thaw: Callable[[bytes], S]
+Dtype = Literal["i8", "f8", "bool"]
+I8 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +40,123 @@ class Statistic:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """A sufficient statistic of the events of a pane. Panes merge into windows by the statistics' own rules.
+class Field:
+    """One number (or array of `shape`) of state for each instrument: what it is before anything has been seen of it.
 
-    `add(panes, events, slot)` continues the statistics in log order: event i belongs to row `slot[i]` of `panes`,
-    which it may change; it never changes `events`. So no float sum depends on where a batch was cut.
+    `ticks`, `lots`: the powers of the tick and lot size in its dimension; an inference that is refined multiplies all
+    values but the empty one.
     """
 
     name: str
+    dtype: Dtype
+    empty: float = 0
+    shape: tuple[int, ...] = ()
+    ticks: int = 0
+    lots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Sums over the last `buckets` stretches of `bucket_ns` of event time, for each instrument and each of `sums`.
+
+    As state: `<name>`, f8[instruments, buckets, sums], and `<name>_at`, the stretch that stands in the last bucket
+    (-1: none yet). `operators/history` moves it on and adds to it; what is older is forgotten, so it is bounded.
+    """
+
+    name: str
+    sums: tuple[str, ...]
+    buckets: int
+    bucket_ns: int
+
+    @property
+    def fields(self) -> tuple[Field, Field]:
+        """What it is kept as."""
+        return Field(self.name, "f8", 0.0, (self.buckets, len(self.sums))), Field(f"{self.name}_at", "i8", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Rows that are remembered for a while, whichever instrument they are of; one column is `instrument`."""
+
+    columns: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventTable:
+    """A table of an operator's own, a row an event: what it is called, and how long its rows are kept.
+
+    Its columns are the operator's, in their order. The room gives `nth`, `closed_by` and `inferred`, and puts venue and
+    symbol before them; the first column is `event_time`. A row is published when the pane of its event is closed.
+    """
+
+    name: str
+    topic: str
+    ttl_days: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Operator:
+    """One operator. `stage` (see `operators/stages`) says what it is given: the columns `reads`, a row an event.
+
+    It has one or two functions, all of them pure but for the state that they own, without a clock or I/O:
+
+    `fold(state, events, panes, slot)`, at stages of events: continues `statistics` in log order; event i belongs to row
+    `slot[i]` of `panes`, which it may change; it never changes `events`. So no sum depends on where a batch was cut.
+
+    `step(state, rows)`: ordered and stateful. At the stage `pane` it gives the `statistics` of each row; at `close` and
+    `window` the `columns`; at a stage before another one what it `writes` for that. With an `EventTable` it gives any
+    number of rows, and beside the columns `row`: which row of its input each one comes from.
+
+    `compute(rows)`: the `columns`, row by row: at `close` and `window` from what it `reads`, after a `fold` or `step`
+    on events from what a closed window holds: its own statistics and what it `uses`. A null is NaN, in f8 columns only.
+
+    Cutting a batch in two, with a freeze and a thaw of state and panes between, does not change what comes out.
+    """
+
+    name: str
+    stage: str
     reads: tuple[str, ...]
-    statistics: tuple[Statistic, ...]
-    add: Callable[[Columns, Columns, NDArray[np.int64]], None]
+    columns: tuple[Column, ...] = ()
+    table: str | EventTable = ""
+    state: tuple[Field | History | Kept, ...] = ()
+    statistics: tuple[Statistic, ...] = ()
+    fold: Callable[[State, Columns, Columns, I8], None] | None = None
+    step: Callable[[State, Columns], Columns] | None = None
+    compute: Callable[[Columns], Columns] | None = None
+    uses: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    horizons_ns: tuple[int, ...] = ()
+    """At the stage `meeting`: how long after each event what is in force is asked for again."""
+    revision: int = 1
+    """Raised when what the state means has changed although its declaration has not."""
+    anew: bool = False
+    """A changed declaration begins with an empty state, instead of refusing the one of before."""
+
+    def __repr__(self) -> str:
+        return f"Operator({self.name!r})"
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The state, one array a field."""
+        out: list[Field] = []
+        for part in self.state:
+            out += part.fields if isinstance(part, History) else part.columns if isinstance(part, Kept) else (part,)
+        return tuple(out)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the state is rows remembered, not a value an instrument."""
+        return any(isinstance(part, Kept) for part in self.state)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what the state means: whoever takes up a state of another fingerprint would compute nonsense."""
+        said = (self.stage, self.reads, self.state, self.statistics, self.horizons_ns, self.revision)
+        return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
+
+    def init(self) -> State:
+        """The state before anything was seen."""
+        return {f.name: np.empty((0, *f.shape), f.dtype) for f in self.fields}
 
     def empty(self, panes: int) -> dict[str, Array]:
         """The statistics of `panes` panes without events."""
@@ -68,13 +164,17 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
-    """Published columns as a row-wise function of what a closed window holds. A null is NaN here, in f8 columns only.
+class Step(Generic[S]):
+    """A step of a flow with a state of its own kind: of the rules it was made for, of the minutes of a vector.
 
-    Row i of the result depends on row i of the input only, so any windows may be computed together.
+    `step` may change the state it owns, never its input; it reads no clock and does no I/O. Cutting a batch in two,
+    with a freeze and a thaw between, does not change what comes out.
     """
 
     name: str
     reads: tuple[str, ...]
-    writes: tuple[Column, ...]
-    compute: Callable[[Columns], Columns]
+    writes: tuple[str, ...]
+    init: Callable[[], S]
+    step: Callable[[S, Columns], Columns]
+    freeze: Callable[[S], bytes]
+    thaw: Callable[[bytes], S]

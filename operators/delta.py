@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.evolving import Changed, Part, marks, taken_up
+from operators.evolving import Changed, Part, begun, marks, taken_up
 from operators.pack import pack, unpack
 from schemas.kernels import kernel
 
@@ -45,6 +45,7 @@ class Deltas:
 
     def __init__(self, tolerance: Mapping[str, float]) -> None:
         """Column -> its tolerance, in the column's unit, in the order of the values."""
+        self.names = tuple(tolerance)
         self.parts = [Part(name, "1") for name in tolerance]
         self.tolerance = np.array(list(tolerance.values()), np.float64)
         self.last = np.empty((0, len(self.tolerance)), np.float64)
@@ -57,6 +58,8 @@ class Deltas:
         >>> d.news(np.zeros(4, np.int64), np.array([False, False, False, True]), np.array([[1.0], [1.2], [2.0], [2.0]]))
         array([ True, False,  True,  True])
         """
+        if values.shape != (len(key), len(self.tolerance)):
+            raise ValueError(f"rows of {values.shape[1]} columns, where {len(self.tolerance)} are compared")
         if len(key):
             more = int(key.max()) + 1 - len(self.known)
             if more > 0:
@@ -71,8 +74,8 @@ class Deltas:
         """The last published rows."""
         return pack({"last": self.last, "known": self.known, "marks": marks(self.parts)})
 
-    def thaw(self, data: bytes) -> None:
-        """Take up what was frozen; a column that is new is no news before the next row of its key says what it is.
+    def thaw(self, data: bytes, fresh: frozenset[str] = frozenset()) -> None:
+        """Take up what was frozen; one that is new, or of `fresh`, is no news before the next row of its key.
 
         Changed if what was frozen does not fit together: the kernel checks no bounds.
         """
@@ -80,4 +83,7 @@ class Deltas:
         last, known = was["last"].astype(np.float64), was["known"].astype(np.bool_)
         if len(last) != len(known):
             raise Changed(f"there are {len(last)} last published rows of {len(known)} keys")
-        self.last, self.known = taken_up(last, was["marks"], self.parts, np.full(len(self.parts), -np.inf)), known
+        self.last, self.known = (
+            taken_up(last, was["marks"], begun(self.parts, fresh), np.full(len(self.parts), -np.inf)),
+            known,
+        )

@@ -83,6 +83,15 @@ def matched(frozen: Mapping[str, str], declared: Iterable[Part]) -> set[str]:
     return known
 
 
+def begun(parts: Iterable[Part], anew: frozenset[str]) -> list[Part]:
+    """The parts, of which those named begin anew whatever was frozen.
+
+    >>> begun([Part("cvd", "1"), Part("ofi", "2")], frozenset({"ofi"}))[1]
+    Part(name='ofi', fingerprint='', changed='anew')
+    """
+    return [Part(part.name, "", "anew") if part.name in anew else part for part in parts]
+
+
 def marks(parts: Iterable[Part]) -> NDArray[np.bytes_]:
     """Names and fingerprints as an array, to stand in `pack` beside a matrix with a column of state for each part.
 

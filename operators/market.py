@@ -2,44 +2,43 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from operators import quality
-from operators.contract import Array, Columns
+from operators import catalog, quality
+from operators.contract import Array, EventTable
 from operators.delta import Deltas
-from operators.lanes import depth, derivatives, liquidations, tape
+from operators.evolving import matched
+from operators.lanes import depth, derivatives, liquidation_log, liquidations, tape
 from operators.lanes.lane import Lane, closed, pane_of
-from operators.market_tables import BOOK, BOOK_WINDOW, QUALITY, QUALITY_MS, TAPE, TAPE_WINDOW
+from operators.market_tables import BOOK, QUALITY, QUALITY_MS, TAPE, WINDOW_TABLES, WindowTable
 from operators.numbering import Numbering
 from operators.panes import Panes, join
 from operators.published import Published
+from operators.publishing import ClosedBy, of_events, of_windows
+from operators.running import Running, frozen, part, take_up
 from operators.watermark import NEVER, Clock
-from operators.windows import Rows, Windows
-from schemas.column import Column
+from operators.windows import Windows
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venue import Venue
 
-I8 = NDArray[np.int64]
-LANES: dict[str, Callable[[Venue, dict[str, Instrument], Clock], Lane]] = {
+LANES: dict[str, Any] = {
     "depth": depth.DepthLane,
     "trades": tape.TapeLane,
     "liquidations": liquidations.LiquidationsLane,
     "derivatives": derivatives.DerivativesLane,
 }
-_THAW: dict[str, Callable[[Venue, dict[str, Instrument], bytes], Lane]] = {
-    "depth": depth.DepthLane.thaw,
-    "trades": tape.TapeLane.thaw,
-    "liquidations": liquidations.LiquidationsLane.thaw,
-    "derivatives": derivatives.DerivativesLane.thaw,
+STATISTICS = {
+    "depth": depth.STATISTICS,
+    "trades": tape.STATISTICS,
+    "liquidations": liquidation_log.STATISTICS,
+    "derivatives": derivatives.STATISTICS,
 }
-
-_NOTHING = {"liquidations": Panes.of(liquidations.STATISTICS), "derivatives": Panes.of(derivatives.STATISTICS)}
-"""In the place of a lane that a venue does not have."""
-_PRICE_KIND = ("fill_average", "limit", "bankruptcy", "trade")
+"""What the panes of each kind of log hold."""
+_ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,39 @@ class Cut:
 class _Frozen(msgspec.Struct):
     lanes: dict[str, bytes]
     symbols: list[str]
-    windows: dict[str, bytes]
-    deltas: dict[str, bytes]
+    tables: dict[str, tuple[bytes, bytes, bytes]]
+    fingerprints: dict[str, str]
     released: int
+
+
+class _Table:
+    """The unfinished windows of a table, what was last published of it, and its operators over windows."""
+
+    def __init__(self, of: WindowTable, cut: Cut) -> None:
+        """Nothing seen yet."""
+        self.of = of
+        statistics = tuple(s for kind in of.logs for s in STATISTICS[kind])
+        self.windows = Windows(statistics, [n // cut.base_ns for n in cut.lengths_ns], cut.keyframe_ns // cut.base_ns)
+        self.deltas = Deltas({c.name: c.tolerance for c in of.columns if c.dtype != "str"})
+        self.running = Running(o for o in of.operators if o.stage == "window")
+
+    def compute(self, values: dict[str, Array]) -> None:
+        """Add what the operators say of closed windows, in the order of the catalog."""
+        for operator in self.of.operators:
+            if operator.stage == "window" and operator.step is not None:
+                values |= operator.step(self.running.states[operator.name], values)
+            elif operator.stage != "close" and operator.compute is not None:
+                values |= operator.compute(values)
+
+    def freeze(self) -> tuple[bytes, bytes, bytes]:
+        """Windows, deltas and states."""
+        return self.windows.freeze(), self.deltas.freeze(), frozen((self.running,))
+
+    def thaw(self, was: tuple[bytes, bytes, bytes], fresh: frozenset[str]) -> None:
+        """Take up what was frozen."""
+        self.windows.thaw(was[0], fresh)
+        self.deltas.thaw(was[1], fresh)
+        take_up((self.running,), was[2])
 
 
 class VenueMarket:
@@ -73,18 +102,7 @@ class VenueMarket:
         self.venue, self.known, self.cut = venue, known, cut
         self.lanes: dict[str, Lane] = {kind: LANES[kind](venue, known, cut.clock()) for kind in venue.kinds}
         self.numbers = Numbering()
-        lengths = [n // cut.base_ns for n in cut.lengths_ns]
-        keyframe = cut.keyframe_ns // cut.base_ns
-        self.windows = {
-            "features_book": Windows(depth.STATISTICS, lengths, keyframe),
-            "features_tape": Windows(
-                (*tape.STATISTICS, *liquidations.STATISTICS, *derivatives.STATISTICS), lengths, keyframe
-            ),
-        }
-        self.deltas = {
-            name: Deltas({c.name: c.tolerance for c in columns if c.dtype != "str"})
-            for name, columns in (("features_book", BOOK), ("features_tape", TAPE))
-        }
+        self.tables = {t.name: _Table(t, cut) for t in WINDOW_TABLES if t.logs[0] in self.lanes}
         self.released = NEVER
 
     def read(self, kind: str, frames: Frames) -> list[Reject]:
@@ -92,11 +110,12 @@ class VenueMarket:
         lane = self.lanes[kind]
         lane.idle = False
         rejects = lane.read(frames)
-        table = {"depth": "features_book", "trades": "features_tape"}.get(kind)
-        if table and lane.refined:
+        if lane.refined:
             numbers = self.numbers.of(lane.table)
-            for instrument, tick_factor, lot_factor in lane.refined:
-                self.windows[table].rescale(int(numbers[instrument]), tick_factor, lot_factor)
+            for table in (t for t in self.tables.values() if kind in t.of.logs):
+                for instrument, tick_factor, lot_factor in lane.refined:
+                    table.windows.rescale(int(numbers[instrument]), tick_factor, lot_factor)
+                    table.running.rescale(int(numbers[instrument]), tick_factor, lot_factor)
         lane.refined = []
         return rejects
 
@@ -132,142 +151,87 @@ class VenueMarket:
             code = np.where(pane <= by_log, np.where(pane <= passed, quality.EVENT, quality.END), quality.IDLE)
             return [quality.CLOSED_BY[c] for c in code.tolist()]
 
-        out = [self._tape(until, closed_by), *self._liquidations(until, closed_by)]
-        if "depth" in self.lanes:
-            out += self._book(until, closed_by)
+        out: list[Published] = []
+        for table in self.tables.values():
+            out += self._windows(table, until, closed_by)
+        for lane in lanes:
+            out += self._rows_of_their_own(lane, until, closed_by)
         return [p for p in out if p.base]
 
     def _tables(self) -> list[InstrumentTable]:
         return [lane.table for lane in self.lanes.values()]
 
-    def _book(self, until: int, closed_by: Callable[[Array], list[str]]) -> list[Published]:
-        lane = self.lanes["depth"]
-        released = lane.release(until)
-        numbers = self.numbers.of(lane.table)
-        to_come = lane.last() if lane.ended else None
-        rows = self.windows["features_book"].roll(released.renumber(numbers), until, to_come)
+    def _release(self, kind: str, until: int) -> Panes:
+        """The closed panes of a kind of log, by the venue's numbers; liquidations may have come with the trades."""
+        if kind in self.lanes:
+            lane = self.lanes[kind]
+            return lane.release(until).renumber(self.numbers.of(lane.table))
+        trades = self.lanes.get("trades")
+        if kind == "liquidations" and isinstance(trades, tape.TapeLane):
+            return trades.liquidations.panes.close(until).renumber(self.numbers.of(trades.table))
+        return Panes.of(STATISTICS[kind])
+
+    def _windows(self, table: _Table, until: int, closed_by: ClosedBy) -> list[Published]:
+        """The rows of the windows of a table that have closed."""
+        mine = [self.lanes[kind] for kind in table.of.logs if kind in self.lanes]
+        parts = [self._release(kind, until) for kind in table.of.logs]
+        to_come = max(lane.last() for lane in mine) if all(lane.ended for lane in mine) else None
+        rows = table.windows.roll(join(parts) if len(parts) > 1 else parts[0], until, to_come)
         if not len(rows):
             return []
-        scales = self.numbers.who([lane.table, *self._tables()]).scales
-        values: dict[str, Array] = {**rows.columns, **{n: c[rows.instrument] for n, c in scales.items()}}
-        values |= quality.book(values, rows.end * self.cut.base_ns)
-        for feature in BOOK_WINDOW:
-            values |= feature.compute(values)
-        published = self._publish("features_book", rows, values, BOOK, closed_by, [lane.table])
-        minute = rows.length * self.cut.base_ns == QUALITY_MS * 1_000_000
-        if not minute.any():
-            return [published]
-        chosen = Rows(rows.length[minute], rows.end[minute], rows.instrument[minute], {})
-        values = {n: c[minute] for n, c in values.items()}
-        values |= {
-            "depth_messages": values["messages"],
-            "depth_dropped": values["dropped"],
-            "depth_gaps": values["gaps"],
-            "untrusted_ms": values["untrusted_ns"] / 1e6,
-            "book_live": values["live"] == 1,
-            "sequenced": values["sequenced"] == 1,
-        }
-        return [published, self._publish("quality", chosen, values, QUALITY, closed_by, [lane.table])]
-
-    def _tape(self, until: int, closed_by: Callable[[Array], list[str]]) -> Published:
-        parts, tables = [], []
-        for kind in ("trades", "liquidations", "derivatives"):
-            if kind in self.lanes:
-                lane = self.lanes[kind]
-                numbers = self.numbers.of(lane.table)
-                parts.append(lane.release(until).renumber(numbers))
-                tables.append(lane.table)
-            else:
-                parts.append(_NOTHING[kind])
-        trades = self.lanes["trades"]
-        assert isinstance(trades, tape.TapeLane)
-        if "liquidations" not in self.lanes:
-            parts[1] = trades.forced.panes.close(until).renumber(self.numbers.of(trades.table))
-        mine = [lane for kind, lane in self.lanes.items() if kind != "depth"]
-        to_come = max(lane.last() for lane in mine) if all(lane.ended for lane in mine) else None
-        rows = self.windows["features_tape"].roll(join(parts), until, to_come)
-        scales = self.numbers.who([trades.table, *self._tables()]).scales
-        values: dict[str, Array] = {**rows.columns, **{n: c[rows.instrument] for n, c in scales.items()}}
-        if "derivatives" in self.lanes:
-            own = self.numbers.who([self.lanes["derivatives"].table, *self._tables()]).scales
-            values |= {f"mark_{n}": own[n][rows.instrument] for n in ("contract", "inverse")}
-        else:
-            values |= {"mark_contract": values["contract"], "mark_inverse": values["inverse"]}
-        end_ns = rows.end * self.cut.base_ns
-        values["window_end_ns"] = end_ns
-        values |= {
-            "stale_ms": quality.stale_ms(end_ns, values["last_trade_ns"]),
-            "late_rows": values["late_trades"] + values["late_marks"],
-        }
-        for feature in TAPE_WINDOW:
-            values |= feature.compute(values)
-        return self._publish("features_tape", rows, values, TAPE, closed_by, tables)
-
-    def _publish(
-        self,
-        table: str,
-        rows: Rows,
-        values: Columns,
-        columns: tuple[Column, ...],
-        closed_by: Callable[[Array], list[str]],
-        tables: list[InstrumentTable],
-    ) -> Published:
-        """Choose the rows that are news, order them, and give them their keys."""
+        tables = [lane.table for lane in mine]
         known = self.numbers.who([*tables, *self._tables()])
-        values = {**values, "inferred": known.inferred[rows.instrument]}
-        end_ms = rows.end * (self.cut.base_ns // 1_000_000)
-        length_ms = rows.length * (self.cut.base_ns // 1_000_000)
-        deltas = self.deltas.get(table)
-        if deltas is not None:
-            numeric = [c.name for c in columns if c.dtype != "str"]
-            matrix = np.column_stack([np.asarray(values[n], np.float64) for n in numeric])
-            lengths = np.array([n // self.cut.base_ns for n in self.cut.lengths_ns], np.int64)
-            key = rows.instrument * len(lengths) + np.searchsorted(lengths, rows.length)
-            chosen = np.flatnonzero(deltas.news(key, end_ms % (self.cut.keyframe_ns // 1_000_000) == 0, matrix))
-        else:
-            chosen = np.arange(len(rows))
-        chosen = chosen[np.lexsort((known.rank[rows.instrument[chosen]], rows.length[chosen], rows.end[chosen]))]
-        who = [known.rows[i] for i in rows.instrument[chosen].tolist()]
-        start_ms = (end_ms - length_ms)[chosen]
-        out: dict[str, Array | list[str]] = {
-            "venue": [self.venue.name] * len(who),
-            "symbol": [r.symbol for r in who],
-            "window_ms": length_ms[chosen],
-            "window_start": start_ms * 1_000_000,
+        scales = known.scales
+        end_ns = rows.end * self.cut.base_ns
+        values: dict[str, Array] = {
+            **rows.columns,
+            **{n: c[rows.instrument] for n, c in scales.items()},
+            "instrument": rows.instrument,
+            "window_start_ns": end_ns - rows.length * self.cut.base_ns,
+            "window_end_ns": end_ns,
+            "inferred": known.inferred[rows.instrument],
         }
-        for c in columns:
-            out[c.name] = closed_by(rows.end[chosen] - 1) if c is quality.CLOSED else values[c.name][chosen]
-        natural = [f"{self.venue.name}|{r.symbol}|{n}" for r, n in zip(who, length_ms[chosen].tolist(), strict=True)]
-        return Published(table, [r.base for r in who], natural, start_ms.tolist(), end_ms[chosen].tolist(), out)
+        values |= self._stamp(table.of, values, end_ns)
+        table.running.grow(len(self.numbers.index))
+        table.compute(values)
+        numeric = [np.asarray(values[n], np.float64) for n in table.deltas.names]
+        lengths = table.windows.lengths
+        key = rows.instrument * len(lengths) + np.searchsorted(lengths, rows.length)
+        chosen = np.flatnonzero(table.deltas.news(key, end_ns % self.cut.keyframe_ns == 0, np.column_stack(numeric)))
+        base_ms = self.cut.base_ns // 1_000_000
+        out = [
+            of_windows(
+                table.of.name, self.venue.name, rows, chosen, values, table.of.columns, known, base_ms, closed_by
+            )
+        ]
+        if table.of is BOOK:
+            chosen = np.flatnonzero(rows.length * base_ms == QUALITY_MS)
+            values |= quality.of_minute(values)
+            out.append(of_windows("quality", self.venue.name, rows, chosen, values, QUALITY, known, base_ms, closed_by))
+        return out
 
-    def _liquidations(self, until: int, closed_by: Callable[[Array], list[str]]) -> list[Published]:
-        lane = self.lanes.get("liquidations", self.lanes["trades"])
-        assert isinstance(lane, liquidations.LiquidationsLane | tape.TapeLane)
-        got = lane.forced.release(until)
-        if not len(got["pane"]):
-            return []
-        who = [lane.table.rows[i] for i in got["instrument"].tolist()]
-        natural, order = _event_orders(self.venue.name, who, got)
-        sell = got["order_side"] < 0
-        columns: dict[str, Array | list[str]] = {
-            "venue": [self.venue.name] * len(who),
-            "symbol": [r.symbol for r in who],
-            "event_time": got["event_ns"],
-            "nth": np.array(order, np.int64) % 1_000_000,
-            "received_at": got["received_ns"],
-            "order_side": ["sell" if s else "buy" for s in sell.tolist()],
-            "position_side": ["long" if s else "short" for s in sell.tolist()],
-            "qty_base": got["qty_base"],
-            "price": got["price"],
-            "price_kind": [_PRICE_KIND[k] for k in got["price_kind"].tolist()],
-            "notional_usd": got["notional_usd"],
-            "throttled": got["throttled"],
-            "raw_offset": got["offset"],
-            "closed_by": closed_by(got["pane"]),
-            "inferred": np.array([r.inferred for r in who], np.bool_),
-        }
-        at_ms = (got["event_ns"] // 1_000_000).tolist()
-        return [Published("liquidations", [r.base for r in who], natural, order, at_ms, columns)]
+    def _stamp(self, table: WindowTable, values: dict[str, Array], end_ns: Array) -> dict[str, Array]:
+        """How far to trust the rows, and what the windows of a table offer besides their statistics."""
+        if table is BOOK:
+            return dict(quality.book(values, end_ns))
+        if table is TAPE:
+            marks = self.lanes.get("derivatives", self.lanes["trades"])
+            own = self.numbers.who([marks.table, *self._tables()]).scales
+            return {f"mark_{n}": own[n][values["instrument"]] for n in ("contract", "inverse")} | {
+                "stale_ms": quality.stale_ms(end_ns, values["last_trade_ns"]),
+                "late_rows": values["late_trades"] + values["late_marks"],
+            }
+        raise NotImplementedError(table.name)
+
+    def _rows_of_their_own(self, lane: Lane, until: int, closed_by: ClosedBy) -> list[Published]:
+        """The rows of tables of operators' own that a lane has made."""
+        out = []
+        for waiting in lane.waiting:
+            for name, rows in waiting.release(until).items():
+                operator, table = _ROWS_OF_THEIR_OWN[name]
+                who = [lane.table.rows[i] for i in rows["instrument"].tolist()]
+                out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, closed_by))
+        return out
 
     @property
     def closed_until_s(self) -> float:
@@ -281,36 +245,26 @@ class VenueMarket:
             _Frozen(
                 {kind: lane.freeze() for kind, lane in self.lanes.items()},
                 list(self.numbers.index),
-                {n: w.freeze() for n, w in self.windows.items()},
-                {n: d.freeze() for n, d in self.deltas.items()},
+                {name: table.freeze() for name, table in self.tables.items()},
+                {o.name: o.fingerprint for o in catalog.OPERATORS},
                 self.released,
             )
         )
 
     @classmethod
     def thaw(cls, venue: Venue, known: dict[str, Instrument], cut: Cut, data: bytes) -> "VenueMarket":
-        """The market as it was frozen."""
+        """The market as it was frozen, operator by operator (`operators/running`)."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
+        known_still = matched(was.fingerprints, (part(o) for o in catalog.OPERATORS))
+        begins = [o for o in catalog.OPERATORS if o.name not in known_still]
+        fresh = frozenset(n for o in begins for n in (*(s.name for s in o.statistics), *(c.name for c in o.columns)))
         market = cls(venue, known, cut)
-        market.lanes = {kind: _THAW[kind](venue, known, was.lanes[kind]) for kind in venue.kinds}
+        for kind, frozen in was.lanes.items():
+            if kind in market.lanes:
+                market.lanes[kind] = LANES[kind].thaw(venue, known, frozen, fresh)
         market.numbers = Numbering(was.symbols)
-        for name, frozen in was.windows.items():
-            market.windows[name].thaw(frozen)
-        for name, frozen in was.deltas.items():
-            market.deltas[name].thaw(frozen)
+        for name, table in market.tables.items():
+            if name in was.tables:
+                table.thaw(was.tables[name], fresh)
         market.released = was.released
         return market
-
-
-def _event_orders(venue: str, who: list[Instrument], got: Columns) -> tuple[list[str], list[int]]:
-    """Natural key and strictly increasing order of single events: the millisecond, then which of that millisecond.
-
-    Events of one millisecond stand in log order, and all of them are released together, so the count is the log's.
-    """
-    natural = [f"{venue}|{r.symbol}" for r in who]
-    order, count = [], dict[tuple[str, int], int]()
-    for name, at_ns in zip(natural, got["event_ns"].tolist(), strict=True):
-        ms = at_ns // 1_000_000
-        nth = count[name, ms] = count.get((name, ms), -1) + 1
-        order.append(ms * 1_000_000 + nth)
-    return natural, order

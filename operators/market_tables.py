@@ -1,48 +1,66 @@
-"""The tables of a market: the columns of their rows, and the features of a closed window that fill them."""
+"""The tables of the markets: columns, topics and times, from the operators that the catalog lists and the stamp."""
 
-from operators import quality
-from operators.book import flow
-from operators.contract import Feature
-from operators.lanes import depth
-from operators.liquidation import counts, normal
-from operators.tape import bars, cvd, marks, variance
+from dataclasses import dataclass
+
+from operators import catalog, quality
+from operators.contract import EventTable, Operator
 from schemas.column import Column
+from schemas.table import Table
 
-BOOK_WINDOW: tuple[Feature, ...] = (flow.ORDER_FLOW,)
-TAPE_WINDOW: tuple[Feature, ...] = (bars.BAR, cvd.CUMULATIVE, variance.VARIATION, counts.LIQUIDATED, marks.MARKS)
 KEY = (
     Column("venue", "str", "where it trades"),
     Column("symbol", "str", "the venue's own name of the instrument"),
     Column("window_ms", "i8", "length of the window", unit="ms", low=100),
     Column("window_start", "time", "start of the window, itself outside: the window is (start, start + window_ms]"),
 )
-BOOK = (
-    Column("last_update_id", "i8", "the venue's id of the last message applied", tolerance=float("inf")),
-    *(c for f in depth.AT_CLOSE for c in f.writes),
-    *(c for f in BOOK_WINDOW for c in f.writes),
-    Column("messages", "i8", "depth messages of the window", low=0, tolerance=float("inf")),
-    quality.BOOK_OK,
-    quality.GAP_MS,
-    quality.STALE_MS,
-    quality.LATE_ROWS,
-    quality.CLOSED,
-    quality.INFERRED,
+WINDOW_KEY = ("venue", "symbol", "window_ms", "window_start")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTable:
+    """A table with a row for each closed window in which something moved; `logs`: the kinds of logs it is made of."""
+
+    name: str
+    topic: str
+    logs: tuple[str, ...]
+    first: tuple[Column, ...]
+    stamp: tuple[Column, ...]
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """Those that fill it."""
+        return catalog.of(self.name)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Without the key."""
+        return (*self.first, *(c for o in self.operators for c in o.columns), *self.stamp)
+
+
+BOOK = WindowTable(
+    "features_book",
+    "features.book",
+    ("depth",),
+    (Column("last_update_id", "i8", "the venue's id of the last message applied", tolerance=float("inf")),),
+    (
+        Column("messages", "i8", "depth messages of the window", low=0, tolerance=float("inf")),
+        quality.BOOK_OK,
+        quality.GAP_MS,
+        quality.STALE_MS,
+        quality.LATE_ROWS,
+        quality.CLOSED,
+        quality.INFERRED,
+    ),
 )
-TAPE = (
-    *(c for f in TAPE_WINDOW for c in f.writes),
-    quality.STALE_MS,
-    quality.LATE_ROWS,
-    quality.CLOSED,
-    quality.INFERRED,
+TAPE = WindowTable(
+    "features_tape",
+    "features.tape",
+    ("trades", "liquidations", "derivatives"),
+    (),
+    (quality.STALE_MS, quality.LATE_ROWS, quality.CLOSED, quality.INFERRED),
 )
-LIQUIDATIONS = (
-    *KEY[:2],
-    *normal.NORMAL.writes,
-    Column("nth", "i8", "which of the instrument's liquidations of that millisecond, in log order", low=0),
-    Column("received_at", "time", "when the message was received"),
-    quality.CLOSED,
-    quality.INFERRED,
-)
+WINDOW_TABLES = (BOOK, TAPE)
+
 QUALITY = (
     Column("depth_messages", "i8", "depth messages read", low=0),
     Column("depth_dropped", "i8", "stale or repeated depth messages, rightly ignored", low=0),
@@ -59,3 +77,19 @@ QUALITY = (
 )
 QUALITY_MS = 60_000
 """The window that the table `quality` speaks of."""
+
+
+def _of_events(operator: Operator, table: EventTable) -> Table:
+    key = ("venue", "symbol", "event_time", "nth")
+    columns = (*KEY[:2], *operator.columns)
+    return Table(table.name, table.topic, columns, key, time="event_time", ttl_days=table.ttl_days)
+
+
+TABLES: tuple[Table, ...] = (
+    *(
+        Table(t.name, t.topic, (*KEY, *t.columns), WINDOW_KEY, time="window_start", ttl_days=90, dense=True)
+        for t in WINDOW_TABLES
+    ),
+    *(_of_events(o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)),
+    Table("quality", "quality", (*KEY, *QUALITY), WINDOW_KEY, time="window_start", ttl_days=90),
+)

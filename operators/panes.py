@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import Array, Columns, Statistic
-from operators.evolving import Part, fingerprint, marks, taken_up
+from operators.evolving import Part, begun, fingerprint, marks, taken_up
 from operators.pack import pack, unpack
 from operators.watermark import NEVER
 from schemas.kernels import kernel
@@ -195,11 +195,13 @@ class Panes:
         return pack({"key": self.key, **there})
 
     @classmethod
-    def thaw(cls, statistics: Sequence[Statistic], data: bytes) -> "Panes":
-        """The rows as they were frozen; a statistic that is new is empty. Changed if one goes by another rule."""
+    def thaw(cls, statistics: Sequence[Statistic], data: bytes, fresh: frozenset[str] = frozenset()) -> "Panes":
+        """The rows as they were frozen; a statistic that is new, or of `fresh`, is empty. Changed if one goes by
+        another rule.
+        """
         of, was = layout(tuple(statistics)), unpack(data)
-        ints = taken_up(was["ints"], was["int_marks"], of.parts[0], of.int_empty)
-        floats = taken_up(was["floats"], was["float_marks"], of.parts[1], of.float_empty)
+        ints = taken_up(was["ints"], was["int_marks"], begun(of.parts[0], fresh), of.int_empty)
+        floats = taken_up(was["floats"], was["float_marks"], begun(of.parts[1], fresh), of.float_empty)
         return cls(of, was["key"].astype(np.int64), np.ascontiguousarray(ints.T), np.ascontiguousarray(floats.T))
 
 

@@ -50,3 +50,15 @@ def book(rows: Columns, end_ns: Array) -> Columns:
         "stale_ms": stale_ms(end_ns, rows["last_event_ns"]),
         "late_rows": rows["late_rows"],
     }
+
+
+def of_minute(rows: Columns) -> Columns:
+    """What the table `quality` says of book windows, from the same statistics."""
+    return {
+        "depth_messages": rows["messages"],
+        "depth_dropped": rows["dropped"],
+        "depth_gaps": rows["gaps"],
+        "untrusted_ms": rows["untrusted_ns"] / 1e6,
+        "book_live": rows["live"] == 1,
+        "sequenced": rows["sequenced"] == 1,
+    }

@@ -12,14 +12,15 @@ but no longer than twice the longest window after the log last had an event at a
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import Array, Statistic
-from operators.evolving import Changed, marks, taken_up
+from operators.evolving import Changed, Part, begun, marks, taken_up
 from operators.pack import pack, unpack
-from operators.panes import ABSENT_FLOAT, ABSENT_INT, Panes, layout
+from operators.panes import ABSENT_FLOAT, ABSENT_INT, Panes, layout, part
 from operators.watermark import ENDED
 from schemas.kernels import inner, kernel
 
@@ -27,6 +28,9 @@ I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _MERGES = {"sum": 0, "min": 1, "max": 2, "first": 3, "last": 4, "asof": 5, "held": 6}
+_ONCE = ("asof", "held")
+_STANDING = 5
+"""Merges from this code on are kept once an instrument."""
 _NONE = ABSENT_INT
 
 
@@ -62,16 +66,71 @@ def _merge(code: int, empty: float, absent: float, held: float, value: float) ->
     return held
 
 
+class Held(NamedTuple):
+    """What a kernel knows of statistics of one dtype: how each merges, its empty value, and where it is kept.
+
+    Statistic c stands in column `at[c]`: of `sums`, one row a window length and instrument; `asof` and `held`, which
+    say the same for every length, of `standing`, one row an instrument.
+    """
+
+    merge: I8
+    empty: Array
+    at: I8
+    sums: Array
+    standing: Array
+
+
+class Awake(NamedTuple):
+    """Instruments ever seen; and by window length those with an event in the window, and in the one before."""
+
+    seen: Flags
+    active: Flags
+    before: Flags
+
+
+class Finished(NamedTuple):
+    """Room for finished windows, one a row."""
+
+    length: I8
+    end: I8
+    instrument: I8
+    ints: I8
+    floats: F8
+
+
+@inner
+def _take_in(held: Held, lengths: int, i: int, values: Array, absent: float) -> None:
+    """One pane's statistics of instrument i into all windows that hold it."""
+    for c in range(len(held.merge)):
+        code, at = held.merge[c], held.at[c]
+        if code < 5:
+            for w in range(lengths):
+                held.sums[w, i, at] = _merge(code, held.empty[c], absent, held.sums[w, i, at], values[c])
+        else:
+            held.standing[i, at] = _merge(code, held.empty[c], absent, held.standing[i, at], values[c])
+
+
+@inner
+def _give(held: Held, w: int, i: int, out: Array) -> None:
+    """What a finished window says, whose sums start again."""
+    for c in range(len(held.merge)):
+        at = held.at[c]
+        if held.merge[c] < 5:
+            out[c] = held.sums[w, i, at]
+            held.sums[w, i, at] = held.empty[c]
+        else:
+            out[c] = held.standing[i, at]
+
+
 @kernel
 def _roll(
     pane: I8,
     instrument: I8,
     ints: I8,
     floats: F8,
-    int_merge: I8,
-    float_merge: I8,
-    int_empty: I8,
-    float_empty: F8,
+    int_held: Held,
+    float_held: Held,
+    awake: Awake,
     lengths: I8,
     keyframe: int,
     silence: int,
@@ -80,21 +139,13 @@ def _roll(
     last_event: int,
     closed: int,
     final: int,
-    seen: Flags,
-    active: Flags,
-    before: Flags,
-    int_held: I8,
-    float_held: F8,
-    out_length: I8,
-    out_end: I8,
-    out_instrument: I8,
-    out_ints: I8,
-    out_floats: F8,
+    out: Finished,
 ) -> tuple[int, int, int]:
     """From pane `at` to `closed`, or until the output is full; returns (next pane, next row, rows written)."""
+    seen, active, before = awake
     written = 0
     known = len(seen)
-    room = len(out_end) - known * len(lengths)
+    room = len(out.end) - known * len(lengths)
     while at <= closed:
         if written > room:
             break
@@ -109,12 +160,8 @@ def _roll(
             last_event = at
             for w in range(len(lengths)):
                 active[w, i] = True
-                for c in range(len(int_merge)):
-                    int_held[w, i, c] = _merge(int_merge[c], int_empty[c], _NONE, int_held[w, i, c], ints[row, c])
-                for c in range(len(float_merge)):
-                    float_held[w, i, c] = _merge(
-                        float_merge[c], float_empty[c], ABSENT_FLOAT, float_held[w, i, c], floats[row, c]
-                    )
+            _take_in(int_held, len(lengths), i, ints[row], _NONE)
+            _take_in(float_held, len(lengths), i, floats[row], ABSENT_FLOAT)
             row += 1
         at += 1
         for w in range(len(lengths)):
@@ -125,17 +172,11 @@ def _roll(
             for i in range(known):
                 if not (active[w, i] or (goes_on and before[w, i]) or (key and seen[i])):
                     continue
-                out_length[written] = lengths[w]
-                out_end[written] = at
-                out_instrument[written] = i
-                for c in range(len(int_merge)):
-                    out_ints[written, c] = int_held[w, i, c]
-                    if int_merge[c] < 5:
-                        int_held[w, i, c] = int_empty[c]
-                for c in range(len(float_merge)):
-                    out_floats[written, c] = float_held[w, i, c]
-                    if float_merge[c] < 5:
-                        float_held[w, i, c] = float_empty[c]
+                out.length[written] = lengths[w]
+                out.end[written] = at
+                out.instrument[written] = i
+                _give(int_held, w, i, out.ints[written])
+                _give(float_held, w, i, out.floats[written])
                 written += 1
                 before[w, i] = active[w, i]
                 active[w, i] = False
@@ -155,25 +196,25 @@ class Windows:
         self.last_event = _NONE
         self.layout = layout(self.statistics)
         self.ints, self.floats = self.layout.ints, self.layout.floats
-        self.int_merge = np.array([_MERGES[s.merge] for s in self.ints], np.int64)
-        self.float_merge = np.array([_MERGES[s.merge] for s in self.floats], np.int64)
-        shape = (len(self.lengths), 0)
-        self.seen = np.zeros(0, np.bool_)
-        self.active, self.before = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-        self.int_held = np.zeros((*shape, len(self.ints)), np.int64)
-        self.float_held = np.zeros((*shape, len(self.floats)), np.float64)
+        none = np.zeros((len(self.lengths), 0), np.bool_)
+        self.awake = Awake(np.zeros(0, np.bool_), none, none)
+        self.held = {
+            "ints": _held(self.ints, self.layout.int_empty, len(self.lengths)),
+            "floats": _held(self.floats, self.layout.float_empty, len(self.lengths)),
+        }
 
     def _grow(self, instruments: int) -> None:
-        more = instruments - len(self.seen)
+        more = instruments - len(self.awake.seen)
         if more <= 0:
             return
-        self.seen = np.append(self.seen, np.zeros(more, np.bool_))
-        pad = np.zeros((len(self.lengths), more), np.bool_)
-        self.active, self.before = np.hstack([self.active, pad]), np.hstack([self.before, pad])
-        shape = (len(self.lengths), more, 1)
-        ints, floats = np.tile(self.layout.int_empty, shape), np.tile(self.layout.float_empty, shape)
-        self.int_held = np.concatenate([self.int_held, ints], axis=1)
-        self.float_held = np.concatenate([self.float_held, floats], axis=1)
+        self.awake = Awake(*(np.concatenate([a, np.zeros((*a.shape[:-1], more), np.bool_)], -1) for a in self.awake))
+        for name, held in self.held.items():
+            standing = held.merge >= _STANDING
+            sums = np.tile(held.empty[~standing], (len(self.lengths), more, 1))
+            self.held[name] = held._replace(
+                sums=np.concatenate([held.sums, sums], axis=1),
+                standing=np.concatenate([held.standing, np.tile(held.empty[standing], (more, 1))]),
+            )
 
     def roll(self, panes: Panes, closed: int, to_come: int | None = None) -> Rows:
         """Take in closed panes, in order, and give the windows that end by pane `closed` (inclusive).
@@ -182,11 +223,13 @@ class Windows:
         `closed` is `ENDED`, or before that, when others still hold up the closing: `to_come` is then the last pane
         that is not taken in yet, `NEVER` when there is none.
         """
+        if panes.layout.statistics != self.statistics:
+            raise ValueError("the panes do not hold the statistics of these windows")
         n, ended = len(panes), closed >= ENDED or to_come is not None
         pane, instrument = panes.pane, panes.instrument
         if self.at == _NONE:
             if not n:
-                return self._rows(0, *self._buffers(0))
+                return self._rows(0, self._buffers(0))
             self.at = int(pane[0])
         final = ENDED
         if n:
@@ -198,7 +241,7 @@ class Windows:
             final = max(int(pane[-1]) if n else _NONE, self.last_event, _NONE if to_come is None else to_come) + 1
         ints, floats = np.ascontiguousarray(panes.ints.T), np.ascontiguousarray(panes.floats.T)
         parts, row = [], 0
-        size = 4 * (n + 1) + 2 * len(self.lengths) * (len(self.seen) + 1)
+        size = 4 * (n + 1) + 2 * len(self.lengths) * (len(self.awake.seen) + 1)
         while True:
             out = self._buffers(size)
             start = row
@@ -207,10 +250,9 @@ class Windows:
                 instrument,
                 ints,
                 floats,
-                self.int_merge,
-                self.float_merge,
-                self.layout.int_empty,
-                self.layout.float_empty,
+                self.held["ints"],
+                self.held["floats"],
+                self.awake,
                 self.lengths,
                 self.keyframe,
                 self.silence,
@@ -219,16 +261,11 @@ class Windows:
                 self.last_event,
                 closed,
                 final,
-                self.seen,
-                self.active,
-                self.before,
-                self.int_held,
-                self.float_held,
-                *out,
+                out,
             )
             if row > start:
                 self.last_event = int(pane[row - 1])
-            parts.append(self._rows(written, *out))
+            parts.append(self._rows(written, out))
             if self.at > closed:
                 break
             size *= 2
@@ -242,8 +279,8 @@ class Windows:
             {name: np.concatenate([p.columns[name] for p in parts]) for name in names},
         )
 
-    def _buffers(self, size: int) -> tuple[I8, I8, I8, I8, F8]:
-        return (
+    def _buffers(self, size: int) -> Finished:
+        return Finished(
             np.empty(size, np.int64),
             np.empty(size, np.int64),
             np.empty(size, np.int64),
@@ -251,49 +288,64 @@ class Windows:
             np.empty((size, len(self.floats)), np.float64),
         )
 
-    def _rows(self, n: int, length: I8, end: I8, instrument: I8, ints: I8, floats: F8) -> Rows:
-        columns = self.layout.columns(ints[:n].T.copy(), floats[:n].T.copy())
-        return Rows(length[:n].copy(), end[:n].copy(), instrument[:n].copy(), columns)
+    def _rows(self, n: int, out: Finished) -> Rows:
+        columns = self.layout.columns(out.ints[:n].T.copy(), out.floats[:n].T.copy())
+        return Rows(out.length[:n].copy(), out.end[:n].copy(), out.instrument[:n].copy(), columns)
 
     def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:
         """An inferred tick or lot was refined: the same quantities in the finer unit."""
-        if instrument >= len(self.seen):
+        if instrument >= len(self.awake.seen):
             return
-        for group, held in ((self.ints, self.int_held), (self.floats, self.float_held)):
-            for c, s in enumerate(group):
+        for held, statistics in zip(self.held.values(), (self.ints, self.floats), strict=True):
+            for c, s in enumerate(statistics):
                 if s.ticks or s.lots:
                     power = float(tick_factor) ** s.ticks * float(lot_factor) ** s.lots
-                    values = held[:, instrument, c]
+                    at = held.at[c]
+                    values = (
+                        held.standing[instrument, at : at + 1] if s.merge in _ONCE else held.sums[:, instrument, at]
+                    )
                     moved = values != s.empty
                     values[moved] = values[moved] * (int(power) if s.dtype == "i8" else power)
 
     def freeze(self) -> bytes:
         """Everything that is not a setting."""
-        ints, floats = self.layout.parts
-        return pack(
-            {
-                "at": np.array([self.at, self.last_event], np.int64),
-                "seen": self.seen,
-                "active": self.active,
-                "before": self.before,
-                "ints": self.int_held,
-                "floats": self.float_held,
-                "int_marks": marks(ints),
-                "float_marks": marks(floats),
-            }
-        )
+        arrays: dict[str, Array] = {"at": np.array([self.at, self.last_event], np.int64), **self.awake._asdict()}
+        for kind, held in self.held.items():
+            for name, parts, values, _ in self._pieces(kind, held):
+                arrays |= {name: values, f"{name}_marks": marks(parts)}
+        return pack(arrays)
 
-    def thaw(self, data: bytes) -> None:
-        """Take up what was frozen; a statistic that is new is empty.
+    def _pieces(self, kind: str, held: Held) -> list[tuple[str, list[Part], Array, Array]]:
+        """The sums and what stands, of one dtype: name, parts of recovered state, values, empty values."""
+        standing = held.merge >= _STANDING
+        parts = np.array([part(s) for s in (self.ints if kind == "ints" else self.floats)], object)
+        both = (("sums", held.sums, ~standing), ("standing", held.standing, standing))
+        return [(f"{kind}_{name}", parts[mine].tolist(), v, held.empty[mine]) for name, v, mine in both]
+
+    def thaw(self, data: bytes, fresh: frozenset[str] = frozenset()) -> None:
+        """Take up what was frozen; a statistic that is new, or of `fresh`, is empty.
 
         Changed if one goes by another rule, or if the windows are of other lengths: the kernel checks no bounds.
         """
         was = unpack(data)
-        shape = len(self.lengths), len(was["seen"])
-        if other := [n for n in ("active", "before", "ints", "floats") if was[n].shape[:2] != shape]:
-            raise Changed(f"{other[0]} of unfinished windows are {was[other[0]].shape[:2]} and not {shape}")
-        ints, floats = self.layout.parts
-        self.int_held = taken_up(was["ints"], was["int_marks"], ints, self.layout.int_empty)
-        self.float_held = taken_up(was["floats"], was["float_marks"], floats, self.layout.float_empty)
+        awake = Awake(*(was[n].astype(np.bool_) for n in Awake._fields))
+        known = len(awake.seen)
+        for kind, held in self.held.items():
+            taken = []
+            for name, parts, values, empty in self._pieces(kind, held):
+                shape = (len(self.lengths), known)[-was[name].ndim + 1 :]
+                if was[name].shape[:-1] != shape or awake.active.shape != (len(self.lengths), known):
+                    raise Changed(f"{name} of unfinished windows are {was[name].shape[:-1]} and not {shape}")
+                taken.append(taken_up(was[name].astype(values.dtype), was[f"{name}_marks"], begun(parts, fresh), empty))
+            self.held[kind] = held._replace(sums=taken[0], standing=taken[1])
+        self.awake = awake
         self.at, self.last_event = (int(v) for v in was["at"])
-        self.seen, self.active, self.before = (was[n].astype(np.bool_) for n in ("seen", "active", "before"))
+
+
+def _held(statistics: tuple[Statistic, ...], empty: Array, lengths: int) -> Held:
+    """Of no instruments yet."""
+    merge = np.array([_MERGES[s.merge] for s in statistics], np.int64)
+    standing = merge >= _STANDING
+    at = np.where(standing, np.cumsum(standing), np.cumsum(~standing)) - 1
+    sums = np.zeros((lengths, 0, int((~standing).sum())), empty.dtype)
+    return Held(merge, empty, at.astype(np.int64), sums, np.zeros((0, int(standing.sum())), empty.dtype))

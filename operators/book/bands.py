@@ -27,7 +27,7 @@ import numpy as np
 from operators import units
 from operators.book.midpoint import LADDER
 from operators.book.sides import F8, I8, Ladders, ladders, side_of
-from operators.contract import Array, Columns, Feature
+from operators.contract import Array, Columns, Operator
 from schemas.column import Column
 from schemas.kernels import inner, kernel
 
@@ -176,10 +176,11 @@ def _level_columns(count: int) -> list[Column]:
     ]
 
 
-BANDS = Feature(
+BANDS = Operator(
     "bands",
+    "close",
     (*LADDER, *units.READS),
-    (
+    columns=(
         Column(
             "depth_reach_bps",
             "f8",
@@ -194,5 +195,6 @@ BANDS = Feature(
         *(column for x in BANDS_BPS for column in _band_columns(x)),
         *(column for count in LEVELS for column in _level_columns(count)),
     ),
-    _bands,
+    table="features_book",
+    compute=_bands,
 )

@@ -10,10 +10,8 @@ level that never held anything. Inverse contracts: lots are dollars, divided by 
 Cont, Kukanov & Stoikov (2014), J. Financial Econometrics 12(1); normalisation: Cont, Cucuringu & Zhang (2023),
 Quantitative Finance 23(10).
 
->>> panes = FLOW.empty(1)
->>> events = {"ofi_lots": np.array([[4, 0, 0, 0, 0]]), "ofi_known": np.array([True]),
-...           "bid_lots": np.array([[14, 0, 0, 0, 0]]), "ask_lots": np.array([[10, 0, 0, 0, 0]])}
->>> FLOW.add(panes, events, np.array([0]))
+>>> panes = ORDER_FLOW.empty(1) | {"ofi_lots_1": np.array([4]), "ofi_depth_lots_1": np.array([24])}
+>>> panes |= {"ofi_messages": np.array([1])}
 >>> one = {"lot_mantissa": [1.0], "lot_scale": [1.0], "contract": [1.0], "inverse": [False], "mid": [100.0]}
 >>> row = ORDER_FLOW.compute(panes | {k: np.array(v) for k, v in one.items()})
 >>> float(row["ofi"][0]), round(float(row["ofi_per_depth"][0]), 6), float(row["mlofi_2"][0])
@@ -21,11 +19,11 @@ Quantitative Finance 23(10).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators import units
-from operators.book.ofi import I8, LEVELS, Flags
-from operators.contract import Columns, Feature, Fold, Statistic
+from operators.book import ofi
+from operators.book.ofi import LEVELS, Flags
+from operators.contract import I8, Columns, Operator, State, Statistic
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -43,20 +41,13 @@ def _sum(flows: I8, depths: I8, messages: I8, slot: I8, flow: I8, known: Flags, 
                 depths[m, slot[i]] += bid_lots[i, m] + ask_lots[i, m]
 
 
-def _add(panes: Columns, events: Columns, slot: NDArray[np.int64]) -> None:
-    flows, depths = np.zeros((2, LEVELS, len(panes["ofi_messages"])), np.int64)
-    _sum(flows, depths, panes["ofi_messages"], slot, *(events[n] for n in FLOW.reads))
+def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
+    flow, known = ofi.flows(state, events)
+    sums, depths = np.zeros((2, LEVELS, len(panes["ofi_messages"])), np.int64)
+    _sum(sums, depths, panes["ofi_messages"], slot, flow, known, events["bid_lots"], events["ask_lots"])
     for m in range(LEVELS):
-        panes[_FLOW[m]][:] += flows[m]
+        panes[_FLOW[m]][:] += sums[m]
         panes[_DEPTH[m]][:] += depths[m]
-
-
-FLOW = Fold(
-    "flow",
-    ("ofi_lots", "ofi_known", "bid_lots", "ask_lots"),
-    (*(Statistic(n, "i8", "sum", lots=1) for n in (*_FLOW, *_DEPTH)), Statistic("ofi_messages", "i8", "sum")),
-    _add,
-)
 
 
 def _order_flow(windows: Columns) -> Columns:
@@ -75,10 +66,20 @@ def _order_flow(windows: Columns) -> Columns:
 _SIGN = "net buying: positive"
 _NULL = "no known flow in the window, nothing stood at the level, or contract unknown; inverse: mid null"
 
-ORDER_FLOW = Feature(
+ORDER_FLOW = Operator(
     "order_flow",
-    (*_FLOW, *_DEPTH, "ofi_messages", "mid", "lot_mantissa", "lot_scale", "contract", "inverse"),
-    (
+    "depth",
+    ofi.READS,
+    table="features_book",
+    state=ofi.STATE,
+    statistics=(
+        *(Statistic(n, "i8", "sum", lots=1) for n in (*_FLOW, *_DEPTH)),
+        Statistic("ofi_messages", "i8", "sum"),
+    ),
+    fold=_fold,
+    uses=("mid", "lot_mantissa", "lot_scale", "contract", "inverse"),
+    compute=_order_flow,
+    columns=(
         Column(
             "ofi",
             "f8",
@@ -113,5 +114,4 @@ ORDER_FLOW = Feature(
             for m in range(2, LEVELS + 1)
         ),
     ),
-    _order_flow,
 )

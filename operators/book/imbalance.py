@@ -19,7 +19,7 @@ import numpy as np
 
 from operators.book.midpoint import LADDER
 from operators.book.sides import F8, I8, Ladders, is_known, ladders, side_of
-from operators.contract import Columns, Feature
+from operators.contract import Columns, Operator
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -67,7 +67,7 @@ def _imbalance(books: Columns) -> Columns:
     view = ladders(books)
     found = np.full((len(LEVELS) + 1, len(view.half)), np.nan)
     _imbalances(view, _LEVELS, _WEIGHT, np.empty((2, len(found))), found)
-    return dict(zip((c.name for c in IMBALANCE.writes), found, strict=True))
+    return dict(zip((c.name for c in IMBALANCE.columns), found, strict=True))
 
 
 def _column(name: str, meaning: str, formula: str, levels: int) -> Column:
@@ -78,10 +78,11 @@ def _column(name: str, meaning: str, formula: str, levels: int) -> Column:
     return Column(name, "f8", meaning, "1", formula, source, "bids heavier: positive", unknown, -1, 1, 0.001)
 
 
-IMBALANCE = Feature(
+IMBALANCE = Operator(
     "imbalance",
+    "close",
     (*LADDER, "inverse"),
-    (
+    columns=(
         *(
             _column(f"imbalance_{n}", f"imbalance of the best {n} levels", "(B_L - A_L) / (B_L + A_L)", n)
             for n in LEVELS
@@ -93,5 +94,6 @@ IMBALANCE = Feature(
             LEVELS[-1],
         ),
     ),
-    _imbalance,
+    table="features_book",
+    compute=_imbalance,
 )

@@ -22,7 +22,7 @@ import numpy as np
 from operators import units
 from operators.book.midpoint import LADDER
 from operators.book.sides import F8, Ladders, ladders, side_of
-from operators.contract import Columns, Feature
+from operators.contract import Columns, Operator
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -88,10 +88,11 @@ def _pressure(books: Columns) -> Columns:
 _UNKNOWN = "book not live, one-sided, crossed, or known exactly to less than 50 bps of mid"
 _W = "sum of p q exp(-d / 10 bps), d <= 100 bps"
 
-PRESSURE = Feature(
+PRESSURE = Operator(
     "pressure",
+    "close",
     (*LADDER, *units.READS),
-    (
+    columns=(
         *(
             Column(
                 f"{side}_pressure_usd",
@@ -117,5 +118,6 @@ PRESSURE = Feature(
             tolerance=0.001,
         ),
     ),
-    _pressure,
+    table="features_book",
+    compute=_pressure,
 )

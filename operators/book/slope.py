@@ -20,7 +20,7 @@ import numpy as np
 from operators import units
 from operators.book.midpoint import LADDER
 from operators.book.sides import F8, Ladders, is_known, ladders, side_of
-from operators.contract import Columns, Feature
+from operators.contract import Columns, Operator
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -58,10 +58,11 @@ def _slope(books: Columns) -> Columns:
     return {"bid_slope_base_per_bp": bid * unit, "ask_slope_base_per_bp": ask * unit}
 
 
-SLOPE = Feature(
+SLOPE = Operator(
     "slope",
+    "close",
     (*LADDER, *units.READS),
-    tuple(
+    columns=tuple(
         Column(
             f"{side}_slope_base_per_bp",
             "f8",
@@ -74,5 +75,6 @@ SLOPE = Feature(
         )
         for side in ("bid", "ask")
     ),
-    _slope,
+    table="features_book",
+    compute=_slope,
 )

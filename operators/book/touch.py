@@ -24,7 +24,7 @@ import numpy as np
 
 from operators import units
 from operators.book.midpoint import SIDES, best
-from operators.contract import Columns, Feature
+from operators.contract import Columns, Operator
 from schemas.column import Column
 
 NO_BID = "book not live, or no bid"
@@ -56,10 +56,11 @@ def _touch(books: Columns) -> Columns:
     }
 
 
-TOUCH = Feature(
+TOUCH = Operator(
     "touch",
+    "close",
     ("live", *SIDES, *units.READS),
-    (
+    columns=(
         Column("best_bid", "f8", "highest bid price", "quote", null_when=NO_BID, low=0),
         Column(
             "best_bid_qty_base", "f8", "size at the best bid", "base", null_when=NO_BID + ", or contract unknown", low=0
@@ -91,5 +92,6 @@ TOUCH = Feature(
         ),
         Column("crossed", "bool", "best bid at or above best ask: locked or crossed", formula="Pb >= Pa"),
     ),
-    _touch,
+    table="features_book",
+    compute=_touch,
 )

@@ -4,12 +4,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators import units
-from operators.book import bands, flow, imbalance, ladder, ofi, packing, pressure, slope, touch
+from operators import catalog, units
+from operators.book import ladder, packing
 from operators.book.midpoint import SIDES
-from operators.contract import Array, Statistic
-from operators.lanes.lane import refused
+from operators.contract import Array, EventTable, Statistic
+from operators.lanes.lane import offered, refused
 from operators.panes import Panes, keys
+from operators.running import Running, frozen, take_up
+from operators.waiting import Waiting
 from operators.watermark import Clock, assign, never_back
 from schemas.batches import Depth
 from schemas.frames import Frames, Reject
@@ -18,10 +20,7 @@ from schemas.venue import Venue
 
 I8 = NDArray[np.int64]
 
-AT_CLOSE = (touch.TOUCH, imbalance.IMBALANCE, bands.BANDS, slope.SLOPE, pressure.PRESSURE)
-"""Features read off the ladder as it stands when its pane closes."""
-
-STATE = (
+STAMP = (
     Statistic("live", "i8", "asof"),
     Statistic("sequenced", "i8", "asof", 1),
     Statistic("last_update_id", "i8", "asof", -1),
@@ -35,17 +34,24 @@ STATE = (
     Statistic("untrusted_ns", "i8", "sum"),
 )
 STATISTICS = (
-    *STATE,
-    *flow.FLOW.statistics,
-    *(Statistic(c.name, "f8", "asof", np.nan) for feature in AT_CLOSE for c in feature.writes),
+    *STAMP,
+    *(s for o in catalog.at("depth") for s in o.statistics),
+    *(
+        Statistic(c.name, "f8", "asof", np.nan)
+        for o in catalog.at("close")
+        for c in o.columns
+        if not isinstance(o.table, EventTable)
+    ),
 )
+_MESSAGE = ("live", "fresh", "gap", "dropped", "untrusted_ns", "bid_ticks", "bid_lots", "ask_ticks", "ask_lots")
 
 
 class _Frozen(msgspec.Struct):
     clock: Clock
     table: tuple[Instrument, ...]
     books: bytes
-    flow: bytes
+    operators: bytes
+    waiting: bytes
     panes: bytes
     last_pane: bytes
     ended: bool
@@ -59,7 +65,8 @@ class DepthLane:
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.books = ladder.init(venue.sequencing)
-        self.flow = ofi.OFI.init()
+        self.messages, self.closings = Running(catalog.at("depth")), Running(catalog.at("close"))
+        self.waiting = (Waiting(catalog.at("close")),)
         self.panes = Panes.of(STATISTICS)
         self.last_pane = np.empty(0, np.int64)
         self.ended = self.idle = False
@@ -85,7 +92,8 @@ class DepthLane:
             except ValueError:
                 # Levels that the finer step cannot count: no book of the log is trusted until its next snapshot.
                 self.books = ladder.init(self.venue.sequencing)
-            ofi.rescale(self.flow, instrument, tick_factor, lot_factor)
+            for running in (self.messages, self.closings):
+                running.rescale(instrument, tick_factor, lot_factor)
             self.panes.rescale(instrument, tick_factor, lot_factor)
             self.refined.append((instrument, tick_factor, lot_factor))
         rejects += self._apply(frames, depth.part(start, len(depth)) if start else depth, scales)
@@ -114,12 +122,10 @@ class DepthLane:
         for name, values in rare.items():
             if values.any():
                 np.add.at(held[name], slot, values)
-        seen: dict[str, Array] = {
-            "instrument": depth.instrument,
-            **{n: getattr(applied, n) for n in ofi.OFI.reads if n != "instrument"},
-        }
-        flows = ofi.OFI.step(self.flow, seen)
-        flow.FLOW.add(held, {**seen, **flows}, slot)
+        self.messages.grow(len(self.table.rows))
+        given: dict[str, Array] = {"event_ns": depth.event_ns, **{n: getattr(applied, n) for n in _MESSAGE}}
+        events = offered(self.messages.reads, given, depth.instrument, pane, self.clock.base_ns, scales)
+        self.messages.fold(events, held, slot)
         self._close(applied, scales)
         return rejects
 
@@ -144,16 +150,19 @@ class DepthLane:
         held["last_event_ns"][row] = applied.close_event_ns
         held["bid_levels"][row] = applied.close_bid_levels
         held["ask_levels"][row] = applied.close_ask_levels
-        view: dict[str, Array] = {
+        given: dict[str, Array] = {
+            "event_ns": applied.close_event_ns,
             "live": applied.close_live,
             "reach_low_ticks": applied.close_reach_low_ticks,
             "reach_high_ticks": applied.close_reach_high_ticks,
             **{n: getattr(applied, f"close_{n}") for n in SIDES},
-            **{n: c[applied.close_instrument] for n, c in scales.items()},
         }
-        for feature in AT_CLOSE:
-            for name, values in feature.compute(view).items():
-                held[name][row] = values
+        instrument, pane = applied.close_instrument, applied.close_pane
+        self.closings.grow(len(self.table.rows))
+        view = offered(self.closings.reads, given, instrument, pane, self.clock.base_ns, scales)
+        for name, values in self.closings.step(view).items():
+            held[name][row] = values
+        self.waiting[0].add(self.closings.rows(view), instrument, pane)
 
     def release(self, closed: int) -> Panes:
         """The panes up to `closed`."""
@@ -172,7 +181,8 @@ class DepthLane:
                 self.clock,
                 self.table.freeze(),
                 packing.freeze(self.books),
-                ofi.OFI.freeze(self.flow),
+                frozen((self.messages, self.closings)),
+                self.waiting[0].freeze(),
                 self.panes.freeze(),
                 self.last_pane.tobytes(),
                 self.ended,
@@ -180,14 +190,15 @@ class DepthLane:
         )
 
     @classmethod
-    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes) -> "DepthLane":
+    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> "DepthLane":
         """The lane as it was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
         lane = cls(venue, known, was.clock)
         lane.table = InstrumentTable.thaw(known, was.table)
         lane.books = packing.thaw(was.books)
-        lane.flow = ofi.OFI.thaw(was.flow)
-        lane.panes = Panes.thaw(STATISTICS, was.panes)
+        take_up((lane.messages, lane.closings), was.operators)
+        lane.waiting[0].thaw(was.waiting)
+        lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
         lane.last_pane = np.frombuffer(was.last_pane, np.int64).copy()
         lane.ended = was.ended
         return lane

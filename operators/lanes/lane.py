@@ -1,11 +1,15 @@
 """A lane: one raw log on its way to panes. What is common to depth, trades, liquidations and derivatives."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operators import units
+from operators.contract import I8, Array, Columns
 from operators.panes import Panes
+from operators.waiting import Waiting
 from operators.watermark import ENDED, NEVER, Assigned, Clock
 from schemas.frames import Frames, Reject
 from schemas.instrument import InstrumentTable
@@ -20,6 +24,11 @@ class Lane(Protocol):
     table: InstrumentTable
     refined: list[tuple[int, int, int]]
     """Instrument, tick factor, lot factor: inferences refined by the last read, for whoever holds released panes."""
+
+    @property
+    def waiting(self) -> Iterable[Waiting]:
+        """Rows of tables that are operators' own."""
+        ...
 
     def read(self, frames: Frames) -> list[Reject]:
         """Take in the next frames; what could not be used comes back."""
@@ -59,4 +68,19 @@ def refused(frames: Frames, frame: NDArray[np.int32], assigned: Assigned, late: 
         i = int(frame[row])
         reason = "event_time_ahead" if assigned.ahead[row] else str(late)
         out.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
+    return out
+
+
+def offered(
+    reads: frozenset[str], given: Columns, instrument: Array, pane: I8, base_ns: int, scales: Columns
+) -> dict[str, Array]:
+    """What a lane has of its events, and of panes and scales what somebody reads."""
+    out: dict[str, Array] = {"instrument": instrument, "pane": pane, **given}
+    if "pane_start_ns" in reads:
+        out["pane_start_ns"] = pane * base_ns
+    if "pane_end_ns" in reads:
+        out["pane_end_ns"] = (pane + 1) * base_ns
+    for name in units.READS:
+        if name in reads:
+            out[name] = scales[name][instrument]
     return out

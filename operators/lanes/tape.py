@@ -3,20 +3,26 @@
 import msgspec
 import numpy as np
 
-from operators import units
+from operators import catalog, units
 from operators.contract import Array, Statistic
-from operators.lanes.lane import refused
-from operators.lanes.liquidations import Forced
+from operators.lanes.lane import offered, refused
+from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
 from operators.panes import Panes, keys, layout
-from operators.tape import bars, cvd, variance
+from operators.running import Running, frozen, take_up
+from operators.tape import bars
+from operators.waiting import Waiting
 from operators.watermark import Assigned, Clock, assign
 from schemas.batches import Liquidations, Trades
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venue import Venue
 
-EVENTS = (*bars.BARS.statistics, Statistic("late_trades", "i8", "sum"), Statistic("last_trade_ns", "i8", "max"))
-STATISTICS = (*EVENTS, *cvd.STATISTICS, *variance.STATISTICS)
+EVENTS = (
+    *(s for o in catalog.at("trade") for s in o.statistics),
+    Statistic("late_trades", "i8", "sum"),
+    Statistic("last_trade_ns", "i8", "max"),
+)
+STATISTICS = (*EVENTS, *(s for o in catalog.at("pane") for s in o.statistics))
 _LAYOUT = layout(STATISTICS)
 
 
@@ -24,9 +30,8 @@ class _Frozen(msgspec.Struct):
     clock: Clock
     table: tuple[Instrument, ...]
     panes: bytes
-    cvd: bytes
-    variance: bytes
-    forced: tuple[bytes, bytes, bytes]
+    operators: bytes
+    log: FrozenLog
     ended: bool
 
 
@@ -38,11 +43,15 @@ class TapeLane:
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.panes = Panes.of(EVENTS)
-        self.cvd = cvd.CVD.init()
-        self.variance = variance.VARIANCE.init()
-        self.forced = Forced()
+        self.trades, self.closed = Running(catalog.at("trade")), Running(catalog.at("pane"))
+        self.liquidations = LiquidationLog()
         self.ended = self.idle = False
         self.refined: list[tuple[int, int, int]] = []
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Rows of tables that are operators' own."""
+        return (self.liquidations.waiting,)
 
     def read(self, frames: Frames) -> list[Reject]:
         """Take in trade frames in log order."""
@@ -50,7 +59,7 @@ class TapeLane:
         refined = self.table.refined
         self.table.refined = []
         if refined:
-            forced = self.forced.restate(
+            forced = self.liquidations.restate(
                 forced,
                 [
                     (int(np.searchsorted(forced.frame, trades.frame[row])) if row < len(trades) else len(forced), i, n)
@@ -72,11 +81,11 @@ class TapeLane:
                 scales["lot_scale"][instrument] *= lot_factor
                 self.panes.rescale(instrument, tick_factor, lot_factor)
                 self.refined.append((instrument, tick_factor, lot_factor))
-                cvd.rescale(self.cvd, instrument, tick_factor, lot_factor)
-                variance.rescale(self.variance, instrument, tick_factor, lot_factor)
+                for running in (self.trades, self.closed):
+                    running.rescale(instrument, tick_factor, lot_factor)
         if len(forced):
             wanted = ~(at.late | at.ahead)
-            self.forced.add(frames, forced.keep(wanted), self.table, at.pane[wanted])
+            self.liquidations.add(frames, forced.keep(wanted), self.table, at.pane[wanted], self.clock.base_ns)
         return rejects
 
     def _add(self, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> None:
@@ -86,11 +95,13 @@ class TapeLane:
         slot = self.panes.slots(keys(trades.instrument, assigned.pane))
         if assigned.late.any():
             np.add.at(self.panes.columns["late_trades"], slot, assigned.late)
-            trades, slot = trades.keep(~assigned.late), slot[~assigned.late]
-        events: dict[str, Array] = {n: getattr(trades, n) for n in ("ticks", "lots", "sign", "event_ns")}
-        of = {n: c[trades.instrument] for n, c in scales.items()}
-        events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, of)
-        bars.BARS.add(self.panes.columns, events, slot)
+            trades, slot, assigned = trades.keep(~assigned.late), slot[~assigned.late], assigned.keep(~assigned.late)
+        self.trades.grow(len(self.table.rows))
+        given: dict[str, Array] = {n: getattr(trades, n) for n in ("ticks", "lots", "sign", "event_ns")}
+        reads = self.trades.reads | frozenset(units.READS)
+        events = offered(reads, given, trades.instrument, assigned.pane, self.clock.base_ns, scales)
+        events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, events)
+        self.trades.fold(events, self.panes.columns, slot)
         np.maximum.at(self.panes.columns["last_trade_ns"], slot, trades.event_ns)
 
     def _assign(self, frames: Frames, trades: Trades, forced: Liquidations) -> tuple[Assigned, Assigned]:
@@ -109,22 +120,16 @@ class TapeLane:
     def release(self, closed: int) -> Panes:
         """The panes up to `closed`, with what runs on from pane to pane."""
         done = self.panes.close(closed)
-        rows: dict[str, Array] = {
-            **done.columns,
-            "instrument": done.instrument,
-            "pane": done.pane,
-            "base_ms": np.full(len(done), self.clock.base_ns // 1_000_000, np.int64),
-        }
-        columns = {
-            **done.columns,
-            **cvd.CVD.step(self.cvd, rows),
-            **variance.VARIANCE.step(self.variance, rows),
-        }
-        return Panes.filled(_LAYOUT, done.key, columns)
+        base_ns = self.clock.base_ns
+        given = {**done.columns, "base_ms": np.full(len(done), base_ns // 1_000_000, np.int64)}
+        self.closed.grow(len(self.table.rows))
+        scales = units.of_table(self.table)
+        rows = offered(self.closed.reads, given, done.instrument, done.pane, base_ns, scales)
+        return Panes.filled(_LAYOUT, done.key, {**done.columns, **self.closed.step(rows)})
 
     def last(self) -> int:
         """The last pane that is not released yet."""
-        return max(self.panes.last, self.forced.panes.last)
+        return max(self.panes.last, self.liquidations.panes.last)
 
     def freeze(self) -> bytes:
         """The lane as bytes."""
@@ -133,22 +138,20 @@ class TapeLane:
                 self.clock,
                 self.table.freeze(),
                 self.panes.freeze(),
-                cvd.CVD.freeze(self.cvd),
-                variance.VARIANCE.freeze(self.variance),
-                self.forced.freeze(),
+                frozen((self.trades, self.closed)),
+                self.liquidations.freeze(),
                 self.ended,
             )
         )
 
     @classmethod
-    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes) -> "TapeLane":
+    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> "TapeLane":
         """The lane as it was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
         lane = cls(venue, known, was.clock)
         lane.table = InstrumentTable.thaw(known, was.table)
-        lane.panes = Panes.thaw(EVENTS, was.panes)
-        lane.cvd = cvd.CVD.thaw(was.cvd)
-        lane.variance = variance.VARIANCE.thaw(was.variance)
-        lane.forced = Forced.thaw(*was.forced)
+        lane.panes = Panes.thaw(EVENTS, was.panes, fresh)
+        take_up((lane.trades, lane.closed), was.operators)
+        lane.liquidations = LiquidationLog.thaw(was.log, fresh)
         lane.ended = was.ended
         return lane

@@ -8,8 +8,8 @@ known (contract unknown) makes the sum of its side null, not smaller. Where `thr
 >>> panes = COUNTS.empty(1)
 >>> events = {"order_side": np.array([-1, 1], np.int8), "qty_base": np.array([0.014, 2.0]),
 ...           "notional_usd": np.array([138.74, 20.0]), "throttled": np.array([True, True])}
->>> COUNTS.add(panes, events, np.array([0, 0]))
->>> row = LIQUIDATED.compute(panes)
+>>> COUNTS.fold({}, events, panes, np.array([0, 0]))
+>>> row = COUNTS.compute(panes)
 >>> float(row["long_liquidated_usd"][0]), float(row["largest_liquidation_usd"][0])
 (138.74, 138.74)
 """
@@ -17,11 +17,10 @@ known (contract unknown) makes the sum of its side null, not smaller. Where `thr
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.contract import Columns, Feature, Fold, Statistic
+from operators.contract import I8, Columns, Operator, State, Statistic
 from schemas.column import Column
 from schemas.kernels import kernel
 
-I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
 
@@ -57,40 +56,41 @@ def _count(
         lower_bounds[p] += throttled[i]
 
 
-def _add(panes: Columns, events: Columns, slot: NDArray[np.int64]) -> None:
-    _count(slot, *(events[n] for n in COUNTS.reads), *(panes[s.name] for s in COUNTS.statistics))
-
-
-COUNTS = Fold(
-    "liquidation_counts",
-    ("order_side", "qty_base", "notional_usd", "throttled"),
-    (
-        Statistic("long_liquidations", "i8", "sum"),
-        Statistic("short_liquidations", "i8", "sum"),
-        Statistic("long_liquidated_base", "f8", "sum"),
-        Statistic("short_liquidated_base", "f8", "sum"),
-        Statistic("long_liquidated_usd", "f8", "sum"),
-        Statistic("short_liquidated_usd", "f8", "sum"),
-        Statistic("largest_liquidation_usd", "f8", "max"),
-        Statistic("throttled_liquidations", "i8", "sum"),
-    ),
-    _add,
+_READS = ("order_side", "qty_base", "notional_usd", "throttled")
+_STATISTICS = (
+    Statistic("long_liquidations", "i8", "sum"),
+    Statistic("short_liquidations", "i8", "sum"),
+    Statistic("long_liquidated_base", "f8", "sum"),
+    Statistic("short_liquidated_base", "f8", "sum"),
+    Statistic("long_liquidated_usd", "f8", "sum"),
+    Statistic("short_liquidated_usd", "f8", "sum"),
+    Statistic("largest_liquidation_usd", "f8", "max"),
+    Statistic("throttled_liquidations", "i8", "sum"),
 )
+
+
+def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
+    _count(slot, *(events[n] for n in _READS), *(panes[s.name] for s in _STATISTICS))
 
 
 def _liquidated(windows: Columns) -> Columns:
     some = windows["long_liquidations"] + windows["short_liquidations"] > 0
-    columns = {c.name: windows[c.name] for c in LIQUIDATED.writes[:6]}
+    columns = {s.name: windows[s.name] for s in _STATISTICS[:6]}
     largest = np.where(some, windows["largest_liquidation_usd"], np.nan)
     return columns | {"largest_liquidation_usd": largest, "throttled": windows["throttled_liquidations"] > 0}
 
 
 _UNKNOWN = "a size in it is not known (contract unknown or message without a price)"
 
-LIQUIDATED = Feature(
-    "liquidated",
-    tuple(s.name for s in COUNTS.statistics),
-    (
+COUNTS = Operator(
+    "liquidation_counts",
+    "liquidation",
+    _READS,
+    table="features_tape",
+    statistics=_STATISTICS,
+    fold=_fold,
+    compute=_liquidated,
+    columns=(
         Column("long_liquidations", "i8", "liquidations of longs", "count", low=0),
         Column("short_liquidations", "i8", "liquidations of shorts", "count", low=0),
         *(
@@ -117,5 +117,4 @@ LIQUIDATED = Feature(
         ),
         Column("throttled", "bool", "the venue sends at most one a second: counts and sums are lower bounds"),
     ),
-    _liquidated,
 )

@@ -11,25 +11,16 @@ Key and memory: OKX replays its last message to each subscriber (tardis-node oke
 array([False,  True])
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
-from numpy.typing import NDArray
 
-from operators.contract import Columns, Step
-from operators.pack import pack, unpack
+from operators.contract import I8, Columns, Field, Kept, Operator, State
 
 MEMORY_NS = 10_000_000_000
-I8 = NDArray[np.int64]
-_KEY = ("event_ns", "instrument", "order_side", "lots", "price")
+_KEY = ("event_ns", "instrument", "order_side", "lots", "price_bits")
 
 
-@dataclass(slots=True)
-class Recent:
-    """The keys of the last 10 s of event time, int64[5, n], event time first, and the latest event time seen."""
-
-    keys: I8 = field(default_factory=lambda: np.zeros((len(_KEY), 0), np.int64))
-    latest_ns: int = -(2**63)
+def _remembered(state: State) -> I8:
+    return np.stack([state[n] for n in _KEY])
 
 
 def _key(events: Columns) -> I8:
@@ -37,32 +28,36 @@ def _key(events: Columns) -> I8:
     return np.stack([*(events[n].astype(np.int64) for n in _KEY[:-1]), price])
 
 
-def _step(state: Recent, events: Columns) -> Columns:
-    remembered = state.keys.shape[1]
-    keys = np.concatenate([state.keys, _key(events)], axis=1)
+def _step(state: State, events: Columns) -> Columns:
+    keys = np.concatenate([_remembered(state), _key(events)], axis=1)
+    remembered = len(state["event_ns"])
     event_ns = keys[0, remembered:]
-    latest = np.maximum(np.maximum.accumulate(event_ns), state.latest_ns)
+    # The latest so far is always among what is remembered, for it is no older than itself.
+    latest = np.maximum(np.maximum.accumulate(event_ns), keys[0, :remembered].max(initial=-(2**63)))
     order = np.lexsort(keys)  # stable: of equal keys the earliest in the log comes first
     alike = np.zeros(keys.shape[1], np.bool_)
     alike[order[1:]] = np.all(keys[:, order[1:]] == keys[:, order[:-1]], axis=0)
     if len(latest):
-        state.latest_ns = int(latest[-1])
-        state.keys = keys[:, ~alike & (state.latest_ns - keys[0] <= MEMORY_NS)]
+        kept = keys[:, ~alike & (latest[-1] - keys[0] <= MEMORY_NS)]
+        state.update(zip(_KEY, kept, strict=True))
     return {"repeated": alike[remembered:] & (latest - event_ns <= MEMORY_NS)}
 
 
-def rescale(state: Recent, instrument: int, lot_factor: int) -> None:
-    """An inferred lot was refined: the remembered sizes in the finer unit."""
-    state.keys[_KEY.index("lots"), state.keys[_KEY.index("instrument")] == instrument] *= lot_factor
-
-
-def _freeze(state: Recent) -> bytes:
-    return pack({"keys": state.keys, "latest_ns": np.array([state.latest_ns])})
-
-
-def _thaw(data: bytes) -> Recent:
-    arrays = unpack(data)
-    return Recent(arrays["keys"].astype(np.int64), int(arrays["latest_ns"][0]))
-
-
-REPEATS = Step("repeats", _KEY, ("repeated",), Recent, _step, _freeze, _thaw)
+REPEATS = Operator(
+    "repeats",
+    "forced_order",
+    ("event_ns", "instrument", "order_side", "lots", "price"),
+    state=(
+        Kept(
+            (
+                Field("event_ns", "i8"),
+                Field("instrument", "i8"),
+                Field("order_side", "i8"),
+                Field("lots", "i8", lots=1),
+                Field("price_bits", "i8"),
+            )
+        ),
+    ),
+    step=_step,
+    writes=("repeated",),
+)

@@ -234,7 +234,7 @@ class Ledger:
         )
         age = _age_ms(second.at_ms, a["oldest_mark_ns"])
         none, lacking = a["oldest_mark_ns"] == 0, a["positions_without_mark"] > 0
-        values: dict[str, Array] = {**a, **leverage.LEVERAGE.compute(a), **tails}
+        values: dict[str, Array] = {**a, **leverage.compute(a), **tails}
         level = rows.risk_level(
             values["insolvent"], values["maintenance_ratio"], a["nearest_liquidation_bps"], a["positions"]
         )

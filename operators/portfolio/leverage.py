@@ -11,7 +11,7 @@ Source: definitions of this project; the maintenance ratio is Binance's "Margin 
 
 import numpy as np
 
-from operators.contract import Columns, Feature
+from operators.contract import Columns, Operator
 from schemas.column import Column
 
 NO_EQUITY = "the account is insolvent, or a position has no mark"
@@ -68,8 +68,9 @@ def compute(sums: Columns) -> Columns:
     }
 
 
-LEVERAGE = Feature(
+LEVERAGE = Operator(
     "leverage",
+    "account",
     (
         "gross_usd",
         "net_usd",
@@ -79,6 +80,6 @@ LEVERAGE = Feature(
         "maintenance_margin_usd",
         "equity_usd",
     ),
-    WRITES,
-    compute,
+    columns=WRITES,
+    compute=compute,
 )

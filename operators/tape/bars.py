@@ -17,98 +17,103 @@ Sums as in tardis-node `computeTradeBars`.
 ...           "qty_per_price": [0.0, 0.0]}
 >>> dtypes = {"sign": np.int8, "qty_per_price": np.float64}
 >>> panes = BARS.empty(1)
->>> BARS.add(panes, {k: np.array(v, dtypes.get(k, np.int64)) for k, v in trades.items()}, np.array([0, 0]))
+>>> BARS.fold({}, {k: np.array(v, dtypes.get(k, np.int64)) for k, v in trades.items()}, panes, np.array([0, 0]))
 >>> scales = {"tick_mantissa": 1.0, "tick_scale": 1.0, "lot_mantissa": 1.0, "lot_scale": 1.0, "contract": 1.0}
->>> bar = BAR.compute(panes | {k: np.array([v]) for k, v in (scales | {"inverse": False}).items()})
+>>> bar = BARS.compute(panes | {k: np.array([v]) for k, v in (scales | {"inverse": False}).items()})
 >>> float(bar["vwap"][0]), float(bar["signed_volume"][0])
 (1014.0909090909091, 1800.0)
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators import units
-from operators.contract import Array, Columns, Feature, Fold, Statistic
+from operators.contract import I8, Array, Columns, Operator, State, Statistic
 from schemas.column import Column
 from schemas.kernels import kernel
 
-I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 _MAX = 2**63 - 1
 
 
+class Trades(NamedTuple):
+    """What the kernel reads of trades, by name."""
+
+    ticks: I8
+    lots: I8
+    sign: NDArray[np.int8]
+    event_ns: I8
+    qty_per_price: F8
+
+
+class Bars(NamedTuple):
+    """The statistics that the kernel continues, by name; `turnover`: sum of ticks * lots in two parts, see above."""
+
+    trades: I8
+    buys: I8
+    lots: I8
+    buy_lots: I8
+    turnover_hi: I8
+    turnover_lo: I8
+    buy_turnover_hi: I8
+    buy_turnover_lo: I8
+    per_price: F8
+    buy_per_price: F8
+    open_ticks: I8
+    high_ticks: I8
+    low_ticks: I8
+    close_ticks: I8
+    first_ns: I8
+    last_ns: I8
+
+
 @kernel
-def _accumulate(
-    slot: I8,
-    ticks: I8,
-    lots: I8,
-    sign: NDArray[np.int8],
-    event_ns: I8,
-    qty_per_price: F8,
-    trades: I8,
-    buys: I8,
-    lots_sum: I8,
-    buy_lots: I8,
-    turnover_hi: I8,
-    turnover_lo: I8,
-    buy_turnover_hi: I8,
-    buy_turnover_lo: I8,
-    per_price: F8,
-    buy_per_price: F8,
-    open_ticks: I8,
-    high_ticks: I8,
-    low_ticks: I8,
-    close_ticks: I8,
-    first_ns: I8,
-    last_ns: I8,
-) -> None:
+def _accumulate(slot: I8, seen: Trades, bars: Bars) -> None:
     for i in range(len(slot)):
-        p, t, q = slot[i], ticks[i], lots[i]
+        p, t, q = slot[i], seen.ticks[i], seen.lots[i]
         high, low = (t >> 20) * q, (t & 0xFFFFF) * q
-        if trades[p] == 0 or event_ns[i] < first_ns[p]:
-            first_ns[p], open_ticks[p] = event_ns[i], t
-        if trades[p] == 0 or event_ns[i] >= last_ns[p]:
-            last_ns[p], close_ticks[p] = event_ns[i], t
-        high_ticks[p], low_ticks[p] = max(high_ticks[p], t), min(low_ticks[p], t)
-        trades[p] += 1
-        lots_sum[p] += q
-        turnover_hi[p] += high
-        turnover_lo[p] += low
-        per_price[p] += qty_per_price[i]
-        if sign[i] > 0:
-            buys[p] += 1
-            buy_lots[p] += q
-            buy_turnover_hi[p] += high
-            buy_turnover_lo[p] += low
-            buy_per_price[p] += qty_per_price[i]
+        if bars.trades[p] == 0 or seen.event_ns[i] < bars.first_ns[p]:
+            bars.first_ns[p], bars.open_ticks[p] = seen.event_ns[i], t
+        if bars.trades[p] == 0 or seen.event_ns[i] >= bars.last_ns[p]:
+            bars.last_ns[p], bars.close_ticks[p] = seen.event_ns[i], t
+        bars.high_ticks[p], bars.low_ticks[p] = max(bars.high_ticks[p], t), min(bars.low_ticks[p], t)
+        bars.trades[p] += 1
+        bars.lots[p] += q
+        bars.turnover_hi[p] += high
+        bars.turnover_lo[p] += low
+        bars.per_price[p] += seen.qty_per_price[i]
+        if seen.sign[i] > 0:
+            bars.buys[p] += 1
+            bars.buy_lots[p] += q
+            bars.buy_turnover_hi[p] += high
+            bars.buy_turnover_lo[p] += low
+            bars.buy_per_price[p] += seen.qty_per_price[i]
 
 
-def _add(panes: Columns, events: Columns, slot: NDArray[np.int64]) -> None:
-    _accumulate(slot, *(events[n] for n in BARS.reads), *(panes[s.name] for s in BARS.statistics))
+def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
+    seen = Trades(**{n: events[n] for n in Trades._fields})
+    _accumulate(slot, seen, Bars(**{n: panes[n] for n in Bars._fields}))
 
 
-BARS = Fold(
-    "bars",
-    ("ticks", "lots", "sign", "event_ns", "qty_per_price"),
-    (
-        Statistic("trades", "i8", "sum"),
-        Statistic("buys", "i8", "sum"),
-        Statistic("lots", "i8", "sum", lots=1),
-        Statistic("buy_lots", "i8", "sum", lots=1),
-        Statistic("turnover_hi", "i8", "sum", ticks=1, lots=1),
-        Statistic("turnover_lo", "i8", "sum", ticks=1, lots=1),
-        Statistic("buy_turnover_hi", "i8", "sum", ticks=1, lots=1),
-        Statistic("buy_turnover_lo", "i8", "sum", ticks=1, lots=1),
-        Statistic("per_price", "f8", "sum"),
-        Statistic("buy_per_price", "f8", "sum"),
-        Statistic("open_ticks", "i8", "first", ticks=1),
-        Statistic("high_ticks", "i8", "max", ticks=1),
-        Statistic("low_ticks", "i8", "min", _MAX, ticks=1),
-        Statistic("close_ticks", "i8", "last", ticks=1),
-        Statistic("first_ns", "i8", "min", _MAX),
-        Statistic("last_ns", "i8", "max"),
-    ),
-    _add,
+STATISTICS = (
+    Statistic("trades", "i8", "sum"),
+    Statistic("buys", "i8", "sum"),
+    Statistic("lots", "i8", "sum", lots=1),
+    Statistic("buy_lots", "i8", "sum", lots=1),
+    Statistic("turnover_hi", "i8", "sum", ticks=1, lots=1),
+    Statistic("turnover_lo", "i8", "sum", ticks=1, lots=1),
+    Statistic("buy_turnover_hi", "i8", "sum", ticks=1, lots=1),
+    Statistic("buy_turnover_lo", "i8", "sum", ticks=1, lots=1),
+    Statistic("per_price", "f8", "sum"),
+    Statistic("buy_per_price", "f8", "sum"),
+    Statistic("open_ticks", "i8", "first", ticks=1),
+    Statistic("high_ticks", "i8", "max", ticks=1),
+    Statistic("low_ticks", "i8", "min", _MAX, ticks=1),
+    Statistic("close_ticks", "i8", "last", ticks=1),
+    Statistic("first_ns", "i8", "min", _MAX),
+    Statistic("last_ns", "i8", "max"),
 )
 
 
@@ -179,10 +184,16 @@ def _bar(windows: Columns) -> Columns:
 _EMPTY = "no trade in the window"
 _CONTRACT = "contract unknown"
 
-BAR = Feature(
-    "bar",
-    (*(s.name for s in BARS.statistics if s.name not in ("first_ns", "last_ns")), *units.READS),
-    (
+BARS = Operator(
+    "bars",
+    "trade",
+    Trades._fields,
+    table="features_tape",
+    statistics=STATISTICS,
+    fold=_fold,
+    uses=units.READS,
+    compute=_bar,
+    columns=(
         Column("open", "f8", "price of the earliest trade by event time", "quote", null_when=_EMPTY, low=0),
         Column("high", "f8", "highest price", "quote", null_when=_EMPTY, low=0),
         Column("low", "f8", "lowest price", "quote", null_when=_EMPTY, low=0),
@@ -214,5 +225,4 @@ BAR = Feature(
         Column("trades", "i8", "number of trades", "count", low=0),
         Column("buys", "i8", "number of aggressive buys", "count", low=0),
     ),
-    _bar,
 )

@@ -14,14 +14,30 @@ dollars, so base = quantity * contract / mark. Null until the venue has said it 
 
 import numpy as np
 
-from operators.contract import Columns, Feature
+from operators.contract import I8, Array, Columns, Operator, State, Statistic
 from schemas.column import Column
 
 _NOT_YET = "the venue has not sent it yet"
 _AGE = float("inf")
+_FIELDS = ("mark", "index", "funding_rate", "open_interest")
 
 
-def compute(rows: Columns) -> Columns:
+def _hold(held: Array, slot: I8, values: Array) -> None:
+    """Later values of a slot replace earlier ones; NaN replaces nothing."""
+    there = np.flatnonzero(~np.isnan(values.astype(np.float64)))
+    last, first_from_end = np.unique(slot[there][::-1], return_index=True)
+    held[last] = values[there][::-1][first_from_end]
+
+
+def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
+    for name in _FIELDS:
+        _hold(panes[name], slot, events[name])
+    next_ns, has_mark = events["next_funding_ns"], np.isfinite(events["mark"])
+    _hold(panes["next_funding_ns"], slot[next_ns > 0], next_ns[next_ns > 0])
+    _hold(panes["mark_ns"], slot[has_mark], events["event_ns"][has_mark])
+
+
+def _marks(rows: Columns) -> Columns:
     """One value a window; see the module."""
     mark, index, interest = rows["mark"], rows["index"], rows["open_interest"]
     counted = interest * rows["mark_contract"]
@@ -41,20 +57,20 @@ def compute(rows: Columns) -> Columns:
     }
 
 
-MARKS = Feature(
+MARKS = Operator(
     "marks",
-    (
-        "mark",
-        "index",
-        "funding_rate",
-        "open_interest",
-        "next_funding_ns",
-        "mark_ns",
-        "window_end_ns",
-        "mark_contract",
-        "mark_inverse",
+    "mark",
+    (*_FIELDS, "next_funding_ns", "event_ns"),
+    table="features_tape",
+    statistics=(
+        *(Statistic(n, "f8", "held", np.nan) for n in _FIELDS),
+        Statistic("next_funding_ns", "i8", "held"),
+        Statistic("mark_ns", "i8", "held"),
     ),
-    (
+    fold=_fold,
+    uses=("window_end_ns", "mark_contract", "mark_inverse"),
+    compute=_marks,
+    columns=(
         Column("mark_price", "f8", "the venue's mark price", unit="quote", low=0.0, null_when=_NOT_YET),
         Column("index_price", "f8", "the venue's index price", unit="quote", low=0.0, null_when=_NOT_YET),
         Column(
@@ -86,5 +102,5 @@ MARKS = Feature(
             tolerance=_AGE,
         ),
     ),
-    compute,
 )
+"""Within a pane the last message in log order that carries a field has the say."""

@@ -10,42 +10,19 @@ Andersen & Bollerslev (1998), Int. Economic Review 39(4); Barndorff-Nielsen & Sh
 Econometrics 2(1).
 
 >>> rows = {"instrument": np.zeros(3, np.int32), "pane": np.arange(3), "close_ticks": np.array([100, 110, 99])}
->>> [float(x) for x in VARIANCE.step(VARIANCE.init(), rows)["squared_return"].round(6)]  # ln(1.1)^2, ln(0.9)^2
+>>> state = {f.name: np.full(1, f.empty, f.dtype) for f in VARIANCE.fields}
+>>> [float(x) for x in VARIANCE.step(state, rows)["squared_return"].round(6)]  # ln(1.1)^2, ln(0.9)^2
 [0.0, 0.009084, 0.011101]
 """
-
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.contract import Columns, Feature, Statistic, Step
-from operators.pack import pack, unpack
+from operators.contract import I8, Columns, Field, Operator, State, Statistic
 from schemas.column import Column
 from schemas.kernels import kernel
 
-I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class LastPane:
-    """Per instrument: close (0 before the first trade), pane and absolute return of the last pane with a trade.
-
-    The return is NaN where it is not known.
-    """
-
-    close_ticks: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
-    pane: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
-    absolute_return: F8 = field(default_factory=lambda: np.zeros(0))
-
-    def grow(self, instruments: int) -> None:
-        """Make room for instrument numbers below `instruments`."""
-        more = instruments - len(self.pane)
-        if more > 0:
-            self.close_ticks = np.concatenate([self.close_ticks, np.zeros(more, np.int64)])
-            self.pane = np.concatenate([self.pane, np.zeros(more, np.int64)])
-            self.absolute_return = np.concatenate([self.absolute_return, np.full(more, np.nan)])
 
 
 @kernel
@@ -73,15 +50,14 @@ def _returns(
         known[i] = 0 if last_close[k] == 0 or np.isnan(last_return[k]) else 1
 
 
-def _step(state: LastPane, rows: Columns) -> Columns:
+def _step(state: State, rows: Columns) -> Columns:
     instrument = rows["instrument"]
-    state.grow(int(instrument.max(initial=-1)) + 1)
     squared, bipower = np.zeros((2, len(instrument)))
     known = np.zeros(len(instrument), np.int64)
     _returns(
-        state.close_ticks,
-        state.pane,
-        state.absolute_return,
+        state["last_close_ticks"],
+        state["last_pane"],
+        state["absolute_return"],
         instrument,
         rows["pane"],
         rows["close_ticks"],
@@ -90,39 +66,6 @@ def _step(state: LastPane, rows: Columns) -> Columns:
         known,
     )
     return {"squared_return": squared, "bipower": bipower, "return_known": known}
-
-
-def rescale(state: LastPane, instrument: int, tick_factor: int, lot_factor: int) -> None:
-    """An inferred tick was refined: the last close in the finer unit; a refined lot changes nothing here."""
-    if instrument < len(state.pane):
-        state.close_ticks[instrument] *= tick_factor
-
-
-def _freeze(state: LastPane) -> bytes:
-    return pack({"close_ticks": state.close_ticks, "pane": state.pane, "absolute_return": state.absolute_return})
-
-
-def _thaw(data: bytes) -> LastPane:
-    a = unpack(data)
-    close_ticks, pane = a["close_ticks"].astype(np.int64), a["pane"].astype(np.int64)
-    return LastPane(close_ticks, pane, a["absolute_return"].astype(np.float64))
-
-
-VARIANCE = Step(
-    "variance",
-    ("instrument", "pane", "close_ticks"),
-    ("squared_return", "bipower", "return_known"),
-    LastPane,
-    _step,
-    _freeze,
-    _thaw,
-)
-STATISTICS = (
-    Statistic("squared_return", "f8", "sum"),
-    Statistic("bipower", "f8", "sum"),
-    Statistic("return_known", "i8", "asof"),
-)
-"""What the step adds to a pane; `return_known` stays in force, for a quiet window's returns are known to be 0."""
 
 
 def _variation(windows: Columns) -> Columns:
@@ -135,10 +78,24 @@ def _variation(windows: Columns) -> Columns:
 
 _NULL = "no return known yet: fewer than two panes with a trade"
 
-VARIATION = Feature(
-    "variation",
-    tuple(s.name for s in STATISTICS),
-    (
+VARIANCE = Operator(
+    "variance",
+    "pane",
+    ("instrument", "pane", "close_ticks"),
+    table="features_tape",
+    state=(
+        Field("last_close_ticks", "i8", ticks=1),
+        Field("last_pane", "i8"),
+        Field("absolute_return", "f8", np.nan),
+    ),
+    statistics=(
+        Statistic("squared_return", "f8", "sum"),
+        Statistic("bipower", "f8", "sum"),
+        Statistic("return_known", "i8", "asof"),
+    ),
+    step=_step,
+    compute=_variation,
+    columns=(
         Column(
             "realised_variance",
             "f8",
@@ -160,5 +117,8 @@ VARIATION = Feature(
             low=0,
         ),
     ),
-    _variation,
 )
+"""Close (0 before the first trade), pane and absolute return (NaN: not known) of the last pane with a trade.
+
+`return_known` stays in force, for a quiet window's returns are known to be 0.
+"""

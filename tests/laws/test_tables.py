@@ -5,7 +5,7 @@ import re
 import pytest
 
 from flows.tables import BY_NAME, BY_TOPIC, TABLES
-from operators.market_tables import KEY, LIQUIDATIONS
+from operators.market_tables import KEY
 from schemas.rejected import Rejected
 from tests.laws.test_market import Run, lines_of
 
@@ -65,5 +65,5 @@ def test_the_record_of_a_reject_has_the_columns_of_its_table():
 
 
 def test_a_liquidation_begins_with_its_key():
-    assert [c.name for c in LIQUIDATIONS[:3]] == ["venue", "symbol", "event_time"]
+    assert [c.name for c in BY_NAME["liquidations"].columns[:3]] == ["venue", "symbol", "event_time"]
     assert [c.name for c in KEY] == ["venue", "symbol", "window_ms", "window_start"]

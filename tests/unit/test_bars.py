@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.tape.bars import BAR, BARS, qty_per_price
+from operators.tape.bars import BARS, qty_per_price
 
 
 def bar(*trades, tick=1.0, lot=1.0, contract=1.0, inverse=False):
@@ -19,8 +19,8 @@ def bar(*trades, tick=1.0, lot=1.0, contract=1.0, inverse=False):
     one = {"tick_mantissa": 1.0, "tick_scale": tick, "lot_mantissa": 1.0, "lot_scale": lot}
     one |= {"contract": contract, "inverse": inverse}
     events["qty_per_price"] = qty_per_price(ticks, lots, one)
-    BARS.add(panes, events, np.zeros(len(trades), np.int64))
-    out = BAR.compute({**panes, **{name: np.array([value]) for name, value in one.items()}})
+    BARS.fold({}, events, panes, np.zeros(len(trades), np.int64))
+    out = BARS.compute({**panes, **{name: np.array([value]) for name, value in one.items()}})
     return {name: array[0].item() for name, array in out.items()}
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from operators.tape.cvd import CUMULATIVE, CVD, NEVER
+from operators.tape.cvd import CVD, NEVER
+from tests.operators import stepped
 
 DAY_S = 86_400
 
@@ -25,7 +26,7 @@ def rows(*panes, per_tick=(0.0, 0.0), base_ms=1000):
 
 
 def cvd(*panes, **how):
-    return CVD.step(CVD.init(), rows(*panes, **how))["cvd_lots"].tolist()
+    return stepped(CVD, rows(*panes, **how))["cvd_lots"].tolist()
 
 
 def test_the_tardis_bar_of_2000_bought_and_200_sold_adds_1800():
@@ -45,7 +46,7 @@ def test_panes_of_100_ms_have_the_same_midnight():
 
 
 def test_inverse_trades_accumulate_lots_over_ticks():
-    found = CVD.step(CVD.init(), rows((0, 5, 1, 1), (0, 6, 1, 1), per_tick=(0.5, 0.125)))
+    found = stepped(CVD, rows((0, 5, 1, 1), (0, 6, 1, 1), per_tick=(0.5, 0.125)))
     assert found["cvd_per_price"].tolist() == [0.375, 0.75]
 
 
@@ -53,7 +54,7 @@ def published(lots, per_tick, day, end_s, contract=1.0, inverse=False):
     one = {"cvd_lots": lots, "cvd_per_price": per_tick, "cvd_day": day, "window_end_ns": end_s * 10**9}
     one |= {"tick_mantissa": 1.0, "tick_scale": 10.0, "lot_mantissa": 1.0, "lot_scale": 1e3}
     one |= {"contract": contract, "inverse": inverse}
-    return CUMULATIVE.compute({name: np.array([value]) for name, value in one.items()})["cvd"].item()
+    return CVD.compute({name: np.array([value]) for name, value in one.items()})["cvd"].item()
 
 
 def test_it_is_published_in_base_units():

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from operators.liquidation.counts import COUNTS, LIQUIDATED
-from operators.liquidation.normal import NORMAL
+from operators.liquidation.counts import COUNTS
+from operators.liquidation.normal import LIQUIDATIONS, sizes
 from operators.liquidation.repeats import REPEATS
 from schemas.batches import PriceKind
+from tests.operators import folded
 
 SECOND_NS = 10**9
 
@@ -17,6 +18,7 @@ def normal(side, lots, price, lot=1.0, kind=PriceKind.FILL_AVERAGE, contract=1.0
     one = {
         "offset": np.array([7]),
         "event_ns": np.array([1568014460893 * 10**6]),
+        "received_ns": np.array([1568014460999 * 10**6]),
         "order_side": np.array([side], np.int8),
         "price": np.array([price]),
         "price_kind": np.array([kind], np.int8),
@@ -27,7 +29,7 @@ def normal(side, lots, price, lot=1.0, kind=PriceKind.FILL_AVERAGE, contract=1.0
         "contract": np.array([contract]),
         "inverse": np.array([inverse]),
     }
-    return {name: array[0].item() for name, array in NORMAL.compute(one).items()}
+    return {name: array[0].item() for name, array in LIQUIDATIONS.step({}, one | sizes(one)).items()}
 
 
 def test_binance_documentation_sell_of_0_014_at_9910_is_a_long_of_138_74_usd():
@@ -109,21 +111,19 @@ def test_the_state_holds_ten_seconds_however_long_the_log():
     state = REPEATS.init()
     for second in range(100):
         REPEATS.step(state, events(*((0, second, 1, lots, 0.5) for lots in range(5))))
-    assert state.keys.shape == (5, 11 * 5)
+    assert {name: len(column) for name, column in state.items()} == dict.fromkeys(state, 11 * 5)
 
 
 def counted(*rows):
     """Of (side, base, usd, throttled)."""
     side, base, usd, throttled = zip(*rows, strict=True) if rows else ((), (), (), ())
-    panes = COUNTS.empty(1)
     columns = {
         "order_side": np.array(side, np.int8),
         "qty_base": np.array(base, np.float64),
         "notional_usd": np.array(usd, np.float64),
         "throttled": np.array(throttled, np.bool_),
     }
-    COUNTS.add(panes, columns, np.zeros(len(rows), np.int64))
-    return {name: array[0].item() for name, array in LIQUIDATED.compute(panes).items()}
+    return {name: array[0].item() for name, array in COUNTS.compute(folded(COUNTS, columns)).items()}
 
 
 def test_counts_and_volumes_go_by_the_side_of_the_victim():

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from operators.book.flow import FLOW, ORDER_FLOW
-from operators.book.ofi import OFI
+from operators.book.flow import ORDER_FLOW
+from tests.operators import folded
 
 
 def messages(*touches, live=None, fresh=None, instrument=None):
@@ -29,8 +29,11 @@ def messages(*touches, live=None, fresh=None, instrument=None):
 
 
 def flow(*touches, level=0, **flags):
-    out = OFI.step(OFI.init(), messages(*touches, **flags))
-    return [int(e) if k else None for e, k in zip(out["ofi_lots"][:, level], out["ofi_known"], strict=True)]
+    """The flow of each message: each stands in a pane of its own."""
+    n = len(touches)
+    out = folded(ORDER_FLOW, messages(*touches, **flags), n, np.arange(n))
+    found = zip(out[f"ofi_lots_{level + 1}"].tolist(), out["ofi_messages"].tolist(), strict=True)
+    return [e if known else None for e, known in found]
 
 
 @pytest.mark.parametrize(("after", "e"), [((100.5, 5, 101, 10), 5), ((100, 10, 100.5, 5), -5), ((100, 15, 101, 10), 5)])
@@ -89,9 +92,7 @@ def test_deeper_levels_are_compared_with_themselves():
 
 
 def window(*touches, mid=100.5, contract=1.0, inverse=False, **flags):
-    events = messages(*touches, **flags)
-    panes = FLOW.empty(1)
-    FLOW.add(panes, {**events, **OFI.step(OFI.init(), events)}, np.zeros(len(touches), np.int64))
+    panes = folded(ORDER_FLOW, messages(*touches, **flags))
     one = {"mid": mid, "lot_mantissa": 1.0, "lot_scale": 10.0, "contract": contract, "inverse": inverse}
     row = ORDER_FLOW.compute({**panes, **{name: np.array([value]) for name, value in one.items()}})
     return {name: array[0].item() for name, array in row.items()}

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.tape.variance import VARIANCE, VARIATION
+from operators.tape.variance import VARIANCE
+from tests.operators import stepped
 
 
 def step(panes, closes, instrument=None):
     rows = {"pane": np.array(panes, np.int64), "close_ticks": np.array(closes, np.int64)}
     rows["instrument"] = np.array(instrument or [0] * len(panes), np.int32)
-    return VARIANCE.step(VARIANCE.init(), rows)
+    return stepped(VARIANCE, rows)
 
 
 def published(out):
     one = {name: np.array([out[name].sum()]) for name in ("squared_return", "bipower")}
     one["return_known"] = out["return_known"][-1:]
-    return {name: array[0].item() for name, array in VARIATION.compute(one).items()}
+    return {name: array[0].item() for name, array in VARIANCE.compute(one).items()}
 
 
 def test_realised_variance_and_bipower_variation_by_hand():

@@ -1,0 +1,78 @@
+"""The log of liquidations, whichever topic it came by: counted once, on their way to panes and rows of their own."""
+
+from dataclasses import replace
+
+import msgspec
+
+from operators import catalog, units
+from operators.contract import Array
+from operators.lanes.lane import offered
+from operators.liquidation.normal import sizes
+from operators.panes import Panes, keys
+from operators.running import Running, frozen, take_up
+from operators.waiting import Waiting
+from schemas.batches import Liquidations
+from schemas.frames import Frames
+from schemas.instrument import InstrumentTable
+
+STATISTICS = tuple(s for o in catalog.at("liquidation") for s in o.statistics)
+_GIVEN = ("event_ns", "order_side", "price", "price_kind", "lots", "throttled")
+
+
+class FrozenLog(msgspec.Struct):
+    """A log as bytes."""
+
+    panes: bytes
+    waiting: bytes
+    operators: bytes
+
+
+class LiquidationLog:
+    """Liquidations of one log, whichever of its frames carry them, kept until their panes close."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.orders = Running(catalog.at("forced_order"))
+        self.counted = Running(catalog.at("liquidation"))
+        self.panes = Panes.of(STATISTICS)
+        self.waiting = Waiting(catalog.at("liquidation"))
+
+    def restate(self, batch: Liquidations, refined: list[tuple[int, int, int]]) -> Liquidations:
+        """A batch and what is remembered, all in the lots known at the batch's end.
+
+        `refined`: from which row on, of which instrument, lots count finer by which factor.
+        """
+        lots = batch.lots.copy()
+        for row, instrument, factor in refined:
+            lots[:row][batch.instrument[:row] == instrument] *= factor
+            self.orders.rescale(instrument, 1, factor)
+            self.counted.rescale(instrument, 1, factor)
+        return replace(batch, lots=lots)
+
+    def add(self, frames: Frames, batch: Liquidations, table: InstrumentTable, pane: Array, base_ns: int) -> None:
+        """Take in events that are neither late nor refused."""
+        given = {name: getattr(batch, name) for name in _GIVEN}
+        given |= {"received_ns": frames.received_ns[batch.frame], "offset": frames.offsets[batch.frame]}
+        reads = self.orders.reads | self.counted.reads | frozenset(units.READS)
+        events = offered(reads, given, batch.instrument, pane, base_ns, units.of_table(table))
+        for running in (self.orders, self.counted):
+            running.grow(len(table.rows))
+        repeated = self.orders.step(events)["repeated"]
+        events = {n: c[~repeated] for n, c in events.items()}
+        events |= sizes(events)
+        slot = self.panes.slots(keys(events["instrument"], events["pane"]))
+        self.counted.fold(events, self.panes.columns, slot)
+        self.waiting.add(self.counted.rows(events), events["instrument"], events["pane"])
+
+    def freeze(self) -> FrozenLog:
+        """What was seen, the open panes, the rows that wait."""
+        return FrozenLog(self.panes.freeze(), self.waiting.freeze(), frozen((self.orders, self.counted)))
+
+    @classmethod
+    def thaw(cls, was: FrozenLog, fresh: frozenset[str]) -> "LiquidationLog":
+        """As they were frozen."""
+        log = cls()
+        log.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        log.waiting.thaw(was.waiting)
+        take_up((log.orders, log.counted), was.operators)
+        return log

@@ -1,0 +1,128 @@
+"""Running: the states of operators, held, grown, rescaled, frozen and thawed as they are declared, and nothing else.
+
+What happens to the state of an operator that is new, gone or declared otherwise stands in `operators/evolving`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
+from operators.evolving import Changed, Part, freeze, thaw
+from operators.pack import pack, unpack
+
+
+def part(operator: Operator) -> Part:
+    """An operator as a piece of recovered state."""
+    return Part(operator.name, operator.fingerprint, "anew" if operator.anew else "refuse")
+
+
+def frozen(together: Iterable["Running"]) -> bytes:
+    """The states of all operators of a lane."""
+    return freeze((part(o), pack(r.states[o.name])) for r in together for o in r.operators if o.state)
+
+
+def grown(state: State, fields: tuple[Field, ...], instruments: int) -> None:
+    """Make room for instrument numbers below `instruments`."""
+    for field in fields:
+        held = state[field.name]
+        if len(held) < instruments:
+            more = np.full((instruments - len(held), *field.shape), field.empty, field.dtype)
+            state[field.name] = np.concatenate([held, more])
+
+
+class Running:
+    """Some operators of one stage and log, with their states."""
+
+    def __init__(self, operators: Iterable[Operator]) -> None:
+        """Nothing seen yet."""
+        self.operators = tuple(operators)
+        self.states: dict[str, State] = {o.name: o.init() for o in self.operators}
+        self._fields = {o.name: o.fields for o in self.operators}
+        self.size = 0
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns that some of them read."""
+        return frozenset(name for o in self.operators for name in o.reads)
+
+    def grow(self, instruments: int) -> None:
+        """Make room for instrument numbers below `instruments`."""
+        if instruments <= self.size:
+            return
+        self.size = instruments
+        for operator in self.operators:
+            if not operator.kept:
+                grown(self.states[operator.name], self._fields[operator.name], instruments)
+
+    def fold(self, events: Columns, panes: Columns, slot: I8) -> None:
+        """Take in events, in log order, each into its row of `panes`."""
+        for operator in self.operators:
+            if operator.fold is not None:
+                operator.fold(self.states[operator.name], events, panes, slot)
+
+    def step(self, rows: Columns) -> dict[str, Array]:
+        """What the operators say of rows, one after the other: a later one may read what an earlier one writes."""
+        out: dict[str, Array] = {}
+        seen: dict[str, Array] = dict(rows)
+        for operator in self.operators:
+            if isinstance(operator.table, EventTable):
+                continue
+            if operator.step is not None:
+                made = operator.step(self.states[operator.name], seen)
+            elif operator.compute is not None:
+                made = operator.compute(seen)
+            else:
+                continue
+            out.update(made)
+            seen.update(made)
+        return out
+
+    def rows(self, events: Columns) -> dict[str, Columns]:
+        """The rows of the tables that are operators' own, by operator."""
+        own = (o for o in self.operators if isinstance(o.table, EventTable) and o.step is not None)
+        return {o.name: o.step(self.states[o.name], events) for o in own if o.step is not None}
+
+    def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:
+        """An inferred tick or lot was refined: the same quantities in the finer unit."""
+        for operator in self.operators:
+            state = self.states[operator.name]
+            for field in self._fields[operator.name]:
+                if field.ticks or field.lots:
+                    power = float(tick_factor) ** field.ticks * float(lot_factor) ** field.lots
+                    values = state[field.name]
+                    mine = state["instrument"] == instrument if operator.kept else slice(instrument, instrument + 1)
+                    part = values[mine]
+                    factor = int(power) if field.dtype == "i8" else power
+                    values[mine] = np.where(part == field.empty, part, part * factor)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The operators as pieces of recovered state."""
+        return [part(o) for o in self.operators]
+
+    def take_up(self, states: Mapping[str, bytes]) -> None:
+        """Go on with states that were frozen and may be taken up; an operator without one starts empty."""
+        size = 0
+        for operator in self.operators:
+            if operator.name not in states:
+                continue
+            arrays = unpack(states[operator.name])
+            fields = self._fields[operator.name]
+            for field in fields:
+                values = arrays[field.name].astype(field.dtype, copy=False)
+                if values.shape[1:] != field.shape or len(values) != len(arrays[fields[0].name]):
+                    raise Changed(f"{field.name} of {operator.name} was frozen as {values.shape}")
+                self.states[operator.name][field.name] = values
+            if fields and not operator.kept:
+                size = max(size, len(self.states[operator.name][fields[0].name]))
+        self.size = 0
+        self.grow(size)
+
+
+def take_up(together: Iterable[Running], data: bytes) -> None:
+    """The states of all operators of a lane, in so far as they are still declared; Changed if one is refused."""
+    running = list(together)
+    states = thaw(data, [p for r in running for p in r.parts])
+    for one in running:
+        one.take_up(states)

@@ -1,0 +1,149 @@
+"""Stages: where an operator can stand, and the columns that it is offered there.
+
+Every stage of events offers `instrument` and `event_ns`, every stage of panes and windows `instrument` and when they
+end. What an operator reads and its stage does not offer stops the import (`check`), with one line that names both.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from operators import units
+from operators.book.midpoint import LADDER
+from operators.contract import Operator
+
+PANE = ("pane", "pane_start_ns", "pane_end_ns")
+EVENT = ("instrument", "event_ns", *PANE)
+"""`pane_start_ns` is outside the pane and `pane_end_ns` inside; a late event's pane begins after the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One place for operators: what a row there is, and the columns that it has."""
+
+    name: str
+    meaning: str
+    offers: tuple[str, ...]
+    statistics_of: tuple[str, ...] = ()
+    """Stages whose operators' statistics are offered too."""
+
+
+STAGES = {
+    s.name: s
+    for s in (
+        Stage(
+            "depth",
+            "a depth message of an instrument, with the best five levels of both sides after it",
+            (
+                *EVENT,
+                *("live", "fresh", "gap", "dropped", "untrusted_ns"),
+                *("bid_ticks", "bid_lots", "ask_ticks", "ask_lots"),
+                *units.READS,
+            ),
+        ),
+        Stage(
+            "trade",
+            "a trade that is not late",
+            (*EVENT, "ticks", "lots", "sign", "qty_per_price", *units.READS),
+        ),
+        Stage(
+            "forced_order",
+            "a liquidation as the venue sent it, repeats included",
+            (
+                *(*EVENT, "received_ns", "offset", "order_side", "price", "price_kind", "lots", "throttled"),
+                *units.READS,
+            ),
+        ),
+        Stage(
+            "liquidation",
+            "a liquidation, counted once; `price` is null where the message had none",
+            (
+                *(*EVENT, "received_ns", "offset", "order_side", "price", "price_kind", "lots", "throttled"),
+                *("qty_base", "notional_usd"),
+                *units.READS,
+            ),
+        ),
+        Stage(
+            "mark",
+            "a message of mark, index, funding or open interest; NaN (time: 0) where it does not carry the field",
+            (*EVENT, "mark", "index", "funding_rate", "next_funding_ns", "open_interest"),
+        ),
+        Stage(
+            "close",
+            "a book as it stands when a pane of it ends, its ladder within 100 bps of mid",
+            (*EVENT, *LADDER, *units.READS),
+        ),
+        Stage(
+            "pane",
+            "a closed pane with trades, in pane order",
+            ("instrument", *PANE, "base_ms", *units.READS),
+            ("trade",),
+        ),
+        Stage(
+            "window",
+            "a closed window",
+            ("instrument", "window_start_ns", "window_end_ns", *units.READS),
+            ("depth", "close", "trade", "pane", "liquidation", "mark"),
+        ),
+        Stage(
+            "account",
+            "an account and its sums over its positions",
+            (
+                "gross_usd",
+                "net_usd",
+                "leverage_weight_usd",
+                "leverage_max",
+                "initial_margin_usd",
+                "maintenance_margin_usd",
+                "equity_usd",
+            ),
+        ),
+    )
+}
+
+WINDOWS = {
+    "features_book": ("depth", "close"),
+    "features_tape": ("trade", "pane", "liquidation", "mark"),
+}
+"""The tables of windows, and the stages whose statistics and columns their windows hold."""
+MORE = {"features_tape": ("mark_contract", "mark_inverse")}
+"""What the windows of a table offer besides: the scale of a mark is that of its own log."""
+
+
+class NotOffered(ValueError):
+    """An operator reads what nobody offers, or stands where it cannot; the message is one line."""
+
+
+def check(operators: Iterable[Operator]) -> None:
+    """NotOffered names the operator and the column that its stage does not offer.
+
+    >>> check([Operator("depth_age", "trade", ("ticks", "mood"))])
+    Traceback (most recent call last):
+    ...
+    operators.stages.NotOffered: operator depth_age reads mood, which the stage trade does not offer
+    """
+    every = tuple(operators)
+    written: dict[str, set[str]] = {name: set() for name in STAGES}
+    for o in every:
+        if o.stage not in STAGES:
+            raise NotOffered(f"operator {o.name} stands at {o.stage!r}; the stages are {', '.join(STAGES)}")
+        stage = STAGES[o.stage]
+        there = {*stage.offers, *written[o.stage], *_held(every, stage.statistics_of, o.table)}
+        if missing := [name for name in o.reads if name not in there]:
+            raise NotOffered(f"operator {o.name} reads {missing[0]}, which the stage {o.stage} does not offer")
+        written[o.stage] |= {*o.writes, *(c.name for c in o.columns)}
+        if o.uses:
+            if o.table not in WINDOWS:
+                raise NotOffered(f"operator {o.name} uses {o.uses[0]} of the windows of {o.table!r}, which has none")
+            window = {*STAGES["window"].offers, *MORE.get(str(o.table), ())}
+            window |= _held(every, WINDOWS[str(o.table)], o.table)
+            if missing := [name for name in o.uses if name not in window]:
+                raise NotOffered(f"operator {o.name} uses {missing[0]}, which no window of {o.table} holds")
+
+
+def _held(operators: Iterable[Operator], stages: tuple[str, ...], table: object) -> set[str]:
+    """What windows and panes hold of the operators of some stages."""
+    out: set[str] = set()
+    for o in operators:
+        if o.stage in stages and (o.table == table or not o.table):
+            out |= {s.name for s in o.statistics} | {c.name for c in o.columns}
+    return out
