@@ -83,7 +83,5 @@ class Deltas:
         last, known = was["last"].astype(np.float64), was["known"].astype(np.bool_)
         if len(last) != len(known):
             raise Changed(f"there are {len(last)} last published rows of {len(known)} keys")
-        self.last, self.known = (
-            taken_up(last, was["marks"], begun(self.parts, fresh), np.full(len(self.parts), -np.inf)),
-            known,
-        )
+        unknown = np.full(len(self.parts), -np.inf)
+        self.last, self.known = taken_up(last, was["marks"], begun(self.parts, fresh), unknown), known

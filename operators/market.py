@@ -259,9 +259,9 @@ class VenueMarket:
         begins = [o for o in catalog.OPERATORS if o.name not in known_still]
         fresh = frozenset(n for o in begins for n in (*(s.name for s in o.statistics), *(c.name for c in o.columns)))
         market = cls(venue, known, cut)
-        for kind, frozen in was.lanes.items():
+        for kind, lane in was.lanes.items():
             if kind in market.lanes:
-                market.lanes[kind] = LANES[kind].thaw(venue, known, frozen, fresh)
+                market.lanes[kind] = LANES[kind].thaw(venue, known, lane, fresh)
         market.numbers = Numbering(was.symbols)
         for name, table in market.tables.items():
             if name in was.tables:

@@ -329,13 +329,14 @@ class Windows:
         """
         was = unpack(data)
         awake = Awake(*(was[n].astype(np.bool_) for n in Awake._fields))
-        known = len(awake.seen)
+        shape = len(self.lengths), len(awake.seen)
+        if awake.active.shape != shape:
+            raise Changed(f"active of unfinished windows are {awake.active.shape} and not {shape}")
         for kind, held in self.held.items():
             taken = []
             for name, parts, values, empty in self._pieces(kind, held):
-                shape = (len(self.lengths), known)[-was[name].ndim + 1 :]
-                if was[name].shape[:-1] != shape or awake.active.shape != (len(self.lengths), known):
-                    raise Changed(f"{name} of unfinished windows are {was[name].shape[:-1]} and not {shape}")
+                if was[name].shape[:-1] != shape[-values.ndim + 1 :]:
+                    raise Changed(f"{name} of unfinished windows are {was[name].shape[:-1]}, of windows {shape}")
                 taken.append(taken_up(was[name].astype(values.dtype), was[f"{name}_marks"], begun(parts, fresh), empty))
             self.held[kind] = held._replace(sums=taken[0], standing=taken[1])
         self.awake = awake
