@@ -7,6 +7,7 @@ committed, so a process that dies while inserting finds in its recovery director
 equal bytes, and ClickHouse drops what it has. The price is a latency of about one epoch.
 """
 
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -113,14 +114,17 @@ class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
         return list(self._names)
 
     def build_part(self, step_id: str, for_part: str, resume_state: Plan | None) -> "PlannedShard":
-        """One shard, with the plan of the last committed epoch."""
+        """One shard, with the plan of the last committed epoch; a topic that is read since then, from its start.
+
+        Refused for a topic that is no longer read: what it still holds would never be stored.
+        """
         partition = self._names[for_part]
         if resume_state is None:
             logs, plans = self.reader.add(partition, None), {}
         else:
             plans = {topic: cuts for topic, _, cuts in resume_state[1]}
-            if set(plans) != set(self.topics):
-                raise Refused(f"{for_part} was read from {', '.join(plans)}, not from {', '.join(self.topics)}")
+            if gone := [topic for topic in plans if topic not in self.topics]:
+                raise Refused(f"{for_part} was read from {', '.join(gone)} too, which is no longer archived")
             logs = self.reader.add(partition, {topic: (topic_id, cuts[0]) for topic, topic_id, cuts in resume_state[1]})
         epochs = Epochs(for_part, self.stopping)
         return PlannedShard(for_part, self.reader, logs, plans, self._run_id, self._size, self._ends, self._own, epochs)
@@ -237,10 +241,10 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     rejects = kafka.prefix + REJECTS
     prefix = kafka.prefix.replace(".", "_")
 
-    def insert(clickhouse: ClickHouse, table: str, rows: bytes, token: str) -> None:
+    def insert(clickhouse: ClickHouse, table: str, rows: bytes, token: str, count: int) -> None:
         name = table.removeprefix(prefix)
-        clickhouse.insert_block(name, rows, token, lambda attempt, error: RETRIES.labels(name).inc())
-        ARCHIVED.labels(name).inc(rows.count(b"\n") + 1)
+        clickhouse.insert_block(name, rows, token, lambda attempt, error: RETRIES.labels(name).inc(), count)
+        ARCHIVED.labels(name).inc(count)
 
     source = PlannedBlocks(
         replace(incoming.kafka(settings), buffer_bytes=BUFFER_BYTES),
@@ -254,10 +258,12 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         own=(rejects,),
     )
     # a connection is not for several threads at once
-    inserts = [partial(insert, ClickHouse(settings.clickhouse)) for _ in range(settings.clickhouse.inserts)]
+    lanes = [ClickHouse(settings.clickhouse, TABLES) for _ in range(settings.clickhouse.inserts)]
+    lanes[0].reach(lambda error: print(f"archive: waiting for ClickHouse: {error}", file=sys.stderr, flush=True))
+    inserts = [partial(insert, lane) for lane in lanes]
     return archive(source, ClickHouseBlocks(inserts, BadBlock, kafka, kafka.partitions, rejects))
 
 
 def identity(settings: Settings) -> Identity:
-    """What the recovered state depends on besides the steps."""
-    return incoming.identity(settings, topics(settings))
+    """What the recovered state depends on besides the steps; a plan itself names its topics, to which more may come."""
+    return incoming.identity(settings, [settings.kafka.prefix])

@@ -143,4 +143,4 @@ def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
     w = settings.windows
     cut = [w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, *w.lengths_ms()]
-    return incoming.identity(settings, topics(settings), windows=cut)
+    return incoming.identity(settings, topics(settings), windows=cut, misplaced=settings.market.misplaced)

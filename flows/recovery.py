@@ -1,7 +1,10 @@
 """The recovery directory of one process: locked, checked, and bound to the flow it was made for.
 
 Its SQLite part holds offsets and states under the names of steps. A renamed step, other topics or another share of the
-partitions would find nothing there and silently begin anew, so `manifest.json` keeps what it was made for.
+partitions would find nothing there and silently begin anew, so `manifest.json` keeps what it was made for, by which
+release, and the fingerprints of the states in it (`operators.evolving`). What it holds are pickles, which the engine
+will load: they are read here first, by a reader that makes plain values and nothing else, so that a directory that was
+altered is one line and runs no code.
 
 A process that dies while an epoch is written leaves some of its snapshots without their commit. Bytewax passes over
 them at the next start but does not delete them, and numbers its epochs on from there; if a step gets nothing in the
@@ -10,11 +13,14 @@ killed twelve times counted frames twice.) So they are deleted before each start
 """
 
 import fcntl
+import importlib.metadata
+import io
 import json
 import os
+import pickle
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,8 +29,10 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
 from flows.refusal import Refused, Unreachable
+from flows.wiring import BEGIN_ANEW, STATE, opened
+from operators.evolving import Changed, Part, matched
 
-FORMAT = 1
+FORMAT = 2
 PART = "part-0.sqlite3"
 TABLES = {"parts", "exs", "fronts", "commits", "snaps"}
 
@@ -40,6 +48,9 @@ DELETE FROM snaps WHERE snap_epoch >= coalesce((SELECT min(epoch) FROM resume), 
 """
 """The epoch to resume is the least that a worker of the last execution reached, where it began if it told none."""
 
+STATES = "SELECT step_id, state_key, ser_change FROM snaps WHERE ser_change IS NOT NULL ORDER BY step_id, state_key"
+DRAINED = "what it makes again of what it reads replaces what is there"
+
 Identity = Mapping[str, str | int | list[str] | list[int]]
 
 
@@ -54,11 +65,27 @@ def step_ids(dataflow: Dataflow) -> list[str]:
     return found
 
 
+class _Plain(pickle.Unpickler):
+    """A reader of pickles that makes numbers, text, bytes and their tuples, lists and dicts, and calls nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it would call {module}.{name}")
+
+
+def release() -> str:
+    """The version of this package, as it is installed."""
+    try:
+        return importlib.metadata.version("alphaplus")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
 class Recovery:
     """An opened recovery directory; the lock lasts as long as the process. `run_id` was drawn when it was made."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.evolved = ""
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = (directory / "lock").open("w")
         try:
@@ -82,24 +109,42 @@ class Recovery:
         assert self._manifest is not None
         return str(self._manifest["run_id"])
 
-    def bind(self, dataflow: Dataflow, identity: Identity) -> RecoveryConfig:
+    def bind(self, dataflow: Dataflow, identity: Identity, parts: Iterable[Part] = ()) -> RecoveryConfig:
         """Refuse a directory made for something else, saying what differs; remember it in a new one.
 
-        `identity` is what else the positions and states in it depend on: topics, partition count, share. What an
-        earlier release depended on and this one does not, may differ.
+        `identity` is what else the positions and states in it depend on: topics, partition count, share. `parts` are
+        the states that the flow keeps: `evolved` then says which are new, gone or begin anew, and it is refused if one
+        changed that may not. What an earlier release depended on and this one does not, may differ.
         """
         assert self._manifest is not None
         now = {"flow": dataflow.flow_id, "steps": step_ids(dataflow), **identity}
-        made_for = self._manifest.get("made_for")
-        if made_for is None:
-            self._write({**self._manifest, "made_for": now})
-        else:
+        made_for, declared = self._manifest.get("made_for"), list(parts)
+        states = {part.name: part.fingerprint for part in declared}
+        if made_for is not None:
             for name in now:
                 if made_for.get(name) != now.get(name):
                     raise Refused(
                         f"{self.directory} was made for {_difference(name, made_for.get(name), now.get(name))}"
                     )
+            self._compare(self._manifest.get("states", {}), states, declared)
+        if made_for is None or states != self._manifest.get("states") or release() != self._manifest.get("release"):
+            self._write({**self._manifest, "made_for": now, "release": release(), "states": states})
         return RecoveryConfig(str(self.directory))  # type: ignore[no-untyped-call]
+
+    def _compare(self, there: Mapping[str, str], now: Mapping[str, str], declared: list[Part]) -> None:
+        try:
+            known = matched(there, declared)
+        except Changed as error:
+            raise Refused(f"{self.directory}: {error}; {BEGIN_ANEW}") from None
+        told = {
+            "new, empty": [name for name in now if name not in there],
+            "gone": [name for name in there if name not in now],
+            "changed, begins anew": [name for name in now if name in there and name not in known],
+            "changed, counts from here on": [
+                f"{name} {there[name]} to {now[name]}" for name in now if name in known and there[name] != now[name]
+            ],
+        }
+        self.evolved = "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)
 
     def close(self) -> None:
         """Give the directory free."""
@@ -113,8 +158,15 @@ class Recovery:
             return None
         except ValueError as error:
             raise Refused(f"{path} is damaged: {error}") from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or "run_id" not in manifest:
-            raise Refused(f"{path} is not of format {FORMAT}")
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int) or "run_id" not in manifest:
+            raise Refused(f"{path} is damaged: it does not say what it is")
+        if manifest["format"] < FORMAT:
+            raise Refused(
+                f"{self.directory} was left by an earlier release (format {manifest['format']}, not {FORMAT}):"
+                f" {BEGIN_ANEW}: {DRAINED}"
+            )
+        if manifest["format"] > FORMAT:
+            raise Refused(f"{self.directory} was left by a later release (format {manifest['format']}, not {FORMAT})")
         return manifest
 
     def _write(self, manifest: dict[str, Any]) -> None:
@@ -138,7 +190,7 @@ class Recovery:
         for leftover in self.directory.glob(f"{PART}*"):
             leftover.unlink()
         init_db_dir(self.directory, 1)  # type: ignore[no-untyped-call]
-        self._write({"format": FORMAT, "run_id": secrets.token_hex(8)})
+        self._write({"format": FORMAT, "release": release(), "run_id": secrets.token_hex(8)})
 
     def _inspect(self) -> None:
         part = self.directory / PART
@@ -160,6 +212,18 @@ class Recovery:
                 database.execute(UNCOMMITTED)
         except sqlite3.OperationalError as error:
             raise Unreachable(f"{part} cannot be written: {error}") from None
+        with closing(sqlite3.connect(part)) as database:
+            for step, key, saved in database.execute(STATES):
+                self._read_through(f"{step} of {key}", step, saved)
+
+    def _read_through(self, what: str, step: str, saved: bytes) -> None:
+        """Refuse a state that the engine would not load, or that is not as it was saved."""
+        try:
+            state = _Plain(io.BytesIO(saved)).load()
+            if step.endswith(STATE) and isinstance(state, bytes):
+                opened(state)
+        except Exception as error:  # whatever a reader of altered bytes may raise
+            raise Refused(f"{self.directory}: the state of {what} cannot be used: {error}") from None
 
     def _count(self, part: Path, table: str) -> int:
         try:

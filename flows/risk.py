@@ -13,6 +13,7 @@ from flows.kafka.source import KafkaShare, log_name
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
+from operators.evolving import Part, fingerprint
 from operators.once import Once
 from operators.portfolio.ledger import Ledger, Terms
 from operators.portfolio.positions import BYBIT_RULES
@@ -119,3 +120,11 @@ def identity(settings: Settings) -> Identity:
     return incoming.identity(
         settings, topics, windows=[w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms]
     )
+
+
+def parts(settings: Settings) -> list[Part]:
+    """What the recovered state may be valued by otherwise than before, from the next second on."""
+    told = [Part("risk.bybit_rule", settings.risk.bybit_rule, "goes on")]
+    for venue, file in settings.risk.brackets_json.items():
+        told.append(Part(f"risk.brackets_json of {venue}", fingerprint(Path(file).read_bytes()), "goes on"))
+    return told

@@ -2,21 +2,22 @@
 
 import gc
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 
 from bytewax.dataflow import Dataflow
 from bytewax.testing import run_main
 
+from flows.clickhouse.errors import StoreError
 from flows.epochs import Stopping
 from flows.recovery import Identity, Recovery
 from flows.refusal import Refused, Unreachable
+from flows.signals import stoppable
+from operators.evolving import Part
 
 DONE, FAILED, REFUSED = 0, 1, 2
 YOUNG = 50_000
@@ -25,30 +26,33 @@ would else look through thirty times while they come."""
 
 
 def run(
-    dataflow: Dataflow, recovery: Recovery, identity: Identity, stopping: Stopping, epoch_interval_ms: int = 1_000
+    dataflow: Dataflow,
+    recovery: Recovery,
+    identity: Identity,
+    stopping: Stopping,
+    epoch_interval_ms: int = 1_000,
+    parts: Iterable[Part] = (),
 ) -> int:
     """Run until the input ends, SIGTERM or SIGINT asks to stop, or it fails; the exit code, its reason on stderr.
 
     0: the input ended or the stop was granted, everything handed over is committed. 2: refused, a restart would be too.
-    1: anything else, a restart goes on from the last committed epoch. The engine's panic and the whole trace are in
-    `crash.log` of the recovery directory.
+    1: anything else, a stop that was not granted within seconds among it; a restart goes on from the last committed
+    epoch. The engine's panic and the whole trace are in `crash.log` of the recovery directory.
     """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.requested = True
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     log = recovery.directory / "crash.log"
     try:
-        config = recovery.bind(dataflow, identity)
-        # what is loaded now stays: the collector need not look through it again and again
-        gc.freeze()
-        gc.set_threshold(YOUNG)
-        with _panics_into(log):
-            run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
+        with stoppable(dataflow.flow_id, stopping):
+            config = recovery.bind(dataflow, identity, parts)
+            if recovery.evolved:
+                print(f"{dataflow.flow_id}: recovered state: {recovery.evolved}", file=sys.stderr, flush=True)
+            # what is loaded now stays: the collector need not look through it again and again
+            gc.freeze()
+            gc.set_threshold(YOUNG)
+            with _panics_into(log):
+                run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
     except BaseException as error:
         cause = root(error)
-        kind = "" if isinstance(cause, Refused | Unreachable) else f"{type(cause).__name__}: "
+        kind = "" if isinstance(cause, Refused | Unreachable | StoreError) else f"{type(cause).__name__}: "
         print(f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0], file=sys.stderr, flush=True)
         try:
             with log.open("a") as file:
@@ -56,9 +60,6 @@ def run(
         except OSError as unwritten:
             print(f"{dataflow.flow_id}: {log} not written: {unwritten.strerror}", file=sys.stderr, flush=True)
         return REFUSED if isinstance(cause, Refused) else FAILED
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return DONE
 
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MOST_FAILURES = 20
-"""Ends by an error (not by a signal) after which a process is given up: about a minute and a half."""
+"""Ends by an error, one after another, after which a process is given up: about a minute and a half."""
+WELL_S = 60.0
+"""How long a process runs before what ended those before it no longer counts."""
+FROM_OUTSIDE, AT_ONCE_S = (-signal.SIGKILL, -signal.SIGTERM), 1.0
+"""Signals that nobody sends to himself: not an error, unless it happens at once, for want of memory perhaps. Other
+signals, an abort among them, are errors like any exit code."""
 
 
 class ProcessFailed(RuntimeError):
@@ -29,6 +34,9 @@ class Child:
     keep: bool
     vital: bool = True
     restarts: int = 0
+    failures: int = 0
+    """Ends by an error since it last ran well."""
+    started_s: float = field(default_factory=time.monotonic)
     due_s: float = 0.0
     """When, on a clock that never steps, it is to be started again; 0 while that is not so."""
     finished: bool = False
@@ -82,16 +90,19 @@ class Supervisor:
             if child.due_s:
                 if time.monotonic() >= child.due_s:
                     child.due_s = 0.0
-                    child.process = self._spawn(child.argv, child.log)
+                    child.process, child.started_s = self._spawn(child.argv, child.log), time.monotonic()
             elif code == 0 or not (child.keep or child.vital):
                 child.finished = True
             elif not child.keep or code == 2 or child.restarts >= self.most_restarts:
                 raise ProcessFailed(f"{child.name} ended with {code}: {child.last_line()}")
             else:
                 child.restarts += 1
-                if child.restarts > MOST_FAILURES and code > 0:
-                    raise ProcessFailed(f"{child.name} failed {child.restarts} times: {child.last_line()}")
-                waits_s = min(0.2 * child.restarts, 5.0) if child.restarts > 3 and code > 0 else 0.0
+                lived_s = time.monotonic() - child.started_s
+                failed = code not in FROM_OUTSIDE or lived_s < AT_ONCE_S
+                child.failures = failed + (child.failures if lived_s < WELL_S else 0)
+                if child.failures > MOST_FAILURES:
+                    raise ProcessFailed(f"{child.name} failed {child.failures} times: {child.last_line()}")
+                waits_s = min(0.2 * child.failures, 5.0) if child.failures > 3 and failed else 0.0
                 child.due_s = time.monotonic() + waits_s
 
     def wait(self, done: Callable[[], bool], every_s: float = 0.05, timeout_s: float = float("inf")) -> bool:

@@ -18,6 +18,8 @@ from flows.refusal import Refused
 
 FORMAT = b"\x02"
 CHECKSUM_BYTES = 4
+STATE = ".state"
+"""How the names of the engine's steps end that keep the state of a shard."""
 BEGIN_ANEW = (
     "let the release that saved it run until its lag is 0 and stop it, then start with a new recovery directory"
 )
@@ -80,10 +82,15 @@ class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
         if self._saved is None:
             self._shard = self._build(key, None)
             return self._shard
+        what = f"{self._step_id} of {key}: the recovered state cannot be used"
         try:
-            self._shard = self._build(key, opened(self._saved))
+            state = opened(self._saved)
         except ValueError as error:
-            raise Refused(f"{self._step_id} of {key}: the recovered state cannot be used: {error}") from error
+            raise Refused(f"{what}: {error}") from None
+        try:
+            self._shard = self._build(key, state)
+        except ValueError as error:
+            raise Refused(f"{what}: {error}; {BEGIN_ANEW}") from error
         self._saved = None
         return self._shard
 
@@ -92,7 +99,7 @@ class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
 def step(step_id: str, up: KeyedStream[Any], build: Build) -> KeyedStream[Any]:
     """Run a shard's state over its items; the key stays. Bytewax tells a logic no key, so each item brings it."""
     named = op.flat_map_batch("name", up, lambda items: [(key, (key, value)) for key, value in items])
-    return op.stateful_batch("state", named, lambda saved: _Stepping(step_id, build, saved))
+    return op.stateful_batch(STATE.removeprefix("."), named, lambda saved: _Stepping(step_id, build, saved))
 
 
 def flow(

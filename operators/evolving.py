@@ -2,7 +2,8 @@
 
 A part is an operator's state, or one of its fields. What was frozen under a name and fingerprint that are declared is
 taken up. A part that is new starts empty, one that is no longer declared is dropped, and of one that changed its own
-declaration says whether it begins anew or is refused. Nothing is ever read in another shape than it was written in.
+declaration says whether it begins anew, is refused, or goes on (a setting that counts from now on, and is only told
+of: what is taken up does not hang on it). Nothing is ever read in another shape than it was written in.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-OnChange = Literal["refuse", "anew"]
+OnChange = Literal["refuse", "anew", "goes on"]
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(dict[str, tuple[str, bytes]]).decode
 
@@ -73,7 +74,7 @@ def matched(frozen: Mapping[str, str], declared: Iterable[Part]) -> set[str]:
     known = set()
     for part in declared:
         there = frozen.get(part.name)
-        if there == part.fingerprint:
+        if there == part.fingerprint or (there is not None and part.changed == "goes on"):
             known.add(part.name)
         elif there is not None and part.changed == "refuse":
             raise Changed(

@@ -122,8 +122,17 @@ class InstrumentTable:
 
     @classmethod
     def thaw(cls, known: dict[str, Instrument], rows: tuple[Instrument, ...]) -> "InstrumentTable":
-        """The table as it was frozen, on the settings of today."""
+        """The table as it was frozen.
+
+        ValueError if the settings now say otherwise what a unit of an instrument is: what was counted would become
+        something else. (A finer tick or lot is seen in the frames.)
+        """
         table = cls(known)
         for row in rows:
+            now = known.get(row.symbol, row)
+            if (now.kind, now.contract) != (row.kind, row.contract):
+                source = ", inferred from frames" if row.inferred else ""
+                counted = f"{row.symbol} is counted as {row.kind} with contract {row.contract}{source}"
+                raise ValueError(f"{counted}, the settings say {now.kind} with {now.contract}")
             table.add(row)
         return table

@@ -1,15 +1,15 @@
 """ClickHouse: the one client path, clickhouse-connect over HTTP, to a server and to the embedded store alike.
 
 A block is stored once, whatever is lost between here and there: one INSERT is one block with a token, and a repeat of
-it is recognised by the table. What ClickHouse cannot be blamed for (`BadBlock`) is told apart from trouble, which is
-waited out.
+it is recognised by the table. It counts as stored when the answer says that all of its rows were written, not when it
+says 200. What ClickHouse cannot be blamed for (`BadBlock`) is told apart from trouble, which is waited out.
 """
 
 import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -19,14 +19,17 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.httputil import get_pool_manager
+from clickhouse_connect.driver.summary import QuerySummary
 from urllib3.poolmanager import PoolManager
 
-from flows.clickhouse.errors import BadBlock, StoreError, Trouble, told_apart
+from flows.clickhouse.agreement import COLUMNS, lacks
+from flows.clickhouse.errors import BadBlock, StoreError, Trouble, in_answer, told_apart
 from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
 
 from flows.settings import Clickhouse as Settings
+from schemas.table import Table
 
 OnRetry = Callable[[int, Exception], None]
 Format = Literal["table", "csv", "json"]
@@ -34,6 +37,7 @@ _FORMATS: dict[Format, str] = {"table": "PrettyCompactMonoBlock", "csv": "CSVWit
 
 _BLOCK = {
     "async_insert": 0,
+    "wait_end_of_query": 1,
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "input_format_parallel_parsing": 0,
@@ -44,6 +48,8 @@ _BLOCK = {
     "input_format_null_as_default": 0,
     "precise_float_parsing": 1,
 }
+GONE = (16, 47, 60)
+"""Codes of a column or table that is not there: the database then disagrees with what is written to it."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _IF_KNOWN = {"input_format_read_datetime_number_as_raw_value": 1}
 """A bare integer is milliseconds to servers before 26.8, and to later ones with this."""
@@ -54,10 +60,15 @@ logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 class ClickHouse:
-    """A connection that is made when it is first needed, and again when it is lost. Not for several threads at once."""
+    """A connection that is made when it is first needed, and again when it is lost. Not for several threads at once.
 
-    def __init__(self, settings: Settings):
+    Each new connection is refused if the database lacks a column of `writes` or has it of another type, and so is a
+    block if a column went since: its values would be passed over.
+    """
+
+    def __init__(self, settings: Settings, writes: Sequence[Table] = ()):
         self.settings = settings
+        self.writes = writes
         self._client: Client | None = None
         files = settings.ca_file, settings.certificate_file, settings.key_file
         names = ("ca_cert", "client_cert", "client_cert_key")
@@ -99,7 +110,7 @@ class ClickHouse:
             direct = {"dedicated_pool": True, **self._tls}
         if wanted.certificate_file and wanted.password:
             direct["tls_mode"] = "strict"  # else a certificate stands in for the password
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             interface=url.scheme,
             host=url.hostname or "",
             port=url.port or (8443 if url.scheme == "https" else 8123),
@@ -112,11 +123,19 @@ class ClickHouse:
             client_name="alphaplus",
             **direct,
         )
+        if self.writes:
+            there = [tuple(map(str, row)) for row in client.query(COLUMNS).result_rows]
+            if lacking := lacks(there, self.writes):
+                client.close()
+                raise Refused(f"{wanted.url}, database {wanted.database}: {lacking}; run `alphaplus migrate`")
+        return client
 
     def command(self, sql: str) -> None:
         """Run a statement for what it does."""
         with self.connection() as client:
-            client.command(sql)
+            answer = client.command(sql)
+            if isinstance(answer, str) and "DB::Exception" in answer:
+                raise in_answer(answer)
 
     def rows(self, sql: str, **parameters: object) -> list[tuple[object, ...]]:
         """The rows of a query; `{name:Type}` in it stands for a parameter."""
@@ -134,22 +153,48 @@ class ClickHouse:
             asked = {"X-ClickHouse-Format": _FORMATS[form]}
             return client.raw_query(sql, settings=plain, transport_settings=asked).decode(errors="replace")
 
-    def insert_block(self, table: str, rows: bytes, token: str, on_retry: OnRetry | None = None) -> None:
-        """Store `rows`, lines of JSONEachRow of one partition, once, however often it is called with them and `token`.
+    def insert_block(
+        self, table: str, rows: bytes, token: str, on_retry: OnRetry | None = None, count: int | None = None
+    ) -> None:
+        """Store `rows`, JSONEachRow of one partition, once, however often it is called with them and `token`.
+
+        There are `count` of them, None: one a line.
 
         Trouble is retried for `retry_s` with growing pauses, `on_retry(attempt, error)` before each, and then raised.
         BadBlock is raised at once, StoreError for what waiting does not mend. The table remembers its last 10,000
         tokens. The bytes are part of the token, so that other rows under a used one are not taken for a repeat.
         """
         digest = hashlib.blake2b(rows, digest_size=16).hexdigest()
+        sent = rows.count(b"\n") + (not rows.endswith(b"\n")) if count is None else count
+        names = next(([f"`{c.name}`" for c in t.columns] for t in self.writes if t.name == table), [])
+        into = f"`{table}` ({', '.join(names)})" if names else f"`{table}`"
+        asked = {**_BLOCK, "insert_deduplication_token": f"{token}-{digest}"}
+
+        def store(client: Client) -> None:
+            known = {name: value for name, value in _IF_KNOWN.items() if name in client.server_settings}
+            _insert(client, into, rows, {**asked, **known}, sent)
+
+        try:
+            self._patiently(store, on_retry)
+        except StoreError as error:
+            if error.code in GONE:
+                self.close()
+                with self.connection():
+                    raise
+            raise
+
+    def reach(self, on_retry: Callable[[Exception], None]) -> None:
+        """Return once it answers, and has the columns of `writes`; `on_retry(error)` before the first wait."""
+        self._patiently(lambda client: None, lambda attempt, error: on_retry(error) if attempt == 1 else None)
+
+    def _patiently(self, act: Callable[[Client], None], on_retry: OnRetry | None) -> None:
+        """Act on a connection; trouble is met for `retry_s` with growing pauses, and then raised."""
         until = time.monotonic() + self.settings.retry_s
         attempt = 0
         while True:
             try:
                 with self.connection() as client:
-                    known = {name: value for name, value in _IF_KNOWN.items() if name in client.server_settings}
-                    asked = {**_BLOCK, **known, "insert_deduplication_token": f"{token}-{digest}"}
-                    client.raw_insert(f"`{table}`", insert_block=rows, fmt="JSONEachRow", settings=asked)
+                    act(client)
                 return
             except Trouble as trouble:
                 attempt += 1
@@ -159,6 +204,19 @@ class ClickHouse:
                 if on_retry is not None:
                     on_retry(attempt, trouble)
                 time.sleep(pause)
+
+
+def _insert(client: Client, table: str, rows: bytes, asked: dict[str, object], sent: int) -> None:
+    """One INSERT; Trouble unless the answer says that all rows were written. Views may write more of their own."""
+    answer = client.command(f"INSERT INTO {table} FORMAT JSONEachRow", data=rows, settings=asked)
+    if not isinstance(answer, QuerySummary):
+        raise in_answer(str(answer))
+    written = answer.summary.get("written_rows")
+    if written is None or int(written) < sent:
+        raise Trouble(
+            f"{table.partition(' ')[0]}: {sent} rows were sent, the answer says that {written or 'none'} were written",
+            None,
+        )
 
 
 def connect(settings: Settings) -> ClickHouse:

@@ -1,5 +1,6 @@
 """What ClickHouse's errors mean to a writer: a row that is bad, trouble that passes, or a refusal that does not."""
 
+import re
 import ssl
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
@@ -28,14 +29,37 @@ class BadBlock(StoreError):
     """A row of the block cannot be stored; nothing of the block was."""
 
 
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception")
+
+
 def told_apart(error: ClickHouseError) -> StoreError:
     """The error as one of the three, on one line. What is not known to be final is trouble, so that it is retried."""
     if fault := _certificate_fault(error):
         return StoreError(f"ClickHouse's certificate is not accepted: {fault} (see clickhouse.ca_file)", None)
     code = getattr(error, "code", None)
-    final = code in _REFUSALS or (code is None and isinstance(error, ProgrammingError))
-    kind = BadBlock if code in _DATA else StoreError if final else Trouble
-    return kind(" ".join(str(error).split()), code)
+    if code is None and isinstance(error, ProgrammingError):
+        return StoreError(_line(str(error)), None)
+    return by_code(str(error), code)
+
+
+def by_code(message: str, code: int | None) -> StoreError:
+    """The error of a message that has this code."""
+    kind = BadBlock if code in _DATA else StoreError if code in _REFUSALS else Trouble
+    return kind(_line(message), code)
+
+
+def in_answer(body: str) -> StoreError:
+    """The error that the body of an answer tells of, where the answer should have none: the status may say 200.
+
+    >>> in_answer("Code: 241. DB::Exception: Memory limit exceeded")
+    Trouble('an answer that should be empty says: Code: 241. DB::Exception: Memory limit exceeded')
+    """
+    found = _CODE.search(body)
+    return by_code(f"an answer that should be empty says: {body[:500]}", int(found[1]) if found else None)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _certificate_fault(error: BaseException) -> str | None:

@@ -22,8 +22,8 @@ from flows.refusal import Refused
 from schemas.frames import Frames, Reject
 from schemas.rejected import records
 
-Insert = Callable[[str, bytes, str], object]
-"""Table, JSONEachRow lines, deduplication token; returns when the rows are stored, or were already."""
+Insert = Callable[[str, bytes, str, int], object]
+"""Table, JSONEachRow, deduplication token, how many rows; returns when they are stored, or were already."""
 
 AHEAD = 2
 """Blocks of a shard that may be under way: one being stored and one ready to follow it."""
@@ -143,8 +143,10 @@ class BlocksPart(StatefulSinkPartition[Fresh, int]):
         return 1
 
     def close(self) -> None:
-        """Nothing may be left behind at the end of a bounded run."""
-        self.snapshot()
+        """Nothing to wait for: a run that ends well has just taken a snapshot.
+
+        One that fails is unwound by the engine, which aborts the process without a word if anything is raised here.
+        """
 
     def _settle(self) -> None:
         (_, frames, rejects), stored = self._under_way.popleft()
@@ -157,7 +159,7 @@ class BlocksPart(StatefulSinkPartition[Fresh, int]):
         bounds = frames.starts[start : stop + 1].tolist()
         rows = b"\n".join([frames.data[a:b] for a, b in pairwise(bounds)])
         try:
-            self._lane.insert(table(frames.topic), rows, token)
+            self._lane.insert(table(frames.topic), rows, token, stop - start)
         except self._bad_block as error:
             if stop - start > 1:
                 middle = (start + stop) // 2

@@ -56,7 +56,8 @@ def run(
             start_http_server(told.metrics_port)
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
-        return run_flow(dataflow, held, identity, stopping, told.recovery.epoch_ms)
+        parts = module.parts(told) if hasattr(module, "parts") else ()
+        return run_flow(dataflow, held, identity, stopping, told.recovery.epoch_ms, parts)
     finally:
         held.close()
 

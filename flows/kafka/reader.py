@@ -41,6 +41,8 @@ TRANSIENT = frozenset(
         KafkaError.REQUEST_TIMED_OUT,
     )
 )
+UNSETTLED = TRANSIENT | {KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART}
+"""What a broker that comes back from a stall, or a topic that was just made, also answers for a while."""
 
 
 class _Broker(msgspec.Struct):
@@ -358,7 +360,7 @@ def end_offset(brokers: Brokers, topic: str, partition: int, timeout_s: float) -
             offset = None if message is None else message.offset()
             if error is not None and error.code() == KafkaError._PARTITION_EOF and offset is not None:
                 return offset
-            if error is not None and error.code() not in TRANSIENT:
+            if error is not None and error.code() not in UNSETTLED:
                 raise Unreachable(f"{topic}[{partition}]: {error.str()}")
     except KafkaException as error:
         raise Unreachable(f"{topic}[{partition}]: {error.args[0].str()}") from None
@@ -374,6 +376,6 @@ def _high(consumer: Consumer, topic: str, partition: int, deadline: float) -> in
             _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5.0)
             return int(high)
         except KafkaException as error:
-            if error.args[0].code() not in TRANSIENT or time.monotonic() > deadline:
+            if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import groupby
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from models.simulator import market as simulated
 from operators.market import Cut, VenueMarket
 from schemas import rejected
 from schemas.frames import frames
-from schemas.instrument import Instrument
+from schemas.instrument import Instrument, InstrumentTable
 from schemas.venues.registry import VENUES
 from tests.laws.written import AHEAD_MS, START_MS, SYMBOLS, Line, market
 
@@ -443,3 +444,21 @@ def test_a_garbled_price_with_many_decimals_stops_nothing_and_moves_no_book():
         market.mark(kind, ended=True)
     row = next(p for p in market.advance() if p.table == "features_book").columns
     assert (row["best_bid"][-1], row["book_ok"][-1]) == (61800.2, True)
+
+
+def test_a_contract_that_the_settings_change_under_recovered_books_is_refused_in_one_line():
+    venue = VENUES["binance-usdm"]
+    row = Instrument("binance-usdm", "BTCUSDT", "BTC", "USDT", "linear", "0.10", "0.001")
+    table = InstrumentTable({"BTCUSDT": row})
+    table.add(row)
+    assert InstrumentTable.thaw({}, table.freeze()).rows == [row]
+    finer = msgspec.structs.replace(row, tick="0.01")
+    assert InstrumentTable.thaw({"BTCUSDT": finer}, table.freeze()).rows == [row]
+    with pytest.raises(
+        ValueError, match=r"^BTCUSDT is counted as linear with contract 1.0, the settings say linear with 10"
+    ):
+        InstrumentTable.thaw({"BTCUSDT": msgspec.structs.replace(row, contract=10.0)}, table.freeze())
+    market = VenueMarket(venue, {}, Cut(10**9, (10**9,), 0, 10**10, 60 * 10**9))
+    market.lanes["trades"].table.add(msgspec.structs.replace(row, inferred=True, contract=None))
+    with pytest.raises(ValueError, match=r"contract None, inferred from frames, the settings say linear with 1.0$"):
+        VenueMarket.thaw(venue, {"BTCUSDT": row}, market.cut, market.freeze())

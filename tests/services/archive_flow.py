@@ -35,7 +35,7 @@ class FakeClickHouse:
         self.deaths = deaths
         self.chance = random.Random(seed)
 
-    def insert(self, table: str, rows: bytes, token: str) -> None:
+    def insert(self, table: str, rows: bytes, token: str, count: int) -> None:
         values = rows.split(b"\n")
         if any(b"unparsable" in v for v in values):
             raise BadBlock("a row does not parse")

@@ -19,7 +19,7 @@ class Table:
         self.calls: list[tuple[str, bytes, str]] = []
         self.rejected: list[dict] = []
 
-    def insert(self, table: str, rows: bytes, token: str) -> None:
+    def insert(self, table: str, rows: bytes, token: str, count: int) -> None:
         self.calls.append((table, rows, token))
         if b"bad" in rows:
             raise Bad("cannot parse input")
@@ -86,9 +86,9 @@ def test_what_another_wrote_badly_to_rejects_is_set_aside_like_anything_else():
 def test_blocks_of_a_shard_are_stored_one_after_another_beside_the_flow_and_an_epoch_waits_for_all_of_them():
     table, may_go = Table(), threading.Event()
 
-    def insert(name: str, rows: bytes, token: str) -> None:
+    def insert(name: str, rows: bytes, token: str, count: int) -> None:
         may_go.wait()
-        table.insert(name, rows, token)
+        table.insert(name, rows, token, count)
 
     part = BlocksPart(Lane(insert), Bad, table, "rejects")
     part.write_batch([Fresh(f"{i}", frames("alerts", 0, [b"%d" % i], [0])) for i in range(AHEAD)])
@@ -99,7 +99,7 @@ def test_blocks_of_a_shard_are_stored_one_after_another_beside_the_flow_and_an_e
 
 
 def test_a_block_that_cannot_be_stored_fails_the_epoch():
-    def insert(name: str, rows: bytes, token: str) -> None:
+    def insert(name: str, rows: bytes, token: str, count: int) -> None:
         raise Refused("away")
 
     part = BlocksPart(Lane(insert), Bad, Table(), "rejects")

@@ -1,9 +1,9 @@
 """The reader of a process: what it asks of the broker, when it may block, and what it holds."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from flows import market
 from flows.epochs import Stopping
@@ -97,3 +97,31 @@ def test_a_log_may_hold_more_than_its_share_as_long_as_the_others_leave_room():
     log.take(None, 1, 1 << 62)
     found.pump()
     assert consumer.paused == set()
+
+
+@pytest.mark.parametrize("code", [KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART])
+def test_the_end_of_a_log_is_waited_for_while_a_broker_that_comes_back_does_not_know_the_partition(monkeypatch, code):
+    """As after SIGSTOP of an Apache Kafka: `announce` and `replay` ask for ends."""
+
+    class Stalled:
+        answers: ClassVar[list[Any]] = [code, code, (0, 7)]
+
+        def __init__(self, config: dict[str, Any]) -> None: ...
+
+        def get_watermark_offsets(self, where: TopicPartition, timeout: float) -> tuple[int, int]:
+            answer = self.answers.pop(0)
+            if isinstance(answer, int):
+                raise KafkaException(KafkaError(answer))
+            return answer
+
+        def assign(self, places: list[TopicPartition]) -> None: ...
+
+        def poll(self, wait_s: float) -> Message:
+            error = KafkaError(code if self.answers == [] else KafkaError._PARTITION_EOF)
+            self.answers = [None]
+            return Message("a", 0, 7, error=error)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(kafka_reader, "Consumer", Stalled)
+    assert kafka_reader.end_offset("nowhere:9", "a", 0, 5.0) == 7

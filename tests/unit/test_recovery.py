@@ -1,6 +1,8 @@
 """A recovery directory is for one process at a time, for the flow it was made for, and whole."""
 
 import json
+import os
+import pickle
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -8,9 +10,12 @@ from datetime import timedelta
 import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
 
+from flows import market
 from flows.recovery import PART, Recovery, step_ids
 from flows.refusal import Refused
-from flows.wiring import flow
+from flows.settings import load
+from flows.wiring import flow, sealed
+from operators.evolving import Part
 
 
 class Nothing:
@@ -103,9 +108,100 @@ def test_a_damaged_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(Refused, match=r"manifest.json is damaged"):
         Recovery(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": 99, "run_id": "x"}))
-    with pytest.raises(Refused, match=r"manifest.json is not of format 1"):
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "x"}))
+    with pytest.raises(Refused, match=r"manifest.json is damaged: it does not say what it is"):
         Recovery(tmp_path)
+
+
+def test_a_directory_of_the_first_release_is_refused_in_one_line_that_says_how_to_begin_anew(tmp_path):
+    """As c548cb0 wrote it; its states go by no fingerprints."""
+    bound(tmp_path)
+    manifest = {"format": 1, "run_id": "fd14467fe69d73eb", "made_for": {"flow": "market", "steps": ["market.read"]}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(Refused) as refused:
+        Recovery(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path} was left by an earlier release (format 1, not 2): let the release that saved it run until its lag"
+        " is 0 and stop it, then start with a new recovery directory: what it makes again of what it reads replaces"
+        " what is there"
+    )
+
+
+def test_a_directory_of_a_later_release_is_refused(tmp_path):
+    bound(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 99, "run_id": "x"}))
+    with pytest.raises(Refused, match=r"was left by a later release \(format 99, not 2\)$"):
+        Recovery(tmp_path)
+
+
+def evolve(directory, *parts):
+    recovery = Recovery(directory)
+    try:
+        recovery.bind(graph(), IDENTITY, parts)
+        return recovery.evolved
+    finally:
+        recovery.close()
+
+
+def test_the_manifest_knows_which_states_are_new_gone_or_begin_anew(tmp_path):
+    assert evolve(tmp_path, Part("cvd", "1"), Part("old", "1"), Part("walls", "1")) == ""
+    assert evolve(tmp_path, Part("cvd", "1"), Part("kyle", "1"), Part("walls", "2", "anew")) == (
+        "new, empty: kyle; gone: old; changed, begins anew: walls"
+    )
+    assert evolve(tmp_path, Part("cvd", "1"), Part("kyle", "1"), Part("walls", "2", "anew")) == ""
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["states"] == {"cvd": "1", "kyle": "1", "walls": "2"} and manifest["release"]
+    with pytest.raises(Refused, match=r"cvd is 1 in the recovered state and 3 now, .*; let the release that saved it"):
+        evolve(tmp_path, Part("cvd", "3"))
+    assert json.loads((tmp_path / "manifest.json").read_text()) == manifest
+
+
+def test_a_setting_that_counts_from_now_on_is_told_of(tmp_path):
+    assert evolve(tmp_path, Part("risk.bybit_rule", "2024-09", "goes on")) == ""
+    assert evolve(tmp_path, Part("risk.bybit_rule", "2026-05", "goes on")) == (
+        "changed, counts from here on: risk.bybit_rule 2024-09 to 2026-05"
+    )
+
+
+def test_what_to_do_with_misplaced_frames_may_not_change_under_recovered_books(tmp_path):
+    for misplaced in ("reject", "use"):
+        recovery = Recovery(tmp_path)
+        identity = market.identity(load(None, {}, [f"market.misplaced={misplaced}"]))
+        if misplaced == "use":
+            with pytest.raises(Refused, match="was made for misplaced reject, not use"):
+                recovery.bind(graph(), identity)
+        else:
+            recovery.bind(graph(), identity)
+        recovery.close()
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch /tmp/alphaplus-was-here",)
+
+
+@pytest.mark.parametrize(
+    ("blob", "why"),
+    [
+        (pickle.dumps(Evil()), "it would call posix.system"),
+        (b"\x80\x04 nothing", "invalid load key"),
+        (b"", "Ran out of input"),
+        (pickle.dumps(sealed(b"state")[:-1] + b"!"), "it was altered since it was saved"),
+        (pickle.dumps(b"\x01state"), "it was saved in format 1, not 2"),
+    ],
+)
+def test_a_state_that_was_altered_is_one_line_before_the_engine_loads_it(tmp_path, blob, why):
+    out: list = []
+    dataflow = flow("market", TestingSource([("a", 1)]), [("book", Nothing)], TestingSink(out))
+    recovery = Recovery(tmp_path)
+    run_main(dataflow, epoch_interval=timedelta(0), recovery_config=recovery.bind(dataflow, {}))
+    recovery.close()
+    with closing(sqlite3.connect(tmp_path / PART)) as database, database:
+        database.execute("UPDATE snaps SET ser_change = ? WHERE step_id = 'market.book.state'", (blob,))
+    with pytest.raises(Refused) as refused:
+        Recovery(tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path}: the state of market.book.state of a cannot be used: ")
+    assert why in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_a_process_that_died_while_making_the_directory_does_not_spoil_it(tmp_path):

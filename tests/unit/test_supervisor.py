@@ -17,6 +17,7 @@ PROGRAMS = {
     "sleeper": "import time\nprint('up', flush=True)\ntime.sleep(600)\n",
     "failing": "import sys\nprint('first')\nprint('no such thing', file=sys.stderr)\nsys.exit(3)\n",
     "refusing": "import sys\nprint('wrong argument')\nsys.exit(2)\n",
+    "aborting": "import os\nprint('panicked', flush=True)\nos.abort()\n",
     "done": "print('done')\n",
     "stubborn": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\n"
     "time.sleep(600)\n",
@@ -82,6 +83,23 @@ def test_what_keeps_failing_is_given_up_with_its_last_line(watched, monkeypatch)
         watched.wait(lambda: False, timeout_s=WAIT_S)
     assert str(caught.value) == "one failed 5 times: no such thing"
     assert child.log.read_bytes().count(b"first") == 5
+
+
+def test_what_keeps_aborting_is_given_up_like_what_keeps_failing_and_not_without_a_pause(watched, monkeypatch):
+    monkeypatch.setattr(module, "MOST_FAILURES", 4)
+    child = watched.start("one", "aborting")
+    assert watched.wait(lambda: child.failures == 4, timeout_s=WAIT_S)
+    assert child.due_s > time.monotonic()
+    with pytest.raises(ProcessFailed, match=r"^one failed 5 times: panicked$"):
+        watched.wait(lambda: False, timeout_s=WAIT_S)
+
+
+def test_a_process_that_ran_well_begins_a_new_count(watched, monkeypatch):
+    monkeypatch.setattr(module, "WELL_S", 0.0)
+    monkeypatch.setattr(module, "MOST_FAILURES", 2)
+    child = watched.start("one", "failing")
+    assert watched.wait(lambda: child.restarts == 5, timeout_s=WAIT_S)
+    assert child.failures == 1
 
 
 def test_the_most_restarts_allowed_are_not_exceeded(watched):

@@ -72,8 +72,9 @@ class Narrower:
 
 
 def test_a_state_that_the_operators_of_now_cannot_take_up_is_refused():
-    assert refusal(Narrower, sealed(b"")).endswith(
-        "used: walls is 1 in the recovered state and 2 now, and is not declared to begin anew"
+    assert (
+        "used: walls is 1 in the recovered state and 2 now, and is not declared to begin anew; let the release that"
+        in refusal(Narrower, sealed(b""))
     )
 
 
