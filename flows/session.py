@@ -13,7 +13,8 @@ from flows.graph import FLOWS, derived_topics
 from flows.kafka.ends import announce
 from flows.kafka.topics import end_offsets
 from flows.refusal import Refused, Unreachable
-from flows.settings import Settings, environment, environment_of, written
+from flows.secret import Secret
+from flows.settings import Clickhouse, Settings, environment, environment_of, written
 from flows.supervisor import Child, Supervisor
 
 START_S = 60.0
@@ -38,6 +39,17 @@ def running_store(data: Path) -> str | None:
             return f"http://127.0.0.1:{told['port']}"
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def asking(told: Clickhouse, url: str, data: Path, *, reads: bool = False) -> Clickhouse:
+    """The settings with which the embedded store at `url` is asked; one who only `reads` has a secret of his own."""
+    user, file = ("reader", "store.reader") if reads else ("default", "store.secret")
+    path = data.resolve() / file
+    try:
+        secret = Secret(path.read_text().strip())
+    except OSError as error:
+        raise Refused(f"the store's secret {path}: {error.strerror}") from None
+    return msgspec.structs.replace(told, url=url, user=user, password=secret, password_file=str(path))
 
 
 class Session:
@@ -101,7 +113,7 @@ class Session:
                 )
                 url = f"http://127.0.0.1:{self._await_port(told, 'store')}"
                 self.embedded.append("store")
-            changes["clickhouse"] = msgspec.structs.replace(self.settings.clickhouse, url=url)
+            changes["clickhouse"] = asking(self.settings.clickhouse, url, self.data)
         self.settings = msgspec.structs.replace(self.settings, **changes)
         self.file.write_bytes(written(self.settings))
         self.supervisor.environ = environment_of(self.settings, environment())

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import clickhouse_connect
 import pytest
@@ -14,7 +15,8 @@ ENGINE = "MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 1
 
 @pytest.fixture
 def client(store: Store) -> Iterator[Client]:
-    opened = clickhouse_connect.get_client(host=store.host, port=store.port)
+    password = Path(store.password_file).read_text() if store.password_file else ""
+    opened = clickhouse_connect.get_client(host=store.host, port=store.port, password=password)
     yield opened
     opened.close()
 
