@@ -1,5 +1,6 @@
 """The entry point `alphaplus`: commands by name, and every expected failure as one line on standard error."""
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -29,6 +30,7 @@ app.command("flows.commands.models:models", name="models")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code: 0 done, 1 failed, 2 wrong arguments or settings, 130 interrupted."""
+    os.umask(0o077)  # whatever is written here is its owner's alone
     compiled.cache()
     try:
         code = app(

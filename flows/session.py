@@ -23,6 +23,14 @@ EMBEDDED_FETCH_WAIT_MS = 200
 """For each fetch the embedded broker works the more, the more batches a log has: it is given few, and asked seldom."""
 
 
+def private(*folders: Path) -> None:
+    """Make folders for their owner alone, what is above them too where it is not there yet."""
+    for folder in folders:
+        for missing in (*reversed([up for up in folder.parents if not up.exists()]), folder):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as s:
@@ -68,7 +76,7 @@ class Session:
 
     def __enter__(self) -> "Session":
         """Bring up what the settings do not name: a broker, a store."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private(self.data / "runs", self.folder)
         try:
             self._services()
         except BaseException:

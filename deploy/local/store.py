@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--with-parent", action="store_true", help="stop when the starting process is gone")
     given = parser.parse_args(arguments)
     parent = os.getppid()
+    os.umask(0o077)
     stop = stop_on_signals()
     lock = _lock(given.data)
     try:

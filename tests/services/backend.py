@@ -103,6 +103,11 @@ class Store(Backend):
     """The file with the password of the user `default`, where it has one."""
 
     @property
+    def password(self) -> str:
+        """What the user `default` shows."""
+        return Path(self.password_file).read_text() if self.password_file else ""
+
+    @property
     def sets(self) -> tuple[str, ...]:
         """What settings need besides its address."""
         return (f"clickhouse.password_file={self.password_file}",) if self.password_file else ()

@@ -1,5 +1,6 @@
 """Who is kept out of the embedded store, and what those who are let in cannot do with it."""
 
+import base64
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
@@ -68,8 +69,6 @@ def test_without_a_secret_nothing_is_answered(port: int, method: str, path: str,
 
 @pytest.mark.parametrize("shown", ["", "x", "default:", "reader:", "default:wrong", ":", "default"])
 def test_a_wrong_secret_is_none(port: int, shown: str) -> None:
-    import base64
-
     basic = "Basic " + base64.b64encode(shown.encode()).decode()
     assert ask(port, "POST", "/", b"SELECT 1", user="", Authorization=basic)[0] == 403
     assert ask(port, "POST", "/", b"SELECT 1", user="", Authorization=f"Basic {shown}")[0] == 403
@@ -309,3 +308,33 @@ def test_the_fence_leaves_a_thread_its_folder_and_nothing_else(tmp_path: Path) -
         pytest.skip("this system has no Landlock; the engine's own rights are all there is")
     assert told[:8] == ["done"] * 2 + ["PermissionError"] * 6
     assert told[8] in ("PermissionError", "done"), "connections are fenced from Linux 6.7 on"
+
+
+def alphaplus(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "flows", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_query_reads_a_running_store_and_prints_an_address_that_only_reads(port: int, data: Path) -> None:
+    assert alphaplus("query", "SELECT a FROM kept", "--format", "json", "--data", str(data)).stdout == '{"a":7}\n'
+    refused = alphaplus("query", "TRUNCATE TABLE kept", "--data", str(data))
+    assert refused.returncode == 1 and "only reads" in refused.stderr and refused.stderr.count("\n") == 1
+    shown = alphaplus("query", "--url", "--data", str(data)).stdout.strip()
+    assert shown == f"http://reader:{SECRETS[port]['reader']}@127.0.0.1:{port}/"
+    user_and_secret = urlsplit(shown).netloc.rpartition("@")[0]
+    basic = "Basic " + base64.b64encode(user_and_secret.encode()).decode()
+    assert ask(port, "GET", "/?query=SELECT+a+FROM+kept", user="", Authorization=basic)[2] == b"7\n"
+    for arguments in (("--url", "--data", str(data / "nowhere")), ("--data", str(data))):
+        none = alphaplus("query", *arguments)
+        assert none.returncode == 2 and none.stderr.count("\n") == 1
+
+
+def test_what_a_command_leaves_behind_is_its_owners_alone(tmp_path: Path) -> None:
+    process = launch(tmp_path / "data")
+    port_of(process, tmp_path / "data")
+    end(process)
+    asked = alphaplus("query", "SELECT 1", "--format", "csv", "--data", str(tmp_path / "data"))
+    assert (asked.stdout, asked.stderr) == ('"1"\n1\n', "")
+    left = [*(tmp_path / "data").rglob("*")]
+    assert any(file.name == "settings.json" for file in left)
+    assert [file for file in left if not file.is_symlink() and file.stat().st_mode & 0o077] == []

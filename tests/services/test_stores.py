@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import clickhouse_connect
 import pytest
@@ -15,8 +14,7 @@ ENGINE = "MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 1
 
 @pytest.fixture
 def client(store: Store) -> Iterator[Client]:
-    password = Path(store.password_file).read_text() if store.password_file else ""
-    opened = clickhouse_connect.get_client(host=store.host, port=store.port, password=password)
+    opened = clickhouse_connect.get_client(host=store.host, port=store.port, password=store.password)
     yield opened
     opened.close()
 
