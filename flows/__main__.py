@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code: 0 done, 1 failed, 2 wrong arguments or settings, 130 interrupted,
     141 nobody reads its output any more.
     """
+    os.umask(0o077)  # whatever is written here is its owner's alone
     compiled.cache()
     try:
         code = app(

@@ -13,13 +13,22 @@ from flows.graph import FLOWS, derived_topics
 from flows.kafka.ends import announce
 from flows.kafka.topics import end_offsets
 from flows.refusal import Refused, Unreachable
-from flows.settings import Settings, environment, environment_of, written
+from flows.secret import Secret
+from flows.settings import Clickhouse, Settings, environment, environment_of, written
 from flows.supervisor import Child, Supervisor
 
 START_S = 60.0
 EMBEDDED_LINGER_MS = 200.0
 EMBEDDED_FETCH_WAIT_MS = 200
 """For each fetch the embedded broker works the more, the more batches a log has: it is given few, and asked seldom."""
+
+
+def private(*folders: Path) -> None:
+    """Make folders for their owner alone, what is above them too where it is not there yet."""
+    for folder in folders:
+        for missing in (*reversed([up for up in folder.parents if not up.exists()]), folder):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
 
 
 def free_port() -> int:
@@ -40,6 +49,17 @@ def running_store(data: Path) -> str | None:
         return None
 
 
+def asking(told: Clickhouse, url: str, data: Path, *, reads: bool = False) -> Clickhouse:
+    """The settings with which the embedded store at `url` is asked; one who only `reads` has a secret of his own."""
+    user, file = ("reader", "store.reader") if reads else ("default", "store.secret")
+    path = data.resolve() / file
+    try:
+        secret = Secret(path.read_text().strip())
+    except OSError as error:
+        raise Refused(f"the store's secret {path}: {error.strerror}") from None
+    return msgspec.structs.replace(told, url=url, user=user, password=secret, password_file=str(path))
+
+
 class Session:
     """Start with `with Session(settings, name) as session`; leaving ends every process that it started."""
 
@@ -56,7 +76,7 @@ class Session:
 
     def __enter__(self) -> "Session":
         """Bring up what the settings do not name: a broker, a store."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private(self.data / "runs", self.folder)
         try:
             self._services()
         except BaseException:
@@ -101,7 +121,7 @@ class Session:
                 )
                 url = f"http://127.0.0.1:{self._await_port(told, 'store')}"
                 self.embedded.append("store")
-            changes["clickhouse"] = msgspec.structs.replace(self.settings.clickhouse, url=url)
+            changes["clickhouse"] = asking(self.settings.clickhouse, url, self.data)
         self.settings = msgspec.structs.replace(self.settings, **changes)
         self.file.write_bytes(written(self.settings))
         self.supervisor.environ = environment_of(self.settings, environment())

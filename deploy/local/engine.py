@@ -5,6 +5,10 @@ success when the table refuses the block (disk full, too many parts, a constrain
 
 Each request has a session of its own (opening one takes a millisecond), so that what it sets is not seen by others
 and readers run beside a writer. Requests beyond `AT_ONCE` wait for their turn.
+
+What a statement may do is for the engine to say (`rights.py`). What it has no right for, because in a library nobody
+asks (INTO OUTFILE, the function `file`, KILL), is looked for in the statement as the engine's own parser writes it
+down: one statement, without comments, its words in one case.
 """
 
 import os
@@ -16,12 +20,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 from chdb.session import Session
 
-from deploy.local.statement import read
+from deploy.local import rights
+from deploy.local.statement import read, words
 
 
 class _Result(Protocol):
@@ -45,11 +51,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CODE = re.compile(r"Code: (\d+)\. ")
 _TWICE = re.compile(r"^(Code: \d+\. DB::Exception: )\1+")
 _MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-_DEFAULTS = {
-    "async_insert": "0",
-    "max_memory_usage": str(min(4 * 2**30, _MEMORY // 4)),
-    "max_result_bytes": str(min(2**29, _MEMORY // 16)),
+_MOST = {
+    "max_memory_usage": min(4 * 2**30, _MEMORY // 4),
+    "max_result_bytes": min(2**29, _MEMORY // 16),
+    "max_execution_time": 600,
 }
+_DEFAULTS = {"async_insert": "0", **{name: str(limit) for name, limit in _MOST.items()}}
+_READS = frozenset(("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK", "("))
+_OUTSIDE = frozenset(("OUTFILE", "INFILE", "EXECUTABLEPOOL"))
+_CALLS_OUTSIDE = frozenset(("FILE", "EXECUTABLE", "DISK", "PYTHON"))
+_PARSED = "SELECT formatQuerySingleLine({statement:String})"
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+_OF_PARSER = re.compile(r"[: ]*: [Ii]n scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\))", re.DOTALL)
 
 
 class Refusal(Exception):
@@ -75,7 +88,7 @@ class Engine:
     """chDB on `path`. RuntimeError says that the directory cannot be opened."""
 
     def __init__(self, path: Path):
-        self._path = str(path)
+        self._path = f"{path}?config-file={rights.written(path, _MOST)}"
         self._base = _open(self._path)
         self._turns = threading.Semaphore(AT_ONCE)
         self.version = bytes(self._base.query("SELECT version()", "TSVRaw").bytes()).decode().strip()
@@ -94,11 +107,14 @@ class Engine:
         settings: Mapping[str, str],
         database: str,
         default_format: str,
+        *,
+        writes: bool,
     ) -> Answer:
-        """Run one statement, an INSERT with its rows behind it included; Refusal carries the engine's error."""
+        """Run one statement, an INSERT with its rows behind it included; Refusal carries the engine's error.
+
+        Unless it `writes`, nothing that changes anything is run.
+        """
         statement = read(text)
-        if statement.deadly:
-            raise Refusal("the embedded store does not end itself by a statement; send it SIGTERM", 48)
         if statement.several:
             raise Refusal("Syntax error (Multi-statements are not allowed)", 62)
         try:
@@ -108,7 +124,9 @@ class Engine:
         named = statement.format or (default_format if statement.answers else "")
         started = time.monotonic()
         with self._turns, self._session() as session:
-            _prepare(session, settings, database)
+            _look_into(session, sql if statement.data is None else f"{sql} FORMAT {statement.format}", writes)
+            roles = rights.WRITER_ROLES if statement.data is None else rights.ROWS_ROLES
+            _prepare(session, settings, database, roles if writes else rights.READER_ROLES)
             if statement.data is None:
                 result = session.query(sql, named or "TabSeparated", params=dict(parameters))
             else:
@@ -137,7 +155,21 @@ class Engine:
             raise Refusal(str(error)) from None
 
 
-def _prepare(session: _Session, settings: Mapping[str, str], database: str) -> None:
+def _look_into(session: _Session, sql: str, writes: bool) -> None:
+    """Refuse what reaches beyond the tables, and what is not for those who only read."""
+    try:
+        told = bytes(session.query(_PARSED, "TSVRaw", params={"statement": sql.translate(_ESCAPED)}).bytes()).decode()
+    except (RuntimeError, ValueError) as error:
+        raise Refusal(_OF_PARSER.sub("", str(error))) from None
+    found = words(told)
+    calls = {word for word, following in pairwise(found) if following == "("}
+    if reaching := sorted((_OUTSIDE & set(found)) | (_CALLS_OUTSIDE & calls)):
+        raise Refusal(f"Not enough privileges: {', '.join(reaching)} reaches beyond the embedded store", 497)
+    if not writes and (not found or found[0] not in _READS):
+        raise Refusal("Cannot execute query in readonly mode: this user only reads", 164)
+
+
+def _prepare(session: _Session, settings: Mapping[str, str], database: str, roles: str) -> None:
     wanted = {**_DEFAULTS, **settings}
     for name in wanted:
         if not _NAME.fullmatch(name):
@@ -145,6 +177,9 @@ def _prepare(session: _Session, settings: Mapping[str, str], database: str) -> N
     session.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in wanted.items()), "Null")
     if database:
         session.query("USE `" + database.replace("\\", "\\\\").replace("`", "\\`") + "`", "Null")
+    session.query(f"SET ROLE {roles}", "Null")
+    if roles == rights.READER_ROLES:
+        session.query("SET readonly = 2", "Null")
 
 
 @contextmanager

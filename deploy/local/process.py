@@ -42,6 +42,19 @@ def free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
+def listening(wanted: int) -> socket.socket:
+    """A socket of this machine alone on `wanted`, any free port for 0; OSError says that it is taken."""
+    found = socket.socket()
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((LOOPBACK, wanted))
+        found.listen(128)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
 def stop_on_signals() -> threading.Event:
     """An event that SIGTERM or SIGINT sets; call it on the main thread."""
     stop = threading.Event()

@@ -10,7 +10,6 @@ _TOKEN = re.compile(
 )
 _IGNORED = (b"--", b"# ", b"#!", b"/*")
 _ANSWERS = {b"SELECT", b"WITH", b"SHOW", b"DESCRIBE", b"DESC", b"EXISTS", b"EXPLAIN", b"CHECK", b"KILL", b"("}
-_DEADLY = {(b"SYSTEM", b"SHUTDOWN"), (b"SYSTEM", b"KILL")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +17,14 @@ class Statement:
     """`text` is all of it; or, of an INSERT with a format, what stands before SETTINGS and FORMAT.
 
     `settings` is then the SETTINGS clause and `data` where its rows begin.
-    `format` is what the text itself names, "" if it names none; `answers` says whether a result comes back, `deadly`
-    whether the engine would end the process, `several` whether another statement follows, which HTTP does not take.
+    `format` is what the text itself names, "" if it names none; `answers` says whether a result comes back, `several`
+    whether another statement follows, which HTTP does not take.
     """
 
     text: bytes
     format: str = ""
     data: int | None = None
     answers: bool = False
-    deadly: bool = False
     several: bool = False
     settings: bytes = b""
 
@@ -62,10 +60,21 @@ def read(text: bytes) -> Statement:
             opens = match.start()
         if len(words) < 2 or word == b"FORMAT" or words[-1] == b"FORMAT":
             words.append(word)
-    return Statement(text, named, None, bool(words) and words[0] in _ANSWERS, tuple(words[:2]) in _DEADLY, several)
+    return Statement(text, named, None, bool(words) and words[0] in _ANSWERS, several)
 
 
 def _rows(text: bytes, at: int) -> int:
     """Where rows begin: after blanks, at most one semicolon and one line end, as the server has it."""
     found = re.compile(rb"[ \t\f]*;?[ \t\f]*\r?\n?").match(text, at)
     return found.end() if found else at
+
+
+def words(text: str) -> list[str]:
+    r"""The words and signs of a statement in capitals, quoted names among them; what stands in strings is left out.
+
+    >>> words("SELECT `file`('/x') FROM t INTO OUTFILE 'it\\'s'")
+    ['SELECT', 'FILE', '(', ')', 'FROM', 'T', 'INTO', 'OUTFILE']
+    """
+    tokens = (match.group() for match in _TOKEN.finditer(text.encode()))
+    told = [t for t in tokens if not t.isspace() and not t.startswith((*_IGNORED, b"'"))]
+    return [t.strip(b'`"').decode(errors="replace").upper() for t in told]

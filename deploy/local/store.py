@@ -3,17 +3,27 @@
 `python -m deploy.local.store --data DIR --port P [--port-file F] [--with-parent]`; port 0 is any free one. When it
 answers, `DIR/store.json` (and F) hold `{"port": ..., "pid": ...}`. The tables are in `DIR/store`. SIGTERM and SIGINT
 let running statements end and stop it; after kill -9 the next start has everything that was acknowledged.
+
+Whoever asks it shows a secret: `DIR/store.secret` as `default`, who writes, `DIR/store.reader` as `reader`.
 """
 
 import argparse
 import fcntl
 import os
+import shutil
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
-from typing import IO
+from socket import socket as Socket
+from typing import IO, TYPE_CHECKING
 
-from deploy.local.process import announce, orphaned, refuse, stop_on_signals, withdraw
+from deploy.local.fence import fence
+from deploy.local.process import announce, listening, orphaned, refuse, stop_on_signals, withdraw
+from deploy.local.secret import Secrets, kept, private
+
+if TYPE_CHECKING:
+    from deploy.local.interface import Server
 
 
 def main(arguments: list[str]) -> None:
@@ -25,21 +35,23 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--with-parent", action="store_true", help="stop when the starting process is gone")
     given = parser.parse_args(arguments)
     parent = os.getppid()
+    os.umask(0o077)
     stop = stop_on_signals()
     lock = _lock(given.data)
-    os.environ["TZ"] = "UTC"
-    from deploy.local.engine import Engine  # noqa: PLC0415  the engine reads TZ when it is loaded
-    from deploy.local.interface import Server  # noqa: PLC0415
-
     try:
-        server = Server(given.port)
+        secrets = kept(given.data)
+    except OSError as error:
+        refuse(f"store: {error}")
+    try:
+        socket = listening(given.port)
     except (OSError, OverflowError) as error:
         refuse(f"store: port {given.port} cannot be used: {error}")
+    serving: Future[Server] = Future()
+    threading.Thread(target=_serve, args=(given.data / "store", socket, secrets, serving), daemon=True).start()
     try:
-        server.engine = Engine(given.data / "store")
-    except RuntimeError as error:
+        server = serving.result()
+    except (RuntimeError, OSError) as error:
         refuse(f"store: {given.data} cannot be opened: {' '.join(str(error).split())}")
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     written = [path for path in (given.data / "store.json", given.port_file) if path]
     for path in written:
         announce(path, server.server_address[1])
@@ -54,13 +66,36 @@ def main(arguments: list[str]) -> None:
     lock.close()
 
 
+def _serve(tables: Path, socket: Socket, secrets: Secrets, serving: "Future[Server]") -> None:
+    """Within a fence, open the engine and answer; the fence is this thread's and of all that it starts.
+
+    The main thread stays outside: it writes down where the store is.
+    """
+    scratch = tables / "scratch"
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        os.environ.update(TZ="UTC", TMPDIR=str(scratch.resolve()))  # which the engine reads when it is loaded
+        fence(tables)
+        from deploy.local.engine import Engine  # noqa: PLC0415
+        from deploy.local.interface import Server  # noqa: PLC0415
+
+        server = Server(socket, secrets, Engine(tables))
+    except BaseException as error:
+        serving.set_exception(error)
+        return
+    serving.set_result(server)
+    server.serve_forever(poll_interval=0.1)
+
+
 def _lock(data: Path) -> IO[str]:
     """The directory for this process alone, until it ends however it ends."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private(data / "store")
         lock = (data / "store.lock").open("a+")
     except OSError as error:
-        refuse(f"store: {data} cannot be written: {error}")
+        refuse(f"store: {data} cannot be used: {error}")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

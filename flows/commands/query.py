@@ -2,37 +2,49 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-import msgspec
 from cyclopts import Parameter
 
 from flows.clickhouse.client import connect
 from flows.commands.options import Data, File, Sets, settings
+from flows.commands.reach import store
 from flows.refusal import Refused
-from flows.session import Session, running_store
+from flows.session import asking, running_store
+from flows.settings import Settings, SettingsError
 
 
 def query(
-    sql: Annotated[str, Parameter(help="one statement")],
+    sql: Annotated[str, Parameter(help="one statement")] = "",
     *,
+    url: Annotated[
+        bool, Parameter(negative=(), help="print where a running demo's store is read, secret included")
+    ] = False,
     format: Annotated[Literal["table", "csv", "json"], Parameter(help="how to print the rows")] = "table",
     null: Annotated[str, Parameter(help="what CSV has for a null; `\\N` is ClickHouse's own")] = "",
     set: Sets = (),
     config: File = None,
     data: Data = None,
 ) -> int:
-    """Run one SQL statement and print its rows; works while flows write."""
+    """Run one SQL statement and print its rows; works while flows write. On the embedded store it only reads."""
     told = settings(config, set, data)
-    folder = Path(told.data)
-    if not told.clickhouse.url:
-        url = running_store(folder)
-        if url is None and not (folder / "store").exists():
-            raise Refused(f"{folder}: no embedded store here yet; run `alphaplus demo` or `alphaplus replay` first")
-        if url is None:
-            kafka = msgspec.structs.replace(told.kafka, brokers="none")
-            with Session(msgspec.structs.replace(told, kafka=kafka), "query") as session:
-                print(connect(session.settings.clickhouse).query(sql, format, null), end="")
-            return 0
-        told = msgspec.structs.replace(told, clickhouse=msgspec.structs.replace(told.clickhouse, url=url))
-    print(connect(told.clickhouse).query(sql, format, null), end="")
+    if url:
+        print(_address(told))
+        return 0
+    if not sql.strip():
+        raise SettingsError("write a statement, or --url")
+    with store(told) as reached:
+        print(connect(reached.clickhouse).query(sql, format, null), end="")
     return 0
+
+
+def _address(told: Settings) -> str:
+    """The running embedded store as curl, notebooks and Grafana take it: it reads and cannot write."""
+    folder = Path(told.data)
+    if told.clickhouse.url:
+        raise Refused(f"--url is of the embedded store, and clickhouse.url is {told.clickhouse.url}")
+    found = running_store(folder)
+    if found is None:
+        raise Refused(f"{folder}: no store runs here; `alphaplus demo` and `alphaplus replay` run one while they last")
+    asked, place = asking(told.clickhouse, found, folder, reads=True), urlsplit(found)
+    return f"{place.scheme}://{asked.user}:{asked.password.reveal()}@{place.netloc}/"

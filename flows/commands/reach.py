@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from flows.refusal import Refused
-from flows.session import Session, running_store
+from flows.session import Session, asking, running_store
 from flows.settings import Settings, environment, load
 
 
@@ -16,15 +16,19 @@ from flows.settings import Settings, environment, load
 def store(told: Settings) -> Iterator[Settings]:
     """The settings with a ClickHouse: the configured one, the embedded one that runs, or the embedded one started."""
     folder = Path(told.data)
-    url = told.clickhouse.url or running_store(folder)
-    if url:
-        yield msgspec.structs.replace(told, clickhouse=msgspec.structs.replace(told.clickhouse, url=url))
+    if told.clickhouse.url:
+        yield told
+        return
+    if url := running_store(folder):
+        yield msgspec.structs.replace(told, clickhouse=asking(told.clickhouse, url, folder, reads=True))
         return
     if not (folder / "store").exists():
         raise Refused(f"{folder}: no embedded store here yet; run `alphaplus demo` or `alphaplus replay` first")
     kafka = msgspec.structs.replace(told.kafka, brokers="none")
     with Session(msgspec.structs.replace(told, kafka=kafka), "read") as session:
-        yield msgspec.structs.replace(session.settings, kafka=told.kafka)
+        found = session.settings.clickhouse
+        reader = asking(found, found.url, folder, reads=True)
+        yield msgspec.structs.replace(session.settings, kafka=told.kafka, clickhouse=reader)
 
 
 def with_broker(told: Settings) -> Settings:

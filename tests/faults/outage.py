@@ -32,7 +32,7 @@ def outage(
     store: EmbeddedStore, folder: Path, brokers: str, items: Sequence[Item], seconds: float, how: str
 ) -> tuple[Tables, Outage]:
     """An undisturbed replay, and one with the store away for at least so long."""
-    with services(folder, brokers, f"http://127.0.0.1:{store.port}") as session:
+    with services(folder, brokers, f"http://127.0.0.1:{store.port}", store.sets) as session:
         expected = run(settings_for(session.settings, SETS), items)
         told = settings_for(session.settings, SETS)
         topic = told.kafka.prefix + FEATURES

@@ -99,6 +99,18 @@ class Store(Backend):
     """A ClickHouse over HTTP."""
 
     host: ClassVar[str] = "127.0.0.1"
+    password_file: str = ""
+    """The file with the password of the user `default`, where it has one."""
+
+    @property
+    def password(self) -> str:
+        """What the user `default` shows."""
+        return Path(self.password_file).read_text() if self.password_file else ""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """What settings need besides its address."""
+        return (f"clickhouse.password_file={self.password_file}",) if self.password_file else ()
 
 
 def free_ports(count: int) -> tuple[int, ...]:

@@ -35,6 +35,10 @@ class EmbeddedStore(ProcessBackend, Store):
     def label(self) -> str:
         return LABEL
 
+    @property
+    def password_file(self) -> str:
+        return str(self.folder / "data" / "store.secret")
+
     def prepare(self) -> None:
         # a file of the process before says nothing about this one
         (self.folder / "data").mkdir(exist_ok=True)

@@ -19,6 +19,7 @@ import pytest
 from flows.clickhouse.client import BadBlock, ClickHouse, Settings, StoreError, Trouble, connect
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import MigrationError, apply_migrations
+from flows.secret import Secret
 from flows.settings import SettingsError, load
 from schemas.column import Column
 from schemas.ddl import create_dense_view, create_table
@@ -41,12 +42,17 @@ KEY = ("venue", "symbol", "window_ms", "window_start")
 TABLE = Table("features_test", "features.test", COLUMNS, KEY, "version", 90, "window_start", True)
 
 
+SECRET: dict[int, str] = {}
+"""By port, the file with the secret of a store that was started, or of the one behind a proxy."""
+
+
 def start(data: Path, port: int = 0) -> tuple["subprocess.Popen[bytes]", int]:
     command = [sys.executable, "-m", "deploy.local.store", "--data", str(data), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT)
     written = data / "store.json"
     for _ in range(600):
         if written.exists() and (said := json.loads(written.read_text()))["pid"] == process.pid:
+            SECRET[said["port"]] = str(data / "store.secret")
             return process, int(said["port"])
         if process.poll() is not None:
             break
@@ -63,7 +69,9 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def settings(port: int, retry_s: float = 20.0) -> Settings:
-    return Settings(url=f"http://127.0.0.1:{port}", connect_s=2, timeout_s=10, retry_s=retry_s)
+    file = SECRET.get(port)
+    password = Secret(Path(file).read_text() if file else "")
+    return Settings(url=f"http://127.0.0.1:{port}", password=password, connect_s=2, timeout_s=10, retry_s=retry_s)
 
 
 @pytest.fixture
@@ -145,6 +153,7 @@ class Lossy:
 def lossy(port: int) -> Iterator[tuple[Lossy, ClickHouse]]:
     proxy = Lossy(port)
     server = proxy.serve()
+    SECRET[server.server_address[1]] = SECRET[port]
     clickhouse = connect(settings(server.server_address[1]))
     yield proxy, clickhouse
     clickhouse.close()

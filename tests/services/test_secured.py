@@ -59,7 +59,7 @@ def plain_store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def front(certificates, plain_store):
-    with TlsFront(plain_store.port, certificates.valid, "writer", STORE_PASSWORD) as at:
+    with TlsFront(plain_store, certificates.valid, "writer", STORE_PASSWORD) as at:
         yield at
 
 
@@ -204,7 +204,7 @@ def test_a_wrong_password_of_the_store_is_one_line(front, certificates):
 def test_a_certificate_of_the_store_that_does_not_do_is_one_line_at_once(
     certificates, plain_store, certificate, authority, why
 ):
-    with TlsFront(plain_store.port, getattr(certificates, certificate), "writer", STORE_PASSWORD) as at:
+    with TlsFront(plain_store, getattr(certificates, certificate), "writer", STORE_PASSWORD) as at:
         told = load(
             None, SECRETS, [*store_sets(at, certificates), f"clickhouse.ca_file={getattr(certificates, authority)}"]
         )
@@ -242,7 +242,9 @@ def test_kills_behind_tls_and_passwords_leave_the_rows_of_an_undisturbed_run_and
     secured, front, plain_store, certificates, tmp_path
 ):
     items = simulated(seconds=10, disturbed=True)
-    with services(tmp_path / "open", secured.bootstrap, f"http://127.0.0.1:{plain_store.port}") as session:
+    with services(
+        tmp_path / "open", secured.bootstrap, f"http://127.0.0.1:{plain_store.port}", plain_store.sets
+    ) as session:
         expected = run(settings_for(session.settings, SETS), items)
     more = [*sets(secured)[1:], *store_sets(front, certificates)[:2]]
     brokers = f"127.0.0.1:{secured.sasl_port}"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import clickhouse_connect
@@ -31,10 +32,16 @@ def launch(data: Path, *more: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
+SECRETS: dict[int, dict[str, str]] = {}
+"""By port and user, of the stores that tests started."""
+
+
 def port_of(process: "subprocess.Popen[str]", data: Path) -> int:
     written = data / "store.json"
     for _ in range(600):
         if written.exists() and (said := json.loads(written.read_text()))["pid"] == process.pid:
+            files = {"default": data / "store.secret", "reader": data / "store.reader"}
+            SECRETS[said["port"]] = {user: file.read_text() for user, file in files.items()}
             return int(said["port"])
         if process.poll() is not None:
             pytest.fail(f"the store ended with {process.returncode}: {process.communicate()[1]}")
@@ -48,8 +55,11 @@ def end(process: "subprocess.Popen[str]") -> str:
 
 
 def ask(
-    port: int, method: str, path: str, body: bytes | None = None, **headers: str
+    port: int, method: str, path: str, body: bytes | None = None, *, user: str = "default", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
+    """Ask as a user with his secret, as nobody for ""."""
+    if user:
+        headers |= {"X_ClickHouse_User": user, "X_ClickHouse_Key": SECRETS[port][user]}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -72,9 +82,15 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def client(port: int) -> Iterator[Client]:
-    client = clickhouse_connect.get_client(host="127.0.0.1", port=port, dedicated_pool=True)
+    client = opened(port)
     yield client
     client.close()
+
+
+def opened(port: int, user: str = "default", **more: Any) -> Client:
+    return clickhouse_connect.get_client(
+        host="127.0.0.1", port=port, username=user, password=SECRETS[port][user], dedicated_pool=True, **more
+    )
 
 
 def test_clickhouse_connect_finds_a_server_with_its_version_and_time_zone(client: Client) -> None:
@@ -94,7 +110,7 @@ def test_parameters_too_long_for_an_address_arrive_as_a_form(client: Client) -> 
 
 @pytest.mark.parametrize("compression", [False, "lz4", "zstd", "gzip"])
 def test_inserted_rows_come_back_as_native_and_as_arrow(port: int, compression: bool | str) -> None:
-    client = clickhouse_connect.get_client(host="127.0.0.1", port=port, compress=compression, dedicated_pool=True)
+    client = opened(port, compress=compression)
     client.command(
         "CREATE OR REPLACE TABLE kinds (a Int64, b String, c Nullable(Float64)) ENGINE = MergeTree ORDER BY a"
     )
@@ -173,7 +189,8 @@ def test_compressed_and_chunked_bodies_are_read(port: int, client: Client) -> No
     assert ask(port, "POST", url, lz4.frame.compress(b'{"a":2}'), Content_Encoding="lz4")[0] == 200
     assert ask(port, "POST", url, zstd.compress(b'{"a":3}'), Content_Encoding="zstd")[0] == 200
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", url, iter([b'{"a":4}\n', b'{"a":5}\n']), encode_chunked=True)
+    shown = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": SECRETS[port]["default"]}
+    connection.request("POST", url, iter([b'{"a":4}\n', b'{"a":5}\n']), shown, encode_chunked=True)
     assert connection.getresponse().status == 200
     connection.close()
     assert ask(port, "POST", url, b"not gzip", Content_Encoding="gzip")[0] == 500
@@ -187,6 +204,8 @@ def test_half_a_body_stores_nothing(port: int, client: Client) -> None:
     client.command("CREATE OR REPLACE TABLE halves (a Int64) ENGINE = MergeTree ORDER BY a")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest("POST", "/?query=" + quote("INSERT INTO halves FORMAT JSONEachRow"))
+    connection.putheader("X-ClickHouse-User", "default")
+    connection.putheader("X-ClickHouse-Key", SECRETS[port]["default"])
     connection.putheader("Content-Length", "100")
     connection.endheaders(b'{"a":1}\n')
     connection.close()
@@ -211,7 +230,7 @@ def test_a_refused_block_is_an_error_and_not_a_loss(client: Client) -> None:
 
 def test_statements_that_would_end_the_process_do_not(port: int) -> None:
     for sql in (b"SYSTEM SHUTDOWN", b"/* */ system -- \n kill", b"SELECT 1; SYSTEM KILL"):
-        assert ask(port, "POST", "/", sql)[0] in (400, 501)
+        assert ask(port, "POST", "/", sql)[0] in (400, 403)
     assert ask(port, "POST", "/", b"SELECT repeat('x', 1000000) FROM numbers(1000000)")[0] == 500
     assert ask(port, "GET", "/ping")[0] == 200
 
@@ -243,7 +262,9 @@ def test_a_full_disk_refuses_blocks_and_loses_none(tmp_path: Path) -> None:
 def test_a_web_page_of_another_origin_is_refused(port: int) -> None:
     assert ask(port, "POST", "/", b"SELECT 1", Origin="https://example.org")[0] == 403
     assert ask(port, "GET", "/?query=SELECT+1", Host="example.org:80")[0] == 403
-    assert ask(port, "GET", "/?query=SELECT+1", Host="localhost:80", Origin="http://localhost:3000")[0] == 200
+    assert ask(port, "GET", "/?query=SELECT+1", Origin="http://localhost:3000")[0] == 403
+    assert ask(port, "GET", "/?query=SELECT+1", Sec_Fetch_Site="cross-site")[0] == 403
+    assert ask(port, "GET", "/?query=SELECT+1", Host=f"localhost:{port}", Origin=f"http://localhost:{port}")[0] == 200
 
 
 def test_readers_see_whole_blocks_while_a_writer_inserts(port: int, client: Client) -> None:
@@ -252,7 +273,7 @@ def test_readers_see_whole_blocks_while_a_writer_inserts(port: int, client: Clie
     ended = threading.Event()
 
     def read(_: int) -> int:
-        own = clickhouse_connect.get_client(host="127.0.0.1", port=port, dedicated_pool=True)
+        own = opened(port)
         seen = 0
         while not ended.is_set():
             count = own.query("SELECT count() FROM busy").result_rows[0][0]

@@ -14,7 +14,7 @@ ENGINE = "MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 1
 
 @pytest.fixture
 def client(store: Store) -> Iterator[Client]:
-    opened = clickhouse_connect.get_client(host=store.host, port=store.port)
+    opened = clickhouse_connect.get_client(host=store.host, port=store.port, password=store.password)
     yield opened
     opened.close()
 

@@ -14,6 +14,7 @@ from flows.__main__ import main
 from flows.clickhouse.client import BadBlock, ClickHouse, Settings, connect
 from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, apply_migrations, statements
 from flows.published import sealed
+from flows.secret import Secret
 from flows.tables import BY_NAME, TABLES
 from schemas.column import Column, Dtype
 from schemas.ddl import create_dense_view, create_table
@@ -38,9 +39,10 @@ WALLS = Table("walls", "walls", (BY_NAME["liquidations"].columns[0], *NEW), ("ve
 @pytest.fixture
 def clickhouse(store: Store) -> Iterator[ClickHouse]:
     name = f"upgrade_{uuid.uuid4().hex[:8]}"
-    root = connect(Settings(url=f"http://{store.host}:{store.port}"))
+    at = Settings(url=f"http://{store.host}:{store.port}", password=Secret(store.password))
+    root = connect(at)
     root.command(f"CREATE DATABASE {name}")
-    opened = connect(Settings(url=f"http://{store.host}:{store.port}", database=name))
+    opened = connect(msgspec.structs.replace(at, database=name))
     yield opened
     opened.close()
     root.command(f"DROP DATABASE {name}")
@@ -195,6 +197,8 @@ def test_migrate_says_in_one_line_how_the_store_stood(
         return ended.value.code, *capsys.readouterr()
 
     monkeypatch.setattr(compiled, "cache", lambda: None)
+    if password := clickhouse.settings.password.reveal():
+        monkeypatch.setenv("ALPHAPLUS_CLICKHOUSE__PASSWORD", password)
     then, now = first_release(tmp_path / "then"), first_release(tmp_path / "now")
     (now / "0002_tables.sql").write_text("SELECT 1;\n")
     assert migrate(then) == (0, f"the store was behind, applied {FIRST}\n", "")
