@@ -1,9 +1,9 @@
 """Capture: recorded frames read from a file, one a line, plain or gzip.
 
-A line is `<receive time> <JSON>`. The time is nanoseconds since 1970; milli- and microseconds are told by their number of
-digits, and `<seconds>: <JSON>` (cryptofeed's recorder) and `<ISO time>Z <JSON>` (Tardis) are read as well. Bare JSON is
-taken to have been received when the venue's own `ts` or `E` says; a line without it, when the line before was, and the
-first ones of a file when the first that says so was.
+A line is `<receive time> <JSON>`. The time is nanoseconds since 1970; milli- and microseconds are told by their number
+of digits, and `<seconds>: <JSON>` (cryptofeed's recorder) and `<ISO time>Z <JSON>` (Tardis) are read as well. Bare JSON
+is taken to have been received when the venue's own `ts` or `E` says; a line without it, when the line before was, and
+the first ones of a file when the first that says so was.
 
 A line that cannot be read is handed on as such, with its number; a file of which no line can be read is refused.
 """
@@ -210,16 +210,14 @@ def read(path: Path, venue: Venue) -> Iterator[Recorded]:
             continue
         empty = False
         kind = venue.kind_of(whole)
-        for symbol, frame in venue.split(whole) if kind is not None else [(None, whole)]:
-            named = symbol is not None
-            if kind is not None and symbol is None:
+        for own, frame in venue.split(whole) if kind is not None else [(None, whole)]:
+            if kind is not None and own is None:
                 if not looked:
                     alone, looked = only_symbol(path, venue), True
                 if alone is None:
                     raise CaptureError(
                         f"{path}: line {number} names no symbol, and the file's frames are not of one symbol"
                     )
-                symbol = alone
-            yield Recorded(at_ns, kind, symbol, named, frame)
+            yield Recorded(at_ns, kind, alone if kind and own is None else own, own is not None, frame)
     if empty:
         raise CaptureError(f"{path}: holds no frames")

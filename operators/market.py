@@ -230,11 +230,11 @@ class VenueMarket:
         """The rows of tables of operators' own that a lane has made."""
         out = []
         for waiting in lane.waiting:
-            for name, rows in waiting.release(until).items():
+            for name, given in waiting.release(until).items():
                 operator, table = _ROWS_OF_THEIR_OWN[name]
-                who = [lane.table.rows[i] for i in rows["instrument"].tolist()]
+                who = [lane.table.rows[i] for i in given["instrument"].tolist()]
                 dollars = np.array([row.in_dollars for row in who], np.bool_)
-                rows = {**rows, **units.in_dollars(rows, operator.columns, dollars)}
+                rows = {**given, **units.in_dollars(given, operator.columns, dollars)}
                 out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, closed_by))
         return out
 

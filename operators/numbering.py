@@ -56,7 +56,7 @@ class Numbering:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The instruments of a venue by number: rows, scale columns, order of symbols, whether inferred, or in US dollars."""
+    """The instruments of a venue by number: rows, scales, order of symbols, whether inferred, whether in US dollars."""
 
     state: tuple[int, ...]
     rows: list[Instrument]

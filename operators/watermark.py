@@ -44,8 +44,10 @@ class Clock(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """Per event: its pane, whether it is late (its pane is then the first open one), whether it is refused as ahead (its
-    pane is then the one in which the clock stands)."""
+    """Per event: its pane, whether it is late (the pane is then the first open one), whether it is refused as ahead.
+
+    The pane of a refused one is that in which the clock stands.
+    """
 
     pane: I8
     late: Flags

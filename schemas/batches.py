@@ -31,7 +31,7 @@ class Sequencing(IntEnum):
 REFUSED, BESIDE = -2, -3
 """Ids of depth messages that only say what became of a frame; see `Depth`."""
 WHOLE = -4
-"""In place of `previous_id`, of a snapshot: ids before it have no bearing on it, as it is of another view of the book."""
+"""In place of `previous_id`, of a snapshot: ids before it have no bearing on it, it is of another view of the book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,9 @@ class PriceKind(IntEnum):
 class Liquidations:
     """Liquidations; `order_side` is the forced order: +1 buy (a short was liquidated), -1 sell (a long was).
 
-    `price` is a number as printed (an average need not lie on a tick), NaN where there is none; `throttled` says that the
-    venue sends at most one a second, so that sums are lower bounds. An order that was filled in parts is a row a part,
-    each with what is new. `id` is the trade's, where the venue tells one; else -1.
+    `price` is a number as printed (an average need not lie on a tick), NaN where there is none; `throttled` says that
+    the venue sends at most one a second, so that sums are lower bounds. An order that was filled in parts is a row a
+    part, each with what is new. `id` is the trade's, where the venue tells one; else -1.
     """
 
     frame: I4

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Kind = Literal["linear", "inverse", "spot"]
 DOLLARS = frozenset(
-    "USD USDT USDC BUSD FDUSD TUSD USDP USDE USD1 USDS PYUSD GUSD RLUSD USDG DAI BFUSD USDM USDX".split()
+    ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDE", "USD1", "USDS", "PYUSD", "GUSD", "RLUSD", "DAI")
 )
 """Quotes that count as US dollars. What is quoted in anything else has no value in USD, and what says so is null."""
 
@@ -20,8 +20,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`tick` and `lot` are decimal strings.
 
     `contract` is what one unit of the venue's quantity is: base units (linear, spot) or quote USD (inverse).
-    None means that it is not known, and what depends on it is null. `settle` is the asset of margin and profit, where the
-    venue or the settings say. `first_decimals`: of price and quantity in the message it was inferred from.
+    None means that it is not known, and what depends on it is null. `settle` is the asset of margin and profit, where
+    the venue or the settings say. `first_decimals`: of price and quantity in the message it was inferred from.
     """
 
     venue: str
@@ -160,9 +160,8 @@ class InstrumentTable:
         """
         table = cls(known)
         for row in frozen.rows:
-            if told := known.get(row.symbol):
-                row = msgspec.structs.replace(told, tick=row.tick, lot=row.lot, first_decimals=row.first_decimals)
-            table.add(row)
+            kept = {"tick": row.tick, "lot": row.lot, "first_decimals": row.first_decimals}
+            table.add(msgspec.structs.replace(known.get(row.symbol, row), **kept))
         table.views = dict(frozen.views)
         table.orders = {order[:4]: order[4:] for order in frozen.orders}
         return table

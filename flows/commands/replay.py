@@ -70,7 +70,7 @@ def _check(accounts: Path) -> None:
 
 
 def in_turn(files: list[tuple[Venue, Path]], accounts: Path | None = None) -> Iterator[tuple[Venue | None, Recorded]]:
-    """All frames, of all files and the accounts (None), merged by receive time; at one time in the order of the files."""
+    """All frames, of all files and the accounts (None), merged by receive time; at one time in the files' order."""
 
     def one(i: int, venue: Venue, path: Path) -> Iterator[tuple[int, int, Venue | None, Recorded]]:
         for frame in read(path, venue):

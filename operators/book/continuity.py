@@ -16,7 +16,8 @@ Anything else is a gap, and so is a message of the chain that could not be used 
 book, but for one that is not newer than a trusted book (on Binance, where it comes by REST beside the stream, by its
 id; elsewhere by id and time): that adds nothing to a chain without gaps and is dropped. A repeat on Bybit, OKX and
 Deribit, as of a second recorder, is the very message applied last, or one that is older than it in event time, or of
-its time with an id not greater; not merely a smaller id: ids that restart must not leave a frozen book that looks alive.
+its time with an id not greater; not merely a smaller id: ids that restart must not leave a frozen book that looks
+alive.
 
 What a snapshot replaces was trusted until then, so updates may have been missed unnoticed before it (`missed`). In the
 stream that is so unless it stands where the chain does; on Binance the next diff tells, which continues the chain from
@@ -79,7 +80,7 @@ def verdict(
     if u == REFUSED:
         return GAP
     if snapshot:
-        told = u <= last and (from_rest or (0 <= u and later_ns <= 0 and previous != WHOLE))
+        told = u <= last and (from_rest or (u >= 0 and later_ns <= 0 and previous != WHOLE))
         return DROP if state != EMPTY and told else REPLACE
     if state == EMPTY:
         return HOLD
@@ -121,7 +122,7 @@ def _binance(sequencing: int, state: int, last: int, first: int, u: int, previou
 @inner
 def missed(sequencing: int, last: int, u: int, previous: int) -> bool:
     """Whether a streamed snapshot does not stand where the chain of the trusted book that it replaces does."""
-    if last < 0 or u < 0 or previous == WHOLE or u == last or previous == last:
+    if last < 0 or u < 0 or previous in (WHOLE, last) or u == last:
         return False
     return not (sequencing == _BYBIT and u == last + 1)
 

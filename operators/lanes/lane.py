@@ -14,7 +14,6 @@ from operators.watermark import ENDED, NEVER, Assigned, Clock
 from schemas.frames import Frames, Reject
 from schemas.instrument import InstrumentTable
 
-
 AHEAD = "event_time_ahead of receipt by more than clock.ahead_ms"
 
 

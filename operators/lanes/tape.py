@@ -95,7 +95,7 @@ class TapeLane:
         return rejects
 
     def _take(self, frames: Frames, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> list[Reject]:
-        """Take in trades that all count in the steps `scales`: each fill once, whichever feed tells it, however often."""
+        """Take in trades that all count in the steps `scales`: each fill once, whichever feed tells it."""
         rejects = refused(frames, trades.frame, assigned, late=None)
         if rejects:
             trades, assigned = trades.keep(~assigned.ahead), assigned.keep(~assigned.ahead)

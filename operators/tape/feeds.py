@@ -21,8 +21,8 @@ from schemas.kernels import inner, kernel
 I8 = NDArray[np.int64]
 I1 = NDArray[np.int8]
 COUNTED, TOP, TOP_NS, BORDER, BORDER_NS = range(5)
-"""Columns of `heads`, a row an instrument: the feed that counts (0: none yet); the last fill it told, and when; the last
-fill that the feed before it told, and when (-1: there was none)."""
+"""Columns of `heads`, a row an instrument: the feed that counts (0: none yet); the last fill it told, and when; the
+last fill that the feed before it told, and when (-1: there was none)."""
 _HEAD = (0, -1, NEVER, -1, NEVER)
 (ROW, INSTRUMENT, EVENT_NS, TICKS, LOTS, SIGN, FEED, ID, FIRST, LAST, PANE, LATE, SWITCHED) = range(13)
 """Columns of a trade that waits or that is given out; `ROW` is where it stands in the batch, -1 if it waited."""
@@ -166,7 +166,7 @@ def _given(out: I8, trades: Trades) -> Counted:
 
 
 def choose(state: Feeds, trades: Trades, pane: I8, late: NDArray[np.bool_], base_ns: int, lateness_ns: int) -> Counted:
-    """The trades that count, of consecutive trades of the log in panes of `base_ns` that stay open for `lateness_ns`."""
+    """The trades that count, of consecutive ones of the log in panes of `base_ns` that stay open for `lateness_ns`."""
     more = int(trades.instrument.max(initial=-1)) + 1 - len(state.heads)
     if more > 0:
         state.heads = np.concatenate([state.heads, np.tile(np.array(_HEAD, np.int64), (more, 1))])

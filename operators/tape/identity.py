@@ -7,7 +7,8 @@ than `MOST` trades.
 
 >>> i4, i8, i1 = (lambda *x: np.array(x, np.int32)), (lambda *x: np.array(x)), (lambda *x: np.array(x, np.int8))
 >>> same = i8(1, 1, 1, 1)
->>> trades = Trades(i4(0, 1, 2, 3), i4(0, 0, 0, 0), i8(5, 6, 5, 5), same, same, same, i1(1, 1, 1, 2), i8(7, 8, 7, 7), same, same)
+>>> ids, times, feed = i8(7, 8, 7, 7), i8(5, 6, 5, 5), i1(1, 1, 1, 2)
+>>> trades = Trades(i4(0, 1, 2, 3), i4(0, 0, 0, 0), times, same, same, same, feed, ids, same, same)
 >>> repeated(Seen(), trades)
 array([False, False,  True, False])
 """

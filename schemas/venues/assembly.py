@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.batches import I4, MESSAGE, REFUSED, Depth, Derivatives, Liquidations, Sequencing, Trades
 from schemas.frames import Frames, Reject
@@ -30,8 +32,8 @@ ParseTrades = Callable[[Frames, InstrumentTable], tuple[Trades, Liquidations, li
 class Readers:
     """How the frames of each kind are read, and what is known of an instrument from its symbol alone.
 
-    `chain` says, also of a frame whose content cannot be used, of which symbol's chain of depth messages, and which view
-    of it, it is a link; no symbol for frames that belong to none. `liquidations` remembers forced orders in parts.
+    `chain` says, also of a frame whose content cannot be used, of which symbol's chain of depth messages, and which
+    view of it, it is a link; no symbol for frames that belong to none. `liquidations` remembers orders in parts.
     """
 
     depth: ReadBooks
@@ -72,7 +74,7 @@ def with_refused(
     where = np.searchsorted(found.frame, frame)
     refused = np.full(len(broken), REFUSED, np.int64)
     none = np.zeros(len(broken), np.int64)
-    added = frame, instrument, none, none > 0, refused, refused, refused, none.astype(np.int32)
+    added: tuple[NDArray[Any], ...] = (frame, instrument, none, none > 0, refused, refused, refused, none)
     columns = {
         name: np.insert(getattr(found, name), where, values) for name, values in zip(MESSAGE, added, strict=True)
     }

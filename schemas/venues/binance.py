@@ -58,10 +58,10 @@ _IGNORED_WORDS = (
 )
 IGNORED = frozenset(_IGNORED_WORDS.split())
 _FEEDS = {"trade": PrintFeed.SINGLE, "aggTrade": PrintFeed.AGGREGATE}
-_OURS = frozenset("depth trade aggTrade forceOrder markPrice".split())
+_OURS = frozenset(("depth", "trade", "aggTrade", "forceOrder", "markPrice"))
 _SNAPSHOT = "depthSnapshot"
 _UNFILLED = frozenset(("NEW", "REJECTED"))
-_ENDED = frozenset("FILLED EXPIRED EXPIRED_IN_MATCH CANCELED".split())
+_ENDED = frozenset(("FILLED", "EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"))
 _COIN_M = re.compile(r".+USD_(PERP|\d{6})")
 _SIDES = {"BUY": 1, "SELL": -1}
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 class Book(NamedTuple):
     """A depth message; bids and asks are JSON arrays of levels.
 
-    `view` names which of the venue's views of the book it is of, `levels` how far that goes; "" where there is one only.
+    `view` names which of the venue's views of the book it is of, `levels` how far that goes; "" where there is one.
     """
 
     symbol: str

@@ -6,8 +6,8 @@
 
 So the sizes of the parts add up to the order's, and so do their notionals. The venue names no order. A part belongs to
 the one before it of the same symbol, side, size and limit if it fills at least what it says that it filled last, within
-`MEMORY_NS`; once an order has ended (filled, expired, cancelled), the next part begins another. A part that is not later
-than what is known of its order, and does not fill more, was told before.
+`MEMORY_NS`; once an order has ended (filled, expired, cancelled), the next part begins another. A part that is not
+later than what is known of its order, and does not fill more, was told before.
 """
 
 from decimal import Decimal
@@ -24,7 +24,7 @@ Orders = dict[Key, tuple[str, float, int, bool]]
 
 
 class Fill(NamedTuple):
-    """What a venue says of a forced order: `filled` so far, of it `last` (0: not said), at `average` (NaN: not said)."""
+    """What a venue says of a forced order: `filled` so far, of it `last` (0: not said), at `average` (NaN if not)."""
 
     symbol: str
     side: int
@@ -74,7 +74,7 @@ def new_part(orders: Orders, fill: Fill) -> tuple[Decimal, float] | None:
 
 
 def _between(fill: Fill, known: Decimal, average: float) -> float:
-    """The average price of what was filled since `known` was at `average`; that of the whole where it cannot be told."""
+    """The average price of what was filled since `known` was at `average`; of the whole where that cannot be told."""
     if not (isfinite(fill.average) and isfinite(average) and fill.average > 0 and average > 0):
         return fill.average
     z, before = float(fill.filled), float(known)

@@ -21,7 +21,7 @@ NAN = float("nan")
 
 
 class Print(NamedTuple):
-    """A trade where `sign` is not 0, a liquidation where `order_side` is not; price and size are JSON numbers or strings.
+    """A trade where `sign` is not 0, a liquidation where `order_side` is not; price and size are JSON.
 
     `stated` is the price of a liquidation as a number, NaN where there is none. The rest is as in `Trades`.
     """
