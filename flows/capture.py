@@ -1,13 +1,18 @@
 """Capture: recorded frames read from a file, one a line, plain or gzip.
 
-A line is `<receive time, ns> <JSON>`. Two other forms are read as well: `<seconds>: <JSON>` (another recorder's), and
-bare JSON, whose receive time is taken to be the venue's own `ts` or `E` in milliseconds.
+A line is `<receive time> <JSON>`. The time is nanoseconds since 1970; milli- and microseconds are told by their number
+of digits, and `<seconds>: <JSON>` (cryptofeed's recorder) and `<ISO time>Z <JSON>` (Tardis) are read as well. Bare JSON
+is taken to have been received when the venue's own `ts` or `E` says; a line without it, when the line before was, and
+the first ones of a file when the first that says so was.
+
+A line that cannot be read is handed on as such, with its number; a file of which no line can be read is refused.
 """
 
 import gzip
 import re
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -15,8 +20,11 @@ import msgspec
 
 from schemas.venue import Venue
 
+_UNITS = {10: 10**9, 13: 10**6, 16: 10**3, 18: 1, 19: 1}
+"""By the digits of a receive time, nanoseconds of its unit: from 2001 to 2286, or 1973 in nanoseconds."""
 _SECONDS = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}))?: ")
-_VENUE_MS = re.compile(rb'"(?:ts|E|timestamp)":\s*"?(\d{13})')
+_ISO = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z ")
+_VENUE_MS = re.compile(rb'"(?:ts|E|timestamp)":\s*"?(\d{16}|\d{13})(?!\d)')
 
 
 class CaptureError(ValueError):
@@ -24,13 +32,19 @@ class CaptureError(ValueError):
 
 
 class Recorded(NamedTuple):
-    """One recorded frame on its way to a raw topic; `kind` None: not of a kind that is published."""
+    """One recorded frame on its way to a raw topic; `kind` None: not of a kind that is published.
+
+    `problem` says why a line, the `line`th of the file `source`, is no frame at all.
+    """
 
     received_ns: int
     kind: str | None
     symbol: str | None
     named: bool
     data: bytes
+    problem: str | None = None
+    source: str = ""
+    line: int = 0
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -51,8 +65,30 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise CaptureError(f"{path}: unreadable after line {number}: {reason}") from None
 
 
+def receive_time(line: bytes) -> tuple[int, bytes] | None:
+    """The receive time that a line begins with, in nanoseconds, and what follows it; None where there is none.
+
+    >>> receive_time(b'1723161255030314667 {"e":1}'), receive_time(b'1723161255030 {"e":1}')
+    ((1723161255030314667, b'{"e":1}'), (1723161255030000000, b'{"e":1}'))
+    >>> receive_time(b'2024-08-08T23:54:15.03Z {"e":1}')
+    (1723161255030000000, b'{"e":1}')
+    """
+    head, space, frame = line.partition(b" ")
+    if space and head.isdigit() and len(head) in _UNITS:
+        return int(head) * _UNITS[len(head)], frame
+    if match := _SECONDS.match(line):
+        return int(match[1]) * 10**9 + int((match[2] or b"0").ljust(9, b"0")), line[match.end() :]
+    if match := _ISO.match(line):
+        try:
+            at = datetime.fromisoformat(match[1].decode()).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return int(at.timestamp()) * 10**9 + int((match[2] or b"0").ljust(9, b"0")), line[match.end() :]
+    return None
+
+
 def split(line: bytes, before_ns: int) -> tuple[int, bytes] | None:
-    """Receive time and frame; None where the line has neither form.
+    """Receive time and frame; None where the line has none of the forms.
 
     >>> split(b'1723161255030314667 {"e":1}', 0)
     (1723161255030314667, b'{"e":1}')
@@ -61,14 +97,11 @@ def split(line: bytes, before_ns: int) -> tuple[int, bytes] | None:
     >>> split(b'{"ts":1733011200691}', 0)
     (1733011200691000000, b'{"ts":1733011200691}')
     """
-    head, space, frame = line.partition(b" ")
-    if space and head.isdigit() and 18 <= len(head) <= 19:
-        return int(head), frame
-    if match := _SECONDS.match(line):
-        return int(match[1]) * 10**9 + int((match[2] or b"0").ljust(9, b"0")), line[match.end() :]
+    if found := receive_time(line):
+        return found
     if line.startswith((b"{", b"[")):
         own = _VENUE_MS.search(line)
-        return (int(own[1]) * 10**6 if own else before_ns), line
+        return (int(own[1]) * _UNITS[len(own[1])] if own else before_ns), line
     return None
 
 
@@ -95,14 +128,48 @@ def read_records(path: Path) -> Iterator[Recorded]:
     """The account records of a file, `<receive time, ns> <JSON>` a line, in its order."""
     empty = True
     for number, line in _lines(path):
-        head, _, record = line.partition(b" ")
-        if line and not (head.isdigit() and 18 <= len(head) <= 19):
-            raise CaptureError(f"{path}: line {number} is not <receive time, ns> <JSON>: {line[:60]!r}")
-        if line:
+        found = receive_time(line)
+        if line and found is None:
+            raise CaptureError(f"{path}: line {number} is not <receive time> <JSON>: {line[:60]!r}")
+        if found is not None:
             empty = False
-            yield Recorded(int(head), "accounts", None, True, record)
+            yield Recorded(found[0], "accounts", None, True, found[1])
     if empty:
         raise CaptureError(f"{path}: holds no records")
+
+
+def _timed(path: Path) -> Iterator[tuple[int, bytes, int, bytes | None]]:
+    """Number, line, receive time and frame (None: there is none) of every line that is not empty."""
+    before_ns = 0
+    early: list[tuple[int, bytes, bytes | None]] = []
+    for number, line in _lines(path):
+        if not line:
+            continue
+        got = split(line, before_ns)
+        at_ns, frame = got if got is not None else (before_ns, None)
+        if not at_ns:
+            early.append((number, line, frame))
+            continue
+        for first, of, data in early:
+            yield first, of, at_ns, data
+        early.clear()
+        before_ns = at_ns
+        yield number, line, at_ns, frame
+    if early and all(frame is None for _, _, frame in early):
+        number, line, _ = early[0]
+        raise CaptureError(f"{path}: line {number} is not a recorded frame: {line[:60]!r}{_unit(line)}")
+    if early:
+        raise CaptureError(f"{path}: no line says when it was received: write <receive time> <JSON>")
+
+
+def _unit(line: bytes) -> str:
+    """What may be wrong with the time that a line begins with."""
+    head, space, _ = line.partition(b" ")
+    if not (space and head.isdigit()):
+        return ""
+    return (
+        f"; a time of {len(head)} digits is neither nanoseconds (19), micro- (16), milliseconds (13) nor seconds (10)"
+    )
 
 
 def only_symbol(path: Path, venue: Venue) -> str | None:
@@ -110,43 +177,47 @@ def only_symbol(path: Path, venue: Venue) -> str | None:
     found: set[str] = set()
     for _, line in _lines(path):
         got = split(line, 0)
-        symbol = venue.symbol_of(got[1]) if got else None
-        if symbol:
-            found.add(symbol)
+        found |= {symbol for symbol, _ in venue.split(got[1]) if symbol} if got else set()
         if len(found) > 1:
             return None
     return found.pop() if found else None
 
 
+def _problem(frame: bytes) -> str | None:
+    """Why what should be a frame is none; empty ones and a bare `pong` are ordinary."""
+    if frame in (b"", b"pong", b"ping"):
+        return None
+    try:
+        msgspec.json.decode(frame)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return "not_json"
+    return None
+
+
 def read(path: Path, venue: Venue) -> Iterator[Recorded]:
-    """The frames of a file in its order.
+    """The frames of a file in its order, those of several instruments as one each.
 
     A frame that names no symbol (a REST snapshot) is given the file's one symbol; a file with such a frame and several
-    symbols is refused, as is one with a line that is no frame.
+    symbols is refused.
     """
     alone: str | None = None
     looked = False
-    before_ns = 0
     empty = True
-    for number, line in _lines(path):
-        if not line:
+    for number, line, at_ns, whole in _timed(path):
+        problem = _problem(whole) if whole is not None and venue.kind_of(whole) is None else None
+        if whole is None or problem:
+            yield Recorded(at_ns, None, None, False, line, problem or "no_receive_time", path.name, number)
             continue
-        got = split(line, before_ns)
-        if got is None:
-            raise CaptureError(f"{path}: line {number} is not a recorded frame: {line[:60]!r}")
         empty = False
-        before_ns, frame = got
-        kind = venue.kind_of(frame)
-        symbol = venue.symbol_of(frame)
-        named = symbol is not None
-        if kind is not None and symbol is None:
-            if not looked:
-                alone, looked = only_symbol(path, venue), True
-            if alone is None:
-                raise CaptureError(
-                    f"{path}: line {number} names no symbol, and the file's frames are not of one symbol"
-                )
-            symbol = alone
-        yield Recorded(before_ns, kind, symbol, named, frame)
+        kind = venue.kind_of(whole)
+        for own, frame in venue.split(whole) if kind is not None else [(None, whole)]:
+            if kind is not None and own is None:
+                if not looked:
+                    alone, looked = only_symbol(path, venue), True
+                if alone is None:
+                    raise CaptureError(
+                        f"{path}: line {number} names no symbol, and the file's frames are not of one symbol"
+                    )
+            yield Recorded(at_ns, kind, alone if kind and own is None else own, own is not None, frame)
     if empty:
         raise CaptureError(f"{path}: holds no frames")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from operators import catalog, quality
+from operators import catalog, quality, units
 from operators.contract import Array, EventTable
 from operators.delta import Deltas
 from operators.evolving import matched
@@ -194,6 +194,8 @@ class VenueMarket:
         values |= self._stamp(table.of, values, end_ns)
         table.running.grow(len(self.numbers.index))
         table.compute(values)
+        if not known.dollars.all():
+            values |= units.in_dollars(values, table.of.columns, known.dollars[rows.instrument])
         numeric = [np.asarray(values[n], np.float64) for n in table.deltas.names]
         lengths = table.windows.lengths
         key = rows.instrument * len(lengths) + np.searchsorted(lengths, rows.length)
@@ -220,6 +222,7 @@ class VenueMarket:
             return {f"mark_{n}": own[n][values["instrument"]] for n in ("contract", "inverse")} | {
                 "stale_ms": quality.stale_ms(end_ns, values["last_trade_ns"]),
                 "late_rows": values["late_trades"] + values["late_marks"],
+                "repeated_rows": values["repeated_trades"],
             }
         raise NotImplementedError(table.name)
 
@@ -227,9 +230,11 @@ class VenueMarket:
         """The rows of tables of operators' own that a lane has made."""
         out = []
         for waiting in lane.waiting:
-            for name, rows in waiting.release(until).items():
+            for name, given in waiting.release(until).items():
                 operator, table = _ROWS_OF_THEIR_OWN[name]
-                who = [lane.table.rows[i] for i in rows["instrument"].tolist()]
+                who = [lane.table.rows[i] for i in given["instrument"].tolist()]
+                dollars = np.array([row.in_dollars for row in who], np.bool_)
+                rows = {**given, **units.in_dollars(given, operator.columns, dollars)}
                 out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, closed_by))
         return out
 

@@ -1,9 +1,11 @@
 """The tables of the markets: columns, topics and times, from the operators that the catalog lists and the stamp."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from operators import catalog, quality
 from operators.contract import EventTable, Operator
+from operators.units import only_in_dollars
 from schemas.column import Column
 from schemas.table import Table
 
@@ -16,7 +18,7 @@ KEY = (
 WINDOW_KEY = ("venue", "symbol", "window_ms", "window_start")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WindowTable:
     """A table with a row for each closed window in which something moved; `logs`: the kinds of logs it is made of."""
 
@@ -31,10 +33,10 @@ class WindowTable:
         """Those that fill it."""
         return catalog.of(self.name)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Without the key."""
-        return (*self.first, *(c for o in self.operators for c in o.columns), *self.stamp)
+        return only_in_dollars((*self.first, *(c for o in self.operators for c in o.columns), *self.stamp))
 
 
 BOOK = WindowTable(
@@ -57,13 +59,22 @@ TAPE = WindowTable(
     "features.tape",
     ("trades", "liquidations", "derivatives"),
     (),
-    (quality.STALE_MS, quality.LATE_ROWS, quality.CLOSED, quality.INFERRED),
+    (
+        quality.STALE_MS,
+        quality.LATE_ROWS,
+        quality.REPEATED_ROWS,
+        quality.FEED_SWITCHES,
+        quality.CLOSED,
+        quality.INFERRED,
+    ),
 )
 WINDOW_TABLES = (BOOK, TAPE)
 
 QUALITY = (
     Column("depth_messages", "i8", "depth messages read", low=0),
-    Column("depth_dropped", "i8", "stale or repeated depth messages, rightly ignored", low=0),
+    Column(
+        "depth_dropped", "i8", "depth messages rightly ignored: stale, repeated, or of another view of the book", low=0
+    ),
     Column("depth_gaps", "i8", "breaks in the chain of depth messages", low=0),
     Column("untrusted_ms", "f8", "event time during which the book was not trusted", unit="ms", low=0.0),
     Column("book_live", "bool", "the book is trusted at the window's end"),
@@ -81,7 +92,7 @@ QUALITY_MS = 60_000
 
 def _of_events(operator: Operator, table: EventTable) -> Table:
     key = ("venue", "symbol", "event_time", "nth")
-    columns = (*KEY[:2], *operator.columns)
+    columns = (*KEY[:2], *only_in_dollars(operator.columns))
     return Table(table.name, table.topic, columns, key, time="event_time", ttl_days=table.ttl_days)
 
 

@@ -48,16 +48,19 @@ class Numbering:
             rows = [found[s] for s in self.index]
             rank = np.argsort(np.argsort([r.symbol for r in rows])) if rows else np.empty(0, np.int64)
             inferred = np.array([r.inferred for r in rows], np.bool_)
-            held = self._who[key] = Numbered(state, rows, units.columns(rows), np.asarray(rank, np.int64), inferred)
+            dollars = np.array([r.in_dollars for r in rows], np.bool_)
+            scales = units.columns(rows)
+            held = self._who[key] = Numbered(state, rows, scales, np.asarray(rank, np.int64), inferred, dollars)
         return held
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The instruments of a venue by number: their rows, scale columns, order of symbols, and whether inferred."""
+    """The instruments of a venue by number: rows, scales, order of symbols, whether inferred, whether in US dollars."""
 
     state: tuple[int, ...]
     rows: list[Instrument]
     scales: dict[str, Array]
     rank: I8
     inferred: Array
+    dollars: Array

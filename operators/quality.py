@@ -27,6 +27,12 @@ STALE_MS = Column(
     tolerance=_AGE,
 )
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
+REPEATED_ROWS = Column(
+    "repeated_rows", "i8", "trades that were delivered again, by a reconnect or a second recorder, and left out", low=0
+)
+FEED_SWITCHES = Column(
+    "feed_switches", "i8", "how often the trades went over to the other of the venue's feeds, as one was silent", low=0
+)
 CLOSED = Column(
     "closed_by", "str", "what closed the window: event (a later event), end (of a bounded log), idle (quiet)"
 )

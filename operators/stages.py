@@ -49,7 +49,7 @@ STAGES = {
             "forced_order",
             "a liquidation as the venue sent it, repeats included",
             (
-                *(*EVENT, "received_ns", "offset", "order_side", "price", "price_kind", "lots", "throttled"),
+                *(*EVENT, "received_ns", "offset", "order_side", "price", "price_kind", "lots", "throttled", "id"),
                 *units.READS,
             ),
         ),

@@ -6,9 +6,14 @@ The columns read, one value a row: `tick_mantissa tick_scale lot_mantissa lot_sc
 exact in f8), `contract` (base units per unit of the venue's quantity; quote USD where `inverse`; NaN when unknown).
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
 import numpy as np
 
 from operators.contract import Array, Columns
+from schemas.column import Column
 from schemas.instrument import Instrument, InstrumentTable, scale
 
 _POWERS = np.array([10.0**d for d in range(40)])
@@ -72,6 +77,30 @@ def base(lots: Array, at_price: Array, of: Columns) -> Array:
 
 
 def usd(lots: Array, at_price: Array, of: Columns) -> Array:
-    """Notional in the quote currency, taken as USD: base times price; for inverse products the dollars themselves."""
+    """Notional in the quote currency, base times price; for inverse products the dollars themselves.
+
+    Where the quote is not US dollars, `in_dollars` makes null of it before it is published.
+    """
     counted = quantity(lots, of) * of["contract"]
     return np.asarray(np.where(of["inverse"], counted, counted * at_price))
+
+
+def in_dollars(values: Mapping[str, Any], columns: Iterable[Column], dollars: Array) -> dict[str, Array]:
+    """The columns whose unit is USD, null in rows of instruments that are not quoted in US dollars.
+
+    >>> volume = Column("volume_usd", "f8", "traded volume", "USD")
+    >>> in_dollars({"volume_usd": np.array([5.0, 7.0])}, [volume], np.array([True, False]))
+    {'volume_usd': array([ 5., nan])}
+    """
+    return {c.name: np.where(dollars, values[c.name], np.nan) for c in columns if c.unit == "USD"}
+
+
+def only_in_dollars(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """The columns, those in USD with the reason why they are null where the quote is something else."""
+    reason = "not quoted in US dollars"
+    return tuple(
+        msgspec.structs.replace(c, null_when=f"{c.null_when}; {reason}" if c.null_when else reason)
+        if c.unit == "USD"
+        else c
+        for c in columns
+    )

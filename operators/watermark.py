@@ -44,7 +44,10 @@ class Clock(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """Per event: its pane (for a late one the first open pane), whether it is late, whether it is refused as ahead."""
+    """Per event: its pane, whether it is late (the pane is then the first open one), whether it is refused as ahead.
+
+    The pane of a refused one is that in which the clock stands.
+    """
 
     pane: I8
     late: Flags
@@ -75,7 +78,7 @@ def _assign(
             at = now if now != NEVER else received_ns[i]
         elif at > received_ns[i] + ahead or at < 0:
             refused[i] = True
-            pane[i] = NEVER
+            pane[i] = max(floor + 1, NEVER if now == NEVER else (now - 1) // base)
             continue
         open_from = max(floor + 1, NEVER if now == NEVER else (now - lateness) // base)
         pane[i] = (at - 1) // base

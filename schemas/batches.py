@@ -5,7 +5,7 @@ Prices are integer ticks and quantities integer lots of the instrument (row `ins
 Times are nanoseconds since 1970, UTC; `event_ns` 0 means that the frame has no event time (Binance spot snapshots).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import numpy as np
@@ -28,11 +28,19 @@ class Sequencing(IntEnum):
     DERIBIT = 4
 
 
+REFUSED, BESIDE = -2, -3
+"""Ids of depth messages that only say what became of a frame; see `Depth`."""
+WHOLE = -4
+"""In place of `previous_id`, of a snapshot: ids before it have no bearing on it, it is of another view of the book."""
+
+
 @dataclass(frozen=True, slots=True)
 class Depth:
     """Depth messages. Levels of message i: `ticks[starts[i]:starts[i+1]]`, its `bids[i]` bids first, then asks.
 
-    A level's lots are absolute; 0 deletes. An id that a venue does not send is -1.
+    A level's lots are absolute; 0 deletes. An id that a venue does not send is -1. Two messages without levels say
+    what became of a frame: `last_id` `REFUSED`, one of the chain could not be used, so its book cannot be trusted;
+    `BESIDE`, it was of another view of the book than the one that the log keeps.
     """
 
     frame: I4
@@ -60,7 +68,7 @@ class Depth:
     def part(self, start: int, stop: int) -> "Depth":
         """Messages `start` to `stop` (exclusive)."""
         low, high = int(self.starts[start]), int(self.starts[stop])
-        rows = {n: getattr(self, n)[start:stop] for n in _MESSAGE}
+        rows = {n: getattr(self, n)[start:stop] for n in MESSAGE}
         starts = self.starts[start : stop + 1] - low
         return Depth(**rows, starts=starts, ticks=self.ticks[low:high], lots=self.lots[low:high])
 
@@ -69,16 +77,44 @@ class Depth:
         counts = np.diff(self.starts)
         levels = np.repeat(wanted, counts)
         starts = np.append(0, np.cumsum(counts[wanted])).astype(np.int64)
-        rows = {n: getattr(self, n)[wanted] for n in _MESSAGE}
+        rows = {n: getattr(self, n)[wanted] for n in MESSAGE}
         return Depth(**rows, starts=starts, ticks=self.ticks[levels], lots=self.lots[levels])
 
+    def refuse(self, which: Flags) -> "Depth":
+        """The messages of `which` as refused ones: no levels, no time, no ids."""
+        ids = {n: np.where(which, REFUSED, getattr(self, n)) for n in ("first_id", "last_id", "previous_id")}
+        counts = np.diff(self.starts)
+        levels = np.repeat(~which, counts)
+        return replace(
+            self,
+            **ids,
+            event_ns=np.where(which, 0, self.event_ns),
+            snapshot=self.snapshot & ~which,
+            starts=np.append(0, np.cumsum(np.where(which, 0, counts))).astype(np.int64),
+            bids=np.where(which, 0, self.bids).astype(np.int32),
+            ticks=self.ticks[levels],
+            lots=self.lots[levels],
+        )
 
-_MESSAGE = ("frame", "instrument", "event_ns", "snapshot", "first_id", "last_id", "previous_id", "bids")
+
+MESSAGE = ("frame", "instrument", "event_ns", "snapshot", "first_id", "last_id", "previous_id", "bids")
+
+
+class PrintFeed(IntEnum):
+    """A venue's feeds of trades: one, of every fill (beside an aggregated one), of fills merged by taker order."""
+
+    ONLY = 0
+    SINGLE = 1
+    AGGREGATE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Trades:
-    """Trades; `sign` +1 for an aggressive buy, -1 for an aggressive sell."""
+    """Trades; `sign` +1 for an aggressive buy, -1 for an aggressive sell.
+
+    `id` tells a trade from all others of its instrument and feed; -1 where the venue sent none. `first_id` to `last_id`
+    are the fills that it is of, on a count that the venue's feeds share and that grows; -1 where it cannot be told.
+    """
 
     frame: I4
     instrument: I4
@@ -86,10 +122,20 @@ class Trades:
     ticks: I8
     lots: I8
     sign: I1
+    feed: I1
+    id: I8
+    first_id: I8
+    last_id: I8
 
     def __len__(self) -> int:
         """How many trades."""
         return len(self.frame)
+
+    @classmethod
+    def none(cls) -> "Trades":
+        """No trades."""
+        i8, i4, i1 = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8)
+        return cls(i4, i4, i8, i8, i8, i1, i1, i8, i8, i8)
 
     def part(self, start: int, stop: int) -> "Trades":
         """Trades `start` to `stop` (exclusive)."""
@@ -113,8 +159,9 @@ class PriceKind(IntEnum):
 class Liquidations:
     """Liquidations; `order_side` is the forced order: +1 buy (a short was liquidated), -1 sell (a long was).
 
-    `price` is a number as printed (an average need not lie on a tick); `throttled` says that the venue sends
-    at most one a second, so that sums are lower bounds.
+    `price` is a number as printed (an average need not lie on a tick), NaN where there is none; `throttled` says that
+    the venue sends at most one a second, so that sums are lower bounds. An order that was filled in parts is a row a
+    part, each with what is new. `id` is the trade's, where the venue tells one; else -1.
     """
 
     frame: I4
@@ -125,6 +172,7 @@ class Liquidations:
     price_kind: I1
     lots: I8
     throttled: Flags
+    id: I8
 
     def __len__(self) -> int:
         """How many liquidations."""

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["linear", "inverse", "spot"]
-Prints = Literal["", "single", "aggregate"]
-_PRINTS = ("", "single", "aggregate")
+DOLLARS = frozenset(
+    ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDE", "USD1", "USDS", "PYUSD", "GUSD", "RLUSD", "DAI")
+)
+"""Quotes that count as US dollars. What is quoted in anything else has no value in USD, and what says so is null."""
 
 
 class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`tick` and `lot` are decimal strings.
 
     `contract` is what one unit of the venue's quantity is: base units (linear, spot) or quote USD (inverse).
-    None means that it is not known, and what depends on it is null. `prints` says which of a venue's two feeds of
-    trades, single or aggregated, the log counts: the first that it showed of the symbol ("" before that).
-    `first_decimals`: of price and quantity in the message it was inferred from.
+    None means that it is not known, and what depends on it is null. `settle` is the asset of margin and profit, where
+    the venue or the settings say. `first_decimals`: of price and quantity in the message it was inferred from.
     """
 
     venue: str
@@ -32,8 +33,38 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lot: str
     contract: float | None = 1.0
     inferred: bool = False
-    prints: Prints = ""
     first_decimals: tuple[int, int] = (0, 0)
+    settle: str = ""
+
+    @property
+    def settlement(self) -> str:
+        """The asset of margin and profit: as said, else the base of inverse and the quote of all others; "" unknown."""
+        return self.settle or (self.base if self.kind == "inverse" else self.quote)
+
+    @property
+    def in_dollars(self) -> bool:
+        """Whether what its price counts is US dollars, or a coin that stands for them.
+
+        >>> Instrument("deribit", "ETH_BTC", "ETH", "BTC", "spot", "0.0001", "0.1").in_dollars
+        False
+        """
+        return self.quote in DOLLARS
+
+
+class View(msgspec.Struct, frozen=True):
+    """Which view of a symbol's book a log keeps, to how many levels it goes, and when it was last seen."""
+
+    name: str
+    levels: int
+    event_ns: int
+
+
+class FrozenTable(msgspec.Struct, frozen=True):
+    """An `InstrumentTable` as it is kept: what the parsers of a log remember."""
+
+    rows: tuple[Instrument, ...]
+    views: dict[str, View]
+    orders: list[tuple[str, int, str, str, str, float, int, bool]]
 
 
 def scale(step: str) -> tuple[int, int]:
@@ -61,15 +92,16 @@ def everywhere(base: str) -> bool:
 
 @dataclass(slots=True)
 class InstrumentTable:
-    """The instruments of one log, numbered in the order in which the log first named them.
+    """The instruments of one log, numbered in the order in which the log first named them; what its parsers remember.
 
     `known` are the settings' instruments of the venue; a symbol outside it is inferred by the venue's parser.
     Of an instrument whose base asset is not `here` no frame is used: it belongs to another shard, and would be
     published there under the same names.
     The arrays are parallel to `rows` and are what the compiled parsers read; `version` counts changes.
-    `refined` tells of inferences that a finer number corrected: (row of the batch, instrument, tick factor, lot
-    factor): from that row on, ticks and lots count the finer steps, so what is kept from before is multiplied by the
-    factors. The reader of a batch empties it.
+    `refined` tells of steps that a finer number corrected, inferred ones and, where a venue changed them, known ones:
+    (row of the batch, instrument, tick factor, lot factor): from that row on, ticks and lots count the finer steps, so
+    what is kept from before is multiplied by the factors. The reader of a batch empties it.
+    `views` (by symbol) and `orders` are what `schemas/venues/views` and `schemas/venues/orders` remember.
     """
 
     known: dict[str, Instrument] = field(default_factory=dict)
@@ -81,12 +113,13 @@ class InstrumentTable:
     lot_decimals: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     names: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
     name_starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
-    prints: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
     contract: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
     inverse: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     version: int = 0
     here: Callable[[str], bool] = everywhere
     refined: list[tuple[int, int, int, int]] = field(default_factory=list)
+    views: dict[str, View] = field(default_factory=dict)
+    orders: dict[tuple[str, int, str, str], tuple[str, float, int, bool]] = field(default_factory=dict)
 
     def add(self, instrument: Instrument) -> int:
         """Number a new instrument, or replace the one of the same symbol (a refined inference)."""
@@ -100,7 +133,6 @@ class InstrumentTable:
             name = np.frombuffer(instrument.symbol.encode(), np.uint8)
             self.names = np.append(self.names, name)
             self.name_starts = np.append(self.name_starts, len(self.names))
-            self.prints = np.append(self.prints, np.int8(0))
             self.contract = np.append(self.contract, np.nan)
             self.inverse = np.append(self.inverse, np.bool_(False))
             columns = tuple(np.append(column, step) for column, step in zip(columns, steps, strict=True))  # type: ignore[assignment]
@@ -109,30 +141,27 @@ class InstrumentTable:
             columns = tuple(column.copy() for column in columns)  # type: ignore[assignment]
             for column, step in zip(columns, steps, strict=True):
                 column[at] = step
-        self.prints[at] = _PRINTS.index(instrument.prints)
         self.contract[at] = np.nan if instrument.contract is None else instrument.contract
         self.inverse[at] = instrument.kind == "inverse"
         self.version += 1
         self.tick_mantissa, self.tick_decimals, self.lot_mantissa, self.lot_decimals = columns
         return at
 
-    def freeze(self) -> tuple[Instrument, ...]:
-        """The rows; what is needed to thaw."""
-        return tuple(self.rows)
+    def freeze(self) -> FrozenTable:
+        """What is needed to thaw."""
+        return FrozenTable(tuple(self.rows), dict(self.views), [(*key, *was) for key, was in self.orders.items()])
 
     @classmethod
-    def thaw(cls, known: dict[str, Instrument], rows: tuple[Instrument, ...]) -> "InstrumentTable":
-        """The table as it was frozen.
+    def thaw(cls, known: dict[str, Instrument], frozen: FrozenTable) -> "InstrumentTable":
+        """The table as it was frozen, on the settings of today.
 
-        ValueError if the settings now say otherwise what a unit of an instrument is: what was counted would become
-        something else. (A finer tick or lot is seen in the frames.)
+        What they say of an instrument holds, but for the steps: what is kept counts in those that were frozen. Where
+        today's are finer, the first number that needs them refines them.
         """
         table = cls(known)
-        for row in rows:
-            now = known.get(row.symbol, row)
-            if (now.kind, now.contract) != (row.kind, row.contract):
-                source = ", inferred from frames" if row.inferred else ""
-                counted = f"{row.symbol} is counted as {row.kind} with contract {row.contract}{source}"
-                raise ValueError(f"{counted}, the settings say {now.kind} with {now.contract}")
-            table.add(row)
+        for row in frozen.rows:
+            kept = {"tick": row.tick, "lot": row.lot, "first_decimals": row.first_decimals}
+            table.add(msgspec.structs.replace(known.get(row.symbol, row), **kept))
+        table.views = dict(frozen.views)
+        table.orders = {order[:4]: order[4:] for order in frozen.orders}
         return table

@@ -8,6 +8,11 @@ from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 
 
+def whole(data: bytes) -> list[tuple[str | None, bytes]]:
+    """A frame that is never split."""
+    return [(None, data)]
+
+
 @dataclass(frozen=True, slots=True)
 class Venue:
     """Parsers never raise on foreign bytes: a frame becomes rows, nothing (an acknowledgement) or a `Reject`.
@@ -34,3 +39,5 @@ class Venue:
     """Which raw topics the venue has; liquidations may come inside trades."""
     nameless: tuple[bytes, ...] = ()
     """How frames begin whose symbol travels in the record header `symbol`."""
+    split: Callable[[bytes], list[tuple[str | None, bytes]]] = whole
+    """A recorded frame as frames of one base asset each, with a symbol of it; a frame of one base is itself."""

@@ -1,3 +1,91 @@
+ALTER TABLE `features_book`
+  COMMENT COLUMN IF EXISTS `bid_depth_5bps_usd` 'bid depth within 5 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 5; null when: book not live, one-sided or crossed; 5 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `ask_depth_5bps_usd` 'ask depth within 5 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 5; null when: book not live, one-sided or crossed; 5 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `bid_depth_10bps_usd` 'bid depth within 10 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 10; null when: book not live, one-sided or crossed; 10 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `ask_depth_10bps_usd` 'ask depth within 10 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 10; null when: book not live, one-sided or crossed; 10 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `bid_depth_25bps_usd` 'bid depth within 25 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 25; null when: book not live, one-sided or crossed; 25 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `ask_depth_25bps_usd` 'ask depth within 25 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 25; null when: book not live, one-sided or crossed; 25 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `bid_depth_50bps_usd` 'bid depth within 50 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 50; null when: book not live, one-sided or crossed; 50 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `ask_depth_50bps_usd` 'ask depth within 50 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 50; null when: book not live, one-sided or crossed; 50 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `bid_depth_100bps_usd` 'bid depth within 100 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 100; null when: book not live, one-sided or crossed; 100 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `ask_depth_100bps_usd` 'ask depth within 100 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 100; null when: book not live, one-sided or crossed; 100 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `bid_pressure_usd` 'bid notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0';
+
+ALTER TABLE `features_tape`
+  COMMENT COLUMN IF EXISTS `volume_usd` 'traded volume; unit: USD; formula: sum p q; null when: contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `buy_volume_usd` 'volume of aggressive buys; unit: USD; null when: contract unknown; not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `long_liquidated_usd` 'size of the longs liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `short_liquidated_usd` 'size of the shorts liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `largest_liquidation_usd` 'largest single liquidation; unit: USD; formula: max of notional_usd; null when: no liquidation in the window; a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
+  COMMENT COLUMN IF EXISTS `open_interest_usd` 'open interest at mark, in USD; unit: USD; null when: the venue has not sent it yet; not quoted in US dollars; at least: 0',
+  ADD COLUMN IF NOT EXISTS `repeated_rows` Nullable(Int64) COMMENT 'trades that were delivered again, by a reconnect or a second recorder, and left out; at least: 0' CODEC(Delta, ZSTD(1)) AFTER `late_rows`,
+  ADD COLUMN IF NOT EXISTS `feed_switches` Nullable(Int64) COMMENT 'how often the trades went over to the other of the venue\'s feeds, as one was silent; at least: 0' CODEC(Delta, ZSTD(1)) AFTER `repeated_rows`;
+
+CREATE OR REPLACE VIEW `features_tape_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_tape` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `open`,
+  `high`,
+  `low`,
+  `close`,
+  `vwap`,
+  `volume_base`,
+  `volume_usd`,
+  `buy_volume_base`,
+  `buy_volume_usd`,
+  `signed_volume`,
+  `taker_ratio`,
+  `trades`,
+  `buys`,
+  `cvd`,
+  `realised_variance`,
+  `bipower_variation`,
+  `long_liquidations`,
+  `short_liquidations`,
+  `long_liquidated_base`,
+  `short_liquidated_base`,
+  `long_liquidated_usd`,
+  `short_liquidated_usd`,
+  `largest_liquidation_usd`,
+  `throttled`,
+  `mark_price`,
+  `index_price`,
+  `basis_bps`,
+  `funding_rate`,
+  `next_funding_time`,
+  `open_interest_base`,
+  `open_interest_usd`,
+  `mark_age_ms`,
+  `stale_ms`,
+  `late_rows`,
+  `repeated_rows`,
+  `feed_switches`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_tape` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
+
+ALTER TABLE `liquidations`
+  COMMENT COLUMN IF EXISTS `notional_usd` 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0';
+
+ALTER TABLE `quality`
+  COMMENT COLUMN IF EXISTS `depth_dropped` 'depth messages rightly ignored: stale, repeated, or of another view of the book; at least: 0';
+
 ALTER TABLE `forecasts_liquidation`
   COMMENT COLUMN IF EXISTS `p_burst_low` 'Lower end of its interval, by the same calibrator; unit: 1; null when: the forecast abstains, see abstain_reason; at least: 0; at most: 1',
   COMMENT COLUMN IF EXISTS `p_burst_high` 'Upper end of its interval, by the same calibrator; unit: 1; null when: the forecast abstains, see abstain_reason; at least: 0; at most: 1',

@@ -32,6 +32,8 @@ from flows.supervisor import ProcessFailed
 from flows.tables import TABLES
 from flows.topics import ACCOUNTS, every_topic, input_topics
 from models import registry
+from schemas.frames import Reject
+from schemas.rejected import records
 from schemas.venue import Venue
 from schemas.venues.registry import VENUES
 
@@ -68,18 +70,15 @@ def _check(accounts: Path) -> None:
 
 
 def in_turn(files: list[tuple[Venue, Path]], accounts: Path | None = None) -> Iterator[tuple[Venue | None, Recorded]]:
-    """All frames: files of one venue one after the other, venues and accounts (None) merged by receive time."""
+    """All frames, of all files and the accounts (None), merged by receive time; at one time in the files' order."""
 
-    def one(venue: Venue) -> Iterator[tuple[int, int, Venue | None, Recorded]]:
-        for v, path in files:
-            if v is venue:
-                for frame in read(path, venue):
-                    yield frame.received_ns, order[venue.name], venue, frame
+    def one(i: int, venue: Venue, path: Path) -> Iterator[tuple[int, int, Venue | None, Recorded]]:
+        for frame in read(path, venue):
+            yield frame.received_ns, i, venue, frame
 
-    order = {v.name: i for i, v in enumerate(dict.fromkeys(v for v, _ in files))}
-    streams = [one(VENUES[name]) for name in order]
+    streams = [one(i, venue, path) for i, (venue, path) in enumerate(files)]
     if accounts is not None:
-        streams.append((record.received_ns, len(order), None, record) for record in read_records(accounts))
+        streams.append((record.received_ns, len(files), None, record) for record in read_records(accounts))
     for _, _, venue, frame in heapq.merge(*streams, key=lambda item: item[:2]):
         yield venue, frame
 
@@ -116,6 +115,10 @@ def publish(
             publisher.publish(prefix + ACCOUNTS, account_key(frame.data), frame.data, frame.received_ns // 1_000_000)
             count[prefix + ACCOUNTS] += 1
             continue
+        if frame.problem:
+            publisher.publish(prefix + "rejects", *_unreadable(frame), frame.received_ns // 1_000_000)
+            count["unreadable, to rejects"] += 1
+            continue
         if frame.kind is None or frame.kind not in venue.kinds or frame.symbol is None:
             count["not published"] += 1
             continue
@@ -131,10 +134,17 @@ def publish(
     return count
 
 
+def _unreadable(frame: Recorded) -> tuple[bytes, bytes]:
+    """Key and value of the reject of a line that is no frame."""
+    reason = f"{frame.problem} line {frame.line}"
+    ((key, value),) = records("replay", [Reject(frame.source, 0, frame.line, reason, frame.data)])
+    return key, value
+
+
 def replay(
-    *files: Annotated[str, Parameter(help="VENUE=FILE, as often as needed; files of one venue continue each other")],
+    *files: Annotated[str, Parameter(help="VENUE=FILE, as often as needed; merged by receive time")],
     speed: Annotated[Literal["max", "1", "10"], Parameter(help="times the recorded pace")] = "max",
-    accounts: Annotated[Path | None, Parameter(help="account records, `<receive time, ns> <JSON>` a line")] = None,
+    accounts: Annotated[Path | None, Parameter(help="account records, `<receive time> <JSON>` a line")] = None,
     processes: Annotated[int, Parameter(help="processes of each computing flow")] = 1,
     set: Sets = (),
     config: File = None,
@@ -201,7 +211,7 @@ def _run(
     publisher = Publisher(told.kafka, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
     attend = session.supervisor.check
     frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, attend, known)
-    if not sum(n for t, n in frames.items() if t != "not published"):
+    if not any(t.startswith(told.kafka.prefix + "raw.") for t in frames):
         raise Refused("the files hold no frame of a published kind")
     session.announce(inputs)
     session.settle([flow.name for flow in FLOWS])

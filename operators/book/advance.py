@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.book.closings import (
+    APPLIED_NS,
+    BEFORE,
+    BEFORE_NS,
     CEILING,
     CROSSED_NS,
     EVENT_NS,
@@ -24,7 +27,20 @@ from operators.book.closings import (
     close,
     fits,
 )
-from operators.book.continuity import APPLY, DROP, EMPTY, GAP, HOLD, JOINING, LIVE, NO_ID, REPLACE, verdict
+from operators.book.continuity import (
+    APPLY,
+    DROP,
+    EMPTY,
+    GAP,
+    HOLD,
+    JOINING,
+    LIVE,
+    NO_ID,
+    REPLACE,
+    continues,
+    missed,
+    verdict,
+)
 from operators.book.pages import (
     CAPACITY,
     FAR,
@@ -121,6 +137,7 @@ def advance(
         u = last_id[i]
         what = REPLACE
         trusted = False
+        since_ns = -1
         if not joined:
             if not replay and (pane[i] != head[PANE] or not head[OPEN]):
                 if pane[i] <= head[PANE]:
@@ -133,15 +150,37 @@ def advance(
                 head[OPEN] = 1
             trusted = head[STATE] != EMPTY
             what = verdict(
-                sequencing, head[STATE], head[LAST], head[PREVIOUS], snapshot[i], first_id[i], u, previous_id[i], replay
+                sequencing,
+                head[STATE],
+                head[LAST],
+                head[PREVIOUS],
+                snapshot[i],
+                first_id[i],
+                u,
+                previous_id[i],
+                replay,
+                event_ns[i] - head[APPLIED_NS] if event_ns[i] > 0 else 1,
             )
+            if what == GAP and trusted and u >= NO_ID:
+                since_ns = head[EVENT_NS]
+            if head[BEFORE] and not snapshot[i] and u >= head[BEFORE]:
+                if not continues(sequencing, head[BEFORE] - 1, first_id[i], u, previous_id[i]):
+                    since_ns = head[BEFORE_NS]
+                head[BEFORE] = 0
             if what in (APPLY, REPLACE):
                 middle = starts[i] + bids[i]
                 for side in range(bid, ask + 1):
                     start, end = (starts[i], middle) if side == bid else (middle, starts[i + 1])
                     if not _has_room(sides, ticks, side, start, end, what, cursor):
                         return ROOM
+                head[APPLIED_NS] = event_ns[i] if what == REPLACE else max(head[APPLIED_NS], event_ns[i])
                 if what == REPLACE:
+                    if not trusted:
+                        head[BEFORE] = 0
+                    elif not by_snapshot:
+                        since_ns = head[EVENT_NS] if missed(sequencing, head[LAST], u, previous_id[i]) else -1
+                    elif head[BEFORE] == 0:
+                        head[BEFORE], head[BEFORE_NS] = head[LAST] + 1, head[EVENT_NS]
                     head[STATE] = JOINING
                     head[PREVIOUS] = _NONE
                     head[SEQUENCED] = u != NO_ID
@@ -181,7 +220,9 @@ def advance(
             mark |= MARK_GAP if trusted else 0
         elif what == DROP:
             mark |= MARK_DROPPED
-        if what in (GAP, HOLD) and not snapshot[i]:
+        if since_ns >= 0:
+            mark |= MARK_GAP
+        if what in (GAP, HOLD) and not snapshot[i] and u >= NO_ID:
             mark |= MARK_HELD
             head[HELD] = 1
         if head[STATE] != EMPTY:
@@ -190,6 +231,8 @@ def advance(
         if not replay:
             if not trusted and before_ns > 0:
                 untrusted_ns[i] = head[EVENT_NS] - before_ns
+            elif since_ns > 0:
+                untrusted_ns[i] = head[EVENT_NS] - since_ns
             if head[STATE] != EMPTY:
                 _report(tables, touch, i, bid, ask)
     return DONE

@@ -18,8 +18,9 @@ class Applied:
 
     Levels stand best first; a missing one has 0 ticks and 0 lots, and all are 0 where the book is not `live`.
     `fresh`: the touch must not be differenced against the one before. `gap`: this message opened a gap.
-    `dropped`: a stale or repeated message, rightly ignored. `untrusted_ns`: event time since the instrument's message
-    before, where the book was not trusted since then, else 0.
+    `dropped`: a stale or repeated message, or one of another view of the book, rightly ignored. `untrusted_ns`: event
+    time since the instrument's message before, where the book was not trusted since then, or where this message shows
+    that updates before it were missed (then `gap`); else 0.
 
     Ladder of closing j: `close_bid_ticks[close_bid_starts[j]:close_bid_starts[j + 1]]`, all levels within `REACH_BPS`
     of mid and at least the best 20; none where the book was not live. `close_bid_levels` counts all that were held.

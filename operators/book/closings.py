@@ -16,10 +16,27 @@ REACH_BPS = 100
 LEAST_LEVELS = 20
 """How many levels of a side a closing ladder has at least, if the side has them."""
 
-STATE, LAST, PREVIOUS, EVENT_NS, PANE, OPEN, CROSSED_NS, SEQUENCED, FLOOR, CEILING, HELD = range(11)
+(
+    STATE,
+    LAST,
+    PREVIOUS,
+    EVENT_NS,
+    PANE,
+    OPEN,
+    CROSSED_NS,
+    SEQUENCED,
+    FLOOR,
+    CEILING,
+    HELD,
+    APPLIED_NS,
+    BEFORE,
+    BEFORE_NS,
+) = range(14)
 """Columns of `heads`, one row per instrument: the state, id and previous id of `continuity`; the latest event time; the
 pane of the last message and whether it is still open; since when the book is crossed (-1: it is not); whether all ids
-since the snapshot were there; lowest bid and highest ask of the last snapshot; whether diffs are held."""
+since the snapshot were there; lowest bid and highest ask of the last snapshot; whether diffs are held; event time of
+the message applied last; until the next diff says whether anything was missed before a snapshot by REST, the id that
+the book stood at before it, plus 1 (0: nothing to ask), and the event time then."""
 HEAD_COLUMNS = 16
 
 (

@@ -7,22 +7,29 @@ the last message applied; `u` is the message's last id, `first` its first, `prev
 | venue | drop | first diff after a snapshot | diffs after that |
 | --- | --- | --- | --- |
 | Binance futures | `u < last`; later `u <= last` | `first <= last <= u` or `previous == last` | `previous == last` |
-| Binance spot | `u <= last` | `first <= last + 1 <= u` | `first == last + 1` |
-| Bybit | `u == last` | `u == last + 1` | the same; `u == 1` is a restart of the service: a gap |
+| Binance spot | `u <= last` | `first <= last + 1 <= u` | the same: diffs may overlap the book |
+| Bybit | a repeat | `u == last + 1` | the same; `u == 1` is a restart of the service: a gap |
 | OKX | a repeat | `previous == last`; by REST `previous < last < u` | `previous == last`, wherever `u` goes |
 | Deribit | a repeat | `previous == last` | the same |
 
-Anything else is a gap. A snapshot replaces the book whatever it held, except on Binance, whose snapshots come by REST
-beside the stream: one that is not newer than a trusted book adds nothing to a chain without gaps and is dropped; a
-newer one replaces the book and the chain goes on by the test of the first diff. A repeat on OKX and Deribit is the very
-message applied last, not merely a smaller id: ids that restart must not leave a frozen book that looks alive.
+Anything else is a gap, and so is a message of the chain that could not be used (`REFUSED`). A snapshot replaces the
+book, but for one that is not newer than a trusted book (on Binance, where it comes by REST beside the stream, by its
+id; elsewhere by id and time): that adds nothing to a chain without gaps and is dropped. A repeat on Bybit, OKX and
+Deribit, as of a second recorder, is the very message applied last, or one that is older than it in event time, or of
+its time with an id not greater; not merely a smaller id: ids that restart must not leave a frozen book that looks
+alive.
+
+What a snapshot replaces was trusted until then, so updates may have been missed unnoticed before it (`missed`). In the
+stream that is so unless it stands where the chain does; on Binance the next diff tells, which continues the chain from
+before the snapshot or does not.
 
 Diffs that meet an empty book are held and tried again on the next snapshot. There, on the venues whose snapshots come
 in the stream (all but Binance), a held diff that does not join the snapshot is older than it and is dropped.
 
 An OKX message without ids (recordings from before they were sent) is applied unverified.
 
-Sources: Binance "How to manage a local order book correctly" (USD-M and spot), with `previous == last` as recorded by
+Sources: Binance "How to manage a local order book correctly" (USD-M and spot; spot since 2025: start again only if
+`U > update id + 1`), with `previous == last` as recorded by
 tardis-node `src/mappers/binance.ts`; Bybit v5, OKX v5 and Deribit v2 order-book documents.
 
 >>> verdict(Sequencing.BINANCE_SPOT, LIVE, 100, NO_ID, False, 101, 110, NO_ID, False) == APPLY
@@ -31,7 +38,7 @@ True
 True
 """
 
-from schemas.batches import Sequencing
+from schemas.batches import BESIDE, REFUSED, WHOLE, Sequencing
 from schemas.kernels import inner, kernel
 
 EMPTY, JOINING, LIVE = 0, 1, 2
@@ -60,14 +67,21 @@ def verdict(
     u: int,
     previous: int,
     replay: bool,
+    later_ns: int = 1,
 ) -> int:
     """Judge one message against a book; `last_previous` is the `previous` of the message applied last.
 
-    `replay` says that the message was held and is tried on a snapshot that came after it.
+    `replay` says that the message was held and is tried on a snapshot that came after it; `later_ns` is its event time
+    less that of the message applied last.
     """
     from_rest = sequencing in (_FUTURES, _SPOT)
+    if u == BESIDE or (u == REFUSED and state == EMPTY):
+        return DROP
+    if u == REFUSED:
+        return GAP
     if snapshot:
-        return DROP if from_rest and state != EMPTY and u <= last else REPLACE
+        told = u <= last and (from_rest or (u >= 0 and later_ns <= 0 and previous != WHOLE))
+        return DROP if state != EMPTY and told else REPLACE
     if state == EMPTY:
         return HOLD
     if from_rest:
@@ -86,6 +100,8 @@ def verdict(
         answer = DROP
     else:
         answer = DROP if u == last and previous == last_previous else GAP
+    if answer == GAP and (later_ns < 0 or (later_ns == 0 and u <= last)) and not (sequencing == _BYBIT and u == 1):
+        answer = DROP
     return DROP if replay and state == JOINING and answer == GAP else answer
 
 
@@ -95,9 +111,23 @@ def _binance(sequencing: int, state: int, last: int, first: int, u: int, previou
     if sequencing == _SPOT:
         if u <= last:
             return DROP
-        return APPLY if first == last + 1 or (state == JOINING and first <= last) else GAP
+        return APPLY if first <= last + 1 else GAP
     if u < last:
         return DROP
     if previous == last or (state == JOINING and first <= last):
         return APPLY
     return DROP if state == LIVE and u == last else GAP
+
+
+@inner
+def missed(sequencing: int, last: int, u: int, previous: int) -> bool:
+    """Whether a streamed snapshot does not stand where the chain of the trusted book that it replaces does."""
+    if last < 0 or u < 0 or previous in (WHOLE, last) or u == last:
+        return False
+    return not (sequencing == _BYBIT and u == last + 1)
+
+
+@inner
+def continues(sequencing: int, before: int, first: int, u: int, previous: int) -> bool:
+    """Whether a diff follows the message `before`, on Binance."""
+    return first <= before + 1 <= u if sequencing == _SPOT else previous == before

@@ -13,9 +13,9 @@ from operators.panes import Panes, keys
 from operators.running import Running, frozen, take_up
 from operators.waiting import Waiting
 from operators.watermark import Clock, assign, never_back
-from schemas.batches import Depth
+from schemas.batches import BESIDE, Depth
 from schemas.frames import Frames, Reject
-from schemas.instrument import Instrument, InstrumentTable
+from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
 I8 = NDArray[np.int64]
@@ -48,7 +48,7 @@ _MESSAGE = ("live", "fresh", "gap", "dropped", "untrusted_ns", "bid_ticks", "bid
 
 class _Frozen(msgspec.Struct):
     clock: Clock
-    table: tuple[Instrument, ...]
+    table: FrozenTable
     books: bytes
     operators: bytes
     waiting: bytes
@@ -106,8 +106,7 @@ class DepthLane:
         rejects = []
         if assigned.ahead.any():
             rejects = refused(frames, depth.frame, assigned, late=None)
-            kept = ~assigned.ahead
-            depth, assigned = depth.keep(kept), assigned.keep(kept)
+            depth = depth.refuse(assigned.ahead)
         pane = self._monotone(depth.instrument, assigned.pane)
         applied = ladder.apply(self.books, depth, pane, self.clock.closed)
         slot = self.panes.slots(keys(depth.instrument, pane))
@@ -125,6 +124,8 @@ class DepthLane:
         self.messages.grow(len(self.table.rows))
         given: dict[str, Array] = {"event_ns": depth.event_ns, **{n: getattr(applied, n) for n in _MESSAGE}}
         events = offered(self.messages.reads, given, depth.instrument, pane, self.clock.base_ns, scales)
+        if (beside := depth.last_id == BESIDE).any():
+            events, slot = {n: c[~beside] for n, c in events.items()}, slot[~beside]
         self.messages.fold(events, held, slot)
         self._close(applied, scales)
         return rejects

@@ -11,7 +11,7 @@ from operators.running import Running, frozen, take_up
 from operators.waiting import Waiting
 from operators.watermark import Clock, assign
 from schemas.frames import Frames, Reject
-from schemas.instrument import Instrument, InstrumentTable
+from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
 STATISTICS = (
@@ -23,7 +23,7 @@ _GIVEN = ("event_ns", "mark", "index", "funding_rate", "next_funding_ns", "open_
 
 class _Frozen(msgspec.Struct):
     clock: Clock
-    table: tuple[Instrument, ...]
+    table: FrozenTable
     panes: bytes
     operators: bytes
     ended: bool

@@ -14,6 +14,8 @@ from operators.watermark import ENDED, NEVER, Assigned, Clock
 from schemas.frames import Frames, Reject
 from schemas.instrument import InstrumentTable
 
+AHEAD = "event_time_ahead of receipt by more than clock.ahead_ms"
+
 
 class Lane(Protocol):
     """Reads frames in log order; gives up its panes once the shard says that they are closed."""
@@ -66,7 +68,7 @@ def refused(frames: Frames, frame: NDArray[np.int32], assigned: Assigned, late: 
     marked = assigned.ahead | assigned.late if late else assigned.ahead
     for row in np.flatnonzero(marked).tolist():
         i = int(frame[row])
-        reason = "event_time_ahead" if assigned.ahead[row] else str(late)
+        reason = AHEAD if assigned.ahead[row] else str(late)
         out.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
     return out
 

@@ -16,7 +16,7 @@ from schemas.frames import Frames
 from schemas.instrument import InstrumentTable
 
 STATISTICS = tuple(s for o in catalog.at("liquidation") for s in o.statistics)
-_GIVEN = ("event_ns", "order_side", "price", "price_kind", "lots", "throttled")
+_GIVEN = ("event_ns", "order_side", "price", "price_kind", "lots", "throttled", "id")
 
 
 class FrozenLog(msgspec.Struct):

@@ -8,13 +8,13 @@ from operators.panes import Panes
 from operators.waiting import Waiting
 from operators.watermark import Clock, assign
 from schemas.frames import Frames, Reject
-from schemas.instrument import Instrument, InstrumentTable
+from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
 
 class _Frozen(msgspec.Struct):
     clock: Clock
-    table: tuple[Instrument, ...]
+    table: FrozenTable
     log: FrozenLog
     ended: bool
 

@@ -9,17 +9,19 @@ from operators.lanes.lane import offered, refused
 from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
 from operators.panes import Panes, keys, layout
 from operators.running import Running, frozen, take_up
-from operators.tape import bars
+from operators.tape import bars, feeds, identity
 from operators.waiting import Waiting
 from operators.watermark import Assigned, Clock, assign
 from schemas.batches import Liquidations, Trades
 from schemas.frames import Frames, Reject
-from schemas.instrument import Instrument, InstrumentTable
+from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
 EVENTS = (
     *(s for o in catalog.at("trade") for s in o.statistics),
     Statistic("late_trades", "i8", "sum"),
+    Statistic("repeated_trades", "i8", "sum"),
+    Statistic("feed_switches", "i8", "sum"),
     Statistic("last_trade_ns", "i8", "max"),
 )
 STATISTICS = (*EVENTS, *(s for o in catalog.at("pane") for s in o.statistics))
@@ -28,11 +30,13 @@ _LAYOUT = layout(STATISTICS)
 
 class _Frozen(msgspec.Struct):
     clock: Clock
-    table: tuple[Instrument, ...]
+    table: FrozenTable
     panes: bytes
     operators: bytes
     log: FrozenLog
     ended: bool
+    feeds: bytes = b""
+    seen: bytes = b""
 
 
 class TapeLane:
@@ -44,6 +48,7 @@ class TapeLane:
         self.table = InstrumentTable(known)
         self.panes = Panes.of(EVENTS)
         self.trades, self.closed = Running(catalog.at("trade")), Running(catalog.at("pane"))
+        self.feeds, self.seen = feeds.Feeds(), identity.Seen()
         self.liquidations = LiquidationLog()
         self.ended = self.idle = False
         self.refined: list[tuple[int, int, int]] = []
@@ -67,20 +72,21 @@ class TapeLane:
                 ],
             )
         assigned, at = self._assign(frames, trades, forced)
-        rejects += refused(frames, trades.frame, assigned) + refused(frames, forced.frame, at)
+        rejects += refused(frames, forced.frame, at)
         scales = units.of_table(self.table)
         for _, instrument, tick_factor, lot_factor in refined:
             scales["tick_scale"][instrument] /= tick_factor
             scales["lot_scale"][instrument] /= lot_factor
         start = 0
         for stop, instrument, tick_factor, lot_factor in [*refined, (len(trades), -1, 1, 1)]:
-            self._add(trades.part(start, stop), assigned.keep(slice(start, stop)), scales)
+            rejects += self._take(frames, trades.part(start, stop), assigned.keep(slice(start, stop)), scales)
             start = stop
             if instrument >= 0:
                 scales["tick_scale"][instrument] *= tick_factor
                 scales["lot_scale"][instrument] *= lot_factor
                 self.panes.rescale(instrument, tick_factor, lot_factor)
                 self.refined.append((instrument, tick_factor, lot_factor))
+                feeds.rescale(self.feeds, instrument, tick_factor, lot_factor)
                 for running in (self.trades, self.closed):
                     running.rescale(instrument, tick_factor, lot_factor)
         if len(forced):
@@ -88,21 +94,40 @@ class TapeLane:
             self.liquidations.add(frames, forced.keep(wanted), self.table, at.pane[wanted], self.clock.base_ns)
         return rejects
 
-    def _add(self, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> None:
-        """Take in trades that all count in the steps `scales`."""
-        if assigned.ahead.any():
+    def _take(self, frames: Frames, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> list[Reject]:
+        """Take in trades that all count in the steps `scales`: each fill once, whichever feed tells it."""
+        rejects = refused(frames, trades.frame, assigned, late=None)
+        if rejects:
             trades, assigned = trades.keep(~assigned.ahead), assigned.keep(~assigned.ahead)
-        slot = self.panes.slots(keys(trades.instrument, assigned.pane))
-        if assigned.late.any():
-            np.add.at(self.panes.columns["late_trades"], slot, assigned.late)
-            trades, slot, assigned = trades.keep(~assigned.late), slot[~assigned.late], assigned.keep(~assigned.late)
+        clock = self.clock
+        chosen = feeds.choose(self.feeds, trades, assigned.pane, assigned.late, clock.base_ns, clock.lateness_ns)
+        return rejects + self._add(frames, chosen, scales)
+
+    def _add(self, frames: Frames | None, chosen: feeds.Counted, scales: dict[str, Array]) -> list[Reject]:
+        """Count trades of the feeds that count, without those that were delivered before; late ones are rejects."""
+        trades, pane, late = chosen.trades, chosen.pane, chosen.late
+        slot = self.panes.slots(keys(trades.instrument, pane))
+        held = self.panes.columns
+        if chosen.switched.any():
+            np.add.at(held["feed_switches"], slot, chosen.switched)
+        repeated = identity.repeated(self.seen, trades)
+        if repeated.any():
+            np.add.at(held["repeated_trades"], slot, repeated)
+            trades, slot, pane, late = trades.keep(~repeated), slot[~repeated], pane[~repeated], late[~repeated]
+        rejects: list[Reject] = []
+        if late.any():
+            np.add.at(held["late_trades"], slot, late)
+            if frames is not None:
+                rejects = refused(frames, trades.frame, Assigned(pane, late, np.zeros(len(late), np.bool_)))
+            trades, slot, pane = trades.keep(~late), slot[~late], pane[~late]
         self.trades.grow(len(self.table.rows))
         given: dict[str, Array] = {n: getattr(trades, n) for n in ("ticks", "lots", "sign", "event_ns")}
         reads = self.trades.reads | frozenset(units.READS)
-        events = offered(reads, given, trades.instrument, assigned.pane, self.clock.base_ns, scales)
+        events = offered(reads, given, trades.instrument, pane, self.clock.base_ns, scales)
         events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, events)
         self.trades.fold(events, self.panes.columns, slot)
         np.maximum.at(self.panes.columns["last_trade_ns"], slot, trades.event_ns)
+        return rejects
 
     def _assign(self, frames: Frames, trades: Trades, forced: Liquidations) -> tuple[Assigned, Assigned]:
         """Both kinds of rows on the one clock of the log, in the order of their frames."""
@@ -119,6 +144,9 @@ class TapeLane:
 
     def release(self, closed: int) -> Panes:
         """The panes up to `closed`, with what runs on from pane to pane."""
+        waited = feeds.settle(self.feeds, closed)
+        if len(waited.trades):
+            self._add(None, waited, units.of_table(self.table))
         done = self.panes.close(closed)
         base_ns = self.clock.base_ns
         given = {**done.columns, "base_ms": np.full(len(done), base_ns // 1_000_000, np.int64)}
@@ -129,7 +157,7 @@ class TapeLane:
 
     def last(self) -> int:
         """The last pane that is not released yet."""
-        return max(self.panes.last, self.liquidations.panes.last)
+        return max(self.panes.last, self.liquidations.panes.last, feeds.last(self.feeds))
 
     def freeze(self) -> bytes:
         """The lane as bytes."""
@@ -141,6 +169,8 @@ class TapeLane:
                 frozen((self.trades, self.closed)),
                 self.liquidations.freeze(),
                 self.ended,
+                feeds.freeze(self.feeds),
+                identity.freeze(self.seen),
             )
         )
 
@@ -153,5 +183,6 @@ class TapeLane:
         lane.panes = Panes.thaw(EVENTS, was.panes, fresh)
         take_up((lane.trades, lane.closed), was.operators)
         lane.liquidations = LiquidationLog.thaw(was.log, fresh)
+        lane.feeds, lane.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
         lane.ended = was.ended
         return lane

@@ -1,12 +1,14 @@
 """Repeats: liquidations that a venue sent again, as it does after a reconnect.
 
-A row repeats if a row before it in the log has the same instrument, event time, side, size and price, and the latest
-event time seen by then is at most 10 s ahead of it. Two distinct liquidations alike in all five are taken for one.
-Keys are forgotten 10 s of event time behind the latest, so the state holds 10 s of liquidations, 40 bytes each.
+A row repeats if a row before it in the log has the same instrument, event time, side, size and price, and the same id
+where the venue sends one, and the latest event time seen by then is at most 10 s ahead of it. Two distinct liquidations
+without an id that are alike in all else are taken for one. Keys are forgotten 10 s of event time behind the latest, so
+the state holds 10 s of liquidations, 48 bytes each.
 
 Key and memory: OKX replays its last message to each subscriber (tardis-node okex mapper).
 
->>> twice = {"instrument": [0, 0], "event_ns": [5, 5], "order_side": [1, 1], "lots": [39, 39], "price": [0.55, 0.55]}
+>>> twice = {"instrument": [0, 0], "event_ns": [5, 5], "order_side": [1, 1], "id": [-1, -1], "lots": [39, 39],
+...          "price": [0.55, 0.55]}
 >>> REPEATS.step(REPEATS.init(), {k: np.array(v) for k, v in twice.items()})["repeated"]
 array([False,  True])
 """
@@ -16,7 +18,7 @@ import numpy as np
 from operators.contract import I8, Columns, Field, Kept, Operator, State
 
 MEMORY_NS = 10_000_000_000
-_KEY = ("event_ns", "instrument", "order_side", "lots", "price_bits")
+_KEY = ("event_ns", "instrument", "order_side", "id", "lots", "price_bits")
 
 
 def _remembered(state: State) -> I8:
@@ -46,13 +48,14 @@ def _step(state: State, events: Columns) -> Columns:
 REPEATS = Operator(
     "repeats",
     "forced_order",
-    ("event_ns", "instrument", "order_side", "lots", "price"),
+    ("event_ns", "instrument", "order_side", "id", "lots", "price"),
     state=(
         Kept(
             (
                 Field("event_ns", "i8"),
                 Field("instrument", "i8"),
                 Field("order_side", "i8"),
+                Field("id", "i8"),
                 Field("lots", "i8", lots=1),
                 Field("price_bits", "i8"),
             )
@@ -60,4 +63,5 @@ REPEATS = Operator(
     ),
     step=_step,
     writes=("repeated",),
+    anew=True,
 )

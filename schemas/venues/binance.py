@@ -2,31 +2,43 @@
 
 The tape counts what Binance's own volume counts, executions of the order book: `X` other than MARKET (insurance fund
 takes a position over, ADL; prices off the tick) is left out, as Binance leaves it out of `aggTrade`. `trade` and
-`aggTrade` tell the same fills: the feed that a log shows first of a symbol is counted, the other is left out.
-Partial books (`@depth5`, `@rpiDepth`) share the event name of the full ones and are left out by their stream's name.
+`aggTrade` tell the same fills, which `operators/tape/feeds` counts once. Partial books (`@depth5`, `@rpiDepth`) share
+the event name of the full ones and are left out by their stream's name.
+
+The all-market streams of both futures hosts carry the contracts of both (`st` 1: USD-M, 2: COIN-M); those of the other
+venue are left out. Event times may be microseconds (`timeUnit`). A REST snapshot comes as it is, or as Tardis wraps it
+(`<symbol>@depthSnapshot`).
 """
 
+import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import msgspec
 
-from schemas.batches import PriceKind
+from schemas.batches import PriceKind, PrintFeed
 from schemas.instrument import Instrument
+from schemas.levels import LIMIT
 from schemas.venues.assembly import Readers
+from schemas.venues.book import Book
+from schemas.venues.orders import Fill, Orders, new_part
 from schemas.venues.reading import (
     Id,
     Name,
     Unusable,
     amount,
     attempt,
+    integer,
     nanoseconds,
     number,
     one_of,
     present,
     price,
     raw,
+    stated,
 )
-from schemas.venues.rows import Book, Print, Quote
+from schemas.venues.rows import NAN, Print, Quote
+from schemas.venues.splitting import splitter
 
 KINDS = {
     "depthUpdate": "depth",
@@ -37,10 +49,20 @@ KINDS = {
 }
 _IGNORED_WORDS = (
     "bookTicker kline continuous_kline indexPrice_kline markPrice_kline 24hrTicker 24hrMiniTicker 1hTicker 4hTicker "
-    "1dTicker avgPrice indexPriceUpdate contractInfo assetIndexUpdate compositeIndex serverShutdown"
+    "1dTicker avgPrice indexPriceUpdate contractInfo assetIndexUpdate compositeIndex serverShutdown EquityUpdate "
+    "ForexUpdate CommodityUpdate referencePrice blockTrade ORDER_TRADE_UPDATE ACCOUNT_UPDATE ACCOUNT_CONFIG_UPDATE "
+    "MARGIN_CALL TRADE_LITE STRATEGY_UPDATE GRID_UPDATE ALGO_UPDATE CONDITIONAL_ORDER_TRIGGER_REJECT "
+    "ORDER_AMENDMENT listenKeyExpired executionReport outboundAccountPosition balanceUpdate listStatus "
+    "externalLockUpdate eventStreamTerminated userLiabilityChange marginLevelStatusChange liabilityUpdate "
+    "openOrderLoss riskLevelChange"
 )
 IGNORED = frozenset(_IGNORED_WORDS.split())
-_FEEDS = {"trade": "single", "aggTrade": "aggregate"}
+_FEEDS = {"trade": PrintFeed.SINGLE, "aggTrade": PrintFeed.AGGREGATE}
+_OURS = frozenset(("depth", "trade", "aggTrade", "forceOrder", "markPrice"))
+_SNAPSHOT = "depthSnapshot"
+_UNFILLED = frozenset(("NEW", "REJECTED"))
+_ENDED = frozenset(("FILLED", "EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"))
+_COIN_M = re.compile(r".+USD_(PERP|\d{6})")
 _SIDES = {"BUY": 1, "SELL": -1}
 
 
@@ -66,6 +88,7 @@ class _Depth(_Header, kw_only=True):
     previous_id: Id | None = msgspec.field(name="pu", default=None)
     bids: msgspec.Raw = msgspec.field(name="b", default=msgspec.Raw())
     asks: msgspec.Raw = msgspec.field(name="a", default=msgspec.Raw())
+    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
     snapshot_symbol: Name | None = msgspec.field(name="symbol", default=None)
     snapshot_bids: msgspec.Raw = msgspec.field(name="bids", default=msgspec.Raw())
     snapshot_asks: msgspec.Raw = msgspec.field(name="asks", default=msgspec.Raw())
@@ -79,21 +102,29 @@ class _Trade(_Header, kw_only=True):
     size: msgspec.Raw = msgspec.field(name="q", default=msgspec.Raw())
     origin: str | None = msgspec.field(name="X", default=None)
     buyer_is_maker: msgspec.Raw = msgspec.field(name="m", default=msgspec.Raw())
+    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
+    trade_id: msgspec.Raw = msgspec.field(name="t", default=msgspec.Raw())
+    aggregate_id: msgspec.Raw = msgspec.field(name="a", default=msgspec.Raw())
+    first_id: msgspec.Raw = msgspec.field(name="f", default=msgspec.Raw())
+    last_id: msgspec.Raw = msgspec.field(name="l", default=msgspec.Raw())
 
 
 class _Order(msgspec.Struct, kw_only=True):
     symbol: Name = msgspec.field(name="s")
     side: str = msgspec.field(name="S")
-    limit: msgspec.Raw = msgspec.field(name="p")
+    total: msgspec.Raw = msgspec.field(name="q", default=msgspec.Raw())
+    limit: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
     average: msgspec.Raw = msgspec.field(name="ap", default=msgspec.Raw())
     status: str | None = msgspec.field(name="X", default=None)
     last_filled: msgspec.Raw = msgspec.field(name="l", default=msgspec.Raw())
     filled: msgspec.Raw = msgspec.field(name="z", default=msgspec.Raw())
     traded_ms: Id | None = msgspec.field(name="T", default=None)
+    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
 
 
 class _Liquidation(_Header, kw_only=True):
-    data: "_Liquidation | None" = None
+    data: "_Liquidation | list[_Liquidation] | None" = None
+    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
     order: _Order | None = msgspec.field(name="o", default=None)
 
 
@@ -107,10 +138,15 @@ class _Mark(_Header, kw_only=True):
     next_funding_ms: Id | None = msgspec.field(name="T", default=None)
     asked_symbol: Name | None = msgspec.field(name="symbol", default=None)
     asked_ms: Id | None = msgspec.field(name="time", default=None)
+    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
 
 
 class _Any(_Header, kw_only=True):
+    """What tells a payload's kind and symbol, whatever else it has."""
+
     data: "_Any | list[_Any] | None" = None
+    bid_size: msgspec.Raw = msgspec.field(name="B", default=msgspec.Raw())
+    ask_size: msgspec.Raw = msgspec.field(name="A", default=msgspec.Raw())
     symbol: str | None = msgspec.field(name="s", default=None)
     asked_symbol: str | None = msgspec.field(name="symbol", default=None)
     order: "_Any | msgspec.UnsetType | str" = msgspec.field(name="o", default=msgspec.UNSET)
@@ -118,25 +154,43 @@ class _Any(_Header, kw_only=True):
 
 _depth = msgspec.json.Decoder(_Depth).decode
 _trade = msgspec.json.Decoder(_Trade).decode
-_liquidation = msgspec.json.Decoder(_Liquidation).decode
+_liquidation = msgspec.json.Decoder(_Liquidation | list[_Liquidation]).decode
 _mark = msgspec.json.Decoder(_Mark | list[_Mark]).decode
 _any = msgspec.json.Decoder(_Any | list[_Any]).decode
 _text = msgspec.json.Decoder(str | None).decode
 _flag = msgspec.json.Decoder(bool).decode
 
 
-def _passed_over(body: _Header, kind: str) -> tuple[()]:
+def _ours(stream: str | None) -> bool:
+    """Whether a stream's name is of a kind that is used, or there is none to tell."""
+    return stream is None or not _OURS.isdisjoint(stream.removeprefix("!").split("@")[:2])
+
+
+def _passed_over(body: _Header, stream: str | None, kind: str) -> tuple[()]:
     """Nothing, for what is known and of another kind; anything else is unusable."""
     if bytes(body.error):
         raise Unusable("venue_error")
+    if not _ours(stream):
+        return ()
     if body.event is None:
         answer = body.last_update_id is not None or body.open_interest is not None
-        if answer or (bytes(body.result) and bytes(body.reply_id)):
+        book_ticker = isinstance(body, _Any) and bytes(body.bid_size) and bytes(body.ask_size)
+        if answer or book_ticker or (bytes(body.result) and bytes(body.reply_id)):
             return ()
         raise Unusable("missing_field e")
     if body.event in IGNORED or KINDS.get(body.event, kind) != kind:
         return ()
     raise Unusable("unknown_event")
+
+
+def _here(merged: msgspec.Raw, symbol: str | None, futures: int) -> bool:
+    """Whether a contract is of the venue, by `st`, or where that is not said by its name; `futures` 0 is spot."""
+    said = bytes(merged)
+    if not futures or not symbol:
+        return True
+    if said in (b"1", b"2"):
+        return said == b"%d" % futures
+    return (futures == 2) == bool(_COIN_M.fullmatch(symbol))
 
 
 def full_book(stream: str | None) -> bool:
@@ -148,12 +202,29 @@ def full_book(stream: str | None) -> bool:
     return stream is None or stream.partition("@")[2].partition("@")[0] == "depth"
 
 
-def _read_depth(data: bytes, named: str | None, *, futures: bool) -> Sequence[Book]:
+def _snapshot_of(stream: str | None) -> str | None:
+    """The symbol of a REST snapshot in Tardis' wrapping.
+
+    >>> _snapshot_of("btcusdt@depthSnapshot"), _snapshot_of("btcusdt@depth")
+    ('BTCUSDT', None)
+    """
+    symbol, _, name = (stream or "").partition("@")
+    return symbol.upper() if symbol and name == _SNAPSHOT else None
+
+
+def _read_depth(data: bytes, named: str | None, *, futures: int) -> Sequence[Book]:
+    head, stream = _first(data)
+    generated = _snapshot_of(stream)
+    diff = head.event == "depthUpdate"
+    snapshot = head.event is None and head.last_update_id is not None
+    if not (diff or snapshot):
+        return _passed_over(head, stream, "depth")
+    if not (full_book(stream) or (snapshot and generated)):
+        return ()
     body = _depth(data)
-    stream = body.stream
     body = body.data or body
-    if body.event == "depthUpdate":
-        if not full_book(stream):
+    if diff:
+        if not _here(body.merged, body.symbol, futures):
             return ()
         return (
             Book(
@@ -167,56 +238,96 @@ def _read_depth(data: bytes, named: str | None, *, futures: bool) -> Sequence[Bo
                 raw(body.asks, "a"),
             ),
         )
-    if body.event is None and body.last_update_id is not None:
-        if not full_book(stream):
-            return ()
-        symbol = body.snapshot_symbol or named
-        if not symbol:
-            raise Unusable("symbol_missing")
-        ms = body.engine_ms or body.sent_ms
-        at, last = nanoseconds(ms, "T") if ms else 0, body.last_update_id
-        bids, asks = raw(body.snapshot_bids, "bids"), raw(body.snapshot_asks, "asks")
-        return (Book(symbol, at, True, last, last, -1, bids, asks),)
-    return _passed_over(body, "depth")
+    symbol = body.snapshot_symbol or generated or named
+    if not symbol:
+        raise Unusable("symbol_missing")
+    ms = body.engine_ms or body.sent_ms
+    at, last = nanoseconds(ms, "T") if ms else 0, present(body.last_update_id, "lastUpdateId")
+    bids, asks = raw(body.snapshot_bids, "bids"), raw(body.snapshot_asks, "asks")
+    return (Book(symbol, at, True, last, last, -1, bids, asks),)
 
 
-def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
+def _chain(data: bytes) -> tuple[str | None, str]:
+    body, stream = _first(data)
+    return (body.symbol if body.event == "depthUpdate" and full_book(stream) else None), ""
+
+
+def _read_trades(data: bytes, named: str | None, *, futures: int) -> Sequence[Print]:
+    head, stream = _first(data)
+    feed = _FEEDS.get(head.event or "")
+    if feed is None:
+        return _passed_over(head, stream, "trades")
     body = _trade(data)
     body = body.data or body
-    feed = _FEEDS.get(body.event or "")
-    if feed is None:
-        return _passed_over(body, "trades")
     symbol, at = present(body.symbol, "s"), nanoseconds(body.traded_ms, "T")
     paid, size = raw(body.price, "p"), raw(body.size, "q")
     sign = -1 if _flag(raw(body.buyer_is_maker, "m")) else 1
-    if body.origin not in (None, "MARKET"):
+    if body.origin not in (None, "MARKET") or not _here(body.merged, symbol, futures):
         return ()
-    return (Print(symbol, at, sign, paid, size, feed=feed),)
+    single = feed == PrintFeed.SINGLE
+    own = integer(body.trade_id if single else body.aggregate_id)
+    first, last = (own, own) if single else (integer(body.first_id), integer(body.last_id))
+    return (Print(symbol, at, sign, paid, size, feed=feed, id=own, first_id=first, last_id=last),)
 
 
-def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
-    body = _liquidation(data)
-    body = body.data or body
-    if body.event != "forceOrder":
-        return _passed_over(body, "liquidations")
-    order = present(body.order, "o")
-    at = nanoseconds(order.traded_ms, "T")
-    average = bytes(order.average)
-    filled = average and price(_text(average), "ap") > 0
-    size = raw(order.filled, "z") if order.status == "FILLED" else raw(order.last_filled, "l")
-    kind = PriceKind.FILL_AVERAGE if filled else PriceKind.LIMIT
-    side = one_of(_SIDES, order.side, "S")
-    return (Print(order.symbol, at, 0, average if filled else bytes(order.limit), size, side, kind, True),)
+def _size(value: msgspec.Raw, name: str) -> Decimal:
+    """A quantity, exactly; 0 where there is none."""
+    text = bytes(value).strip(b'"').decode()
+    if not text or text == "null":
+        return Decimal(0)
+    if amount(text, name) >= LIMIT:
+        raise Unusable(f"out_of_range {name}")
+    return Decimal(text)
 
 
-def _quote(body: _Mark) -> tuple[Quote, ...]:
+def _forced(order: _Order, orders: Orders, futures: int) -> tuple[Print, ...]:
+    """What is new of a forced order: what it filled since its last message."""
+    at, side = nanoseconds(order.traded_ms, "T"), one_of(_SIDES, order.side, "S")
+    average, limit = stated(order.average, "ap"), stated(order.limit, "p")
+    last, filled = _size(order.last_filled, "l"), _size(order.filled, "z")
+    if order.status in _UNFILLED and not filled:
+        return ()
+    total = _size(order.total, "q")
+    if not bytes(order.filled):
+        filled = last or (total if order.status == "FILLED" else Decimal(0))
+        if not filled:
+            raise Unusable("missing_field z")
+    told = str(total.normalize()), str(limit)
+    ended = order.status in _ENDED
+    fill = Fill(order.symbol, side, *told, at, filled, last, average, ended, futures == 2)
+    part = new_part(orders, fill)
+    if part is None:
+        return ()
+    size, paid = part
+    known = paid > 0
+    kind = PriceKind.FILL_AVERAGE if known or not limit > 0 else PriceKind.LIMIT
+    return (Print(order.symbol, at, 0, b"", b"%b" % f"{size:f}".encode(), side, kind, True, paid if known else limit),)
+
+
+def _read_liquidations(data: bytes, named: str | None, orders: Orders, *, futures: int) -> Sequence[Print]:
+    head, stream = _first(data)
+    if head.event != "forceOrder":
+        return _passed_over(head, stream, "liquidations")
+    top = _liquidation(data)
+    bodies = top if isinstance(top, list) else top.data if top.data is not None else top
+    found: list[Print] = []
+    for body in bodies if isinstance(bodies, list) else [bodies]:
+        order = present(body.order, "o")
+        merged = order.merged if bytes(order.merged) else body.merged
+        if _here(merged, order.symbol, futures):
+            found += _forced(order, orders, futures)
+    return found
+
+
+def _quote(body: _Mark, futures: int) -> tuple[Quote, ...]:
     if body.event is None and body.open_interest is not None:
+        symbol = present(body.asked_symbol, "symbol")
         at = nanoseconds(body.asked_ms, "time")
-        return (
-            Quote(present(body.asked_symbol, "symbol"), at, open_interest=amount(body.open_interest, "openInterest")),
-        )
+        return (Quote(symbol, at, open_interest=amount(body.open_interest, "openInterest")),)
     if body.event != "markPriceUpdate":
-        return _passed_over(body, "derivatives")
+        return _passed_over(body, None, "derivatives")
+    if not _here(body.merged, body.symbol, futures):
+        return ()
     mark, index, rate = (_text(bytes(value) or b"null") for value in (body.mark, body.index, body.rate))
     ahead = nanoseconds(body.next_funding_ms, "T") if body.next_funding_ms else 0
     return (
@@ -225,25 +336,37 @@ def _quote(body: _Mark) -> tuple[Quote, ...]:
             nanoseconds(body.sent_ms, "E"),
             price(present(mark, "p"), "p"),
             price(index, "i"),
-            number(rate, "r"),
+            number(rate, "r") if ahead else NAN,
             ahead,
         ),
     )
 
 
-def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
+def _read_derivatives(data: bytes, named: str | None, *, futures: int) -> Sequence[Quote]:
+    head, stream = _first(data)
+    if head.event != "markPriceUpdate" and head.open_interest is None:
+        return _passed_over(head, stream, "derivatives")
     top = _mark(data)
     bodies = top if isinstance(top, list) else top.data if top.data is not None else top
-    return [quote for body in (bodies if isinstance(bodies, list) else [bodies]) for quote in _quote(body)]
+    return [quote for body in (bodies if isinstance(bodies, list) else [bodies]) for quote in _quote(body, futures)]
 
 
-def readers(infer: Callable[[str], Instrument], *, futures: bool) -> Readers:
-    """The readers of one of the three venues."""
+def readers(infer: Callable[[str], Instrument], *, futures: int) -> Readers:
+    """The readers of one of the three venues; `futures` is what `st` says of its contracts, 0 on spot."""
 
     def depth(data: bytes, named: str | None) -> Sequence[Book]:
         return _read_depth(data, named, futures=futures)
 
-    return Readers(depth, _read_trades, _read_liquidations, _read_derivatives, infer)
+    def trades(data: bytes, named: str | None) -> Sequence[Print]:
+        return _read_trades(data, named, futures=futures)
+
+    def liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
+        return _read_liquidations(data, named, orders, futures=futures)
+
+    def derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
+        return _read_derivatives(data, named, futures=futures)
+
+    return Readers(depth, _chain, trades, liquidations, derivatives, infer)
 
 
 def _first(data: bytes) -> tuple[_Any, str | None]:
@@ -258,6 +381,8 @@ def _first(data: bytes) -> tuple[_Any, str | None]:
 
 def _kind(data: bytes) -> str | None:
     body, stream = _first(data)
+    if _snapshot_of(stream) and body.last_update_id is not None:
+        return "depth"
     if body.event is not None:
         kind = KINDS.get(body.event)
         return None if kind == "depth" and not full_book(stream) else kind
@@ -267,9 +392,10 @@ def _kind(data: bytes) -> str | None:
 
 
 def _symbol(data: bytes) -> str | None:
-    body, _ = _first(data)
+    body, stream = _first(data)
     order = body.order
-    return body.symbol or body.asked_symbol or (order.symbol if isinstance(order, _Any) else None)
+    named = body.symbol or body.asked_symbol or (order.symbol if isinstance(order, _Any) else None)
+    return named or _snapshot_of(stream)
 
 
 def kind_of(data: bytes) -> str | None:
@@ -286,6 +412,9 @@ def symbol_of(data: bytes) -> str | None:
     return attempt(_symbol, data)
 
 
+split = splitter(symbol_of, "data")
+
+
 class _Filter(msgspec.Struct):
     type: str = msgspec.field(name="filterType")
     tick: str = msgspec.field(name="tickSize", default="")
@@ -298,6 +427,7 @@ class _Symbol(msgspec.Struct):
     quote: str = msgspec.field(name="quoteAsset")
     filters: list[_Filter]
     contract: float = msgspec.field(name="contractSize", default=1.0)
+    margin: str = msgspec.field(name="marginAsset", default="")
 
 
 class _ExchangeInfo(msgspec.Struct):
@@ -321,7 +451,8 @@ def instruments(venue: str) -> Callable[[bytes], list[Instrument]]:
             tick, lot = filters["PRICE_FILTER"].tick, filters["LOT_SIZE"].step
             kind = "inverse" if inverse else "spot" if spot else "linear"
             contract = row.contract if inverse else 1.0
-            found.append(Instrument(venue, row.symbol, row.base, row.quote, kind, tick, lot, contract))  # type: ignore[arg-type]
+            told = venue, row.symbol, row.base, row.quote, kind, tick, lot, contract
+            found.append(Instrument(*told, settle=row.margin))  # type: ignore[arg-type]
         return found
 
     return read

@@ -15,7 +15,7 @@ from schemas.frames import Frames, Reject
 from schemas.instrument import InstrumentTable
 from schemas.levels import LIMIT
 from schemas.venues import rows
-from schemas.venues.assembly import ParseDepth, ParseTrades, Readers, settled
+from schemas.venues.assembly import ParseDepth, ParseTrades, Readers, settled, with_refused
 from schemas.venues.binance_scan import scan_depth, scan_trades
 from schemas.venues.rows import Parsed, no_liquidations
 
@@ -122,7 +122,7 @@ def _parse(frames: Frames, table: InstrumentTable, scan: Scan, general: General)
     return _merged(parts, reasons), Parsed(reasons, refined)
 
 
-def _scan_depth(frames: Frames, table: InstrumentTable, which: I4, *, futures: bool) -> tuple[_Part, I4]:
+def _scan_depth(frames: Frames, table: InstrumentTable, which: I4, *, futures: int) -> tuple[_Part, I4]:
     n = len(which)
     size = frames.starts[which + 1] - frames.starts[which]
     room = int(size.sum()) // _SHORTEST_LEVEL + 1
@@ -155,40 +155,43 @@ def _scan_depth(frames: Frames, table: InstrumentTable, which: I4, *, futures: b
     return part, left[:over]
 
 
-def _scan_trades(frames: Frames, table: InstrumentTable, which: I4) -> tuple[_Part, I4]:
+def _scan_trades(frames: Frames, table: InstrumentTable, which: I4, *, futures: int) -> tuple[_Part, I4]:
     n = len(which)
     frame, instrument, left = (np.empty(n, np.int32) for _ in range(3))
-    columns, sign = np.empty((3, n), np.int64), np.empty(n, np.int8)
+    columns, sign, feeds = np.empty((6, n), np.int64), np.empty(n, np.int8), np.empty(n, np.int8)
     data = np.frombuffer(frames.data, np.uint8)
     names, name_starts, slots, scales = _table(table)
     used, over = scan_trades(
         data,
         frames.starts,
         which,
+        futures,
         names,
         name_starts,
         slots,
         scales,
-        table.prints,
         frame,
         instrument,
         columns,
         sign,
+        feeds,
         left,
     )
-    headers = np.empty((2, used), np.int64)
-    headers[0], headers[1] = columns[0, :used], sign[:used]
+    headers = np.empty((6, used), np.int64)
+    headers[0], headers[1], headers[2], headers[3:] = columns[0, :used], sign[:used], feeds[:used], columns[3:, :used]
     part = _Part(frame[:used], instrument[:used], headers, np.arange(used + 1), columns[1, :used], columns[2, :used])
     return part, left[:over]
 
 
-def scanned_depth(readers: Readers, *, futures: bool) -> ParseDepth:
+def scanned_depth(readers: Readers, *, futures: int) -> ParseDepth:
     """The parser of depth frames: scanned where they are usual."""
 
     def scan(frames: Frames, table: InstrumentTable, which: I4) -> tuple[_Part, I4]:
         return _scan_depth(frames, table, which, futures=futures)
 
     def depth(frames: Frames, table: InstrumentTable) -> tuple[Depth, list[Reject]]:
+        known = len(table.rows)
+
         def general(which: list[int]) -> tuple[_Part, Parsed]:
             d, parsed = rows.depth(frames, which, table, readers.depth, readers.infer)
             headers = np.empty((6, len(d)), np.int64)
@@ -211,23 +214,30 @@ def scanned_depth(readers: Readers, *, futures: bool) -> ParseDepth:
             part.ticks,
             part.lots,
         )
+        found = with_refused(frames, table, known, found, parsed, readers.chain)
         return found, settled(frames, table, found.frame, parsed)
 
     return depth
 
 
-def scanned_trades(readers: Readers) -> ParseTrades:
+def scanned_trades(readers: Readers, *, futures: int) -> ParseTrades:
     """The parser of trade frames: scanned where they are usual. Binance tells liquidations elsewhere."""
+
+    def scan(frames: Frames, table: InstrumentTable, which: I4) -> tuple[_Part, I4]:
+        return _scan_trades(frames, table, which, futures=futures)
 
     def trades(frames: Frames, table: InstrumentTable) -> tuple[Trades, Liquidations, list[Reject]]:
         def general(which: list[int]) -> tuple[_Part, Parsed]:
             t, _, parsed = rows.trades(frames, which, table, readers.trades, readers.infer)
-            headers = np.stack((t.event_ns, t.sign.astype(np.int64)))
+            sign, feed = t.sign.astype(np.int64), t.feed.astype(np.int64)
+            headers = np.stack((t.event_ns, sign, feed, t.id, t.first_id, t.last_id))
             return _Part(t.frame, t.instrument, headers, np.arange(len(t) + 1), t.ticks, t.lots), parsed
 
-        part, parsed = _parse(frames, table, _scan_trades, general)
+        part, parsed = _parse(frames, table, scan, general)
+        event_ns, sign, feed, own, first_id, last_id = part.headers
+        signs, feeds = sign.astype(np.int8), feed.astype(np.int8)
         found = Trades(
-            part.frame, part.instrument, part.headers[0], part.ticks, part.lots, part.headers[1].astype(np.int8)
+            part.frame, part.instrument, event_ns, part.ticks, part.lots, signs, feeds, own, first_id, last_id
         )
         return found, no_liquidations(), settled(frames, table, found.frame, parsed)
 

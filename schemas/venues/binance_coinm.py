@@ -3,9 +3,9 @@
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.binance import instruments, kind_of, readers, symbol_of
+from schemas.venues.binance import instruments, kind_of, readers, split, symbol_of
 from schemas.venues.binance_batch import scanned_depth, scanned_trades
-from schemas.venues.symbols import split
+from schemas.venues.symbols import coins
 
 NAME = "binance-coinm"
 
@@ -16,7 +16,7 @@ def base(symbol: str) -> str:
     >>> base("BTCUSD_PERP"), base("ETHUSD_240927")
     ('BTC', 'ETH')
     """
-    return split(symbol.partition("_")[0])[0]
+    return coins(symbol.partition("_")[0])[0]
 
 
 def infer(symbol: str) -> Instrument:
@@ -26,7 +26,7 @@ def infer(symbol: str) -> Instrument:
     return Instrument(NAME, symbol, coin, "USD", "inverse", "1", "1", contract, inferred=True)
 
 
-READERS = readers(infer, futures=True)
+READERS = readers(infer, futures=2)
 VENUE = venue(
     NAME,
     Sequencing.BINANCE_FUTURES,
@@ -35,7 +35,8 @@ VENUE = venue(
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
-    depth=scanned_depth(READERS, futures=True),
-    trades=scanned_trades(READERS),
+    split=split,
+    depth=scanned_depth(READERS, futures=2),
+    trades=scanned_trades(READERS, futures=2),
     nameless=(b'{"lastUpdateId"',),
 )

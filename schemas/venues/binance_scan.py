@@ -34,6 +34,9 @@ from schemas.venues.binance_words import (
 )
 from schemas.venues.unchecked import byte
 
+MERGED = 115 + 256 * 116
+"""The key `st`: which venue's contract it is, on streams that carry those of both."""
+
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 I1 = NDArray[np.int8]
@@ -45,7 +48,7 @@ def scan_depth(
     data: U1,
     frame_starts: I8,
     which: I4,
-    futures: bool,
+    futures: int,
     names: U1,
     name_starts: I8,
     slots: I4,
@@ -109,6 +112,9 @@ def scan_depth(
                 if behind > 0:
                     symbol = now = find_name(data, at + 1, behind - 1, names, name_starts, slots, symbol)
                 at = behind if now >= 0 else -1
+            elif key == MERGED and futures:
+                bit = 512
+                at = at + 1 if byte(data, at) == 48 + futures else -1
             else:
                 at = skip_scalar(data, at, end)
             if at < 0 or seen & bit:
@@ -140,20 +146,21 @@ def scan_trades(
     data: U1,
     frame_starts: I8,
     which: I4,
+    futures: int,
     names: U1,
     name_starts: I8,
     slots: I4,
     scales: I8,
-    feeds: I1,
     frame: I4,
     instrument: I4,
     columns: I8,
     sign: I1,
+    feeds: I1,
     left: I4,
 ) -> tuple[int, int]:
     """The frames `which` as trades; how many rows, and how many frames are left.
 
-    `slots` is room for a table of the names, `columns` are event_ns, ticks, lots.
+    `slots` is room for a table of the names, `columns` are event_ns, ticks, lots, id, first_id, last_id.
     """
     index_names(names, name_starts, slots)
     rows, lefts, symbol = 0, 0, int(np.int64(-1))
@@ -161,6 +168,7 @@ def scan_trades(
     for i in which:
         at, end, _ = enter(data, frame_starts[i], frame_starts[i + 1])
         seen, now, feed, traded, price, size, side = 0, int(np.int64(-1)), 0, 0, 0, 0, 0
+        single, merged, first_id, last_id = -1, -1, -1, -1
         while at >= 0 and at < end:
             key, at = read_key(data, at)
             if at < 0:
@@ -191,6 +199,18 @@ def scan_trades(
             elif key == 84:
                 bit = 4
                 traded, at = read_integer(data, at)
+            elif key == 116:
+                bit = 128
+                single, at = read_integer(data, at)
+            elif key == 97:
+                bit = 256
+                merged, at = read_integer(data, at)
+            elif key == 102:
+                bit = 512
+                first_id, at = read_integer(data, at)
+            elif key == 108:
+                bit = 1024
+                last_id, at = read_integer(data, at)
             elif key == 109:
                 bit = 32
                 if follows(data, at, end, TRUE):
@@ -202,6 +222,9 @@ def scan_trades(
             elif key == 88:
                 bit = 64
                 at = at + len(MARKET) if follows(data, at, end, MARKET) else -1
+            elif key == MERGED and futures:
+                bit = 2048
+                at = at + 1 if byte(data, at) == 48 + futures else -1
             else:
                 at = skip_scalar(data, at, end)
             if at < 0 or seen & bit:
@@ -215,11 +238,14 @@ def scan_trades(
             else:
                 at = -1
         whole = at >= 0 and seen & needed == needed and 0 < traded <= LAST_MS and price > 0 and size > 0
-        if not whole or feeds[now] == 0:
+        if not whole:
             left[lefts] = i
             lefts += 1
-        elif feeds[now] == feed:
-            frame[rows], instrument[rows], sign[rows] = i, now, side
-            columns[0, rows], columns[1, rows], columns[2, rows] = traded * 1_000_000, price, size
-            rows += 1
+            continue
+        frame[rows], instrument[rows], sign[rows], feeds[rows] = i, now, side, feed
+        columns[0, rows], columns[1, rows], columns[2, rows] = traded * 1_000_000, price, size
+        if feed == 1:
+            merged, first_id, last_id = single, single, single
+        columns[3, rows], columns[4, rows], columns[5, rows] = merged, first_id, last_id
+        rows += 1
     return rows, lefts

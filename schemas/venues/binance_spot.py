@@ -3,9 +3,9 @@
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.binance import instruments, kind_of, readers, symbol_of
+from schemas.venues.binance import instruments, kind_of, readers, split, symbol_of
 from schemas.venues.binance_batch import scanned_depth, scanned_trades
-from schemas.venues.symbols import split
+from schemas.venues.symbols import coins
 
 NAME = "binance-spot"
 
@@ -16,15 +16,15 @@ def base(symbol: str) -> str:
     >>> base("BTCUSDT"), base("ETHBTC")
     ('BTC', 'ETH')
     """
-    return split(symbol)[0]
+    return coins(symbol)[0]
 
 
 def infer(symbol: str) -> Instrument:
     """An instrument from its symbol."""
-    return Instrument(NAME, symbol, *split(symbol), "spot", "1", "1", 1.0, inferred=True)
+    return Instrument(NAME, symbol, *coins(symbol), "spot", "1", "1", 1.0, inferred=True)
 
 
-READERS = readers(infer, futures=False)
+READERS = readers(infer, futures=0)
 VENUE = venue(
     NAME,
     Sequencing.BINANCE_SPOT,
@@ -33,8 +33,9 @@ VENUE = venue(
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
-    depth=scanned_depth(READERS, futures=False),
-    trades=scanned_trades(READERS),
+    split=split,
+    depth=scanned_depth(READERS, futures=0),
+    trades=scanned_trades(READERS, futures=0),
     kinds=("depth", "trades"),
     nameless=(b'{"lastUpdateId"',),
 )

@@ -3,9 +3,9 @@
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.binance import instruments, kind_of, readers, symbol_of
+from schemas.venues.binance import instruments, kind_of, readers, split, symbol_of
 from schemas.venues.binance_batch import scanned_depth, scanned_trades
-from schemas.venues.symbols import split
+from schemas.venues.symbols import coins
 
 NAME = "binance-usdm"
 
@@ -16,16 +16,16 @@ def base(symbol: str) -> str:
     >>> base("BTCUSDT"), base("ETHUSDT_240927"), base("1000SHIBUSDT")
     ('BTC', 'ETH', '1000SHIB')
     """
-    return split(symbol.partition("_")[0])[0]
+    return coins(symbol.partition("_")[0])[0]
 
 
 def infer(symbol: str) -> Instrument:
     """An instrument from its symbol."""
-    coin, quote = split(symbol.partition("_")[0])
+    coin, quote = coins(symbol.partition("_")[0])
     return Instrument(NAME, symbol, coin, quote, "linear", "1", "1", 1.0, inferred=True)
 
 
-READERS = readers(infer, futures=True)
+READERS = readers(infer, futures=1)
 VENUE = venue(
     NAME,
     Sequencing.BINANCE_FUTURES,
@@ -34,7 +34,8 @@ VENUE = venue(
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
-    depth=scanned_depth(READERS, futures=True),
-    trades=scanned_trades(READERS),
+    split=split,
+    depth=scanned_depth(READERS, futures=1),
+    trades=scanned_trades(READERS, futures=1),
     nameless=(b'{"lastUpdateId"',),
 )

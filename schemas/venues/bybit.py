@@ -1,30 +1,39 @@
 """Bybit v5: wire payloads of linear and inverse contracts, and what they mean.
 
 A liquidation's `S` is the side of the position: Buy means that a long was liquidated, so the forced order sells. Block
-trades (`BT`) are left out of the tape: they do not meet the order book. `orderbook.rpi` is not the full book.
+trades (`BT`) are left out of the tape: they do not meet the order book. `orderbook.rpi` is not the full book; of the
+others (`orderbook.1` to `.1000`, `.full`), each a view with ids of its own, the deepest is kept. Topics of other names
+are of no use here and left out. Funding is of perpetuals only.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from schemas.batches import PriceKind
-from schemas.instrument import Instrument
+from schemas.batches import WHOLE, PriceKind
+from schemas.instrument import Instrument, Kind
 from schemas.venues.assembly import Readers
+from schemas.venues.book import Book
+from schemas.venues.orders import Orders
 from schemas.venues.reading import (
     Id,
     Name,
     Unusable,
     amount,
     attempt,
+    identity,
     milliseconds,
     nanoseconds,
     number,
     one_of,
+    present,
     price,
     raw,
+    stated,
 )
-from schemas.venues.rows import Book, Print, Quote
+from schemas.venues.rows import NAN, Print, Quote
+from schemas.venues.splitting import splitter
 
 KINDS = {
     "orderbook": "depth",
@@ -34,8 +43,8 @@ KINDS = {
     "liquidation": "liquidations",
     "tickers": "derivatives",
 }
-_IGNORED_WORDS = "kline kline_lt tickers_lt priceLimit adlAlert insurance system dcp execution order wallet"
-IGNORED = frozenset(_IGNORED_WORDS.split())
+_FULL = 1_000_000
+_DATED = re.compile(r"-\d{2}[A-Z]{3}\d{2}|[FGHJKMNQUVXZ]\d{2}$")
 _SIDES = {"Buy": 1, "Sell": -1}
 _FORCED = {"Buy": -1, "Sell": 1}
 
@@ -66,15 +75,16 @@ class _Trade(msgspec.Struct, kw_only=True):
     traded_ms: Id = msgspec.field(name="T")
     side: str = msgspec.field(name="S")
     size: msgspec.Raw = msgspec.field(name="v")
-    price: msgspec.Raw = msgspec.field(name="p")
+    price: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
     block: bool = msgspec.field(name="BT", default=False)
+    id: msgspec.Raw = msgspec.field(name="i", default=msgspec.Raw())
 
 
 class _OldLiquidation(msgspec.Struct, kw_only=True):
     symbol: Name
     side: str
     size: msgspec.Raw
-    price: msgspec.Raw
+    price: msgspec.Raw = msgspec.Raw()
     traded_ms: Id = msgspec.field(name="updatedTime")
 
 
@@ -117,9 +127,27 @@ def _of_kind(body: _Top, kind: str) -> str | None:
             return None
         raise Unusable("missing_field topic")
     channel = body.topic.partition(".")[0]
-    if channel not in KINDS and channel not in IGNORED:
-        raise Unusable("unknown_event")
     return channel if _topic_kind(body.topic) == kind else None
+
+
+def _view(topic: str) -> tuple[str, int]:
+    """Name and depth of the view of a topic.
+
+    >>> _view("orderbook.50.BTCUSDT"), _view("orderbook.full.BTCUSDT")
+    (('50', 50), ('full', 1000000))
+    """
+    parts = topic.split(".", 2)
+    if len(parts) < 3:
+        raise Unusable("wrong_type topic")
+    name = parts[1]
+    return name, int(name) if re.fullmatch("[0-9]{1,6}", name) else _FULL
+
+
+def _chain(data: bytes) -> tuple[str | None, str]:
+    topic = _top(data).topic or ""
+    if _topic_kind(topic) != "depth":
+        return None, ""
+    return topic.partition(".")[2].partition(".")[2], _view(topic)[0]
 
 
 def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
@@ -133,24 +161,25 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     ms = body.engine_ms or book.engine_ms or body.sent_ms or book.sent_ms
     snapshot = rest or body.type == "snapshot"
     at = nanoseconds(ms, "cts")
-    return (Book(book.symbol, at, snapshot, book.last_id, book.last_id, -1, raw(book.bids, "b"), raw(book.asks, "a")),)
+    view, levels = ("", 0) if rest else _view(present(body.topic, "topic"))
+    previous = WHOLE if levels == 1 and snapshot else -1
+    bids, asks = raw(book.bids, "b"), raw(book.asks, "a")
+    return (Book(book.symbol, at, snapshot, book.last_id, book.last_id, previous, bids, asks, view, levels),)
 
 
 def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
     body = _top(data)
     if _of_kind(body, "trades") is None:
         return ()
-    found = [
-        (
-            t.block,
-            Print(t.symbol, nanoseconds(t.traded_ms, "T"), one_of(_SIDES, t.side, "S"), bytes(t.price), bytes(t.size)),
-        )
-        for t in _trades(raw(body.data, "data"))
-    ]
-    return [trade for block, trade in found if not block]
+    found = []
+    for t in _trades(raw(body.data, "data")):
+        at, sign = nanoseconds(t.traded_ms, "T"), one_of(_SIDES, t.side, "S")
+        if not t.block:
+            found.append(Print(t.symbol, at, sign, bytes(t.price), bytes(t.size), id=identity(t.id)))
+    return found
 
 
-def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
+def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
     body = _top(data)
     channel = _of_kind(body, "liquidations")
     if channel is None:
@@ -162,17 +191,18 @@ def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
                 o.symbol,
                 nanoseconds(o.traded_ms, "T"),
                 0,
-                bytes(o.price),
+                b"",
                 bytes(o.size),
                 one_of(_FORCED, o.side, "S"),
                 PriceKind.BANKRUPTCY,
-                False,
+                stated=stated(o.price, "p"),
             )
             for o in _trades(inner)
         ]
     old = _old_liquidation(inner)
     at, side = nanoseconds(old.traded_ms, "updatedTime"), one_of(_FORCED, old.side, "side")
-    return (Print(old.symbol, at, 0, bytes(old.price), bytes(old.size), side, PriceKind.BANKRUPTCY, True),)
+    paid = stated(old.price, "price")
+    return (Print(old.symbol, at, 0, b"", bytes(old.size), side, PriceKind.BANKRUPTCY, True, paid),)
 
 
 def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
@@ -187,7 +217,7 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
             nanoseconds(body.sent_ms, "ts"),
             price(ticker.mark, "markPrice"),
             price(ticker.index, "indexPrice"),
-            number(ticker.rate, "fundingRate"),
+            NAN if _DATED.search(ticker.symbol) else number(ticker.rate, "fundingRate"),
             nanoseconds(ahead, "nextFundingTime") if ahead else 0,
             amount(ticker.open_interest, "openInterest"),
         ),
@@ -196,7 +226,7 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
 
 def readers(infer: Callable[[str], Instrument]) -> Readers:
     """The readers of one of the two venues."""
-    return Readers(_read_depth, _read_trades, _read_liquidations, _read_derivatives, infer)
+    return Readers(_read_depth, _chain, _read_trades, _read_liquidations, _read_derivatives, infer)
 
 
 def _kind(data: bytes) -> str | None:
@@ -229,6 +259,9 @@ def symbol_of(data: bytes) -> str | None:
     return attempt(_symbol, data)
 
 
+split = splitter(symbol_of, "data")
+
+
 class _Price(msgspec.Struct):
     tick: str = msgspec.field(name="tickSize")
 
@@ -243,6 +276,7 @@ class _Row(msgspec.Struct):
     quote: str = msgspec.field(name="quoteCoin")
     price: _Price = msgspec.field(name="priceFilter")
     lot: _Lot = msgspec.field(name="lotSizeFilter")
+    settle: str = msgspec.field(name="settleCoin", default="")
 
 
 class _List(msgspec.Struct):
@@ -260,11 +294,9 @@ def instruments(venue: str) -> Callable[[bytes], list[Instrument]]:
     """The reader of a venue's instruments-info."""
 
     def read(data: bytes) -> list[Instrument]:
-        inverse = venue == "bybit-inverse"
+        kind: Kind = "inverse" if venue == "bybit-inverse" else "linear"
         return [
-            Instrument(
-                venue, r.symbol, r.base, r.quote, "inverse" if inverse else "linear", r.price.tick, r.lot.step, 1.0
-            )
+            Instrument(venue, r.symbol, r.base, r.quote, kind, r.price.tick, r.lot.step, 1.0, settle=r.settle)
             for r in _instruments(data).result.list
         ]
 

@@ -5,7 +5,7 @@ import re
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.bybit import instruments, kind_of, readers, symbol_of
+from schemas.venues.bybit import instruments, kind_of, readers, split, symbol_of
 
 NAME = "bybit-inverse"
 _SYMBOL = re.compile(r"(.+?)USD(?:[FGHJKMNQUVXZ]\d\d)?")
@@ -34,4 +34,5 @@ VENUE = venue(
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
+    split=split,
 )

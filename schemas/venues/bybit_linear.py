@@ -3,8 +3,8 @@
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.bybit import instruments, kind_of, readers, symbol_of
-from schemas.venues.symbols import split
+from schemas.venues.bybit import instruments, kind_of, readers, split, symbol_of
+from schemas.venues.symbols import coins
 
 NAME = "bybit-linear"
 
@@ -13,7 +13,7 @@ def _coins(symbol: str) -> tuple[str, str]:
     pair, _, dated = symbol.partition("-")
     if pair.endswith("PERP") and pair != "PERP":
         return pair[:-4], "USDC"
-    coin, quote = split(pair)
+    coin, quote = coins(pair)
     return (coin, quote) if quote or not dated else (pair, "USDC")
 
 
@@ -39,4 +39,5 @@ VENUE = venue(
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
+    split=split,
 )

@@ -1,10 +1,15 @@
 """Deribit: JSON numbers, levels as [action, price, amount]; amounts are USD (inverse futures) or coins (all others).
 
 Options are quoted in their coin. A trade with `liquidation` is a liquidation too: T, its taker was liquidated, and
-the forced order has the trade's direction; M or MT, its maker was, and the order stood on the other side. Block trades
-are left out of the tape: they do not meet the order book.
+the forced order has the trade's direction; M, its maker was, and the order stood on the other side; MT, both were.
+Block trades are left out of the tape: they do not meet the order book. Combinations (`BTC-FS-...`, `BTC-CS-...`) are
+priced by the difference of their legs, so what a USD amount of them is in coins cannot be told. Of a book's views
+(`raw`, `100ms`, `agg2`) one is kept; grouped ones (`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and
+are left out. A book message that nothing comes before (`prev_change_id` missing or 0) begins the book, whatever its
+type. Channels of other names are of no use here and left out.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -12,31 +17,32 @@ import msgspec
 from schemas.batches import PriceKind, Sequencing
 from schemas.instrument import Instrument, Kind
 from schemas.venues.assembly import Readers, venue
+from schemas.venues.book import Book
+from schemas.venues.orders import Orders
 from schemas.venues.reading import (
     Id,
     Name,
     Unusable,
     amount,
     attempt,
+    identity,
     nanoseconds,
     number,
     one_of,
     present,
     price,
     raw,
+    stated,
 )
-from schemas.venues.rows import Book, Print, Quote
+from schemas.venues.rows import NAN, Print, Quote
+from schemas.venues.splitting import splitter
 
 NAME = "deribit"
 KINDS = {"book": "depth", "trades": "trades", "ticker": "derivatives", "incremental_ticker": "derivatives"}
-_IGNORED_WORDS = (
-    "quote perpetual markprice estimated_expiration_price chart instrument platform_state deribit_price_index "
-    "deribit_price_ranking deribit_price_statistics deribit_volatility_index rfq block_rfq block_trade_confirmations "
-    "user announcements"
-)
-IGNORED = frozenset(_IGNORED_WORDS.split())
 _SIDES = {"buy": 1, "sell": -1}
-_FORCED = {"T": 1, "M": -1, "MT": -1}
+_FORCED = {"T": (1,), "M": (-1,), "MT": (1, -1)}
+_LEVELS = 10_000
+_COMBINATION = re.compile(r"(?!PERPETUAL)[A-Z]+-")
 
 
 class _Params(msgspec.Struct, kw_only=True):
@@ -58,7 +64,7 @@ class _Book(msgspec.Struct, kw_only=True):
     id: Id = msgspec.field(name="change_id")
     bids: msgspec.Raw
     asks: msgspec.Raw
-    type: str = "snapshot"
+    type: str | None = None
     previous_id: Id | None = msgspec.field(name="prev_change_id", default=None)
 
 
@@ -70,6 +76,7 @@ class _Trade(msgspec.Struct, kw_only=True):
     direction: str
     liquidation: str | None = None
     block: str | None = msgspec.field(name="block_trade_id", default=None)
+    id: msgspec.Raw = msgspec.field(name="trade_id", default=msgspec.Raw())
 
 
 class _Ticker(msgspec.Struct, kw_only=True):
@@ -104,22 +111,43 @@ def _of_kind(body: _Top, kind: str) -> bytes | None:
     if method != "subscription":
         raise Unusable("unknown_event")
     params = present(body.params, "params")
-    channel = present(params.channel, "channel").partition(".")[0]
-    if channel not in KINDS and channel not in IGNORED:
-        raise Unusable("unknown_event")
-    return raw(params.data, "data") if KINDS.get(channel) == kind else None
+    return raw(params.data, "data") if _channel_kind(present(params.channel, "channel")) == kind else None
+
+
+def _channel_kind(channel: str) -> str | None:
+    """The kind of a channel's messages; None for those that are left out.
+
+    >>> _channel_kind("book.BTC-PERPETUAL.100ms"), _channel_kind("book.BTC-PERPETUAL.10.10.100ms")
+    ('depth', None)
+    """
+    parts = channel.split(".")
+    kind = KINDS.get(parts[0])
+    return None if kind == "depth" and len(parts) != 3 else kind
+
+
+def _chain(data: bytes) -> tuple[str | None, str]:
+    params = _top(data).params
+    channel = (params.channel or "") if params else ""
+    if _channel_kind(channel) != "depth":
+        return None, ""
+    _, symbol, view = channel.split(".")
+    return symbol, view
 
 
 def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
-    inner = _of_kind(_top(data), "depth")
-    if inner is None:
+    body = _top(data)
+    inner = _of_kind(body, "depth")
+    if inner is None or body.params is None:
         return ()
     book = _book(inner)
-    if book.type not in ("snapshot", "change"):
+    if book.type not in ("snapshot", "change", None):
         raise Unusable("unknown_event type")
-    previous = -1 if book.previous_id is None else book.previous_id
-    at, snapshot = nanoseconds(book.engine_ms, "timestamp"), book.type == "snapshot"
-    return (Book(book.symbol, at, snapshot, book.id, book.id, previous, bytes(book.bids), bytes(book.asks)),)
+    at, previous = nanoseconds(book.engine_ms, "timestamp"), book.previous_id
+    snapshot = book.type == "snapshot" or not previous
+    view = (body.params.channel or "").rpartition(".")[2]
+    before = -1 if previous is None else previous
+    bids, asks = bytes(book.bids), bytes(book.asks)
+    return (Book(book.symbol, at, snapshot, book.id, book.id, before, bids, asks, view, _LEVELS),)
 
 
 def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
@@ -127,13 +155,20 @@ def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
     found = []
     for t in [] if inner is None else _trades(inner):
         at, sign = nanoseconds(t.traded_ms, "timestamp"), one_of(_SIDES, t.direction, "direction")
-        order = sign * one_of(_FORCED, t.liquidation, "liquidation") if t.liquidation else 0
-        if not t.block:
-            found.append(Print(t.symbol, at, sign, bytes(t.price), bytes(t.amount), order, PriceKind.TRADE))
+        sides = _FORCED.get(t.liquidation) if t.liquidation else (0,)
+        if sides is None:
+            raise Unusable("wrong_type liquidation")
+        if t.block:
+            continue
+        paid = stated(t.price, "price") if t.liquidation else NAN
+        for k, side in enumerate(sides):  # the trade itself counts once
+            traded, order = sign if k == 0 else 0, sign * side
+            size, own = bytes(t.amount), identity(t.id)
+            found.append(Print(t.symbol, at, traded, bytes(t.price), size, order, PriceKind.TRADE, False, paid, id=own))
     return found
 
 
-def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
+def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
     return [trade for trade in _read_trades(data, named) if trade.order_side]
 
 
@@ -157,7 +192,7 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
 
 def _kind(data: bytes) -> str | None:
     params = _top(data).params
-    return KINDS.get((params.channel or "").partition(".")[0]) if params else None
+    return _channel_kind(params.channel or "") if params else None
 
 
 def _symbol(data: bytes) -> str | None:
@@ -183,6 +218,9 @@ def symbol_of(data: bytes) -> str | None:
     return attempt(_symbol, data)
 
 
+split = splitter(symbol_of, "params", "data")
+
+
 def base(symbol: str) -> str:
     """The base asset.
 
@@ -193,14 +231,21 @@ def base(symbol: str) -> str:
 
 
 def infer(symbol: str) -> Instrument:
-    """An instrument from its symbol: futures without a named quote are inverse and count USD."""
+    """An instrument from its symbol: futures without a named quote are inverse and count USD.
+
+    >>> [(i.quote, i.kind, i.contract) for i in map(infer, ("BTC-27NOV26-90000-C", "BTC-FS-27NOV26_PERP"))]
+    [('BTC', 'linear', 1.0), ('USD', 'inverse', None)]
+    """
     pair, _, rest = symbol.partition("-")
     coin, _, quote = pair.partition("_")
-    option = rest.endswith(("-C", "-P"))
+    combination = bool(_COMBINATION.match(rest))
+    futures = rest.startswith("FS-")
+    option = rest.endswith(("-C", "-P")) or (combination and not futures)
     kind: Kind = "linear" if quote or option else "inverse"
     if quote and not rest:
         kind = "spot"
-    return Instrument(NAME, symbol, coin, quote or (coin if option else "USD"), kind, "1", "1", 1.0, inferred=True)
+    contract = None if futures and not quote else 1.0
+    return Instrument(NAME, symbol, coin, quote or (coin if option else "USD"), kind, "1", "1", contract, inferred=True)
 
 
 class _Row(msgspec.Struct):
@@ -208,6 +253,7 @@ class _Row(msgspec.Struct):
     tick: float = msgspec.field(name="tick_size")
     least: float = msgspec.field(name="min_trade_amount")
     contract: float = msgspec.field(name="contract_size")
+    settle: str = msgspec.field(name="settlement_currency", default="")
 
 
 class _Instruments(msgspec.Struct):
@@ -221,7 +267,11 @@ def instruments(data: bytes) -> list[Instrument]:
     """The instruments of a get_instruments answer; amounts step by the smaller of contract and least trade."""
     return [
         msgspec.structs.replace(
-            infer(row.symbol), tick=repr(row.tick), lot=repr(min(row.least, row.contract)), inferred=False
+            infer(row.symbol),
+            tick=repr(row.tick),
+            lot=repr(min(row.least, row.contract)),
+            inferred=False,
+            settle=row.settle,
         )
         for row in _instruments(data).result
     ]
@@ -230,10 +280,11 @@ def instruments(data: bytes) -> list[Instrument]:
 VENUE = venue(
     NAME,
     Sequencing.DERIBIT,
-    Readers(_read_depth, _read_trades, _read_liquidations, _read_derivatives, infer, actions=True),
+    Readers(_read_depth, _chain, _read_trades, _read_liquidations, _read_derivatives, infer, actions=True),
     instruments=instruments,
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
+    split=split,
     kinds=("depth", "trades", "derivatives"),
 )

@@ -1,23 +1,28 @@
 """OKX v5: quantities in contracts, whose size only the venue's instrument list tells; `side` is the order's side.
 
-Full books only: `books5`, `bbo-tbt` and `books-elp` show a part and are left out. `trades` (fills of one order merged)
-and `trades-all` tell the same trades; the feed that a log shows first of an instrument is counted. An index ticker
-belongs to the swap of its pair. A REST book names no instrument.
+Full books only: `books5`, `bbo-tbt` and `books-rpi` show a part and are left out; of the others, each with ids of its
+own, the deepest is kept. `trades` (fills of one order merged) and `trades-all` tell the same trades, which
+`operators/tape/feeds` counts once. An index ticker belongs to the swap of its pair. A REST book names no instrument.
+Channels of other names are of no use here and left out.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from schemas.batches import PriceKind, Sequencing
+from schemas.batches import PriceKind, PrintFeed, Sequencing
 from schemas.instrument import Instrument, Kind
 from schemas.venues.assembly import Readers, venue
+from schemas.venues.book import Book
+from schemas.venues.orders import Orders
 from schemas.venues.reading import (
     Id,
     Name,
     Unusable,
     amount,
     attempt,
+    identity,
+    integer,
     milliseconds,
     nanoseconds,
     number,
@@ -25,8 +30,10 @@ from schemas.venues.reading import (
     present,
     price,
     raw,
+    stated,
 )
-from schemas.venues.rows import Book, Print, Quote
+from schemas.venues.rows import Print, Quote
+from schemas.venues.splitting import splitter
 
 NAME = "okx-swap"
 KINDS = {
@@ -41,15 +48,10 @@ KINDS = {
     "funding-rate": "derivatives",
     "open-interest": "derivatives",
 }
-_IGNORED_WORDS = (
-    "books5 bbo-tbt books-elp tickers status instruments estimated-price price-limit opt-summary option-trades "
-    "call-auction-details block-tickers adl-warning economic-calendar public-struc-block-trades "
-    "public-block-trades"
-)
-IGNORED = frozenset(_IGNORED_WORDS.split())
 _EVENTS_WORDS = "subscribe unsubscribe login notice channel-conn-count"
 _EVENTS = frozenset(_EVENTS_WORDS.split())
-_FEEDS = {"trades": "aggregate", "trades-all": "single"}
+_FEEDS = {"trades": PrintFeed.AGGREGATE, "trades-all": PrintFeed.SINGLE}
+_LEVELS = {"books": 400, "books-l2-tbt": 400, "books50-l2-tbt": 50}
 _SIDES = {"buy": 1, "sell": -1}
 
 
@@ -80,10 +82,12 @@ class _Trade(msgspec.Struct, kw_only=True):
     size: msgspec.Raw = msgspec.field(name="sz")
     side: str
     traded_ms: str = msgspec.field(name="ts")
+    id: msgspec.Raw = msgspec.field(name="tradeId", default=msgspec.Raw())
+    count: msgspec.Raw = msgspec.Raw()
 
 
 class _Detail(msgspec.Struct, kw_only=True):
-    price: msgspec.Raw = msgspec.field(name="bkPx")
+    price: msgspec.Raw = msgspec.field(name="bkPx", default=msgspec.Raw())
     size: msgspec.Raw = msgspec.field(name="sz")
     side: str
     traded_ms: str = msgspec.field(name="ts")
@@ -124,9 +128,6 @@ def _of_kind(body: _Top, kind: str) -> _Arg | None:
         raise Unusable("venue_error" if body.event == "error" else "unknown_event")
     arg = present(body.arg, "arg")
     channel = present(arg.channel, "channel")
-    known = channel in KINDS or channel in IGNORED or "candle" in channel
-    if not known:
-        raise Unusable("unknown_event")
     return arg if KINDS.get(channel) == kind else None
 
 
@@ -147,10 +148,27 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     if arg.symbol is None:
         raise Unusable("symbol_missing" if rest else "missing_field instId")
     snapshot = rest or body.action == "snapshot"
+    view = ("", 0) if rest else (arg.channel or "", _LEVELS[arg.channel or ""])
     return [
-        Book(arg.symbol, _ns(b.engine_ms, "ts"), snapshot, b.id, b.id, b.previous_id, bytes(b.bids), bytes(b.asks))
+        Book(
+            arg.symbol, _ns(b.engine_ms, "ts"), snapshot, b.id, b.id, b.previous_id, bytes(b.bids), bytes(b.asks), *view
+        )
         for b in _books(raw(body.data, "data"))
     ]
+
+
+def _chain(data: bytes) -> tuple[str | None, str]:
+    arg = _top(data).arg
+    channel = arg.channel if arg else None
+    return (arg.symbol, channel) if arg and channel and KINDS.get(channel) == "depth" else (None, "")
+
+
+def _print(trade: _Trade, feed: PrintFeed) -> Print:
+    at, sign = _ns(trade.traded_ms, "ts"), one_of(_SIDES, trade.side, "side")
+    last, count = integer(trade.id), max(1, integer(trade.count))
+    first = last - count + 1 if last >= count else -1
+    size, own = bytes(trade.size), identity(trade.id)
+    return Print(trade.symbol, at, sign, bytes(trade.price), size, feed=feed, id=own, first_id=first, last_id=last)
 
 
 def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
@@ -161,15 +179,10 @@ def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
     if arg is None:
         return ()
     feed = _FEEDS[arg.channel or ""]
-    return [
-        Print(
-            t.symbol, _ns(t.traded_ms, "ts"), one_of(_SIDES, t.side, "side"), bytes(t.price), bytes(t.size), feed=feed
-        )
-        for t in _trades(raw(body.data, "data"))
-    ]
+    return [_print(t, feed) for t in _trades(raw(body.data, "data"))]
 
 
-def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
+def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
     if data == b"pong":
         return ()
     body = _top(data)
@@ -180,11 +193,12 @@ def _read_liquidations(data: bytes, named: str | None) -> Sequence[Print]:
             order.symbol,
             _ns(d.traded_ms, "ts"),
             0,
-            bytes(d.price),
+            b"",
             bytes(d.size),
             one_of(_SIDES, d.side, "side"),
             PriceKind.BANKRUPTCY,
             True,
+            stated(d.price, "bkPx"),
         )
         for order in _liquidations(raw(body.data, "data"))
         for d in order.details
@@ -245,6 +259,9 @@ def symbol_of(data: bytes) -> str | None:
     return attempt(_symbol, data)
 
 
+split = splitter(symbol_of, "data")
+
+
 def base(symbol: str) -> str:
     """The base asset.
 
@@ -272,6 +289,7 @@ class _Row(msgspec.Struct):
     lot: str = msgspec.field(name="lotSz")
     value: str = msgspec.field(name="ctVal", default="")
     multiplier: str = msgspec.field(name="ctMult", default="")
+    settle: str = msgspec.field(name="settleCcy", default="")
 
 
 class _Instruments(msgspec.Struct):
@@ -293,17 +311,19 @@ def instruments(data: bytes) -> list[Instrument]:
             if not row.value:
                 raise ValueError(f"{row.symbol}: ctVal is missing")
             contract = number(row.value, "ctVal") * number(row.multiplier or "1", "ctMult")
-        found.append(msgspec.structs.replace(guess, tick=row.tick, lot=row.lot, contract=contract, inferred=False))
+        steps = {"tick": row.tick, "lot": row.lot, "contract": contract}
+        found.append(msgspec.structs.replace(guess, **steps, inferred=False, settle=row.settle))
     return found
 
 
 VENUE = venue(
     NAME,
     Sequencing.OKX,
-    Readers(_read_depth, _read_trades, _read_liquidations, _read_derivatives, infer),
+    Readers(_read_depth, _chain, _read_trades, _read_liquidations, _read_derivatives, infer),
     instruments=instruments,
     base=base,
     kind_of=kind_of,
     symbol_of=symbol_of,
+    split=split,
     nameless=(b'{"code"',),
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from math import isfinite, nan
 from typing import Annotated, TypeVar
 
@@ -16,6 +17,7 @@ M = TypeVar("M")
 Id = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _LAST_MS = (2**63 - 1) // 1_000_000
+_FIRST_US = 10**14
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?")
 
 
@@ -39,11 +41,17 @@ def raw(value: msgspec.Raw, name: str) -> bytes:
 
 
 def nanoseconds(ms: int | None, name: str) -> int:
-    """An event time in ms as ns."""
+    """An event time in ms as ns; one in microseconds (16 digits, Binance's `timeUnit`) is recognised.
+
+    >>> nanoseconds(1740996000200, "E"), nanoseconds(1740996000200137, "E")
+    (1740996000200000000, 1740996000200137000)
+    """
     if not ms:
         raise Unusable(f"event_time_missing {name}")
+    if _FIRST_US <= ms <= _LAST_MS * 1000:
+        return ms * 1000
     if not 0 < ms <= _LAST_MS:
-        raise Unusable(f"out_of_range {name}")
+        raise Unusable(f"out_of_range {name}" + (", nanoseconds?" if ms > _LAST_MS * 1000 else ""))
     return ms * 1_000_000
 
 
@@ -77,6 +85,31 @@ def price(value: str | float | None, name: str) -> float:
     return found or nan
 
 
+def stated(value: msgspec.Raw, name: str) -> float:
+    """The price of a liquidation as a number; NaN where a venue states none."""
+    return price(_stated(bytes(value) or b"null"), name)
+
+
+def identity(value: msgspec.Raw) -> int:
+    """A trade's id as a number: itself where it is one, else a hash of its text; -1 where there is none.
+
+    >>> identity(msgspec.Raw(b'"130639474"')), identity(msgspec.Raw(b"9")), identity(msgspec.Raw(b""))
+    (130639474, 9, -1)
+    """
+    text = bytes(value).strip(b'"')
+    if not text or text == b"null":
+        return -1
+    if text.isdigit() and len(text) <= 18:
+        return int(text)
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+def integer(value: msgspec.Raw) -> int:
+    """A whole number that may stand as a string; -1 where there is none."""
+    text = bytes(value).strip(b'"')
+    return int(text) if text.isdigit() and len(text) <= 18 else -1
+
+
 def amount(value: str | float | None, name: str) -> float:
     """A quantity as printed, 0 allowed; NaN where it is absent or empty."""
     found = number(value, name)
@@ -106,6 +139,7 @@ def _reason(error: Exception) -> str:
     return f"{'out_of_range' if bound else 'wrong_type'} {path}".strip()
 
 
+_stated = msgspec.json.Decoder(str | float | None).decode
 _FOREIGN = (Unusable, msgspec.MsgspecError, UnicodeDecodeError)
 
 

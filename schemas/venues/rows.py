@@ -1,7 +1,7 @@
 """Rows: the messages of a venue as column batches; the part of parsing that all venues share."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,28 +11,20 @@ from schemas.batches import Depth, Derivatives, Liquidations, Trades
 from schemas.frames import Frames
 from schemas.instrument import InstrumentTable
 from schemas.levels import LIMIT, OK, OUT_OF_RANGE, Levels
+from schemas.venues.book import Book
 from schemas.venues.reading import gather
 from schemas.venues.scaling import Infer, Quantities, Scaled, scaled
+from schemas.venues.views import chosen
 
 Refined = list[tuple[int, int, int, int]]
 NAN = float("nan")
 
 
-class Book(NamedTuple):
-    """A depth message; bids and asks are JSON arrays of levels."""
-
-    symbol: str
-    event_ns: int
-    snapshot: bool
-    first_id: int
-    last_id: int
-    previous_id: int
-    bids: bytes
-    asks: bytes
-
-
 class Print(NamedTuple):
-    """A trade, or a liquidation where `order_side` is not 0; price and size are JSON numbers or strings."""
+    """A trade where `sign` is not 0, a liquidation where `order_side` is not; price and size are JSON.
+
+    `stated` is the price of a liquidation as a number, NaN where there is none. The rest is as in `Trades`.
+    """
 
     symbol: str
     event_ns: int
@@ -42,7 +34,11 @@ class Print(NamedTuple):
     order_side: int = 0
     price_kind: int = 0
     throttled: bool = False
-    feed: str = ""
+    stated: float = NAN
+    feed: int = 0
+    id: int = -1
+    first_id: int = -1
+    last_id: int = -1
 
 
 class Quote(NamedTuple):
@@ -59,10 +55,14 @@ class Quote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What was found on the way: reasons by frame, and refinements as (frame, instrument, tick and lot factor)."""
+    """What was found on the way: reasons by frame, and refinements as (frame, instrument, tick and lot factor).
+
+    `views` tells by symbol which view of its book was kept from which frame on, -1 for what was kept before.
+    """
 
     reasons: dict[int, str]
     refined: Refined
+    views: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
 
 def depth(
@@ -76,6 +76,8 @@ def depth(
 ) -> tuple[Depth, Parsed]:
     """Depth messages of some frames of a batch."""
     at, books, reasons = gather(frames, which, read)
+    views = {name: [(-1, kept.name)] for name, kept in table.views.items()}
+    books = [_of_view(table, i, book, views) if book.view else book for i, book in zip(at, books, strict=True)]
     levels = Levels([side for b in books for side in (b.bids, b.asks)], actions=actions)
     starts = levels.starts[::2]
     worst = np.where(levels.status[::2] != OK, levels.status[::2], levels.status[1::2])
@@ -110,7 +112,17 @@ def depth(
         ticks=found.ticks,
         lots=found.lots,
     )
-    return rows, Parsed(reasons, found.refined)
+    return rows, Parsed(reasons, found.refined, views)
+
+
+def _of_view(table: InstrumentTable, i: int, book: Book, views: dict[str, list[tuple[int, str]]]) -> Book:
+    """The message of frame i if it is of the view that is kept, else one that says that it is not."""
+    found = chosen(table.views, book)
+    kept = table.views[book.symbol].name
+    history = views.setdefault(book.symbol, [])
+    if not history or history[-1][1] != kept:
+        history.append((i, kept))
+    return found
 
 
 class _Scaled(NamedTuple):
@@ -131,7 +143,7 @@ def _prints(
     on_tick: bool,
 ) -> _Scaled:
     at, prints, reasons = gather(frames, which, read)
-    levels = Levels([b"[[%b,%b]]" % (p.price, p.size) for p in prints])
+    levels = Levels([b"[[%b,%b]]" % (p.price if on_tick else b"1", p.size) for p in prints])
     status = levels.status
     one = np.diff(levels.starts) == 1
     columns = [np.zeros(len(prints), np.int64) for _ in range(4)]
@@ -141,19 +153,14 @@ def _prints(
         column[one] = values
     status[(status == OK) & (columns[2] == 0)] = OUT_OF_RANGE
     price, decimals, size, size_decimals = columns
-    shown = np.full(len(prints), NAN)
-    for k in np.flatnonzero(status == OK).tolist():
-        if prints[k].order_side:
-            shown[k] = float(prints[k].price.strip(b'"'))
-            if not 0 < shown[k] < LIMIT:
-                status[k] = OUT_OF_RANGE
+    stated = np.array([p.stated for p in prints], np.float64)
+    status[(status == OK) & (stated >= LIMIT)] = OUT_OF_RANGE
     if not on_tick:
         price, decimals = np.zeros_like(price), np.zeros_like(decimals)
     starts = np.arange(len(prints) + 1)
     numbers = Quantities(price, decimals, size, size_decimals, starts, levels.finest_price, levels.finest_size, status)
-    feeds = [p.feed for p in prints]
-    found = scaled(at, [p.symbol for p in prints], numbers, table, infer, reasons, feeds)
-    return _Scaled(np.array(at, np.int32), prints, found, shown, Parsed(reasons, found.refined))
+    found = scaled(at, [p.symbol for p in prints], numbers, table, infer, reasons)
+    return _Scaled(np.array(at, np.int32), prints, found, stated, Parsed(reasons, found.refined))
 
 
 def _liquidations(of: _Scaled, chosen: NDArray[np.bool_]) -> Liquidations:
@@ -167,13 +174,14 @@ def _liquidations(of: _Scaled, chosen: NDArray[np.bool_]) -> Liquidations:
         price_kind=np.array([p.price_kind for p in prints], np.int8),
         lots=of.found.lots[chosen],
         throttled=np.array([p.throttled for p in prints], np.bool_),
+        id=np.array([p.id for p in prints], np.int64),
     )
 
 
 def no_liquidations() -> Liquidations:
     """What a venue's trades tell of liquidations when they never do."""
     i8, i4, i1 = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8)
-    return Liquidations(i4, i4, i8, i1, np.empty(0, np.float64), i1, i8, np.empty(0, np.bool_))
+    return Liquidations(i4, i4, i8, i1, np.empty(0, np.float64), i1, i8, np.empty(0, np.bool_), i8)
 
 
 def trades(
@@ -185,18 +193,22 @@ def trades(
 ) -> tuple[Trades, Liquidations, Parsed]:
     """Trades of some frames of a batch, and those of them that were liquidations once more as such."""
     of = _prints(frames, which, table, read, infer, on_tick=True)
-    keep = of.found.keep
-    used = [p for p, use in zip(of.prints, keep.tolist(), strict=True) if use]
+    traded = of.found.keep & np.array([p.sign != 0 for p in of.prints], np.bool_)
+    used = [p for p, use in zip(of.prints, traded.tolist(), strict=True) if use]
     rows = Trades(
-        frame=of.at[keep],
-        instrument=of.found.instruments[keep].astype(np.int32),
+        frame=of.at[traded],
+        instrument=of.found.instruments[traded].astype(np.int32),
         event_ns=np.array([p.event_ns for p in used], np.int64),
-        ticks=of.found.ticks[keep],
-        lots=of.found.lots[keep],
+        ticks=of.found.ticks[traded],
+        lots=of.found.lots[traded],
         sign=np.array([p.sign for p in used], np.int8),
+        feed=np.array([p.feed for p in used], np.int8),
+        id=np.array([p.id for p in used], np.int64),
+        first_id=np.array([p.first_id for p in used], np.int64),
+        last_id=np.array([p.last_id for p in used], np.int64),
     )
     forced = np.array([p.order_side != 0 for p in of.prints], np.bool_)
-    return rows, _liquidations(of, keep & forced), of.parsed
+    return rows, _liquidations(of, of.found.keep & forced), of.parsed
 
 
 def liquidations(
@@ -220,15 +232,18 @@ def derivatives(
 ) -> tuple[Derivatives, Parsed]:
     """Marks, funding and open interest of some frames of a batch. They do not tell an unknown instrument's steps."""
     at, quotes, reasons = gather(frames, which, read)
-    for i, quote in zip(at, quotes, strict=True):
+    own: list[int] = []
+    foreign: dict[int, str] = {}
+    for k, (i, quote) in enumerate(zip(at, quotes, strict=True)):
         if quote.symbol not in table.index:
             row = table.known.get(quote.symbol) or infer(quote.symbol)
-            if table.here(row.base):
-                table.add(row)
-            else:
-                reasons[i] = f"misplaced {row.base}"
-    used = [k for k, i in enumerate(at) if i not in reasons]
-    at, quotes = [at[k] for k in used], [quotes[k] for k in used]
+            if not table.here(row.base):
+                foreign.setdefault(i, f"misplaced {row.base}")
+                continue
+            table.add(row)
+        own.append(k)
+    at, quotes = [at[k] for k in own], [quotes[k] for k in own]
+    reasons |= {i: reason for i, reason in foreign.items() if i not in set(at)}
     numbers = np.array([q[2:5] for q in quotes], np.float64).reshape(-1, 3)
     rows = Derivatives(
         frame=np.array(at, np.int32),

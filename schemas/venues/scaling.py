@@ -1,7 +1,9 @@
 """Scaling: which instrument a message belongs to and in which steps it counts; unknown ones are inferred.
 
-An inferred step is 10**-decimals with the most decimals seen so far (trailing zeros apart). It changes only between
-two frames, and only by a frame that is then used.
+An inferred step is 10**-decimals with the most decimals seen so far (trailing zeros apart). A known step holds until a
+number lies off it, which is how a venue's change of tick or lot shows in mid-stream: from then on the step is the
+finer 10**-decimals, which counts the old grid too. Steps change only between two frames, and only by a frame that is
+then used.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.instrument import Instrument, InstrumentTable, scale
-from schemas.levels import OK, REASONS, to_steps
+from schemas.levels import OFF_TICK, OK, REASONS, to_steps
 
 I8 = NDArray[np.int64]
 Infer = Callable[[str], Instrument]
 Steps = tuple[int, int, int, int]
 MOST_DECIMALS = 12
 FINER = 8
-"""An inference is refined by so many decimals at most: a garbled number must not move the scale of a book."""
+"""A step is refined by so many decimals at most: a garbled number must not move the scale of a book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +71,70 @@ def _step(decimals: int) -> str:
     return "1" if decimals <= 0 else f"0.{'1'.rjust(decimals, '0')}"
 
 
-def _finer(row: Instrument, fresh: bool, price: int, size: int) -> Instrument:
-    """The row with steps as fine as the decimals of a price and a size, if it was inferred."""
-    if not row.inferred:
+def _finer(row: Instrument, fresh: bool, off: bool, price: int, size: int) -> Instrument:
+    """The row with steps as fine as the decimals of a price and a size, if it was inferred or they lie `off` them."""
+    if not (row.inferred or off):
         return row
-    _, tick, _, lot = (0, 0, 0, 0) if fresh else _steps(row)
-    first = (max(price, 0), max(size, 0)) if fresh else row.first_decimals
+    _, tick, _, lot = (0, 0, 0, 0) if fresh and row.inferred else _steps(row)
+    first = (max(price, 0), max(size, 0)) if fresh and row.inferred else row.first_decimals
     return msgspec.structs.replace(row, tick=_step(max(price, tick)), lot=_step(max(size, lot)), first_decimals=first)
 
 
 class _Resolver:
     """Resolves the frames of one batch, in log order."""
 
-    def __init__(self, table: InstrumentTable, infer: Infer, numbers: Quantities) -> None:
+    def __init__(self, table: InstrumentTable, infer: Infer, numbers: Quantities, symbols: Sequence[str]) -> None:
         self.table, self.infer, self.numbers = table, infer, numbers
         self.price, self.size = numbers.finest_price.tolist(), numbers.finest_size.tolist()
-        self.cache: dict[str, tuple[int, Steps, bool, str]] = {}
+        self.cache: dict[str, tuple[int, Steps, bool]] = {}
         self.refined: list[tuple[int, int, int, int]] = []
+        self.off = self._off(symbols)
 
-    def known(self, symbol: str) -> tuple[int, Steps, bool, str] | None:
-        """Number, steps, whether inferred, and feed of an instrument in the table."""
+    def _off(self, symbols: Sequence[str]) -> list[bool]:
+        """Which messages lie off the known steps of their instruments, as these are before the batch."""
+        steps = {s: _steps(row) for s in set(symbols) if (row := self._row(s)) is not None and not row.inferred}
+        if not steps:
+            return [False] * len(symbols)
+        scales = np.array([steps.get(s, (1, 0, 1, 0)) for s in symbols], np.int64)
+        known = np.array([s in steps for s in symbols], np.bool_)
+        off: list[bool] = (known & (self.numbers.scaled(0, len(symbols), scales)[2] == OFF_TICK)).tolist()
+        return off
+
+    def _row(self, symbol: str) -> Instrument | None:
+        at = self.table.index.get(symbol)
+        return self.table.known.get(symbol) if at is None else self.table.rows[at]
+
+    def known(self, symbol: str) -> tuple[int, Steps, bool] | None:
+        """Number, steps and whether inferred, of an instrument in the table."""
         found = self.cache.get(symbol)
         if found is None and (at := self.table.index.get(symbol)) is not None:
             row = self.table.rows[at]
-            found = self.cache[symbol] = at, _steps(row), row.inferred, row.prints
+            found = self.cache[symbol] = at, _steps(row), row.inferred
         return found
 
-    def frame(self, i: int, lo: int, symbols: Sequence[str], feed: str) -> tuple[list[int], list[Steps]] | str:
-        """Instruments and scales of the messages of frame i, which begin at `lo`; or why they cannot be used.
+    def _most(self, row: Instrument, fresh: bool) -> tuple[int, int]:
+        """The most decimals of a price and a size by which the steps of an instrument may be refined."""
+        if row.inferred:
+            return (
+                (MOST_DECIMALS, MOST_DECIMALS)
+                if fresh
+                else (row.first_decimals[0] + FINER, row.first_decimals[1] + FINER)
+            )
+        _, tick, _, lot = _steps(self.table.known.get(row.symbol, row))
+        return tick + FINER, lot + FINER
 
-        Nothing, when they are of a feed that an instrument does not count.
+    def frame(self, i: int, lo: int, symbols: Sequence[str]) -> tuple[list[int], list[int], list[Steps]] | str:
+        """Which messages of frame i, which begin at `lo`, are used, with instruments and scales; or why none can be.
+
+        Of a frame with several instruments, those of other shards are passed over.
         """
-        if feed and any(found[3] not in ("", feed) for symbol in set(symbols) if (found := self.known(symbol))):
-            return [], []
         if len(symbols) == 1 and (found := self.known(symbols[0])):
-            at, steps, inferred, prints = found
-            if prints == feed and not (inferred and (self.price[lo] > steps[1] or self.size[lo] > steps[3])):
-                return [at], [steps]
+            at, steps, inferred = found
+            if not self.off[lo] and not (inferred and (self.price[lo] > steps[1] or self.size[lo] > steps[3])):
+                return [lo], [at], [steps]
         rows: dict[str, Instrument] = {}
+        own: list[int] = []
+        foreign = ""
         for k, symbol in enumerate(symbols, lo):
             at_or_none = self.table.index.get(symbol)
             fresh = at_or_none is None and symbol not in rows
@@ -116,23 +144,29 @@ class _Resolver:
                 else self.table.rows[at_or_none]
             )
             if fresh and not self.table.here(row.base):
-                return f"misplaced {row.base}"
-            most_price, most_size = (MOST_DECIMALS, MOST_DECIMALS) if fresh else (d + FINER for d in row.first_decimals)
-            if row.inferred and (
+                foreign = foreign or f"misplaced {row.base}"
+                continue
+            own.append(k)
+            most_price, most_size = self._most(row, fresh)
+            if (row.inferred or self.off[k]) and (
                 max(self.price[k], self.size[k]) > MOST_DECIMALS
                 or self.price[k] > most_price
                 or self.size[k] > most_size
             ):
                 return "out_of_range decimals"
-            rows[symbol] = _finer(row, fresh, self.price[k], self.size[k])
+            rows[symbol] = _finer(row, fresh, self.off[k], self.price[k], self.size[k])
+        if foreign and not own:
+            return foreign
         steps_of = {symbol: _steps(row) for symbol, row in rows.items()}
-        scales = [steps_of[symbol] for symbol in symbols]
-        bad = self.numbers.scaled(lo, lo + len(symbols), np.array(scales, np.int64))[2]
+        scales = [steps_of[symbols[k - lo]] for k in own]
+        every = np.ones((len(symbols), 4), np.int64)
+        every[[k - lo for k in own]] = scales
+        bad = self.numbers.scaled(lo, lo + len(symbols), every)[2][[k - lo for k in own]]
         if bad.any():
             return REASONS[int(bad[bad != OK][0])]
         for symbol, row in rows.items():
-            self.commit(i, symbol, row if row.prints else msgspec.structs.replace(row, prints=feed))
-        return [self.table.index[symbol] for symbol in symbols], scales
+            self.commit(i, symbol, row)
+        return own, [self.table.index[symbols[k - lo]] for k in own], scales
 
     def commit(self, i: int, symbol: str, row: Instrument) -> None:
         """Put a row into the table, and note by what its steps became finer."""
@@ -144,7 +178,8 @@ class _Resolver:
         if before is not None:
             old, new = before[1], _steps(row)
             if old != new:
-                self.refined.append((i, at, 10 ** (new[1] - old[1]), 10 ** (new[3] - old[3])))
+                tick = old[0] * 10 ** (new[1] - old[1]) // new[0]
+                self.refined.append((i, at, tick, old[2] * 10 ** (new[3] - old[3]) // new[2]))
 
 
 def scaled(
@@ -154,14 +189,10 @@ def scaled(
     table: InstrumentTable,
     infer: Infer,
     reasons: dict[int, str],
-    feeds: list[str] | None = None,
 ) -> Scaled:
-    """Messages in steps of their instruments; frames that cannot be used are added to `reasons`, whole.
-
-    A message of the feed that its instrument does not count is left out without a reason.
-    """
+    """Messages in steps of their instruments; frames that cannot be used are added to `reasons`, whole."""
     n = len(frames)
-    resolver = _Resolver(table, infer, numbers)
+    resolver = _Resolver(table, infer, numbers, symbols)
     instruments, scales = np.zeros(n, np.int64), np.ones((n, 4), np.int64)
     keep = np.zeros(n, np.bool_)
     status = numbers.status.tolist()
@@ -175,14 +206,13 @@ def scaled(
         if worst != OK:
             reasons[i] = REASONS[worst]
             continue
-        feed = feeds[lo] if feeds else ""
-        answer = resolver.frame(i, lo, symbols[lo:hi], feed)
+        answer = resolver.frame(i, lo, symbols[lo:hi])
         if isinstance(answer, str):
             reasons[i] = answer
-        elif answer[0]:
-            found += answer[0]
-            of += answer[1]
-            used += members
+        else:
+            used += answer[0]
+            found += answer[1]
+            of += answer[2]
     if used:
         instruments[used], scales[used], keep[used] = found, of, True
     ticks, lots, late = numbers.scaled(0, n, scales)

@@ -8,10 +8,10 @@ QUOTES = (
 _BY_LENGTH = sorted(QUOTES, key=len, reverse=True)
 
 
-def split(pair: str) -> tuple[str, str]:
+def coins(pair: str) -> tuple[str, str]:
     """Base and quote; the quote is "" where none is recognised.
 
-    >>> split("1000SHIBUSDT"), split("ETHBTC"), split("ODDITY")
+    >>> coins("1000SHIBUSDT"), coins("ETHBTC"), coins("ODDITY")
     (('1000SHIB', 'USDT'), ('ETH', 'BTC'), ('ODDITY', ''))
     """
     for quote in _BY_LENGTH:

@@ -36,6 +36,8 @@ def floats(*values):
 
 
 COLUMNS = {
+    "feed": ints(0, 2, np.int8),
+    "id": ints(-1, 9),
     "instrument": ints(0, INSTRUMENTS - 1, np.int32),
     "live": ints(0, 1, np.bool_),
     "fresh": ints(0, 1, np.bool_),

@@ -68,9 +68,63 @@ def test_a_snapshot_without_a_symbol_is_refused_in_a_file_of_two_symbols_or_of_n
     assert refusal(none) == "line 1 names no symbol, and the file's frames are not of one symbol"
 
 
-@pytest.mark.parametrize("bad", [b"nonsense", b"12 {}", b"%d" % NS, b"99999999999999999999 {}", b" {}", b"1.5: {}"])
-def test_a_line_that_is_no_frame_is_named_by_its_number(tmp_path, bad):
-    assert refusal(file(tmp_path, at(TRADE), b"", bad)).startswith("line 3 is not a recorded frame: ")
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (b"nonsense", "no_receive_time"),
+        (b"12 {}", "no_receive_time"),
+        (b"%d" % NS, "no_receive_time"),
+        (b"99999999999999999999 {}", "no_receive_time"),
+        (b" {}", "no_receive_time"),
+        (b"1.5: {}", "no_receive_time"),
+        (at(TRADE[:40]), "not_json"),
+        (TRADE[:40], "not_json"),
+        (at(b"[" * 100_000), "not_json"),
+    ],
+)
+def test_a_line_that_is_no_frame_is_told_by_its_number_and_a_file_of_such_lines_is_refused(tmp_path, bad, problem):
+    path = file(tmp_path, at(TRADE), b"", bad, at(TRADE))
+    got = list(read(path, USDM))
+    assert [r.kind for r in got] == ["trades", None, "trades"]
+    assert (got[1].problem, got[1].line, got[1].source, got[1].data) == (problem, 3, path.name, bad)
+    assert got[1].received_ns in (NS, 10**6)
+    alone = refusal(file(tmp_path, bad, bad, name="bad.log"))
+    said = "holds no frames" if bad.startswith(b"1") else "no line says when it was received"
+    assert alone.startswith("line 1 is not a recorded frame: " if problem == "no_receive_time" else said)
+
+
+def test_the_unit_of_a_receive_time_is_told_by_its_digits_or_named_when_it_cannot_be(tmp_path):
+    lines = [b"%d %b" % (NS // unit, TRADE) for unit in (1, 10**3, 10**6, 10**9)]
+    got = [r.received_ns for r in read(file(tmp_path, *lines), USDM)]
+    assert got == [NS, NS // 10**3 * 10**3, NS // 10**6 * 10**6, NS // 10**9 * 10**9]
+    assert "a time of 17 digits is neither nanoseconds (19)" in refusal(file(tmp_path, b"%d %b" % (NS // 100, TRADE)))
+
+
+def test_a_recording_in_the_raw_form_of_tardis_is_read(tmp_path):
+    wrapped = b'{"stream":"btcusdt@depthSnapshot","generated":true,"data":{"lastUpdateId":1,"bids":[],"asks":[]}}'
+    path = file(tmp_path, b"2024-08-08T23:54:15.0303146Z " + wrapped, b"", b"2024-08-08T23:54:15Z " + TRADE)
+    assert [(r.received_ns, r.kind, r.symbol, r.named) for r in read(path, USDM)] == [
+        (1_723_161_255_030_314_600, "depth", "BTCUSDT", True),
+        (1_723_161_255_000_000_000, "trades", "BTCUSDT", True),
+    ]
+
+
+def test_first_lines_without_a_time_get_the_first_that_is_told_and_never_that_of_today(tmp_path):
+    bare = b'{"lastUpdateId":1,"bids":[],"asks":[]}'
+    own = TRADE.replace(b'"E":1', b'"E":1733011200691')
+    times = [r.received_ns for r in read(file(tmp_path, bare, bare, own, bare), USDM)]
+    assert times == [1_733_011_200_691_000_000] * 4
+    assert refusal(file(tmp_path, bare, TRADE)).startswith("no line says when it was received")
+
+
+def test_a_frame_of_several_instruments_is_handed_on_as_one_each(tmp_path):
+    two = b'{"stream":"!markPrice@arr","data":[%b,%b]}' % tuple(
+        b'{"e":"markPriceUpdate","E":1,"s":"%b","p":"1"}' % s for s in (b"BTCUSDT", b"ETHUSDT")
+    )
+    assert [(r.kind, r.symbol) for r in read(file(tmp_path, at(two)), USDM)] == [
+        ("derivatives", "BTCUSDT"),
+        ("derivatives", "ETHUSDT"),
+    ]
 
 
 def test_a_file_without_frames_is_refused(tmp_path):

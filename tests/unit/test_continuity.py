@@ -3,7 +3,7 @@
 import pytest
 
 from operators.book.continuity import APPLY, DROP, EMPTY, GAP, HOLD, JOINING, LIVE, NO_ID, REPLACE, verdict
-from schemas.batches import Sequencing
+from schemas.batches import BESIDE, REFUSED, WHOLE, Sequencing
 
 FUTURES, SPOT = Sequencing.BINANCE_FUTURES, Sequencing.BINANCE_SPOT
 BYBIT, OKX, DERIBIT = Sequencing.BYBIT, Sequencing.OKX, Sequencing.DERIBIT
@@ -51,7 +51,8 @@ def test_binance_futures(state: int, message: tuple[int, int, int], expected: in
     assert judge(FUTURES, state, 100, message) == expected
 
 
-# barter-rs barter-data/src/exchange/binance/spot/l2.rs; (102, 110) when live by hand
+# barter-rs barter-data/src/exchange/binance/spot/l2.rs; (102, 110) when live by hand; (100, 110) when live by Binance's
+# web-socket-streams.md: start again only if U > update id + 1
 @pytest.mark.parametrize(
     ("state", "message", "expected"),
     [
@@ -64,7 +65,7 @@ def test_binance_futures(state: int, message: tuple[int, int, int], expected: in
         (LIVE, (101, 110, -1), APPLY),
         (LIVE, (120, 130, -1), GAP),
         (LIVE, (102, 110, -1), GAP),
-        (LIVE, (100, 110, -1), GAP),
+        (LIVE, (100, 110, -1), APPLY),
         (LIVE, (90, 100, -1), DROP),
     ],
 )
@@ -130,3 +131,30 @@ def test_deribit() -> None:
     assert judge(DERIBIT, LIVE, 12, (NO_ID, 12, 10), last_previous=10) == DROP
     assert judge(DERIBIT, LIVE, 12, (NO_ID, 11, 9), last_previous=10) == GAP
     assert judge(DERIBIT, LIVE, 12, (NO_ID, 15, NO_ID), last_previous=10) == GAP
+
+
+@pytest.mark.parametrize("venue", [BYBIT, OKX, DERIBIT])
+def test_a_message_of_a_second_recorder_that_is_not_later_than_the_book_is_a_repeat(venue: Sequencing) -> None:
+    state = int(venue), LIVE, 12, 11
+    assert verdict(*state, False, NO_ID, 10, 9, False, -5) == DROP
+    assert verdict(*state, False, NO_ID, 10, 9, False, 0) == DROP
+    assert verdict(*state, False, NO_ID, 10, 9, False, 5) == GAP
+    assert verdict(*state, False, NO_ID, 15, 14, False, 0) == GAP
+
+
+@pytest.mark.parametrize("venue", [BYBIT, OKX, DERIBIT])
+def test_a_streamed_snapshot_that_is_not_newer_than_the_book_adds_nothing(venue: Sequencing) -> None:
+    state = int(venue), LIVE, 12, 11
+    assert verdict(*state, True, NO_ID, 10, NO_ID, False, -5) == DROP
+    assert verdict(*state, True, NO_ID, 10, NO_ID, False, 5) == REPLACE
+    assert verdict(*state, True, NO_ID, 10, WHOLE, False, -5) == REPLACE
+    assert verdict(*state, True, NO_ID, 13, NO_ID, False, 5) == REPLACE
+    assert verdict(int(venue), EMPTY, 12, 11, True, NO_ID, 10, NO_ID, False, -5) == REPLACE
+
+
+@pytest.mark.parametrize("venue", list(Sequencing))
+def test_a_link_of_the_chain_that_could_not_be_used_is_a_gap_and_another_view_is_none(venue: Sequencing) -> None:
+    for state in (JOINING, LIVE):
+        assert verdict(int(venue), state, 12, 11, False, REFUSED, REFUSED, REFUSED, False) == GAP
+        assert verdict(int(venue), state, 12, 11, False, BESIDE, BESIDE, BESIDE, False) == DROP
+    assert verdict(int(venue), EMPTY, 12, 11, False, REFUSED, REFUSED, REFUSED, False) == DROP

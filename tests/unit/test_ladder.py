@@ -88,10 +88,17 @@ class Plain:
         self.asks: dict[int, int] = {}
         self.held: list[Message] = []
         self.crossed_ns, self.sequenced, self.ends = -1, True, (0, 0)
+        self.applied_ns, self.asked, self.since = 0, None, None
 
     def act(self, m: Message, replay: bool) -> int:
         first, u, previous = m.ids
-        what = verdict(int(self.venue), self.state, self.last, self.previous, m.snapshot, first, u, previous, replay)
+        state = int(self.venue), self.state, self.last, self.previous
+        later = m.event_ns - self.applied_ns if m.event_ns else 1
+        what = verdict(*state, m.snapshot, first, u, previous, replay, later)
+        if not replay:
+            self.since = self.missed_since(m, what)
+        if what in (APPLY, REPLACE):
+            self.applied_ns = m.event_ns if what == REPLACE else max(self.applied_ns, m.event_ns)
         if what == REPLACE:
             self.bids, self.asks, self.crossed_ns = {}, {}, -1
             self.state, self.previous, self.sequenced = JOINING, -2, u != -1
@@ -128,14 +135,36 @@ class Plain:
             self.held.append(m)
         return what
 
+    def missed_since(self, m: Message, what: int) -> int | None:
+        """The event time since which updates were missed while the book was trusted, if this message shows that."""
+        first, u, previous = m.ids
+        by_rest = self.venue in (FUTURES, SPOT)
+        since = None
+        if self.asked and not m.snapshot and u > self.asked[0]:
+            before, before_ns = self.asked
+            goes_on = previous == before if self.venue == FUTURES else first <= before + 1
+            since, self.asked = (None if goes_on else before_ns), None
+        if what == GAP and self.state != EMPTY:
+            since = self.event_ns
+        if what == REPLACE and self.state == EMPTY:
+            self.asked = None
+        elif what == REPLACE and by_rest:
+            self.asked = self.asked or (self.last, self.event_ns)
+        elif what == REPLACE and min(self.last, u) >= 0:
+            at_head = u == self.last or (self.venue == Sequencing.BYBIT and u == self.last + 1)
+            since = None if at_head else self.event_ns
+        return since
+
     def take(self, m: Message) -> tuple[object, ...]:
         trusted, before = self.state != EMPTY, self.event_ns
         what = self.act(m, False)
         self.pane = m.pane
         live = self.state != EMPTY
         untrusted = 0 if trusted or not before else max(0, m.event_ns - before)
+        if trusted and self.since:
+            untrusted = self.event_ns - self.since
         best = sorted(self.bids.items(), reverse=True)[:TOP], sorted(self.asks.items())[:TOP]
-        flags = live, live and what == REPLACE, trusted and not live, what == DROP
+        flags = live, live and what == REPLACE, (trusted and not live) or self.since is not None, what == DROP
         return (*flags, untrusted, *(best if live else ([], [])))
 
     def close(self) -> tuple[object, ...]:

@@ -82,6 +82,7 @@ def events(*rows):
         "order_side": np.array(side, np.int8),
         "lots": np.array(lots, np.int64),
         "price": np.array(price, np.float64),
+        "id": np.full(len(price), -1),
     }
 
 

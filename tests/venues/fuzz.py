@@ -11,6 +11,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from schemas.batches import REFUSED
 from schemas.frames import Frames, Reject, frames
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.levels import LIMIT
@@ -93,7 +94,7 @@ def check(venue: str, kind: str, batch: Frames, table: InstrumentTable) -> Count
     assert len(rejected) == len(rejects)
     assert all(isinstance(r, Reject) and r.reason and r.reason.isprintable() for r in rejects)
     for found in rows:
-        used = batch.offsets[found.frame]
+        used = batch.offsets[found.frame[getattr(found, "last_id", found.frame) != REFUSED]]
         assert not rejected & set(used.tolist())
         assert (np.diff(found.frame) >= 0).all()
         assert len(found) == 0 or (found.instrument.min() >= 0 and found.instrument.max() < len(table.rows))
@@ -109,7 +110,8 @@ def check(venue: str, kind: str, batch: Frames, table: InstrumentTable) -> Count
         assert all(same(a, b) for a, b in zip(rows, twins, strict=True)) and rejects == others
         assert table.rows == twin.rows and table.refined == twin.refined
     outcome = Counter(r.reason.split()[0] for r in rejects)
-    outcome["rows"] = len(np.unique(np.concatenate([r.frame for r in rows])))
+    used_rows = [r.frame[r.last_id != REFUSED] if kind == "depth" else r.frame for r in rows]
+    outcome["rows"] = len(np.unique(np.concatenate(used_rows)))
     outcome["nothing"] = len(batch) - outcome["rows"] - len(rejects)
     return outcome
 

@@ -36,8 +36,7 @@ def depth(value):
         (b'"U":157', b'"U":9223372036854775808', "out_of_range data.U"),
         (b'"U":157', b'"U":' + b"9" * 400, "out_of_range data.U"),
         (b"depthUpdate", b"depthupdate", "unknown_event"),
-        (b"61496.50", b"61496.55", "off_tick"),
-        (b"0.010", b"0.0101", "off_tick"),
+        (b"61496.50", b"61496.5555555555", "out_of_range decimals"),
         (b"61496.50", b"-61496.50", "out_of_range"),
         (b"0.010", b"-0.010", "out_of_range"),
         (b"61496.50", b"0.00", "out_of_range"),
@@ -67,6 +66,8 @@ def test_a_bad_frame_becomes_one_reject_with_its_reason(old, new, reason):
         (b'"U":157', b'"U":1,"U":157'),
         (b'"U":157', b'"new_field":{"a":[1,{}]},"U":157'),
         (b'","', b'" , "'),
+        (b"61496.50", b"61496.55"),
+        (b"0.010", b"0.0101"),
     ],
 )
 def test_unusual_but_exact_frames_are_used(old, new):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from schemas.batches import PriceKind
+from schemas.batches import PriceKind, PrintFeed
 from schemas.frames import frames
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venues import binance_coinm, binance_spot, binance_usdm
@@ -87,14 +87,11 @@ def test_what_the_insurance_fund_takes_over_is_no_trade_although_its_price_is_of
     assert (len(trades), rejects) == (0, [])
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_of_two_feeds_of_the_same_trades_the_log_counts_the_one_it_shows_first(first):
-    values = [samples.USDM_TRADES[first], samples.USDM_TRADES[1 - first]] * 3
-    table = InstrumentTable()
-    trades, _, rejects = USDM.trades(log(values), table)
-    assert (trades.frame.tolist(), rejects) == ([0, 2, 4], [])
-    table = InstrumentTable.thaw({}, table.freeze())
-    assert USDM.trades(log(values[1:]), table)[0].frame.tolist() == [1, 3]
+def test_both_feeds_of_the_same_trades_tell_the_fills_that_each_trade_is_of():
+    trades, _, rejects = USDM.trades(log(samples.USDM_TRADES[:2]), InstrumentTable())
+    assert (rejects, trades.feed.tolist()) == ([], [PrintFeed.SINGLE, PrintFeed.AGGREGATE])
+    assert trades.id.tolist() == [5266583935, 16599292]
+    assert list(zip(trades.first_id.tolist(), trades.last_id.tolist(), strict=True)) == [(5266583935,) * 2, (1, 2)]
 
 
 def test_a_force_order_of_the_binance_document_liquidates_a_long_at_its_average():
@@ -113,11 +110,11 @@ def test_the_force_order_of_tardis_liquidates_a_short_for_the_filled_quantity_at
     assert forced.lots[0] * 0.001 * forced.price[0] == pytest.approx(65.88, abs=0.005)
 
 
-def test_an_unfilled_force_order_counts_its_last_fill_at_the_limit():
+def test_a_force_order_without_an_average_counts_what_it_filled_at_the_limit():
     value = samples.FORCE_ORDERS[1].replace(b'"ap":"4706.04","X":"FILLED"', b'"ap":"0","X":"PARTIALLY_FILLED"')
     forced, _ = USDM.liquidations(log([value]), InstrumentTable({"BTCUSDT": BTCUSDT}))
     assert (forced.lots.tolist(), forced.price.tolist(), forced.price_kind.tolist()) == (
-        [15],
+        [14],
         [4793.91],
         [PriceKind.LIMIT],
     )

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.batches import REFUSED
 from schemas.frames import frames
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venues.registry import VENUES
@@ -60,11 +61,17 @@ def test_a_finer_number_refines_an_inference_from_its_row_on():
     assert depth.lots.tolist() == [3, 3, 25, 300]
 
 
-def test_a_known_instrument_is_never_refined():
-    known = {"BTCUSDT": Instrument("binance-usdm", "BTCUSDT", "BTC", "USDT", "linear", "1", "1")}
+def test_a_known_instrument_takes_the_finer_grid_when_the_venue_changes_it():
+    known = {"BTCUSDT": Instrument("binance-usdm", "BTCUSDT", "BTC", "USDT", "linear", "0.5", "5")}
     table = InstrumentTable(known)
-    depth, rejects = VENUES["binance-usdm"].depth(frames("raw", 0, USDM_DEPTH[:1], [0]), table)
-    assert (len(depth), [r.reason for r in rejects], table.refined) == (0, ["off_tick"], [])
+    coarse = USDM_DEPTH[0].replace(b"61510.90", b"61510.50").replace(b"61800.30", b"61800.00")
+    on, off = (
+        b.replace(b"2.510", b"15").replace(b"0.010", b"5") for b in (coarse, coarse.replace(b"61800.00", b"61800.25"))
+    )
+    depth, rejects = VENUES["binance-usdm"].depth(frames("raw", 0, [on, off, on], [0] * 3), table)
+    assert (rejects, table.refined) == ([], [(1, 0, 50, 5)])
+    assert (table.rows[0].tick, table.rows[0].lot, table.rows[0].inferred) == ("0.01", "1", False)
+    assert depth.ticks.reshape(3, 3)[:, 2].tolist() == [123600, 6180025, 6180000]
 
 
 def test_a_refinement_that_makes_a_scanned_number_too_large_rejects_that_frame_as_the_general_path_does():
@@ -74,7 +81,7 @@ def test_a_refinement_that_makes_a_scanned_number_too_large_rejects_that_frame_a
     table, twin = InstrumentTable(), InstrumentTable()
     depth, rejects = VENUES["binance-usdm"].depth(batch, table)
     general, others = GENERAL["binance-usdm", "depth"](batch, twin)
-    assert depth.frame.tolist() == [0, 1, 2]
+    assert (depth.frame.tolist(), depth.last_id.tolist()) == ([0, 1, 2, 3, 4], [1, 1, 1, REFUSED, REFUSED])
     assert [(r.offset, r.reason) for r in rejects] == [(3, "out_of_range"), (4, "out_of_range")]
     assert same(depth, general) and rejects == others and table.rows == twin.rows
 
