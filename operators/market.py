@@ -11,12 +11,12 @@ from operators import quality
 from operators.contract import Array, Columns
 from operators.delta import Deltas
 from operators.lanes import depth, derivatives, liquidations, tape
-from operators.lanes.lane import Lane, closed, pane_of
+from operators.lanes.lane import Lane, closed
 from operators.market_tables import BOOK, BOOK_WINDOW, QUALITY, QUALITY_MS, TAPE, TAPE_WINDOW
 from operators.numbering import Numbering
 from operators.panes import Panes, join
 from operators.published import Published
-from operators.watermark import NEVER, Clock
+from operators.watermark import ENDED, NEVER, Clock, by_guess, pass_marks
 from operators.windows import Rows, Windows
 from schemas.column import Column
 from schemas.frames import Frames, Reject
@@ -51,10 +51,11 @@ class Cut:
     lateness_ns: int
     ahead_ns: int
     keyframe_ns: int
+    idle_ns: int = 2_000_000_000
 
     def clock(self) -> Clock:
         """A clock for one log."""
-        return Clock(self.base_ns, self.lateness_ns, self.ahead_ns)
+        return Clock(self.base_ns, self.lateness_ns, self.ahead_ns, self.idle_ns)
 
 
 class _Frozen(msgspec.Struct):
@@ -90,8 +91,8 @@ class VenueMarket:
     def read(self, kind: str, frames: Frames) -> list[Reject]:
         """Take in frames of one lane, in log order."""
         lane = self.lanes[kind]
-        lane.idle = False
-        rejects = lane.read(frames)
+        rejects = lane.read(frames) if len(frames) else []
+        pass_marks(lane.clock, frames.marks)
         table = {"depth": "features_book", "trades": "features_tape"}.get(kind)
         if table and lane.refined:
             numbers = self.numbers.of(lane.table)
@@ -105,36 +106,31 @@ class VenueMarket:
         for lane in self.lanes.values():
             lane.table.here = here
 
-    def mark(self, kind: str, *, ended: bool = False, idle: bool = False) -> None:
-        """A lane's log is at its end, or has been quiet for long."""
+    def mark(self, kind: str, *, ended: bool = False) -> None:
+        """A lane's log is at its end."""
         lane = self.lanes[kind]
         lane.ended = lane.ended or ended
-        lane.idle = idle
 
     def advance(self) -> list[Published]:
         """Publish what has closed since the last call."""
         lanes = list(self.lanes.values())
-        by_log = min(closed(lane) for lane in lanes)
-        until = by_log
-        waiting = [lane for lane in lanes if not lane.idle]
-        if len(waiting) < len(lanes):
-            quiet = [closed(lane) for lane in waiting] or [max(pane_of(lane.clock) for lane in lanes)]
-            until = max(until, min(quiet))
+        until = min(closed(lane) for lane in lanes)
         if until <= self.released:
             return []
         self.released = until
-        if until > by_log:
-            for lane in lanes:
-                lane.clock.floor = max(lane.clock.floor, until)
         passed = max(lane.clock.closed for lane in lanes)
 
         def closed_by(pane: Array) -> list[str]:
-            code = np.where(pane <= by_log, np.where(pane <= passed, quality.EVENT, quality.END), quality.IDLE)
+            code = np.where(pane <= passed, quality.EVENT, quality.END)
+            for lane in lanes:
+                code = np.where(by_guess(lane.clock, pane), quality.IDLE, code)
             return [quality.CLOSED_BY[c] for c in code.tolist()]
 
         out = [self._tape(until, closed_by), *self._liquidations(until, closed_by)]
         if "depth" in self.lanes:
             out += self._book(until, closed_by)
+        for lane in lanes:
+            lane.clock.forget(until)
         return [p for p in out if p.base]
 
     def _tables(self) -> list[InstrumentTable]:
@@ -268,6 +264,16 @@ class VenueMarket:
         }
         at_ms = (got["event_ns"] // 1_000_000).tolist()
         return [Published("liquidations", [r.base for r in who], natural, order, at_ms, columns)]
+
+    @property
+    def complete_ms(self) -> int | None:
+        """Event time up to which all rows are published; None before the first window and at the end of the logs."""
+        return None if self.released in (NEVER, ENDED) else (self.released + 1) * self.cut.base_ns // 1_000_000
+
+    @property
+    def furthest_behind(self) -> str:
+        """The kind whose log holds up the windows."""
+        return min(self.lanes, key=lambda kind: closed(self.lanes[kind]))
 
     @property
     def closed_until_s(self) -> float:

@@ -117,7 +117,7 @@ class LiquidationsLane:
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.forced = Forced()
-        self.ended = self.idle = False
+        self.ended = False
         self.refined: list[tuple[int, int, int]] = []
 
     def read(self, frames: Frames) -> list[Reject]:
@@ -125,7 +125,7 @@ class LiquidationsLane:
         batch, rejects = self.venue.liquidations(frames, self.table)
         batch = self.forced.restate(batch, [(row, i, lots) for row, i, _, lots in self.table.refined])
         self.table.refined = []
-        assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame])
+        assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame], batch.frame, frames.marks)
         rejects += refused(frames, batch.frame, assigned)
         kept = ~(assigned.late | assigned.ahead)
         self.forced.add(frames, batch.keep(kept), self.table, assigned.pane[kept])

@@ -41,7 +41,7 @@ class TapeLane:
         self.cvd = cvd.CVD.init()
         self.variance = variance.VARIANCE.init()
         self.forced = Forced()
-        self.ended = self.idle = False
+        self.ended = False
         self.refined: list[tuple[int, int, int]] = []
 
     def read(self, frames: Frames) -> list[Reject]:
@@ -97,12 +97,12 @@ class TapeLane:
         """Both kinds of rows on the one clock of the log, in the order of their frames."""
         if not len(forced):
             event_ns = np.ascontiguousarray(trades.event_ns)
-            every = assign(self.clock, event_ns, frames.received_ns[trades.frame])
+            every = assign(self.clock, event_ns, frames.received_ns[trades.frame], trades.frame, frames.marks)
             return every, every.keep(np.empty(0, np.int64))
         frame = np.concatenate([trades.frame, forced.frame])
         order = np.argsort(frame, kind="stable")
         event_ns = np.concatenate([trades.event_ns, forced.event_ns])
-        ordered = assign(self.clock, event_ns[order], frames.received_ns[frame[order]])
+        ordered = assign(self.clock, event_ns[order], frames.received_ns[frame[order]], frame[order], frames.marks)
         back = np.argsort(order, kind="stable")
         return ordered.keep(back[: len(trades)]), ordered.keep(back[len(trades) :])
 
