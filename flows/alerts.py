@@ -8,6 +8,7 @@ from bytewax.dataflow import Dataflow
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
+from flows.event_time import Closing
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -50,6 +51,9 @@ class AlertShard:
     def __init__(self, settings: Settings, by: tuple[Rule, ...], shard: int, frozen: bytes | None) -> None:
         """New, or as it was frozen; what rules that no longer hold had raised is cleared with the first batch."""
         self.shard, self.prefix = shard, settings.kafka.prefix
+        self.closing = Closing("alerts", str(shard), self.waits_for)
+        self.marks = outgoing.MarkTimes(("alerts",), self.prefix)
+        self.marked_ms: dict[str, int] = {}
         self.once = Once()
         was: dict[str, bytes] = {}
         if frozen is not None:
@@ -74,15 +78,25 @@ class AlertShard:
             new, rejects = self.once.select(frames)
             watch = self._of(frames.topic)
             if watch is not None:
+                if len(frames.marks):
+                    self.marked_ms[watch.table.name] = int(frames.marks.time_ns.max()) // 1_000_000
                 published, refused = watch.read(new)
                 rejects += refused
                 told.append(published)
             out += outgoing.rejects("alerts", rejects, self.prefix, self.shard)
         told += [watch.end() for watch in map(self._of, batch.ended) if watch is not None]
-        return out + [outgoing.rows(published, self.prefix, self.shard) for published in told if published.base]
+        complete = min(self.marked_ms.values()) if len(self.marked_ms) == len(self.watches) else None
+        self.closing.came(sum(map(len, batch.frames)), complete)
+        out += [outgoing.rows(published, self.prefix, self.shard) for published in told if published.base]
+        return out + self.marks.come_to(complete, self.shard)
 
     def _of(self, topic: str) -> Watch | None:
         return self.watches.get(BY_TOPIC[topic.removeprefix(self.prefix)].name)
+
+    def waits_for(self) -> str:
+        """The topic that is furthest behind."""
+        name = min(self.watches, key=lambda table: self.marked_ms.get(table, -1))
+        return f"{self.prefix}{BY_NAME[name].topic}[{self.shard}]"
 
     def freeze(self) -> bytes:
         """What was seen, and what is raised; what it was thawed from while its first clears are not yet told."""

@@ -184,7 +184,7 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         self._reader.busy()
         self._handed_over = True
         frames = log.take(None, last - first, 1 << 62, before=last)
-        if frames is None or frames.offsets[0] < first:
+        if frames is None or not len(frames) or frames.offsets[0] < first:
             raise Refused(f"{topic}[{log.partition}] no longer has the planned offsets {first} to {last - 1}")
         token = f"{self._run_id}-{topic}-{log.partition}-{first}-{last}"
         return ((self._name, Block(token, frames)),)
@@ -199,6 +199,10 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         left: dict[str, list[int]] = {topic: [log.position] for topic, log in self._logs.items()}
         for topic, _, last in self._planned:
             left[topic].append(last)
+        for topic, log in self._logs.items():
+            if len(left[topic]) == 1:
+                log.skip_marks()
+                left[topic] = [log.position]
         ids = self._reader.topic_ids
         plan = []
         for topic, log in self._logs.items():

@@ -8,9 +8,14 @@ because nothing was handed over since. Stopping by StopIteration would instead t
 import time
 
 from bytewax.inputs import AbortExecution
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
+
+from flows.refusal import Unreachable
 
 COMMITTED = Gauge("alphaplus_last_commit_seconds", "When the last epoch of this process was committed, Unix time")
+SET_BACK = Counter("alphaplus_clock_set_back", "times that the wall clock was found set back, which ends the process")
+STEP_S = 1.0
+"""A wall clock that is set back by less delays one epoch by less."""
 
 
 class Stopping:
@@ -40,15 +45,25 @@ class Epochs:
         self._closed = False
         self._quiet = False
         self._quiet_when_closed = False
+        self._offset_s = time.time() - time.monotonic()
 
     def begin(self) -> bool:
         """Whether the epoch before has just been committed.
 
-        Raises AbortExecution when the process is to stop and every part is safe.
+        Raises AbortExecution when the process is to stop and every part is safe, and Unreachable when the wall clock
+        was set back: Bytewax would end no epoch until it has caught up. Started again, it goes on where it was.
         """
+        offset_s = time.time() - time.monotonic()
+        if offset_s < self._offset_s - STEP_S:
+            SET_BACK.inc()
+            raise Unreachable(
+                f"the wall clock was set back by {self._offset_s - offset_s:.1f} s, and epochs are timed by it: "
+                "starting again from the last committed epoch"
+            )
         committed, self._closed = self._closed, False
         if committed:
             COMMITTED.set(time.time())
+            self._offset_s = offset_s
         if self._stopping.requested:
             if self._quiet_when_closed and self._stopping.safe(self._part):
                 raise AbortExecution()

@@ -1,8 +1,9 @@
 """The forecast flow: feature rows of a shard to a vector and forecasts for each instrument and minute.
 
 Which model is in force is decided by the records of `model.versions`, which stand in every partition: a record names a
-version and the event time from which it holds. A version that cannot be used is refused with one line when its record
-is read, and what was in force goes on.
+version and the event time from which it holds. A minute is forecast once that log has come past it too, so that a
+replay forecasts with the same version; a record that comes later than that holds from the next minute. A version that
+cannot be used is refused with one line when its record is read, and what was in force goes on.
 """
 
 import sys
@@ -15,6 +16,8 @@ from prometheus_client import Counter, Gauge
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
+from flows.event_time import Closing
+from flows.graph import FORECASTS
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -76,6 +79,7 @@ class _Frozen(msgspec.Struct):
     bursts: bytes
     once: bytes
     promotions: list[Promotion]
+    models_ms: int
 
 
 class ForecastShard:
@@ -87,13 +91,17 @@ class ForecastShard:
         self.prefix = settings.kafka.prefix
         self.minutes, self.bursts = Minutes(), Bursts(how(settings))
         self.once, self.promotions = Once(), Promotions()
+        self.models_ms = 0
         self.told = ""
+        self.closing = Closing("forecast", str(shard), lambda: f"{self.prefix}features.*[{shard}]")
+        self.marks = outgoing.MarkTimes(FORECASTS, self.prefix)
         self._packed: bytes | None = None
         if frozen is not None:
             was = msgspec.msgpack.decode(frozen, type=_Frozen)
             self.minutes = Minutes.thaw(was.minutes)
             self.bursts = Bursts.thaw(how(settings), was.bursts)
             self.once, self.promotions = Once.thaw(was.once), Promotions(was.promotions)
+            self.models_ms = was.models_ms
 
     def on_batch(self, batch: Batch) -> list[Rows]:
         """Take in rows and promotions, and forecast every minute that has become complete."""
@@ -106,7 +114,17 @@ class ForecastShard:
         self.minutes.mark(ended)
         if self.bounded and "models" not in ended:
             return out
-        for minute in self.minutes.ready():
+        out += self._forecast()
+        until_ms = self.minutes.marked_until_ms
+        if until_ms is not None and not self.bounded:
+            until_ms = min(until_ms, self.models_ms)
+        self.closing.came(sum(map(len, batch.frames)), until_ms)
+        return out + self.marks.come_to(until_ms, self.shard)
+
+    def _forecast(self) -> list[Rows]:
+        """What every minute gives that has become complete."""
+        out: list[Rows] = []
+        for minute in self.minutes.ready(None if self.bounded else self.models_ms):
             for published in self.bursts.step(minute, self._in_force(minute.end_ms)):
                 self._packed = None
                 out.append(outgoing.rows(published, self.prefix, self.shard))
@@ -114,14 +132,18 @@ class ForecastShard:
 
     def _promote(self, log: Frames) -> list[Reject]:
         new, rejects = self.once.select(log)
+        times_ms = new.marks.time_ns // 1_000_000
         for i in range(len(new)):
+            self.models_ms = max(self.models_ms, *times_ms[new.marks.at <= i].tolist(), 0)
             try:
                 promotion = msgspec.json.decode(new.frame(i), type=Promotion)
             except msgspec.MsgspecError as error:
                 rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), f"not a promotion: {error}", b""))
                 continue
             if self._usable(promotion.version) is not None:
-                self.promotions.add(promotion)
+                since = max(promotion.in_force_from, self.models_ms + 1)
+                self.promotions.add(msgspec.structs.replace(promotion, in_force_from=since))
+        self.models_ms = max(self.models_ms, *times_ms.tolist(), 0)
         return rejects
 
     def _usable(self, version: str) -> Forecaster | None:
@@ -152,7 +174,7 @@ class ForecastShard:
         if self._packed is None:
             self._packed = self.bursts.freeze()
         return msgspec.msgpack.encode(
-            _Frozen(self.minutes.freeze(), self._packed, self.once.freeze(), self.promotions.held)
+            _Frozen(self.minutes.freeze(), self._packed, self.once.freeze(), self.promotions.held, self.models_ms)
         )
 
 
@@ -173,6 +195,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
+        foreign=incoming.foreign(settings, "forecast", (kafka.prefix + "model.versions",)),
     )
     load = loader(settings)
 

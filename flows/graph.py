@@ -50,6 +50,19 @@ def raw_topic(kind: str, venue: str) -> str:
     return f"raw.{kind}.{venue}"
 
 
+GUESSING = ("market", "risk", "forecast")
+"""Flows that read topics which others may fill."""
+
+
+def guesses_topic(flow: str) -> str:
+    """Where a flow writes down what it judged of logs without marks.
+
+    >>> guesses_topic("risk")
+    'guesses.risk'
+    """
+    return f"guesses.{flow}"
+
+
 def mermaid() -> str:
     """The picture in the README; a test keeps the two equal.
 

@@ -2,16 +2,19 @@
 
 import http.client
 import urllib.request
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
 
 class Health(NamedTuple):
-    """One process: whether it answers, and its samples summed by metric."""
+    """One process: whether it answers, its samples summed by metric, and the highest of each metric."""
 
     up: bool
     totals: dict[str, float]
+    highest: Mapping[str, float] = MappingProxyType({})
 
 
 def scrape(port: int) -> Health:
@@ -22,7 +25,9 @@ def scrape(port: int) -> Health:
     except (OSError, http.client.HTTPException):
         return Health(False, {})
     totals: dict[str, float] = {}
+    highest: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-    return Health(bool(totals), totals)
+            highest[sample.name] = max(highest.get(sample.name, sample.value), sample.value)
+    return Health(bool(totals), totals, highest)

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from flows.graph import guesses_topic
+from flows.kafka.guesses import GuessLog
+from flows.kafka.guessing import Foreign
 from flows.kafka.reader import Kafka
 from flows.kafka.source import Pace
 from flows.recovery import Identity
@@ -14,15 +17,24 @@ def kafka(settings: Settings) -> Kafka:
     return Kafka(wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms)
 
 
-def pace(settings: Settings, patience: int = 1) -> Pace:
-    """How much at once, and after what time a quiet log is idle: `patience` times what the settings say."""
+def pace(settings: Settings) -> Pace:
+    """How much at once."""
     source = settings.source
     return Pace(
         batch_frames=source.batch_frames,
         batch_bytes=source.batch_bytes,
         epoch_bytes=source.epoch_bytes,
         align_ms=source.align_ms,
-        idle_ms=patience * settings.clock.idle_ms,
+    )
+
+
+def foreign(settings: Settings, flow: str, topics: Iterable[str]) -> Foreign:
+    """The topics of a flow, by their full names, that others may fill without marks."""
+    kafka = settings.kafka
+    return Foreign(
+        tuple(topics),
+        GuessLog(kafka, kafka.prefix + guesses_topic(flow), kafka.retry_s),
+        settings.clock.guesses == "recorded",
     )
 
 

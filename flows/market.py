@@ -9,7 +9,8 @@ from prometheus_client import Counter, Gauge
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
-from flows.graph import raw_topic
+from flows.event_time import Closing
+from flows.graph import FEATURES, raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
@@ -23,7 +24,9 @@ from schemas.venues.registry import VENUES
 
 FRAMES = Counter("alphaplus_frames", "frames read", ["topic"])
 BYTES = Counter("alphaplus_frame_bytes", "bytes of frames read", ["topic"])
-EVENT_TIME = Gauge("alphaplus_closed_until_seconds", "event time up to which windows are closed", ["shard", "venue"])
+EVENT_TIME = Gauge(
+    "alphaplus_venue_closed_until_seconds", "event time up to which windows are closed", ["shard", "venue"]
+)
 
 Known = dict[str, dict[str, Instrument]]
 
@@ -37,6 +40,7 @@ def cut(settings: Settings) -> Cut:
         lateness_ns=w.lateness_ms * 1_000_000,
         ahead_ns=settings.clock.ahead_ms * 1_000_000,
         keyframe_ns=w.keyframe_ms * 1_000_000,
+        idle_ns=settings.clock.idle_ms * 1_000_000,
     )
 
 
@@ -82,6 +86,8 @@ class MarketShard:
         self.shard = shard
         self.prefix = settings.kafka.prefix
         self.topics = topics(settings)
+        self.closing = Closing("market", str(shard), self.waits_for)
+        self.marks = outgoing.MarkTimes(FEATURES, self.prefix)
         how = cut(settings)
         was: dict[str, bytes] = {} if frozen is None else msgspec.msgpack.decode(frozen, type=dict[str, bytes])
         self.markets = {
@@ -104,11 +110,19 @@ class MarketShard:
             BYTES.labels(frames.topic).inc(len(frames.data))
             out += outgoing.rejects("market", found, self.prefix, self.shard)
         for topic, (venue, kind) in self.topics.items():
-            self.markets[venue].mark(kind, ended=topic in batch.ended, idle=topic in batch.idle)
+            self.markets[venue].mark(kind, ended=topic in batch.ended)
         for market in self.markets.values():
             out += [outgoing.rows(published, self.prefix, self.shard) for published in market.advance()]
             EVENT_TIME.labels(str(self.shard), market.venue.name).set(market.closed_until_s)
-        return out
+        reached = [market.complete_ms for market in self.markets.values()]
+        complete = min((ms for ms in reached if ms is not None), default=None) if None not in reached else None
+        self.closing.came(sum(map(len, batch.frames)), complete)
+        return out + self.marks.come_to(complete, self.shard)
+
+    def waits_for(self) -> str:
+        """The topic that holds up the venue that is furthest behind."""
+        market = min(self.markets.values(), key=lambda market: market.released)
+        return f"{raw_topic(market.furthest_behind, market.venue.name)}[{self.shard}]"
 
     def freeze(self) -> bytes:
         """All markets."""
@@ -131,6 +145,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
+        foreign=incoming.foreign(settings, "market", named),
     )
 
     def shard(key: str, frozen: bytes | None) -> MarketShard:
@@ -142,5 +157,5 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
     w = settings.windows
-    cut = [w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, *w.lengths_ms()]
+    cut = [w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, settings.clock.idle_ms, *w.lengths_ms()]
     return incoming.identity(settings, topics(settings), windows=cut, misplaced=settings.market.misplaced)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client import Counter
 
+from flows.kafka.marks import KEY
 from flows.kafka.sink import KafkaRows
 from flows.rows import records
 from flows.settings import Settings
@@ -13,6 +14,7 @@ from schemas import rejected
 from schemas.frames import Reject
 from schemas.shard import Rows
 
+MARKED_MS = 500
 REJECTED = Counter("alphaplus_rejects", "frames and rows rejected", ["topic", "reason"])
 ROWS = Counter("alphaplus_rows", "rows published", ["table"])
 
@@ -29,6 +31,22 @@ def rows(published: Published, prefix: str, partition: int) -> Rows:
     made = records(published, table.columns)
     ROWS.labels(published.table).inc(len(made))
     return Rows(prefix + table.topic, partition, made, published.at_ms)
+
+
+class MarkTimes:
+    """The marks of one shard of a flow on the topics that it derives: how far it has come, at most twice a second."""
+
+    def __init__(self, topics: Iterable[str], prefix: str) -> None:
+        """No mark yet."""
+        self._topics = [prefix + topic for topic in topics]
+        self._next_ms = 0
+
+    def come_to(self, time_ms: int | None, partition: int) -> list[Rows]:
+        """The marks after all rows up to an event time; none while nothing is known or too little has passed."""
+        if time_ms is None or time_ms < self._next_ms:
+            return []
+        self._next_ms = time_ms + MARKED_MS
+        return [Rows(topic, partition, [(KEY, None)], [time_ms]) for topic in self._topics]
 
 
 def rejects(reader: str, found: Sequence[Reject], prefix: str, partition: int) -> Iterable[Rows]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 from bytewax.dataflow import Dataflow
-from prometheus_client import Gauge
 
 from flows import incoming, outgoing
 from flows.epochs import Stopping
+from flows.event_time import Closing
+from flows.graph import RISK
 from flows.kafka.source import KafkaShare, log_name
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
@@ -20,11 +21,7 @@ from operators.portfolio.positions import BYBIT_RULES
 from schemas.brackets import Tiers, binance, bybit
 from schemas.shard import Batch, Rows
 
-UNTIL = Gauge("alphaplus_risk_until_seconds", "event time up to which accounts are valued")
-
 ACCOUNTS = "accounts"
-PATIENCE = 5
-"""How much longer a derived log may be quiet than a raw one: its flow may be busy, not its market silent."""
 SHARED = {"features.tape": "tape", "features.book": "book"}
 BRACKETS: dict[str, Callable[[bytes], dict[str, Tiers]]] = {"binance-usdm": binance, "bybit-linear": bybit}
 
@@ -55,6 +52,7 @@ def terms(settings: Settings) -> Terms:
         w.lateness_ms,
         settings.clock.ahead_ms,
         w.keyframe_ms,
+        settings.clock.idle_ms,
     )
 
 
@@ -66,6 +64,9 @@ class RiskShare:
         self.prefix = settings.kafka.prefix
         kinds = {self.prefix + ACCOUNTS: "accounts"} | {self.prefix + t: kind for t, kind in SHARED.items()}
         self.kinds = kinds
+        own = sorted({partition for topic, partition in logs.values() if kinds[topic] == "accounts"})
+        self.closing = Closing("risk", ",".join(map(str, own)), self.waits_for)
+        self.marks = {partition: outgoing.MarkTimes(RISK, self.prefix) for partition in own}
         account_logs = [name for name, (topic, _) in logs.items() if kinds[topic] == "accounts"]
         self.ledger = Ledger(how, account_logs, [name for name in logs if name not in account_logs])
         self.once = Once()
@@ -82,10 +83,15 @@ class RiskShare:
             new, rejects = (frames, []) if kind == "accounts" else self.once.select(frames)
             rejects = rejects + self.ledger.read(kind, log, new)
             out += outgoing.rejects("risk", rejects, self.prefix, frames.partition)
-        self.ledger.mark(batch.ended, batch.idle)
+        self.ledger.mark(batch.ended)
         out += [outgoing.rows(published, self.prefix, partition) for partition, published in self.ledger.advance()]
-        UNTIL.set(max(0.0, self.ledger.timeline.released_ms / 1e3))
-        return out
+        until = self.ledger.timeline.complete_ms
+        self.closing.came(sum(map(len, batch.frames)), until)
+        return out + [rows for p, marks in self.marks.items() for rows in marks.come_to(until, p)]
+
+    def waits_for(self) -> str:
+        """The log that is furthest behind."""
+        return self.ledger.timeline.furthest_behind
 
     def freeze(self) -> bytes:
         """What was seen, and the ledger."""
@@ -102,9 +108,10 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         tuple(prefix + topic for topic in SHARED),
         kafka.partitions,
         incoming.share(settings),
-        pace=incoming.pace(settings, PATIENCE),
+        pace=incoming.pace(settings),
         ends=ends,
         stopping=stopping,
+        foreign=incoming.foreign(settings, "risk", (prefix + ACCOUNTS,)),
     )
 
     def ledger(key: str, frozen: bytes | None) -> RiskShare:
@@ -118,7 +125,9 @@ def identity(settings: Settings) -> Identity:
     w = settings.windows
     topics = (settings.kafka.prefix + t for t in (ACCOUNTS, *SHARED))
     return incoming.identity(
-        settings, topics, windows=[w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms]
+        settings,
+        topics,
+        windows=[w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, settings.clock.idle_ms],
     )
 
 

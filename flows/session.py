@@ -20,6 +20,7 @@ from flows.supervisor import Child, Supervisor
 START_S = 60.0
 EMBEDDED_LINGER_MS = 200.0
 EMBEDDED_FETCH_WAIT_MS = 200
+EMBEDDED_MARK_MS = 500
 """For each fetch the embedded broker works the more, the more batches a log has: it is given few, and asked seldom."""
 
 
@@ -100,6 +101,7 @@ class Session:
                 self.settings.kafka,
                 brokers=f"127.0.0.1:{port}",
                 linger_ms=EMBEDDED_LINGER_MS,
+                mark_ms=EMBEDDED_MARK_MS,
                 fetch_wait_ms=EMBEDDED_FETCH_WAIT_MS,
             )
             self.embedded.append("broker")

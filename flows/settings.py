@@ -76,6 +76,8 @@ class Kafka(_Strict, frozen=True):
     message_max_bytes: Positive = 16_000_000
     fetch_wait_ms: Positive = 100
     """How long a broker may hold a fetch; Apache Kafka holds it only while there is nothing."""
+    mark_ms: Positive = 100
+    """How often a writer says how far it has come: so much later may a window close of whose logs one is silent."""
     linger_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.5
     """How long a record waits for company. Records that belong together are queued in one go, so hardly at all."""
 
@@ -115,10 +117,12 @@ class Windows(_Strict, frozen=True):
 
 
 class Clock(_Strict, frozen=True):
-    """What event times are believed, and when a quiet topic stops holding up the others (live only)."""
+    """What event times are believed, and after how much of its own time a log that is silent closes by marks."""
 
     ahead_ms: NotNegative = 5_000
     idle_ms: Positive = 2_000
+    guesses: Literal["made", "recorded"] = "made"
+    """About logs without marks: made anew, or only those that a run before has written down (`alphaplus verify`)."""
 
 
 class Source(_Strict, frozen=True):

@@ -10,10 +10,12 @@ from types import FrameType
 import msgspec
 
 from flows.graph import raw_topic
+from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
 from flows.refusal import Unreachable
 from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
+from flows.topics import written_topics
 from models.simulator import Settings as Simulated
 from models.simulator import disturb, market
 
@@ -30,6 +32,7 @@ def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
     """Publish until told to stop; a frame goes out when its time of receipt has come."""
     kafka = settings.kafka
     publisher = Publisher(kafka, kafka.retry_s, kafka.linger_ms)
+    marks = Marks(publisher, written_topics(settings), kafka.partitions, kafka.mark_ms)
     bases = {symbol: symbol.removesuffix("USDT").encode() for symbol in simulated.symbols}
     for frame in disturb(market(simulated), simulated):
         topic = topic_of(frame.kind, settings, simulated)
@@ -41,6 +44,7 @@ def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
         nameless = frame.kind == "depth" and frame.data.startswith(b'{"lastUpdateId"')
         key = bases.get(frame.symbol, frame.symbol.encode())
         publisher.publish(topic, key, frame.data, frame.received_ns // 1_000_000, frame.symbol if nameless else None)
+        marks.come_to(frame.received_ns // 1_000_000)
     publisher.flush()
 
 

@@ -1,7 +1,7 @@
 """Topics by their full names: what is published from outside, and what flows derive from it."""
 
 from flows import market
-from flows.graph import MODELS, derived_topics
+from flows.graph import GUESSING, MODELS, derived_topics, guesses_topic
 from flows.settings import Settings
 
 ACCOUNTS = "accounts"
@@ -12,6 +12,17 @@ def input_topics(settings: Settings) -> list[str]:
     return [*market.topics(settings), *(settings.kafka.prefix + t for t in (ACCOUNTS, *MODELS))]
 
 
+def written_topics(settings: Settings) -> list[str]:
+    """The input topics whose writer follows event time, and marks them: raw frames and accounts."""
+    return [*market.topics(settings), settings.kafka.prefix + ACCOUNTS]
+
+
 def every_topic(settings: Settings) -> list[str]:
     """All topics that the flows read or write."""
-    return [*input_topics(settings), *(settings.kafka.prefix + t for t in derived_topics())]
+    prefix = settings.kafka.prefix
+    return [*input_topics(settings), *(prefix + t for t in derived_topics()), *guess_topics(settings)]
+
+
+def guess_topics(settings: Settings) -> list[str]:
+    """Where flows write down what they judged of logs without marks."""
+    return [settings.kafka.prefix + guesses_topic(flow) for flow in GUESSING]

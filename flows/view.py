@@ -14,6 +14,7 @@ from flows.health import Health
 from flows.kafka.tail import Seen
 
 SECOND_MS = 1_000
+_EVENT_TIME = "alphaplus_event_time_lag_seconds"
 
 
 def _number(value: Any, form: str = ",.4f") -> str:
@@ -116,13 +117,14 @@ def forecasts(rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s: float) -> Table:
-    """Rates, lag in messages, rejects and the age of the last commit of each flow."""
-    grid = Table("flow", "messages/s", "lag", "rows", "rejects", "commit age s", title="Flows", expand=False)
+    """Rates, lag in messages and in event time, rejects and the age of the last commit of each flow."""
+    names = ("messages/s", "lag", "event time lag s", "rows", "rejects", "commit age s")
+    grid = Table("flow", *names, title="Flows", expand=False)
     for column in grid.columns[1:]:
         column.justify = "right"
     for name, now in health.items():
         if not now.up:
-            grid.add_row(name, Text("starting", "yellow"), "", "", "", "")
+            grid.add_row(name, Text("starting", "yellow"), *("" for _ in names[1:]))
             continue
         was = before.get(name, Health(False, {})).totals
         read = now.totals.get("alphaplus_read_messages_total", 0.0)
@@ -132,11 +134,19 @@ def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s:
             name,
             f"{rate:,.0f}",
             f"{now.totals.get('alphaplus_lag_messages', 0):,.0f}",
+            _event_time_lag(now),
             f"{now.totals.get('alphaplus_rows_total', now.totals.get('alphaplus_archived_rows_total', 0)):,.0f}",
             f"{now.totals.get('alphaplus_rejects_total', 0):,.0f}",
             f"{time.time() - committed:,.1f}" if committed else "-",
         )
     return grid
+
+
+def _event_time_lag(now: Health) -> Text:
+    """The age of the newest second that every shard has closed."""
+    lag_s = now.highest.get(_EVENT_TIME)
+    still = now.totals.get("alphaplus_standing_still", 0.0)
+    return Text("-" if lag_s is None else f"{lag_s:,.1f}", "bold red" if still else "")
 
 
 def screen(
@@ -169,7 +179,9 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
     judged = ", ".join(f"{n} {level}" for level, n in sorted(levels.items()))
     told = seen.counts[prefix + "alerts"]
     behind = sum(h.totals.get("alphaplus_lag_messages", 0.0) for h in health.values())
+    lags = [h.highest[_EVENT_TIME] for h in health.values() if _EVENT_TIME in h.highest]
     counts = (
         f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects, lag {behind:,.0f}"
+        f", event time lag {f'{max(lags):,.1f} s' if lags else '-'}"
     )
     return f"{up}/{len(health)} flows up, {counts}; accounts: {judged or 'none yet'}; {quoted}"

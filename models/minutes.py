@@ -1,8 +1,8 @@
 """Minutes: rows of the feature topics to one row an instrument and minute, in order of time, as a forecast knew it.
 
-A minute of a venue is complete when both of its feature logs have shown a later window end of it (or are ended): its
-60 s rows are then all there, because a venue's rows are published end by end. Nothing depends on how the two logs
-were interleaved, nor on another venue. What one of the rows would have said and does not is NaN.
+A minute of a venue is complete when both of its feature logs have shown a later window end of it or a mark (or are
+ended): its 60 s rows are then all there, because a venue's rows are published end by end. Nothing depends on how the
+two logs were interleaved, nor on another venue. What one of the rows would have said and does not is NaN.
 """
 
 from collections.abc import Iterator
@@ -85,6 +85,7 @@ class _Frozen(msgspec.Struct):
     once: bytes
     ends_ms: dict[str, dict[str, int]]
     done_ms: dict[str, int]
+    marked_ms: dict[str, int]
     waiting: list[tuple[str, bytes]]
 
 
@@ -96,6 +97,7 @@ class Minutes:
     progress: dict[str, dict[str, Progress]] = field(default_factory=dict)
     done_ms: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, dict[int, dict[str, dict[str, bytes]]]] = field(default_factory=dict)
+    marked_ms: dict[str, int] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
 
     def read(self, kind: str, log: Frames) -> list[Reject]:
@@ -108,6 +110,8 @@ class Minutes:
             why = self._take(kind, new.data[begin[i] : end[i]], order[i], value)
             if why:
                 rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), why, value))
+        if len(log.marks):
+            self.marked_ms[kind] = max(self.marked_ms.get(kind, -1), int(log.marks.time_ns.max()) // 1_000_000)
         return rejects
 
     def _take(self, kind: str, key: bytes, order: int, value: bytes) -> str:
@@ -142,13 +146,20 @@ class Minutes:
         """Which of the logs are at their end now."""
         self.ended = ended
 
-    def ready(self) -> Iterator[Minute]:
-        """The minutes that have become complete, each venue's in order of time."""
+    @property
+    def marked_until_ms(self) -> int | None:
+        """All minutes up to this time have been handed out; None before both logs have shown a mark."""
+        return min(self.marked_ms.values()) if len(self.marked_ms) == len(KINDS) else None
+
+    def ready(self, until_ms: int | None = None) -> Iterator[Minute]:
+        """The minutes that have become complete, none after `until_ms`, each venue's in order of time."""
         for venue in sorted(self.waiting):
             logs = self._logs(venue)
-            complete = [logs[kind].complete_ms for kind in KINDS if kind not in self.ended]
+            complete = [
+                max(logs[kind].complete_ms, self.marked_ms.get(kind, -1)) for kind in KINDS if kind not in self.ended
+            ]
             for end_ms in sorted(self.waiting[venue]):
-                if complete and end_ms > min(complete):
+                if (complete and end_ms > min(complete)) or (until_ms is not None and end_ms > until_ms):
                     break
                 self.done_ms[venue] = end_ms
                 yield _minute(venue, end_ms, self.waiting[venue].pop(end_ms))
@@ -163,13 +174,13 @@ class Minutes:
             for _, rows in sorted(symbols.items())
             for kind, value in sorted(rows.items())
         ]
-        return msgspec.msgpack.encode(_Frozen(self.once.freeze(), ends, self.done_ms, waiting))
+        return msgspec.msgpack.encode(_Frozen(self.once.freeze(), ends, self.done_ms, self.marked_ms, waiting))
 
     @classmethod
     def thaw(cls, data: bytes) -> "Minutes":
         """As it was frozen; which logs are ended is told again."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        state = cls(Once.thaw(was.once), done_ms=was.done_ms)
+        state = cls(Once.thaw(was.once), done_ms=was.done_ms, marked_ms=was.marked_ms)
         for venue, ends in was.ends_ms.items():
             for kind, end_ms in ends.items():
                 if end_ms >= 0:

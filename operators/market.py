@@ -12,14 +12,14 @@ from operators.contract import Array, EventTable
 from operators.delta import Deltas
 from operators.evolving import matched
 from operators.lanes import depth, derivatives, liquidation_log, liquidations, tape
-from operators.lanes.lane import Lane, closed, pane_of
+from operators.lanes.lane import Lane, closed
 from operators.market_tables import BOOK, QUALITY, QUALITY_MS, TAPE, WINDOW_TABLES, WindowTable
 from operators.numbering import Numbering
 from operators.panes import Panes, join
 from operators.published import Published
 from operators.publishing import ClosedBy, of_events, of_windows
 from operators.running import Running, frozen, part, take_up
-from operators.watermark import NEVER, Clock
+from operators.watermark import ENDED, NEVER, Clock, by_guess, pass_marks
 from operators.windows import Windows
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
@@ -50,10 +50,11 @@ class Cut:
     lateness_ns: int
     ahead_ns: int
     keyframe_ns: int
+    idle_ns: int = 2_000_000_000
 
     def clock(self) -> Clock:
         """A clock for one log."""
-        return Clock(self.base_ns, self.lateness_ns, self.ahead_ns)
+        return Clock(self.base_ns, self.lateness_ns, self.ahead_ns, self.idle_ns)
 
 
 class _Frozen(msgspec.Struct):
@@ -108,8 +109,8 @@ class VenueMarket:
     def read(self, kind: str, frames: Frames) -> list[Reject]:
         """Take in frames of one lane, in log order."""
         lane = self.lanes[kind]
-        lane.idle = False
-        rejects = lane.read(frames)
+        rejects = lane.read(frames) if len(frames) else []
+        pass_marks(lane.clock, frames.marks)
         if lane.refined:
             numbers = self.numbers.of(lane.table)
             for table in (t for t in self.tables.values() if kind in t.of.logs):
@@ -124,31 +125,24 @@ class VenueMarket:
         for lane in self.lanes.values():
             lane.table.here = here
 
-    def mark(self, kind: str, *, ended: bool = False, idle: bool = False) -> None:
-        """A lane's log is at its end, or has been quiet for long."""
+    def mark(self, kind: str, *, ended: bool = False) -> None:
+        """A lane's log is at its end."""
         lane = self.lanes[kind]
         lane.ended = lane.ended or ended
-        lane.idle = idle
 
     def advance(self) -> list[Published]:
         """Publish what has closed since the last call."""
         lanes = list(self.lanes.values())
-        by_log = min(closed(lane) for lane in lanes)
-        until = by_log
-        waiting = [lane for lane in lanes if not lane.idle]
-        if len(waiting) < len(lanes):
-            quiet = [closed(lane) for lane in waiting] or [max(pane_of(lane.clock) for lane in lanes)]
-            until = max(until, min(quiet))
+        until = min(closed(lane) for lane in lanes)
         if until <= self.released:
             return []
         self.released = until
-        if until > by_log:
-            for lane in lanes:
-                lane.clock.floor = max(lane.clock.floor, until)
         passed = max(lane.clock.closed for lane in lanes)
 
         def closed_by(pane: Array) -> list[str]:
-            code = np.where(pane <= by_log, np.where(pane <= passed, quality.EVENT, quality.END), quality.IDLE)
+            code = np.where(pane <= passed, quality.EVENT, quality.END)
+            for lane in lanes:
+                code = np.where(by_guess(lane.clock, pane), quality.IDLE, code)
             return [quality.CLOSED_BY[c] for c in code.tolist()]
 
         out: list[Published] = []
@@ -156,6 +150,8 @@ class VenueMarket:
             out += self._windows(table, until, closed_by)
         for lane in lanes:
             out += self._rows_of_their_own(lane, until, closed_by)
+        for lane in lanes:
+            lane.clock.forget(until)
         return [p for p in out if p.base]
 
     def _tables(self) -> list[InstrumentTable]:
@@ -237,6 +233,16 @@ class VenueMarket:
                 rows = {**given, **units.in_dollars(given, operator.columns, dollars)}
                 out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, closed_by))
         return out
+
+    @property
+    def complete_ms(self) -> int | None:
+        """Event time up to which all rows are published; None before the first window and at the end of the logs."""
+        return None if self.released in (NEVER, ENDED) else (self.released + 1) * self.cut.base_ns // 1_000_000
+
+    @property
+    def furthest_behind(self) -> str:
+        """The kind whose log holds up the windows."""
+        return min(self.lanes, key=lambda kind: closed(self.lanes[kind]))
 
     @property
     def closed_until_s(self) -> float:

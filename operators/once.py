@@ -6,7 +6,7 @@ a key (`record_ids`). So within a key a record is new exactly when its order exc
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -73,4 +73,5 @@ def keep(log: Frames, rows: Sequence[int]) -> Frames:
     np.cumsum(bounds[index + 1] - bounds[index], out=starts[1:])
     data = b"".join([log.data[bounds[i] : bounds[i + 1]] for i in rows])
     symbols = {k: log.symbols[i] for k, i in enumerate(rows) if i in log.symbols}
-    return Frames(log.topic, log.partition, log.offsets[index], log.received_ns[index], starts, data, symbols)
+    marks = replace(log.marks, at=np.searchsorted(index, log.marks.at)) if len(log.marks) else log.marks
+    return Frames(log.topic, log.partition, log.offsets[index], log.received_ns[index], starts, data, symbols, marks)

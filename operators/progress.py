@@ -2,8 +2,8 @@
 
 A venue's rows of a shard are published window end by window end, so once a row of a later end has been seen, all rows
 of the ends before it have. A log holds several venues; it is complete up to the one that is furthest behind, except
-that a venue which has said nothing for two keyframes of the log's time holds nobody up. At its announced end a log is
-complete for good.
+that a venue which has said nothing for two keyframes of the log's time holds nobody up. A mark of the flow that writes
+the log says at once that all rows up to its time have been seen. At its announced end a log is complete for good.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ NEVER_MS = -1
 
 @dataclass(slots=True)
 class Progress:
-    """One derived log: the latest end that each venue has shown.
+    """One derived log: the latest end that each venue has shown, and the latest mark.
 
     >>> log = Progress()
     >>> log.see("okx-swap", 2_000), log.see("deribit", 5_000)
@@ -25,10 +25,18 @@ class Progress:
     >>> log.see("deribit", 200_000)
     >>> log.complete_ms
     199999
+    >>> log.mark(201_000)
+    >>> log.complete_ms
+    201000
     """
 
     ends_ms: dict[str, int] = field(default_factory=dict)
     ended: bool = False
+    marked_ms: int = NEVER_MS
+
+    def mark(self, time_ms: int) -> None:
+        """All rows up to this time have been seen."""
+        self.marked_ms = max(self.marked_ms, time_ms)
 
     def see(self, venue: str, end_ms: int) -> None:
         """A row of this venue that holds for `end_ms`."""
@@ -41,6 +49,6 @@ class Progress:
         if self.ended:
             return ENDED_MS
         if not self.ends_ms:
-            return NEVER_MS
+            return self.marked_ms
         latest = max(self.ends_ms.values())
-        return min(end for end in self.ends_ms.values() if end >= latest - SILENT_MS) - 1
+        return max(self.marked_ms, min(end for end in self.ends_ms.values() if end >= latest - SILENT_MS) - 1)

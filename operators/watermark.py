@@ -6,6 +6,11 @@ closes when the clock is `lateness` past its end; so lateness is decided by the 
     closed = floor((max event time - lateness) / base) - 1
 
 An event time that is more than `ahead` after the receipt of its message is refused before it can move the clock.
+
+A log that has nothing to say is moved on by marks, which say up to what time of receipt it has come. While its clock
+moves, a mark changes nothing: a feed that lags is waited for. Once the clock has not moved for `idle` of the times of
+receipt, a mark counts as an event of its time, less the shortest delay from event to receipt that the log has shown. So
+does one in a log of which nothing can be used. Marks stand in the log: what they close, they close in every replay.
 """
 
 from dataclasses import dataclass
@@ -14,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.frames import NO_MARKS, Marks
 from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
@@ -26,20 +32,33 @@ ENDED = 2**62
 
 
 class Clock(msgspec.Struct):
-    """The clock of one log; times in nanoseconds."""
+    """The clock of one log; times in nanoseconds. `now_ns` last moved at `moved_ns` of the times of receipt."""
 
     base_ns: int
     lateness_ns: int
     ahead_ns: int
+    idle_ns: int = 2_000_000_000
     now_ns: int = NEVER
+    moved_ns: int = NEVER
+    delay_ns: int = ENDED
+    """The shortest time from event to receipt; `ENDED` before the first event."""
     floor: int = NEVER
-    """The last pane that was closed for another reason than this clock: the log was quiet."""
+    """The last pane that a mark closed."""
+    marked_ns: int = NEVER
+    """The latest mark; one that is not later says nothing."""
+    guessed: list[tuple[int, int]] = []
+    """Panes (after, up to) that a guessed mark closed, until they are forgotten."""
 
     @property
     def closed(self) -> int:
         """The last closed pane; `NEVER` before the first event."""
         reached = NEVER if self.now_ns == NEVER else (self.now_ns - self.lateness_ns) // self.base_ns - 1
         return max(reached, self.floor)
+
+    def forget(self, pane: int) -> None:
+        """Panes up to this one are published."""
+        if self.guessed:
+            self.guessed = [(after, to) for after, to in self.guessed if to > pane]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +81,35 @@ class Assigned:
 def _assign(
     event_ns: I8,
     received_ns: I8,
+    frame: I4,
+    mark_at: I8,
+    mark_ns: I8,
+    rest: bool,
     base: int,
     lateness: int,
     ahead: int,
-    now: int,
-    floor: int,
+    idle: int,
+    state: I8,
     pane: I8,
     late: Flags,
     refused: Flags,
-) -> int:
-    """Go through the events in log order; returns the clock after them."""
-    for i in range(len(event_ns)):
+    closed_from: I8,
+    closed_to: I8,
+) -> None:
+    """Go through events and marks in log order; `state` is the clock: now, moved, delay, floor, marked."""
+    now, moved, delay, floor, marked = state[0], state[1], state[2], state[3], state[4]
+    m = 0
+    for i in range(len(event_ns) + rest):
+        while m < len(mark_at) and (i == len(event_ns) or mark_at[m] <= frame[i]):
+            if mark_ns[m] > marked and (moved == NEVER or mark_ns[m] - moved >= idle):
+                to = (mark_ns[m] - (0 if delay == ENDED else delay) - lateness) // base - 1
+                reached = max(floor, NEVER if now == NEVER else (now - lateness) // base - 1)
+                if to > reached:
+                    floor, closed_from[m], closed_to[m] = to, reached, to
+            marked = max(marked, mark_ns[m])
+            m += 1
+        if i == len(event_ns):
+            break
         at = event_ns[i]
         if at == 0:
             at = now if now != NEVER else received_ns[i]
@@ -85,36 +122,83 @@ def _assign(
         if pane[i] < open_from:
             pane[i] = open_from
             late[i] = event_ns[i] != 0
-        if event_ns[i] != 0:
-            now = max(now, at)
-    return now
+        if event_ns[i] != 0 and at > now:
+            now = at
+            moved = max(moved, received_ns[i])
+            delay = min(delay, max(0, received_ns[i] - at))
+    state[0], state[1], state[2], state[3], state[4] = now, moved, delay, floor, marked
 
 
-def assign(clock: Clock, event_ns: I8, received_ns: I8) -> Assigned:
-    """Assign events, in log order, and move the clock.
+def assign(clock: Clock, event_ns: I8, received_ns: I8, frame: I4 | None = None, marks: Marks = NO_MARKS) -> Assigned:
+    """Assign events, in log order, and move the clock; `frame` of each event says which marks came before it.
 
-    An event without a time (0) is put where the clock stands, and does not move it.
+    An event without a time (0) is put where the clock stands, and does not move it. Marks after the last event are
+    left to `pass_marks`.
 
     >>> clock = Clock(base_ns=10, lateness_ns=5, ahead_ns=100)
     >>> got = assign(clock, np.array([10, 11, 26, 9, 500]), np.array([12, 12, 26, 27, 28]))
     >>> got.pane.tolist()[:4], got.late.tolist(), got.ahead.tolist(), clock.closed
     ([0, 1, 2, 2], [False, False, False, True, False], [False, False, False, False, True], 1)
     """
+    return _go(
+        clock, event_ns, received_ns, np.zeros(len(event_ns), np.int32) if frame is None else frame, marks, False
+    )
+
+
+def pass_marks(clock: Clock, marks: Marks) -> None:
+    """Move the clock by all marks of frames whose events are assigned; a mark passed twice changes nothing.
+
+    >>> clock = Clock(base_ns=10, lateness_ns=5, ahead_ns=100, idle_ns=30)
+    >>> pass_marks(clock, Marks(np.array([0]), np.array([65]), np.array([False])))
+    >>> clock.closed
+    5
+    """
+    if len(marks):
+        _go(clock, _NONE, _NONE, _NONE.astype(np.int32), marks, True)
+
+
+_NONE = np.empty(0, np.int64)
+
+
+def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, rest: bool) -> Assigned:
     n = len(event_ns)
     out = Assigned(np.empty(n, np.int64), np.zeros(n, np.bool_), np.zeros(n, np.bool_))
-    clock.now_ns = _assign(
+    state = np.array([clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns], np.int64)
+    after, to = np.zeros(len(marks), np.int64), np.full(len(marks), NEVER)
+    _assign(
         event_ns,
         received_ns,
+        frame,
+        marks.at,
+        marks.time_ns,
+        rest,
         clock.base_ns,
         clock.lateness_ns,
         clock.ahead_ns,
-        clock.now_ns,
-        clock.floor,
+        clock.idle_ns,
+        state,
         out.pane,
         out.late,
         out.ahead,
+        after,
+        to,
     )
+    clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns = state.tolist()
+    for i in np.flatnonzero(marks.guessed & (to != NEVER)).tolist():
+        clock.guessed.append((int(after[i]), int(to[i])))
     return out
+
+
+def by_guess(clock: Clock, pane: I8) -> Flags:
+    """Which of the panes a guessed mark closed.
+
+    >>> by_guess(Clock(1, 0, 0, guessed=[(3, 5)]), np.array([3, 4, 5, 6])).tolist()
+    [False, True, True, False]
+    """
+    found = np.zeros(len(pane), np.bool_)
+    for after, to in clock.guessed:
+        found |= (pane > after) & (pane <= to)
+    return found
 
 
 @kernel

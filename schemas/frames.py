@@ -11,6 +11,35 @@ U1 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """How far a log had come, told between its frames: before frame `at[i]`, it had come to `time_ns[i]`.
+
+    `guessed`: no writer said so, a reader judged it from the logs and wrote it down.
+    """
+
+    at: I8
+    time_ns: I8
+    guessed: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """How many marks."""
+        return len(self.at)
+
+
+def marks(told: Sequence[tuple[int, int, bool]] = ()) -> Marks:
+    """Marks as (before which frame, time, whether guessed), in log order.
+
+    >>> marks([(0, 5, False), (2, 9, False)]).at.tolist()
+    [0, 2]
+    """
+    at, time_ns, guessed = zip(*told, strict=True) if told else ((), (), ())
+    return Marks(np.array(at, np.int64), np.array(time_ns, np.int64), np.array(guessed, np.bool_))
+
+
+NO_MARKS = marks()
+
+
+@dataclass(frozen=True, slots=True)
 class Frames:
     """`data[starts[i]:starts[i + 1]]` is frame i; `symbols` names those that do not name themselves."""
 
@@ -21,6 +50,7 @@ class Frames:
     starts: I8
     data: bytes
     symbols: dict[int, str] = field(default_factory=dict)
+    marks: Marks = NO_MARKS
 
     def __len__(self) -> int:
         """How many frames."""
@@ -38,6 +68,7 @@ def frames(
     received_ns: Sequence[int] | I8,
     first_offset: int = 0,
     symbols: dict[int, str] | None = None,
+    marks: Marks = NO_MARKS,
 ) -> Frames:
     """Join consecutive messages of a log.
 
@@ -48,7 +79,8 @@ def frames(
     starts = np.zeros(len(values) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=starts[1:])
     offsets = np.arange(first_offset, first_offset + len(values), dtype=np.int64)
-    return Frames(topic, partition, offsets, np.asarray(received_ns, np.int64), starts, b"".join(values), symbols or {})
+    received = np.asarray(received_ns, np.int64)
+    return Frames(topic, partition, offsets, received, starts, b"".join(values), symbols or {}, marks)
 
 
 @dataclass(frozen=True, slots=True)

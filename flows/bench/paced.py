@@ -17,8 +17,11 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from flows.bench.material import Material, materials
 from flows.bench.multiplied import SECOND_NS, multiplied
+from flows.bench.place import raw_topics
 from flows.graph import raw_topic
 from flows.kafka.connection import producer_config
+from flows.kafka.marks import Marks
+from flows.kafka.producer import Publisher
 from flows.refusal import Unreachable
 from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
@@ -64,6 +67,7 @@ def publish(settings: Settings, material: Material, instruments: int, per_s: flo
     venue, prefix, windows = material.venue, settings.kafka.prefix, settings.windows
     start_ns = (time.time_ns() // SECOND_NS + 2) * SECOND_NS
     clocked = Clocked()
+    marks = Marks(Publisher(settings.kafka), raw_topics(settings), settings.kafka.partitions, settings.kafka.mark_ms)
     keys: dict[str, str] = {}
     for count, frame in enumerate(multiplied(material, instruments, per_s, start_ns)):
         if frame.received_ns > start_ns + seconds * SECOND_NS:
@@ -73,6 +77,7 @@ def publish(settings: Settings, material: Material, instruments: int, per_s: flo
         assert frame.kind is not None and frame.symbol is not None
         key = keys.get(frame.symbol) or keys.setdefault(frame.symbol, venue.base(frame.symbol))
         ms = frame.received_ns // 1_000_000
+        marks.come_to(ms)
         report = clocked.report(frame.kind, key, (ms - windows.lateness_ms) // windows.base_ms)
         headers: Headers = None if frame.named else [("symbol", frame.symbol.encode())]
         topic = prefix + raw_topic(frame.kind, venue.name)

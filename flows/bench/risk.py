@@ -59,7 +59,7 @@ def opened(rng: np.random.Generator, accounts: int) -> Ledger:
         for m in range(MARKETS)
     ]
     assert ledger.read("book", "book", frames("features.book", 0, book, [START_NS] * MARKETS)) == []
-    ledger.mark({"accounts", "book"}, ())
+    ledger.mark({"accounts", "book"})
     past = ledger.returns
     for minute in range(past.minutes):
         at_ns = np.full(MARKETS, START_NS - (past.minutes - minute) * returns.MINUTE_NS)

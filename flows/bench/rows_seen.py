@@ -39,7 +39,7 @@ class RowsSeen:
         if first is None:
             return time.time_ns(), []
         messages = [first, *self._consumer.consume(1_000, 0)]
-        return time.time_ns(), [m for m in messages if m.error() is None]
+        return time.time_ns(), [m for m in messages if m.error() is None and m.value() is not None]
 
     def first(self, look_after: Callable[[], None], patience_s: float = 180.0) -> float:
         """When (on a clock that never steps) the first row came."""

@@ -23,7 +23,7 @@ from flows.preflight import check
 from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
-from flows.topics import input_topics
+from flows.topics import every_topic, input_topics
 from flows.view import line, screen
 from models.simulator import Disturbances, brackets, numbered
 from models.simulator import Settings as Simulated
@@ -97,7 +97,7 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
     kafka, prefix = told.kafka, told.kafka.prefix
     apply_migrations(connect(told.clickhouse), FOLDER)
     inputs, written = input_topics(told), [prefix + t for t in derived_topics()]
-    create_topics(kafka, [*inputs, *written], kafka.partitions, forever=True, replication=kafka.replication)
+    create_topics(kafka, every_topic(told), kafka.partitions, forever=True, replication=kafka.replication)
     file = session.folder / "simulated.json"
     file.write_bytes(msgspec.json.encode(simulated))
     (session.folder / BRACKETS).write_bytes(msgspec.json.encode(brackets(simulated)))

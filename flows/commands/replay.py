@@ -21,6 +21,7 @@ from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.options import Data, File, Sets, settings
 from flows.forecast import folder
 from flows.graph import FLOWS, raw_topic
+from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.learning.promotion import put_in_force
@@ -30,7 +31,7 @@ from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES
-from flows.topics import ACCOUNTS, every_topic, input_topics
+from flows.topics import ACCOUNTS, every_topic, input_topics, written_topics
 from models import registry
 from schemas.frames import Reject
 from schemas.rejected import records
@@ -38,6 +39,8 @@ from schemas.venue import Venue
 from schemas.venues.registry import VENUES
 
 ATTEND_S = 0.2
+MARKED_MS = 1_000
+"""Of recorded time: a replay at full speed would else write more marks than frames."""
 
 
 def _files(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
@@ -91,11 +94,13 @@ def publish(
     say: Console,
     attend: Callable[[], None],
     known: market.Known | None = None,
+    marks: Marks | None = None,
 ) -> Counter[str]:
     """Write every frame to its topic; `times` the recorded pace, or as fast as it goes when 0.
 
     Keys are base assets: of the instruments that are `known`, as they say, of others as their symbols do. `attend` is
-    called now and then: flows that died are started again while frames are still being written.
+    called now and then: flows that died are started again while frames are still being written. `marks` are written
+    between the frames.
     """
     count: Counter[str] = Counter()
     first_ns, began = 0, time.monotonic()
@@ -111,6 +116,8 @@ def publish(
                 publisher.poll()
                 attend()
                 time.sleep(min(wait, 0.05))
+        if marks is not None:
+            marks.come_to(frame.received_ns // 1_000_000 - 1)
         if venue is None:
             publisher.publish(prefix + ACCOUNTS, account_key(frame.data), frame.data, frame.received_ns // 1_000_000)
             count[prefix + ACCOUNTS] += 1
@@ -210,7 +217,8 @@ def _run(
     inputs = start(session, processes)
     publisher = Publisher(told.kafka, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
     attend = session.supervisor.check
-    frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, attend, known)
+    marks = Marks(publisher, written_topics(told), told.kafka.partitions, MARKED_MS)
+    frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, attend, known, marks)
     if not any(t.startswith(told.kafka.prefix + "raw.") for t in frames):
         raise Refused("the files hold no frame of a published kind")
     session.announce(inputs)

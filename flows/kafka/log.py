@@ -1,12 +1,13 @@
 """One log (topic and partition) as it is read: messages fetched but not yet handed over, and where its end is."""
 
+from bisect import bisect
 from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.frames import Frames
+from schemas.frames import NO_MARKS, Frames, Marks, marks
 
 I8 = NDArray[np.int64]
 
@@ -35,22 +36,26 @@ def chunk(values: list[bytes], offsets: list[int], times_ms: list[int], symbols:
 class Log:
     """`position` is the next offset to hand over, `fetched` the next one to come from the broker.
 
-    `end` is where the broker last said that the log ends, `arrived_s` when (on a clock that never steps) it last grew.
-    However much it holds, it is fetched up to `needed`.
+    `end` is where the broker last said that the log ends. However much it holds, it is fetched up to `needed`.
+    `marked_ns` is the latest mark that was fetched, `last_ns` the receipt of what was last handed over. While the
+    broker is asked for its end, `asked_ns` is what the log will then be known to have come to, `confirmed` the answer.
     """
 
     topic: str
     partition: int
     position: int
     fetched: int
-    arrived_s: float
     end: int = -1
     needed: int = -1
     bytes: int = 0
     paused: bool = False
     last_ns: int | None = None
+    marked_ns: int | None = None
+    asked_ns: int | None = None
+    confirmed: tuple[int, int] | None = None
     _chunks: deque[Chunk] = field(default_factory=deque)
     _at: int = 0
+    _marks: list[tuple[int, int, bool]] = field(default_factory=list)
 
     def add(self, piece: Chunk) -> None:
         """Messages that came from the broker; their offsets go on where the last ones stopped, or later."""
@@ -63,11 +68,64 @@ class Log:
         self.bytes += int(piece.starts[-1])
         self._chunks.append(piece)
 
+    def mark(self, offset: int, time_ns: int, guessed: bool = False) -> None:
+        """After all offsets before this one the log had come to a time. Of marks in a row the last is enough.
+
+        A guess counts before the record of its offset, a mark is itself the record.
+        """
+        if not guessed:
+            self.marked_ns = max(time_ns, self.marked_ns or 0)
+            self.fetched = max(self.fetched, offset + 1)
+        at = bisect(self._marks, (offset, not guessed), key=lambda mark: (mark[0], not mark[2]))
+        framed = int(self._chunks[-1].offsets[-1]) + 1 if self._chunks else 0
+        before = self._marks[at - 1] if at else None
+        in_a_row = before is not None and at == len(self._marks) and framed <= before[0] and offset <= self.fetched
+        if before is not None and in_a_row and before[2] == guessed:
+            self._marks[-1] = (offset, max(time_ns, before[1]), guessed)
+        else:
+            self._marks.insert(at, (offset, time_ns, guessed))
+
+    def skip_marks(self) -> None:
+        """For a reader that needs none: past the marks that come next."""
+        self._pass()
+        if not self._chunks:
+            self.position = self.fetched
+
+    def _pass(self) -> list[tuple[int, int, bool]]:
+        """The marks before the next frame, taken out."""
+        stop = bisect(self._marks, self.next, key=lambda mark: mark[0])
+        passed, self._marks = self._marks[:stop], self._marks[stop:]
+        return passed
+
+    @property
+    def next(self) -> int:
+        """The offset of the next frame to hand over; what comes next where none waits."""
+        return int(self._chunks[0].offsets[self._at]) if self._chunks else self.fetched
+
+    @property
+    def marked(self) -> bool:
+        """Whether a mark can be handed over now."""
+        return bool(self._marks) and self._marks[0][0] <= self.next
+
+    @property
+    def guessed(self) -> bool:
+        """Whether a guess waits."""
+        return any(guessed for _, _, guessed in self._marks)
+
+    @property
+    def time_ns(self) -> int | None:
+        """How far it has come: the next frame to hand over, else the last one or the last mark; None if unknown."""
+        if self._chunks:
+            return self.head_ns
+        return max((t for t in (self.last_ns, self.marked_ns) if t is not None), default=None)
+
     def reached(self, end: int) -> None:
         """The broker said that the log ends here now (there may be offsets without a message before it)."""
+        if self.asked_ns is not None:
+            self.confirmed, self.asked_ns = (end, self.asked_ns), None
         if end >= self.fetched:
             self.end = self.fetched = end
-            if not self._chunks:
+            if not self._chunks and not self.marked:
                 self.position = end
 
     @property
@@ -105,7 +163,10 @@ class Log:
         return found
 
     def take(self, until_ns: int | None, frames: int, size: int, before: int | None = None) -> Frames | None:
-        """The next frames: at most so many and so many bytes (but one), none received later than `until_ns`."""
+        """The next frames: at most so many and so many bytes (but one), none received later than `until_ns`.
+
+        With them go the marks before what is left.
+        """
         taken: list[tuple[Chunk, int, int]] = []
         while self._chunks and frames > 0:
             piece, at = self._chunks[0], self._at
@@ -128,15 +189,22 @@ class Log:
                 break
             self._chunks.popleft()
             self._at = 0
-        if not taken:
+        passed = self._pass()
+        last_ns = max((time_ns for _, time_ns, _ in passed), default=None)
+        if last_ns is not None:
+            self.last_ns = max(last_ns, self.last_ns or 0)
+        if not taken and not passed:
             return None
-        joined = self._join(taken)
+        if not taken:
+            self.position = self.position if self._chunks else self.fetched
+            return Frames(self.topic, self.partition, _NONE, _NONE, _START, b"", marks=_between(_NONE, passed))
+        joined = self._join(taken, passed)
         self.bytes -= len(joined.data)
         self.position = self.fetched if not self._chunks else int(joined.offsets[-1]) + 1
-        self.last_ns = int(joined.received_ns[-1])
+        self.last_ns = max(int(joined.received_ns[-1]), last_ns or 0)
         return joined
 
-    def _join(self, taken: list[tuple[Chunk, int, int]]) -> Frames:
+    def _join(self, taken: list[tuple[Chunk, int, int]], passed: list[tuple[int, int, bool]]) -> Frames:
         symbols: dict[int, str] = {}
         starts = [np.zeros(1, np.int64)]
         count = total = 0
@@ -144,12 +212,26 @@ class Log:
             symbols |= {i - at + count: s for i, s in piece.symbols.items() if at <= i < to}
             starts.append(piece.starts[at + 1 : to + 1] - piece.starts[at] + total)
             count, total = count + to - at, int(starts[-1][-1])
+        offsets = np.concatenate([p.offsets[a:b] for p, a, b in taken])
         return Frames(
             self.topic,
             self.partition,
-            np.concatenate([p.offsets[a:b] for p, a, b in taken]),
+            offsets,
             np.concatenate([p.received_ns[a:b] for p, a, b in taken]),
             np.concatenate(starts),
             b"".join([v for p, a, b in taken for v in (p.values if b - a == len(p.values) else p.values[a:b])]),
             symbols,
+            _between(offsets, passed),
         )
+
+
+_NONE = np.empty(0, np.int64)
+_START = np.zeros(1, np.int64)
+
+
+def _between(offsets: I8, passed: list[tuple[int, int, bool]]) -> Marks:
+    """Marks by offset as marks between frames."""
+    if not passed:
+        return NO_MARKS
+    at = np.searchsorted(offsets, [offset for offset, _, _ in passed]).tolist()
+    return marks([(i, time_ns, guessed) for i, (_, time_ns, guessed) in zip(at, passed, strict=True)])

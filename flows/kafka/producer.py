@@ -55,7 +55,7 @@ class Publisher:
         self,
         topic: str,
         key: bytes,
-        value: bytes,
+        value: bytes | None,
         timestamp_ms: int | None = None,
         symbol: str | None = None,
         partition: int | None = None,
@@ -76,7 +76,7 @@ class Publisher:
                 self._producer.poll(0.05)
                 self._check(waiting_since)
             except KafkaException as error:
-                self._give_up(f"{topic}: a record of {len(value)} bytes was not taken: {error.args[0].str()}")
+                self._give_up(f"{topic}: a record of {len(value or b'')} bytes was not taken: {error.args[0].str()}")
 
     def poll(self) -> None:
         """Serve delivery reports without waiting; raise what went wrong."""

@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge
 
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.log import Chunk, Log, chunk
+from flows.kafka.marks import KEY
 from flows.refusal import Refused, Unreachable
 
 READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
@@ -96,12 +97,10 @@ class Reader:
         self._away_since: float | None = None
         self._parts = 0
         self._still = 0
+        self._more = ""
         self.topic_ids: dict[str, str] = {}
-
-    @property
-    def connected(self) -> bool:
-        """Whether, as far as is known, a broker answers: only then does silence mean that there is nothing."""
-        return self._away_since is None
+        self.newest_ns = 0
+        """The latest time of any record or mark that was read."""
 
     def add(self, partition: int, resume: Mapping[str, tuple[str, int]] | None) -> dict[str, Log]:
         """The logs of a partition, one a topic; see `add_logs`."""
@@ -124,7 +123,7 @@ class Reader:
                 if resume is not None and name in resume:
                     topic_id, offset = resume[name]
                     self._check(topic, partition, topic_id, offset, low, high)
-                logs[name] = self._logs[topic, partition] = Log(topic, partition, offset, offset, time.monotonic())
+                logs[name] = self._logs[topic, partition] = Log(topic, partition, offset, offset)
             consumer.incremental_assign([TopicPartition(g.topic, g.partition, g.position) for g in logs.values()])
             return logs
 
@@ -147,9 +146,20 @@ class Reader:
                 self._still = 0
                 self._distribute(messages)
                 self._restrain(consumer)
+            if self._more:
+                raise Refused(self._more)
             if self._away_since is not None and time.monotonic() - self._away_since > self._kafka.retry_s:
                 why = self._complaints.line() or f"no Kafka broker at {self._address}"
                 raise Unreachable(f"{why} for {self._kafka.retry_s:.0f} s")
+
+    def ask(self, log: Log) -> None:
+        """Have the broker say again where a log ends: when it has (`confirmed`), all that is known now is older."""
+        with self._lock:
+            log.asked_ns = self.newest_ns
+            try:
+                self._open().seek(TopicPartition(log.topic, log.partition, log.fetched))
+            except KafkaException:  # the broker is away, or the partition is being found again: asked later
+                log.asked_ns = None
 
     def end(self, topic: str, partition: int) -> int:
         """The exact end of a log now."""
@@ -260,8 +270,21 @@ class Reader:
 
     def _fill(self, log: Log, messages: list[Message]) -> None:
         before = log.fetched
-        log.add(_chunk(messages, self._kafka.nameless.get(log.topic, ())))
-        log.arrived_s = time.monotonic()
+        values = [m.value() for m in messages]
+        told: list[Message] = []
+        if not all(values):
+            told = [m for m, value in zip(messages, values, strict=True) if value is None and m.key() == KEY]
+        if told:
+            framed = [m for m, value in zip(messages, values, strict=True) if value is not None or m.key() != KEY]
+            values = [m.value() for m in framed]
+        else:
+            framed = messages
+        piece = _chunk(framed, values, self._kafka.nameless.get(log.topic, ())) if framed else None
+        if piece is not None:
+            log.add(piece)
+        for mark in told:
+            log.mark(mark.offset() or 0, mark.timestamp()[1] * 1_000_000)
+        self.newest_ns = max(self.newest_ns, piece.latest_ns if piece else 0, log.marked_ns or 0)
         READ.labels(log.topic).inc(len(messages))
         if log.fetched - before != len(messages):
             GAPS.labels(log.topic).inc(log.fetched - before - len(messages))
@@ -320,6 +343,12 @@ class Reader:
     def _statistics(self, text: str) -> None:
         told = _statistics(text)
         for topic, of in told.topics.items():
+            there = sum(int(number) >= 0 for number in of.partitions)
+            if topic in self._topics and there > self._partitions:
+                self._more = (
+                    f"{topic} has {there} partitions now, not {self._partitions}: what is in the new ones is not read; "
+                    f"give every topic as many, set kafka.partitions={there} and begin with new recovery directories"
+                )
             lags = [
                 max(0, p.hi_offset - self._logs[topic, int(number)].position)
                 for number, p in of.partitions.items()
@@ -333,8 +362,8 @@ class Reader:
             self._away_since = time.monotonic()
 
 
-def _chunk(messages: list[Message], nameless: tuple[bytes, ...]) -> Chunk:
-    values = [m.value() or b"" for m in messages]
+def _chunk(messages: list[Message], found: list[bytes | None], nameless: tuple[bytes, ...]) -> Chunk:
+    values = [value or b"" for value in found]
     symbols = {}
     if nameless:
         for i, value in enumerate(values):

@@ -15,6 +15,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.epochs import Epochs, Stopping
 from flows.kafka.ends import announced
+from flows.kafka.guessing import Foreign, Guessing
 from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
 from flows.refusal import Refused
@@ -24,12 +25,11 @@ from schemas.shard import Batch
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Always due, whatever the wall clock does: Bytewax would wait for a clock that was set back."""
 LOOK_S = 0.05
-STALL_S = 0.5
-"""A flow that was busy for longer has not been looking: topics are not idle because it was. Nor are they because all
-were silent: when the first of them speaks again, the others have their time to follow."""
+FORMAT = 2
 
-Position = tuple[int, tuple[tuple[str, str, int, int], ...]]
-"""Format, then for each log: name, topic id, next offset, the announced end it has told of or -1."""
+Position = tuple[int, tuple[tuple[str, str, int, int], ...], tuple[tuple[int, int], ...]]
+"""Format, then for each log: name, topic id, next offset, the announced end it has told of or -1; then how far the
+guesses were read, by partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,6 @@ class Pace:
     batch_bytes: int = 4 << 20
     epoch_bytes: int = 256 << 20
     align_ms: int = 2_000
-    idle_ms: int = 5_000
 
 
 def shard_name(partition: int) -> str:
@@ -63,11 +62,30 @@ def shards_of(partitions: int, ordinal: int, count: int, broadcast: bool = False
     return [p for p in range(partitions) if broadcast or p % count == ordinal]
 
 
+def _resumed(
+    part: str, state: Position | None, logs: Iterable[str], others: bool = False
+) -> tuple[dict[str, tuple[str, int]] | None, dict[str, int], dict[int, int]]:
+    """Of a recovered position: topic id and offset of each log, the ends told, and how far the guesses were read."""
+    if state is None:
+        return None, {}, {}
+    if state[0] != FORMAT:
+        raise Refused(
+            f"{part}: the position was saved in format {state[0]} by an earlier version, not {FORMAT}: stop the "
+            "writers, let that version read to the end, and begin with a new recovery directory"
+        )
+    saved = {name: (topic_id, offset) for name, topic_id, offset, _ in state[1]}
+    if others:
+        saved = {name: at for name, at in saved.items() if name in set(logs)}
+    elif set(saved) != set(logs):
+        raise Refused(f"{part} was read from {', '.join(saved)}, not from {', '.join(logs)}")
+    return saved, {name: end for name, _, _, end in state[1] if end >= 0 and name in saved}, dict(state[2])
+
+
 class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
     """The shards of one process. With `ends` the run is bounded, without it is live.
 
     `ends` is the directory in which the end of each topic is announced; a bounded part finishes when every topic has
-    reached its announced end, and waits as long as one is not announced. A live part tells which topics are idle.
+    reached its announced end, and waits as long as one is not announced. `foreign` topics may be without marks.
     """
 
     def __init__(
@@ -81,6 +99,7 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         ends: Path | None = None,
         stopping: Stopping | None = None,
         others: bool = False,
+        foreign: Foreign | None = None,
     ) -> None:
         """`others`: positions of other topics may be met; a new topic is then read from its beginning."""
         self.topics, self.others = topics, others
@@ -90,6 +109,7 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         self._names = {shard_name(p): p for p in shards_of(partitions, *share, broadcast)}
         self._pace = pace or Pace()
         self._ends = ends
+        self._foreign = foreign
         self.reader = Reader(kafka, topics, partitions)
 
     def list_parts(self) -> list[str]:
@@ -99,17 +119,11 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
     def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> "Shard":
         """One shard, from where the last committed epoch left it."""
         partition = self._names[for_part]
-        if resume_state is None:
-            logs, told = self.reader.add(partition, None), {}
-        else:
-            saved = {topic: (topic_id, offset) for topic, topic_id, offset, _ in resume_state[1]}
-            if self.others:
-                saved = {topic: at for topic, at in saved.items() if topic in self.topics}
-            elif set(saved) != set(self.topics):
-                raise Refused(f"{for_part} was read from {', '.join(saved)}, not from {', '.join(self.topics)}")
-            told = {topic: end for topic, _, _, end in resume_state[1] if end >= 0 and topic in saved}
-            logs = self.reader.add(partition, saved)
-        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, Epochs(for_part, self.stopping))
+        saved, told, read = _resumed(for_part, resume_state, self.topics, self.others)
+        logs = self.reader.add(partition, saved)
+        guessing = None if self._foreign is None else Guessing(self._foreign, self.reader, logs, read)
+        epochs = Epochs(for_part, self.stopping)
+        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, guessing=guessing)
 
 
 def log_name(topic: str, partition: int) -> str:
@@ -138,6 +152,7 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
         pace: Pace | None = None,
         ends: Path | None = None,
         stopping: Stopping | None = None,
+        foreign: Foreign | None = None,
     ) -> None:
         self.stopping = stopping or Stopping()
         self.share = share
@@ -147,6 +162,7 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
         self.reader = Reader(kafka, (*topics, *shared), partitions)
         self._pace = pace or Pace()
         self._ends = ends
+        self._foreign = foreign
 
     def list_parts(self) -> list[str]:
         """One part, none where this process has no partition."""
@@ -154,16 +170,12 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> "Shard":
         """The share, from where the last committed epoch left it."""
-        saved, told = None, {}
-        if resume_state is not None:
-            saved = {name: (topic_id, offset) for name, topic_id, offset, _ in resume_state[1]}
-            if set(saved) != set(self.logs):
-                raise Refused(f"{for_part} was read from {', '.join(saved)}, not from {', '.join(self.logs)}")
-            told = {name: end for name, _, _, end in resume_state[1] if end >= 0}
+        saved, told, read = _resumed(for_part, resume_state, self.logs)
         logs = self.reader.add_logs(self.logs, saved)
+        guessing = None if self._foreign is None else Guessing(self._foreign, self.reader, logs, read)
         epochs = Epochs(for_part, self.stopping)
         strict = self._ends is not None
-        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, strict)
+        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, strict, guessing)
 
 
 class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
@@ -179,9 +191,11 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         told: dict[str, int],
         epochs: Epochs,
         strict: bool = False,
+        guessing: Guessing | None = None,
     ) -> None:
         """`strict`: a log at its end holds the others up too, unless that end was announced."""
         self._strict = strict
+        self._guessing = guessing
         self._name = name
         self._reader = reader
         self._logs = logs
@@ -191,10 +205,8 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         self._found: dict[str, int] = {}
         self._looked_s = 0.0
         self._told: dict[str, int] = {}
-        self._idle: tuple[str, ...] = ()
         self._budget = pace.epoch_bytes
         self._full = False
-        self._turn_s = self._attended_s = self._newest_s = self._awake_s = time.monotonic()
         if ends is not None:
             self._look()
             self._told = {t: end for t, end in told.items() if self._found.get(t) == end == logs[t].position}
@@ -211,15 +223,16 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
             raise StopIteration
         if not self._full or self._budget <= 0:
             self._reader.pump()
+            if self._guessing is not None and self._ends is None:
+                self._guessing.go_on()
         frames = self._ready() if self._budget > 0 else ()
         ended = self._ended()
-        idle = self._quiet_topics()
-        grown = len(ended) > len(self._told) or not set(idle) <= set(self._idle)
-        self._told, self._idle = ended, idle
+        grown = len(ended) > len(self._told)
+        self._told = ended
         if not frames and not grown:
             return ()
         self._reader.busy()
-        return ((self._name, Batch(frames, tuple(ended), idle)),)
+        return ((self._name, Batch(frames, tuple(ended))),)
 
     def next_awake(self) -> datetime:
         """Always due."""
@@ -229,21 +242,24 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         """Where to go on: after what was handed over."""
         self._epochs.close()
         ids = self._reader.topic_ids
-        return 1, tuple((n, ids[log.topic], log.position, self._told.get(n, -1)) for n, log in self._logs.items())
+        logs = tuple((n, ids[log.topic], log.position, self._told.get(n, -1)) for n, log in self._logs.items())
+        return FORMAT, logs, () if self._guessing is None else tuple(self._guessing.used().items())
 
     def close(self) -> None:
         """Nothing to do: the process closes the reader that its parts share."""
 
     def _ready(self) -> tuple[Frames, ...]:
-        now_at = [log.head_ns if log.head_ns is not None else log.last_ns for log in self._behind()]
+        now_at = [log.time_ns for log in self._behind()]
         if any(at is None for at in now_at):
             return ()
         limit = min((at for at in now_at if at is not None), default=0) + self._pace.align_ms * 1_000_000
         frames, size = self._pace.batch_frames, self._pace.batch_bytes
         taken: dict[str, Frames] = {}
         heads = [(log.head_ns, topic) for topic, log in self._logs.items()]
-        for _, topic in sorted((head, topic) for head, topic in heads if head is not None):
-            part = self._logs[topic].take(limit, frames, size) if size > 0 else None
+        for head, topic in sorted((head or 0, topic) for head, topic in heads):
+            part = (
+                self._logs[topic].take(limit, frames, size) if size > 0 and (head or self._logs[topic].marked) else None
+            )
             if part is not None:
                 taken[topic] = part
                 frames -= len(part)
@@ -275,20 +291,3 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
             end = announced(self._ends, log.topic, log.partition)
             if end is not None:
                 self._found[topic] = end
-
-    def _quiet_topics(self) -> tuple[str, ...]:
-        if self._ends is not None or not self._reader.connected:
-            return ()
-        now = time.monotonic()
-        if now - self._turn_s > STALL_S:
-            self._attended_s = now
-        self._turn_s = now
-        idle_s = self._pace.idle_ms / 1_000
-        since = now - idle_s
-        newest = max(log.arrived_s for log in self._logs.values())
-        if newest - self._newest_s > idle_s:
-            self._awake_s = newest
-        self._newest_s = newest
-        if max(self._attended_s, self._awake_s) >= since:
-            return ()
-        return tuple(t for t, log in self._logs.items() if log.at_end and log.arrived_s < since)

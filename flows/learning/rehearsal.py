@@ -18,7 +18,7 @@ from models.simulator import Frame, Settings, coarse, instruments, market
 from models.vector_items import NAMES
 from operators.market import Cut, VenueMarket
 from operators.published import Published
-from schemas.frames import Reject, frames
+from schemas.frames import NO_MARKS, Marks, Reject, frames, marks
 from schemas.venues.registry import VENUES
 
 SECOND_NS = 1_000_000_000
@@ -30,9 +30,8 @@ READ = {"features_book": "book", "features_tape": "tape"}
 class Stage:
     """The chain from frames to vectors of one market."""
 
-    def __init__(self, simulated: Settings, how: How, quiet: tuple[str, ...] = ()) -> None:
-        """Nothing read yet; `quiet` kinds hold up no window, as in live running."""
-        self.quiet = quiet
+    def __init__(self, simulated: Settings, how: How) -> None:
+        """Nothing read yet."""
         known = {row.symbol: row for row in instruments(simulated)}
         self.market = VenueMarket(VENUES[simulated.venue], known, CUT)
         self.minutes, self.bursts = Minutes(), Bursts(how)
@@ -43,11 +42,11 @@ class Stage:
         """Frames in order of receipt; the rows of the minutes that they complete."""
         for kind in self.market.lanes:
             mine = [f for f in some if f.kind == kind]
-            if mine:
-                symbols = {i: f.symbol for i, f in enumerate(mine)} if kind == "depth" else {}
-                values, received = [f.data for f in mine], [f.received_ns for f in mine]
-                self._read(self.market.read, kind, values, received, symbols)
-            self.market.mark(kind, ended=ended, idle=kind in self.quiet)
+            symbols = {i: f.symbol for i, f in enumerate(mine)} if kind == "depth" else {}
+            values, received = [f.data for f in mine], [f.received_ns for f in mine]
+            come_to = marks([(len(mine), some[-1].received_ns, False)] if some else [])
+            self._read(self.market.read, kind, values, received, symbols, come_to)
+            self.market.mark(kind, ended=ended)
         for published in self.market.advance():
             if published.table in READ:
                 table = BY_NAME[published.table]
@@ -58,10 +57,12 @@ class Stage:
         for minute in self.minutes.ready():
             yield from self.bursts.step(minute, None)
 
-    def _read(self, into, kind: str, values: list[bytes], at_ns: list[int], symbols: dict[int, str]) -> None:  # type: ignore[no-untyped-def]
+    def _read(  # type: ignore[no-untyped-def]
+        self, into, kind: str, values: list[bytes], at_ns: list[int], symbols: dict[int, str], come_to: Marks = NO_MARKS
+    ) -> None:
         first = self._offsets.get(kind, 0)
         self._offsets[kind] = first + len(values)
-        self.rejects += into(kind, frames(kind, 0, values, at_ns, first, symbols))
+        self.rejects += into(kind, frames(kind, 0, values, at_ns, first, symbols, come_to))
 
 
 def rehearse(simulated: Settings, how: How) -> Dataset:

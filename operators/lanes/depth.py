@@ -69,7 +69,7 @@ class DepthLane:
         self.waiting = (Waiting(catalog.at("close")),)
         self.panes = Panes.of(STATISTICS)
         self.last_pane = np.empty(0, np.int64)
-        self.ended = self.idle = False
+        self.ended = False
         self.refined: list[tuple[int, int, int]] = []
 
     def read(self, frames: Frames) -> list[Reject]:
@@ -102,7 +102,7 @@ class DepthLane:
     def _apply(self, frames: Frames, depth: Depth, scales: dict[str, Array]) -> list[Reject]:
         """Apply messages that all count in the steps `scales`."""
         received = frames.received_ns[depth.frame]
-        assigned = assign(self.clock, depth.event_ns, received)
+        assigned = assign(self.clock, depth.event_ns, received, depth.frame, frames.marks)
         rejects = []
         if assigned.ahead.any():
             rejects = refused(frames, depth.frame, assigned, late=None)

@@ -38,14 +38,14 @@ class DerivativesLane:
         self.table = InstrumentTable(known)
         self.panes = Panes.of(STATISTICS)
         self.marks = Running(catalog.at("mark"))
-        self.ended = self.idle = False
+        self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.waiting: tuple[Waiting, ...] = ()
 
     def read(self, frames: Frames) -> list[Reject]:
         """Take in frames in log order."""
         batch, rejects = self.venue.derivatives(frames, self.table)
-        assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame])
+        assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame], batch.frame, frames.marks)
         rejects += refused(frames, batch.frame, assigned)
         kept = ~assigned.ahead
         slot = self.panes.slots(keys(batch.instrument[kept], assigned.pane[kept]))

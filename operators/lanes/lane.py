@@ -10,7 +10,7 @@ from operators import units
 from operators.contract import I8, Array, Columns
 from operators.panes import Panes
 from operators.waiting import Waiting
-from operators.watermark import ENDED, NEVER, Assigned, Clock
+from operators.watermark import ENDED, Assigned, Clock
 from schemas.frames import Frames, Reject
 from schemas.instrument import InstrumentTable
 
@@ -22,7 +22,6 @@ class Lane(Protocol):
 
     clock: Clock
     ended: bool
-    idle: bool
     table: InstrumentTable
     refined: list[tuple[int, int, int]]
     """Instrument, tick factor, lot factor: inferences refined by the last read, for whoever holds released panes."""
@@ -52,11 +51,6 @@ class Lane(Protocol):
 def closed(lane: Lane) -> int:
     """Up to which pane this lane lets windows close: all of them once its log has ended."""
     return ENDED if lane.ended else lane.clock.closed
-
-
-def pane_of(clock: Clock) -> int:
-    """The pane in which the clock of a log stands."""
-    return NEVER if clock.now_ns == NEVER else (clock.now_ns - 1) // clock.base_ns
 
 
 def refused(frames: Frames, frame: NDArray[np.int32], assigned: Assigned, late: str | None = "late") -> list[Reject]:

@@ -27,7 +27,7 @@ class LiquidationsLane:
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.liquidations = LiquidationLog()
-        self.ended = self.idle = False
+        self.ended = False
         self.refined: list[tuple[int, int, int]] = []
 
     @property
@@ -40,7 +40,7 @@ class LiquidationsLane:
         batch, rejects = self.venue.liquidations(frames, self.table)
         batch = self.liquidations.restate(batch, [(row, i, lots) for row, i, _, lots in self.table.refined])
         self.table.refined = []
-        assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame])
+        assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame], batch.frame, frames.marks)
         rejects += refused(frames, batch.frame, assigned)
         kept = ~(assigned.late | assigned.ahead)
         self.liquidations.add(frames, batch.keep(kept), self.table, assigned.pane[kept], self.clock.base_ns)

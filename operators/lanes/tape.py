@@ -50,7 +50,7 @@ class TapeLane:
         self.trades, self.closed = Running(catalog.at("trade")), Running(catalog.at("pane"))
         self.feeds, self.seen = feeds.Feeds(), identity.Seen()
         self.liquidations = LiquidationLog()
-        self.ended = self.idle = False
+        self.ended = False
         self.refined: list[tuple[int, int, int]] = []
 
     @property
@@ -133,12 +133,12 @@ class TapeLane:
         """Both kinds of rows on the one clock of the log, in the order of their frames."""
         if not len(forced):
             event_ns = np.ascontiguousarray(trades.event_ns)
-            every = assign(self.clock, event_ns, frames.received_ns[trades.frame])
+            every = assign(self.clock, event_ns, frames.received_ns[trades.frame], trades.frame, frames.marks)
             return every, every.keep(np.empty(0, np.int64))
         frame = np.concatenate([trades.frame, forced.frame])
         order = np.argsort(frame, kind="stable")
         event_ns = np.concatenate([trades.event_ns, forced.event_ns])
-        ordered = assign(self.clock, event_ns[order], frames.received_ns[frame[order]])
+        ordered = assign(self.clock, event_ns[order], frames.received_ns[frame[order]], frame[order], frames.marks)
         back = np.argsort(order, kind="stable")
         return ordered.keep(back[: len(trades)]), ordered.keep(back[len(trades) :])
 

@@ -14,8 +14,8 @@ from operators.pack import pack, unpack
 from operators.portfolio import distance, leverage, positions, returns, rows, tail
 from operators.portfolio.margin import BYBIT_LINEAR_V2026
 from operators.portfolio.revaluation import Revalued, revalue
-from operators.portfolio.timeline import BookRow, Second, TapeRow, Timeline
-from operators.progress import NEVER_MS, Progress
+from operators.portfolio.timeline import BookRow, Second, TapeRow, Timeline, clock
+from operators.progress import Progress
 from operators.published import Published
 from schemas.brackets import Tiers
 from schemas.column import Column
@@ -39,6 +39,7 @@ class Terms:
     lateness_ms: int = 500
     ahead_ms: int = 5_000
     keyframe_ms: int = 60_000
+    idle_ms: int = 2_000
 
 
 @dataclass(slots=True)
@@ -85,10 +86,8 @@ class Ledger:
         self.terms = terms
         self.timeline = Timeline(
             terms.base_ms,
-            terms.lateness_ms,
-            terms.ahead_ms,
             {name: Progress() for name in feature_logs},
-            dict.fromkeys(account_logs, NEVER_MS),
+            {name: clock(terms.lateness_ms, terms.ahead_ms, terms.idle_ms) for name in account_logs},
         )
         self.positions = positions.Positions(terms.tiers_of, terms.bybit_rule)
         self.returns = returns.Returns()
@@ -107,9 +106,9 @@ class Ledger:
             return self.timeline.read_accounts(log, frames)
         return (self.timeline.read_tape if kind == "tape" else self.timeline.read_book)(log, frames)
 
-    def mark(self, ended: Iterable[str], idle: Iterable[str]) -> None:
-        """Which logs are at their end, and which have been quiet for long."""
-        self.timeline.mark(ended, idle)
+    def mark(self, ended: Iterable[str]) -> None:
+        """Which logs are at their end."""
+        self.timeline.mark(ended)
 
     def advance(self) -> list[tuple[int, Published]]:
         """The rows of the seconds that have become complete, by partition of their accounts."""

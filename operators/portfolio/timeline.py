@@ -1,23 +1,26 @@
 """Timeline: account records and feature rows of many logs, merged by event time into seconds that are complete.
 
 A second S holds what happened in (S - 1 s, S]. It is complete when every features log is (`operators/progress`) and
-every accounts log has shown a record `lateness` past it, or they have ended. What is taken in late is decided by the
-order of its own log alone: it counts as happening just after the time up to which that log was complete. So what
-comes out is a function of the logs, however their reading was cut and interleaved. Live, a log that is quiet holds
-nobody up; the seconds that were released over its head say so.
+every accounts log has shown a record `lateness` past it or a mark (`operators/watermark`), or they have ended. What is
+taken in late is decided by the order of its own log alone: it counts as happening just after the time up to which that
+log was complete. So what comes out is a function of the logs, however their reading was cut and interleaved. Seconds
+that a guessed mark completed say so.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from operators import quality
 from operators.progress import ENDED_MS, NEVER_MS, Progress
+from operators.watermark import NEVER, Clock, assign, by_guess, pass_marks
 from schemas.accounts import VENUES, Account, decode
 from schemas.frames import Frames, Reject
 
 SECOND_MS = 1_000
+MS = 1_000_000
 
 
 class TapeRow(msgspec.Struct, frozen=True):
@@ -87,8 +90,8 @@ class Second:
 
 
 class _Frozen(msgspec.Struct):
-    features: dict[str, tuple[dict[str, int], bool]]
-    clocks: dict[str, int]
+    features: dict[str, tuple[dict[str, int], bool, int]]
+    clocks: dict[str, Clock]
     over: list[str]
     newest: dict[str, int]
     records: list[Record]
@@ -101,17 +104,19 @@ _tape = msgspec.json.Decoder(TapeRow).decode
 _book = msgspec.json.Decoder(BookRow).decode
 
 
+def clock(lateness_ms: int, ahead_ms: int, idle_ms: int) -> Clock:
+    """The clock of a log of accounts, in panes of a millisecond."""
+    return Clock(MS, lateness_ms * MS, ahead_ms * MS, idle_ms * MS)
+
+
 @dataclass(slots=True)
 class Timeline:
     """`features` and `clocks` name every log that is waited for; `base_ms` is the window whose rows are used."""
 
     base_ms: int
-    lateness_ms: int
-    ahead_ms: int
     features: dict[str, Progress]
-    clocks: dict[str, int]
+    clocks: dict[str, Clock]
     over: set[str] = field(default_factory=set)
-    idle: set[str] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     marks: list[Marked] = field(default_factory=list)
@@ -120,23 +125,27 @@ class Timeline:
 
     def read_accounts(self, log: str, frames: Frames) -> list[Reject]:
         """Take in account records in log order; what cannot be used comes back with its reason."""
-        rejects = []
+        rejects, accounts, kept = [], [], []
+        own = self.clocks[log]
         for i in range(len(frames)):
             data = frames.frame(i)
             account = decode(data)
-            reason = account if isinstance(account, str) else self._wrong(account, int(frames.received_ns[i]))
+            reason = account if isinstance(account, str) else self._wrong(account, int(frames.received_ns[i]), own)
             if reason or isinstance(account, str):
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), str(reason), data))
                 continue
             self.newest[account.account] = account.as_of
-            closed = self._accounts_complete(log)
-            at_ms = max(account.as_of, closed + 1, self.released_ms + 1)
-            self.records.append(Record(at_ms, frames.partition, account, at_ms > account.as_of))
-            self.clocks[log] = max(self.clocks[log], account.as_of)
+            accounts.append(account)
+            kept.append(i)
+        event_ns = np.array([account.as_of for account in accounts], np.int64) * MS
+        assigned = assign(own, event_ns, frames.received_ns[kept], np.array(kept, np.int32), frames.marks)
+        pass_marks(own, frames.marks)
+        for account, pane in zip(accounts, assigned.pane.tolist(), strict=True):
+            self.records.append(Record(pane + 1, frames.partition, account, pane + 1 > account.as_of))
         return rejects
 
-    def _wrong(self, account: Account, received_ns: int) -> str:
-        if account.as_of > received_ns // 1_000_000 + self.ahead_ms:
+    def _wrong(self, account: Account, received_ns: int, own: Clock) -> str:
+        if account.as_of * MS > received_ns + own.ahead_ns:
             return "event_time_ahead"
         newest = self.newest.get(account.account, NEVER_MS)
         return f"as_of {account.as_of} is before the account's last, {newest}" if account.as_of < newest else ""
@@ -162,41 +171,35 @@ class Timeline:
             if row.window_ms == self.base_ms and row.venue in VENUES:
                 take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), row)
             progress.see(row.venue, end_ms)
+        if len(frames.marks):
+            progress.mark(int(frames.marks.time_ns.max()) // MS)
         return rejects
 
-    def mark(self, ended: Iterable[str], idle: Iterable[str]) -> None:
-        """How the logs stand now."""
+    def mark(self, ended: Iterable[str]) -> None:
+        """Which logs are at their end."""
         self.over |= set(ended)
-        self.idle = set(idle)
-
-    def _accounts_complete(self, log: str) -> int:
-        clock = self.clocks[log]
-        return NEVER_MS if clock == NEVER_MS else clock - self.lateness_ms
 
     def _own(self) -> dict[str, int]:
         """Up to when each log is complete by what it has shown itself."""
         return {name: p.complete_ms for name, p in self.features.items()} | {
-            name: self._accounts_complete(name) for name in self.clocks
+            name: NEVER_MS if own.closed == NEVER else own.closed + 1 for name, own in self.clocks.items()
         }
 
-    def _until(self, own: dict[str, int]) -> tuple[int, int]:
-        """Up to when all logs are complete: as they say, and with those left out that are quiet.
+    @property
+    def complete_ms(self) -> int | None:
+        """Up to when all logs are complete by what they have shown; None while one has shown nothing, or at the end."""
+        return self.released_ms if self.released_ms > NEVER_MS and len(self.over) < len(self._own()) else None
 
-        When every features log is quiet, time stands still where the furthest of them is: no mark can have moved, and
-        the rows of a market that was only held up would all be late. Quiet accounts hold nobody up.
-        """
-        reached = {name: ENDED_MS if name in self.over else at for name, at in own.items()}
-        awake = {name: at for name, at in reached.items() if name not in self.idle}
-        marks = [at for name, at in awake.items() if name in self.features]
-        records = [at for name, at in awake.items() if name in self.clocks]
-        stand = max((at for name, at in reached.items() if name in self.features), default=ENDED_MS)
-        by_log = min(at for name, at in reached.items() if name in awake or at != NEVER_MS or not awake)
-        return by_log, max(min(reached.values()), min([min(marks, default=stand), *records]))
+    @property
+    def furthest_behind(self) -> str:
+        """The log for which all others wait."""
+        own = self._own()
+        return min(own, key=lambda name: ENDED_MS if name in self.over else own[name])
 
     def seconds(self) -> Iterator[Second]:
         """The seconds that have become complete since the last call and in which something happened, in order."""
         own = self._own()
-        by_log, until = self._until(own)
+        until = min(ENDED_MS if name in self.over else at for name, at in own.items())
         if until < ENDED_MS:
             until -= until % SECOND_MS
         if until <= self.released_ms:
@@ -204,11 +207,21 @@ class Timeline:
         passed = max(own.values())
         due = self._take(until)
         self.released_ms = until if until < ENDED_MS else max([self.released_ms, *due])
+        guessed = self._guessed(sorted(due))
         for at_ms in sorted(due):
-            closed = quality.END if at_ms > passed else quality.EVENT
+            code = quality.IDLE if at_ms in guessed else quality.END if at_ms > passed else quality.EVENT
             records, marks, books = due[at_ms]
-            told = quality.CLOSED_BY[quality.IDLE if at_ms > by_log else closed]
-            yield Second(at_ms, tuple(records), tuple(marks), tuple(books), told)
+            yield Second(at_ms, tuple(records), tuple(marks), tuple(books), quality.CLOSED_BY[code])
+
+    def _guessed(self, due: list[int]) -> set[int]:
+        """Which of these seconds a guess about some log of accounts completed."""
+        found: set[int] = set()
+        for own in self.clocks.values():
+            if own.guessed and due:
+                last = np.array(due, np.int64) - 1
+                found |= {due[i] for i in np.flatnonzero(by_guess(own, last)).tolist()}
+            own.forget(self.released_ms - 1)
+        return found
 
     def _take(self, until: int) -> dict[int, tuple[list[Record], list[TapeRow], list[BookRow]]]:
         """What waits for a second up to `until`, by second; logs are merged by time and name, never by arrival."""
@@ -230,7 +243,7 @@ class Timeline:
 
     def freeze(self) -> bytes:
         """All that waits and how the logs stand."""
-        features = {name: (p.ends_ms, p.ended) for name, p in self.features.items()}
+        features = {name: (p.ends_ms, p.ended, p.marked_ms) for name, p in self.features.items()}
         return msgspec.msgpack.encode(
             _Frozen(
                 features,
@@ -247,7 +260,7 @@ class Timeline:
     def thaw(self, data: bytes) -> None:
         """Take up what was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        self.features = {name: Progress(ends, ended) for name, (ends, ended) in was.features.items()}
+        self.features = {name: Progress(*shown) for name, shown in was.features.items()}
         self.clocks, self.over, self.newest = was.clocks, set(was.over), was.newest
         self.records, self.marks, self.books = was.records, was.marks, was.books
         self.released_ms = was.released_ms

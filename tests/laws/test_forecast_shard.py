@@ -1,6 +1,7 @@
 """Laws of the forecast flow's shard: the logs decide, not their cuts, their interleaving, a restart, or the future."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from models.minutes import Minutes
 from models.simulator import Disturbances, coarse, disturb, market
 from models.simulator import Settings as Simulated
 from models.vector_items import NAMES
+from schemas.frames import Frames, marks
 from schemas.shard import Batch
 from tests.laws.feature_rows import T0, framed, logs, model, row
 
@@ -24,6 +26,11 @@ TOPICS = {"book": "features.book", "tape": "features.tape", "models": "model.ver
 def told(tmp_path_factory):
     root = tmp_path_factory.mktemp("registry")
     return Settings(forecast=Forecast(models=str(root), horizons_min=(5, 15))), model(root, 1), model(root, 2)
+
+
+def told_to_the_end(log: Frames) -> Frames:
+    """With a mark behind it: no promotion will come for any minute here."""
+    return replace(log, marks=marks([(len(log), (T0 + 10**9) * 1_000_000, False)]))
 
 
 def promotion(order: int, version: str, from_ms: int) -> tuple[int, bytes]:
@@ -46,13 +53,16 @@ def run(settings, log, cuts, restart=lambda i: False):
     """Every record by topic, as a shard writes them over these cuts."""
     load, out = loader(settings), {}
     shard = ForecastShard(settings, load, False, 0, None)
+    if all(kind != "models" for kind, _, _ in cuts):
+        shard.on_batch(Batch((told_to_the_end(framed("model.versions", [])),)))
     for i, (kind, first, last) in enumerate(cuts):
         if restart(i):
             frozen = shard.freeze()
             shard = ForecastShard(settings, loader(settings), False, 0, frozen)
             assert shard.freeze() == frozen
-        for rows in shard.on_batch(Batch((framed(TOPICS[kind], log[kind][first:last], first),))):
-            out.setdefault(rows.topic, []).extend(v for _, v in rows.records)
+        piece = framed(TOPICS[kind], log[kind][first:last], first)
+        for rows in shard.on_batch(Batch((told_to_the_end(piece) if kind == "models" else piece,))):
+            out.setdefault(rows.topic, []).extend(v for _, v in rows.records if v is not None)
     return out
 
 
@@ -97,17 +107,6 @@ def test_a_swap_changes_the_version_once_at_its_minute_and_loses_no_row(told):
     assert reasons[90] == {""}
 
 
-def test_a_promotion_that_comes_late_holds_from_the_next_minute(told):
-    settings, one, _ = told
-    book, tape = logs(20)
-    log = {"book": book, "tape": tape, "models": [promotion(1, one, T0)]}
-    k = 10 * 3
-    cuts = [("book", 0, k), ("tape", 0, k), ("models", 0, 1), ("book", k, len(book)), ("tape", k, len(tape))]
-    rows = [json.loads(v) for v in run(settings, log, cuts)["forecasts.liquidation"]]
-    versions = {(r["as_of"] - T0) // 60_000: r["model_version"] for r in rows}
-    assert versions == {m: "" if m <= 10 else one for m in range(1, 21)}
-
-
 def test_a_corrupt_version_and_one_of_another_floor_are_refused_with_one_line_and_the_champion_goes_on(tmp_path, capfd):
     settings = Settings(forecast=Forecast(models=str(tmp_path), horizons_min=(5,)))
     good, bad, other = model(tmp_path, 1), model(tmp_path, 2), model(tmp_path, 3, floor_usd=1.0)
@@ -132,14 +131,32 @@ def test_a_version_that_is_gone_after_a_restart_gives_way_to_the_one_before(tmp_
     book, tape = logs(6)
     shard = ForecastShard(settings, loader(settings), False, 0, None)
     swaps = [promotion(1, one, T0), promotion(2, two, T0)]
-    shard.on_batch(Batch((framed("model.versions", swaps),)))
+    shard.on_batch(Batch((told_to_the_end(framed("model.versions", swaps)),)))
     (tmp_path / "versions" / two / "metadata.json").unlink()
     again = ForecastShard(settings, loader(settings), False, 0, shard.freeze())
     out = again.on_batch(Batch((framed("features.book", book), framed("features.tape", tape))))
     assert {
-        json.loads(v)["model_version"] for r in out for _, v in r.records if r.topic == "forecasts.liquidation"
+        json.loads(v)["model_version"]
+        for r in out
+        for _, v in r.records
+        if v is not None and r.topic == "forecasts.liquidation"
     } == {one}
     assert f"refused: model {two} is corrupt" in capfd.readouterr().err
+
+
+def test_a_minute_waits_until_no_promotion_can_come_for_it_and_one_that_comes_later_holds_from_the_next(told):
+    settings, one, two = told
+    book, tape = logs(6)
+    shard = ForecastShard(settings, loader(settings), False, 0, None)
+    log = framed("model.versions", [promotion(1, one, 0)])
+    minute = T0 + 3 * 60_000
+    shard.on_batch(Batch((replace(log, marks=marks([(1, minute * 1_000_000, True)])),)))
+    out = shard.on_batch(Batch((framed("features.book", book), framed("features.tape", tape))))
+    late = framed("model.versions", [promotion(2, two, T0 + 60_000)], 1)
+    out += shard.on_batch(Batch((replace(late, marks=marks([(1, (T0 + 10**6) * 1_000_000, True)])),)))
+    rows = [json.loads(v) for r in out for _, v in r.records if v is not None and r.topic == "forecasts.liquidation"]
+    versions = {(row["as_of"] - T0) // 60_000: row["model_version"] for row in rows}
+    assert versions == {n: one if n <= 3 else two for n in range(1, 7)}
 
 
 def test_a_book_that_is_not_trusted_makes_it_abstain_and_say_so(told):
@@ -160,7 +177,12 @@ def test_a_bounded_shard_waits_until_the_promotions_are_read(told):
     assert shard.on_batch(Batch((framed("features.book", book), framed("features.tape", tape)))) == []
     ended = tuple(TOPICS.values())
     out = shard.on_batch(Batch((framed("model.versions", [promotion(1, one, 0)]),), ended))
-    versions = [json.loads(v)["model_version"] for r in out for _, v in r.records if r.topic == "forecasts.liquidation"]
+    versions = [
+        json.loads(v)["model_version"]
+        for r in out
+        for _, v in r.records
+        if v is not None and r.topic == "forecasts.liquidation"
+    ]
     assert versions == [one] * 3 * 2 * 4
 
 
@@ -185,7 +207,7 @@ def test_rows_that_cannot_be_used_are_rejected_with_their_place(told):
 
 def vectors_of(frames, ended: bool) -> list[bytes]:
     """Every vector that the chain of the flows makes of frames, as bytes, in order of minutes."""
-    stage, out = Stage(SIMULATED, How((5,), 50_000.0), quiet=("liquidations",)), []
+    stage, out = Stage(SIMULATED, How((5,), 50_000.0)), []
     for first in range(0, len(frames), 500):
         part = frames[first : first + 500]
         for p in stage.feed(part, ended and first + 500 >= len(frames)):

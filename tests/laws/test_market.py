@@ -18,7 +18,7 @@ from models.simulator import instruments as listed
 from models.simulator import market as simulated
 from operators.market import Cut, VenueMarket
 from schemas import rejected
-from schemas.frames import frames
+from schemas.frames import frames, marks
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venues.registry import VENUES
 from tests.laws.written import AHEAD_MS, START_MS, SYMBOLS, Line, market
@@ -249,7 +249,14 @@ def test_a_time_ahead_of_its_receipt_is_rejected_and_moves_no_clock_of_any_kind(
     assert not any(run.rows.values())
 
 
-def idle_run(*later):
+def told(run, kind, received_ms, guessed=False):
+    """A mark after all that was read of a topic."""
+    come_to = marks([(0, received_ms * MS, guessed)])
+    assert run.market.read(kind, frames(f"raw.{kind}.{run.venue.name}", 0, [], [], run.at[kind], marks=come_to)) == []
+
+
+def quiet_run(*later, guessed=False):
+    """One frame of each topic, then depth only; the others are told to have come to 6.4 s."""
     at = START_MS
     lines = [trade(at + 100), mark(at + 100), forced(at + 100), snapshot(at + 100, 1)]
     lines += [diff(at + 1000 * n + 100, n + 1) for n in range(1, 7)]
@@ -259,22 +266,26 @@ def idle_run(*later):
     run.advance()
     assert not any(run.rows.values())
     for kind in KINDS[1:]:
-        run.market.mark(kind, idle=True)
+        told(run, kind, at + 6_400, guessed)
     run.advance()
     return run
 
 
-def test_quiet_topics_do_not_hold_up_the_others_and_the_rows_say_so():
-    run = idle_run()
+@pytest.mark.parametrize(("guessed", "closed_by"), [(False, "event"), (True, "idle")])
+def test_topics_that_have_nothing_hold_up_no_window_that_their_marks_have_passed(guessed, closed_by):
+    run = quiet_run(guessed=guessed)
     book = [r for r in run.decoded("features_book") if r["window_ms"] == 1000]
-    assert [(r["window_start"] - START_MS, r["closed_by"]) for r in book] == [(1000 * n, "idle") for n in range(5)]
+    assert [(r["window_start"] - START_MS, r["closed_by"]) for r in book] == [(1000 * n, closed_by) for n in range(5)]
     tape = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
-    assert tape[0]["closed_by"] == "idle"
-    assert [r["closed_by"] for r in run.decoded("liquidations")] == ["idle"]
+    assert tape[0]["closed_by"] == closed_by
+    assert [r["closed_by"] for r in run.decoded("liquidations")] == [closed_by]
 
 
-def test_what_comes_for_a_window_that_was_closed_as_idle_is_late_also_after_a_freeze():
-    run = idle_run(trade(START_MS + 4900), trade(START_MS + 5100), forced(START_MS + 4900), mark(START_MS + 4900))
+@pytest.mark.parametrize("guessed", [False, True])
+def test_what_comes_for_a_window_that_a_mark_closed_is_late_also_after_a_freeze(guessed):
+    at = START_MS
+    later = [trade(at + 4900), trade(at + 5100), forced(at + 4900), mark(at + 4900)]
+    run = quiet_run(*(line._replace(received_ns=(at + 6_500) * MS) for line in later), guessed=guessed)
     run.thaw()
     run.end()
     assert {k: dict(run.reasons(k)) for k in KINDS[1:]} == {
@@ -284,17 +295,36 @@ def test_what_comes_for_a_window_that_was_closed_as_idle_is_late_also_after_a_fr
     }
     tape = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
     late = next(r for r in tape if r["window_start"] == START_MS + 5000)
-    assert (late["trades"], late["late_rows"], late["closed_by"]) == (1, 2, "end")
+    assert (late["trades"], late["late_rows"]) == (1, 2)
     obeys(run)
 
 
-def test_when_all_topics_are_quiet_everything_up_to_the_latest_event_is_closed():
-    run = idle_run()
-    run.market.mark("depth", idle=True)
+def test_a_mark_changes_nothing_while_the_clock_of_the_log_moves_however_far_it_lags():
+    at = START_MS
+    lines = [trade(at + 1000 * n)._replace(received_ns=(at + 1000 * n + 60_000) * MS) for n in range(1, 6)]
+    run = Run(USDM, lines)
+    for n in range(1, 6):
+        run.read("trades", 1)
+        told(run, "trades", at + 1000 * n + 60_900)
+        assert run.market.lanes["trades"].clock.closed == (at + 1000 * n - 500) // 1000 - 1
+    told(run, "trades", at + 67_000)
+    assert run.market.lanes["trades"].clock.closed == (at + 6_500) // 1000 - 1, "its own delay is waited for"
+
+
+def test_frames_of_which_none_can_be_used_hold_up_no_window():
+    at = START_MS
+    book = [snapshot(at + 100, 1), *(diff(at + 1000 * n + 100, n + 1) for n in range(1, 30))]
+    garbage = [forced(at)._replace(data=b"{", received_ns=(at + 500 * n) * MS) for n in range(60)]
+    run = Run(USDM, [*book, *garbage])
+    run.read("depth", 40)
+    for n in range(60):
+        run.read("liquidations", 1)
+        for kind in KINDS[1:]:
+            told(run, kind, at + 500 * n)
     run.advance()
-    book = [r for r in run.decoded("features_book") if r["window_ms"] == 1000]
-    assert book[-1]["window_start"] == START_MS + 6000
-    assert book[-1]["closed_by"] == "idle"
+    ends = [r["window_start"] + 1000 - at for r in run.decoded("features_book") if r["window_ms"] == 1000]
+    assert ends[-1] == 28_000
+    assert len(run.rejects["liquidations"]) == 60
 
 
 def test_the_end_of_the_logs_closes_the_last_windows_and_says_so():

@@ -47,7 +47,7 @@ def finish(process: subprocess.Popen, timeout_s: float = 60) -> tuple[int, str]:
 
 
 def read(address: str, topic: str) -> list[list[bytes]]:
-    """Every value of a topic, a list a partition."""
+    """Every value of a topic, a list a partition; marks are passed over, as any consumer does."""
     ends = end_offsets(address, topic)
     settings = {
         "bootstrap.servers": address,
@@ -59,10 +59,13 @@ def read(address: str, topic: str) -> list[list[bytes]]:
     consumer.assign([TopicPartition(topic, p, 0) for p, end in enumerate(ends) if end > 0])
     values: list[list[bytes]] = [[] for _ in ends]
     try:
-        while sum(map(len, values)) < sum(ends):
+        left = sum(ends)
+        while left:
             for message in consumer.consume(5_000, 1.0):
                 assert message.error() is None, message.error()
-                values[message.partition()].append(message.value())
+                left -= 1
+                if (value := message.value()) is not None:
+                    values[message.partition()].append(value)
     finally:
         consumer.close()
     return values

@@ -44,6 +44,7 @@ def test_a_swap_under_load_changes_the_version_once_loses_nothing_and_a_corrupt_
         "forecasts.liquidation",
         "model.versions",
         "rejects",
+        "guesses.forecast",
     )
     create_topics(address, [prefix + n for n in names], 1, forever=True)
     root = folder(told)

@@ -1,4 +1,4 @@
-"""Shards of real logs: batch limits, alignment, ends, idleness, names in headers, and what is refused."""
+"""Shards of real logs: batch limits, alignment, ends, marks, guesses, names in headers, and what is refused."""
 
 import time
 
@@ -7,11 +7,15 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from flows.kafka.ends import announce, withdraw
+from flows.kafka.guesses import GuessLog
+from flows.kafka.guessing import Foreign
+from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
 from flows.kafka.reader import Kafka, Reader
 from flows.kafka.source import KafkaShards, Pace, Shard
 from flows.kafka.topics import create_topics, end_offsets
 from flows.refusal import Refused, Unreachable
+from schemas.frames import Frames
 from schemas.shard import Batch
 from tests.services.broker_tansu import Tansu, free_port
 from tests.services.running import brokers, named
@@ -19,6 +23,7 @@ from tests.services.running import brokers, named
 pytestmark = pytest.mark.services
 
 T0 = 1_700_000_000_000
+MS = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +134,7 @@ def test_an_empty_topic_and_one_at_its_end_hold_nobody_up_and_a_bounded_reader_w
     source = KafkaShards(Kafka(address), (depth, trades), 1, ends=tmp_path)
     shard = open_shard(source)
     found = batches(shard, lambda x: len(values(x, depth)) == 5)
-    assert all(x.ended == () and x.idle == () for x in found)
+    assert all(x.ended == () for x in found)
     for _ in range(100):
         assert list(shard.next_batch()) == [], "without an announcement it waits"
     write(address, depth, [(60_000, b"late")])
@@ -166,20 +171,105 @@ def test_records_beyond_an_announced_end_are_refused(address, tmp_path):
     source.reader.close()
 
 
-def test_live_topics_that_are_quiet_are_told_and_told_off_again(address):
-    a, b = named("a", "b")
-    create_topics(address, [a, b], 1, forever=True)
-    write(address, a, [(0, b"0")])
-    source = KafkaShards(Kafka(address), (a, b), 1, pace=Pace(idle_ms=300))
-    shard = open_shard(source)
-    found = batches(shard, lambda x: bool(x) and x[-1].idle == (a, b))
-    assert values(found, a) == [b"0"]
-    assert found[0].idle == ()
-    write(address, a, [(1, b"1")])
-    # Writing took longer than a flow may look away, so b may have to be quiet anew before it counts as idle.
-    assert a not in batches(shard, len)[-1].idle
-    assert batches(shard, lambda x: bool(x) and x[-1].idle == (a, b))
+def test_marks_come_between_the_frames_where_the_writer_put_them_and_are_no_frames(address):
+    (a,) = named("a")
+    create_topics(address, [a], 2, forever=True)
+    publisher = Publisher(address)
+    marks = Marks(publisher, [a], 2, 500)
+    for ms in (0, 200, 500, 900):
+        publisher.publish(a, b"k", b"%d" % ms, T0 + ms, partition=1)
+        marks.come_to(T0 + ms)
+    publisher.publish(a, b"k", None, T0 + 950, partition=1)
+    publisher.flush()
+    source = KafkaShards(Kafka(address), (a,), 2, pace=Pace(batch_frames=3))
+    shard = open_shard(source, name="shard-0001")
+    found = batches(shard, lambda x: sum(len(y.frames[0]) for y in x) == 5)
+    position = shard.snapshot()
+    assert values(found, a) == [b"0", b"200", b"500", b"900", b""], "another tombstone is a frame, which is refused"
+    told = [(int(f.offsets[i - 1]), ns) for b in found for f in b.frames for i, ns in marks_of(f)]
+    assert told == [(0, T0 * MS), (3, (T0 + 500) * MS)]
+    empty = batches(open_shard(source), len)
+    assert [(len(f), [ns for _, ns in marks_of(f)]) for b in empty for f in b.frames] == [(0, [(T0 + 500) * MS])]
     source.reader.close()
+    assert position[1][0][2] == 7
+
+
+def marks_of(found: Frames) -> list[tuple[int, int]]:
+    return list(zip(found.marks.at.tolist(), found.marks.time_ns.tolist(), strict=True))
+
+
+def guessed(found: list[Batch], topic: str) -> list[tuple[int, int]]:
+    """The guesses about a topic: after how many of its frames, and milliseconds after T0."""
+    out, frames = [], 0
+    for batch in found:
+        for f in batch.frames:
+            if f.topic == topic:
+                out += [(frames + at, ns // MS - T0) for at, ns in marks_of(f) if f.marks.guessed.any()]
+                frames += len(f)
+    return out
+
+
+def foreign(address: str, *topics: str) -> Foreign:
+    return Foreign(topics, GuessLog(address, f"guesses.{topics[0]}"))
+
+
+def test_of_a_log_without_marks_it_is_judged_from_the_logs_how_far_it_has_come(address):
+    a, b = named("a", "b")
+    create_topics(address, [a, b, f"guesses.{a}"], 1, forever=True)
+    write(address, b, [(100, b"b0")])
+    source = KafkaShards(Kafka(address), (a, b), 1, foreign=foreign(address, a, b))
+    shard = open_shard(source)
+    found = batches(shard, lambda x: guessed(x, a) and guessed(x, b))
+    assert (guessed(found, a), guessed(found, b)) == ([(0, 100)], [(1, 100)])
+    write(address, a, [(7_000, b"a0")])
+    found += batches(shard, lambda x: guessed(x, a) and guessed(x, b))
+    assert (guessed(found, a), guessed(found, b)) == ([(0, 100), (1, 7_000)], [(1, 100), (1, 7_000)])
+    position = shard.snapshot()
+    assert position[2] == ((0, 4),)
+    source.reader.close()
+
+
+def test_a_reader_that_was_away_concludes_nothing_from_it(address):
+    """While it slept both logs grew; what it fetches of one first says nothing of the other before the broker does."""
+    a, b = named("a", "b")
+    create_topics(address, [a, b, f"guesses.{a}"], 1, forever=True)
+    write(address, a, [(0, b"a")])
+    write(address, b, [(0, b"b")])
+    source = KafkaShards(Kafka(address), (a, b), 1, pace=Pace(align_ms=10**6), foreign=foreign(address, a, b))
+    shard = open_shard(source)
+    found = batches(shard, lambda x: guessed(x, a) and guessed(x, b))
+    write(address, b, [(ms, b"b") for ms in range(0, 20_000, 100)])
+    write(address, a, [(ms, b"a") for ms in range(0, 20_000, 100)])
+    time.sleep(1.0)
+    found += batches(shard, lambda x: all((200, 19_900) in guessed(x, t) for t in (a, b)))
+    source.reader.close()
+    for topic in (a, b):
+        for frames, time_ms in guessed(found, topic):
+            assert frames == 1 or time_ms <= (frames - 1) * 100, "it had come so far and no further"
+            assert frames > 1 or time_ms == 0
+
+
+def test_guesses_are_taken_again_where_they_were_made_before_new_ones_are(address, tmp_path):
+    a, b = named("a", "b")
+    create_topics(address, [a, b, f"guesses.{a}"], 1, forever=True)
+    write(address, a, [(0, b"a0")])
+    write(address, b, [(0, b"b0"), (3_000, b"b1")])
+    first = KafkaShards(Kafka(address), (a, b), 1, foreign=foreign(address, a))
+    shard = open_shard(first)
+    position = shard.snapshot()
+    found = batches(shard, lambda x: guessed(x, a))
+    write(address, a, [(100, b"a1")])
+    write(address, b, [(9_000, b"b2")])
+    found += batches(shard, lambda x: guessed(x, a))
+    first.reader.close()
+    told = guessed(found, a)
+    assert told == [(1, 3_000), (2, 9_000)]
+    for resume in (None, position):
+        for topic, end in ((a, 2), (b, 3)):
+            announce(tmp_path, topic, [end])
+        again = KafkaShards(Kafka(address), (a, b), 1, foreign=foreign(address, a), ends=tmp_path)
+        assert guessed(batches(open_shard(again, resume), never), a) == told
+        again.reader.close()
 
 
 def test_it_resumes_exactly_after_what_it_handed_over(address):
@@ -243,7 +333,7 @@ def test_an_offset_beyond_the_end_is_refused(address):
     source.reader.close()
     again = KafkaShards(Kafka(address), (a,), 1)
     with pytest.raises(Refused, match=rf"{a}\[0\] must resume at offset 9 but ends at 2"):
-        open_shard(again, (1, ((a, here, 9, -1),)))
+        open_shard(again, (2, ((a, here, 9, -1),), ()))
     again.reader.close()
 
 
@@ -264,7 +354,7 @@ def test_an_offset_that_retention_deleted_is_refused(address):
     source.reader.close()
     again = KafkaShards(Kafka(address), (a,), 1)
     with pytest.raises(Refused, match=rf"{a}\[0\] must resume at offset 4 but begins at 6: retention deleted"):
-        open_shard(again, (1, ((a, here, 4, -1),)))
+        open_shard(again, (2, ((a, here, 4, -1),), ()))
     again.reader.close()
 
 
@@ -307,12 +397,12 @@ def test_a_broker_that_stays_away_is_told_after_the_allowed_time():
     with Tansu() as tansu:
         create_topics(tansu.address, ["a"], 1, forever=True)
         write(tansu.address, "a", [(0, b"0")])
-        source = KafkaShards(Kafka(tansu.address, retry_s=2), ("a",), 1, pace=Pace(idle_ms=500))
+        source = KafkaShards(Kafka(tansu.address, retry_s=2), ("a",), 1)
         shard = open_shard(source)
         assert values(batches(shard, len), "a") == [b"0"]
         tansu.stop()
         with pytest.raises(Unreachable, match=f"no Kafka broker at {tansu.address} for 2 s"):
-            batches(shard, lambda x: any(y.idle for y in x))
+            batches(shard, never)
         source.reader.close()
 
 

@@ -1,9 +1,13 @@
 """A process stops when each of its parts has committed all it handed over, and not before."""
 
+from types import SimpleNamespace
+
 import pytest
 from bytewax.inputs import AbortExecution
 
+from flows import epochs as timed
 from flows.epochs import COMMITTED, Epochs, Stopping
+from flows.refusal import Unreachable
 
 
 def test_an_epoch_is_known_to_be_committed_when_the_next_one_begins():
@@ -47,3 +51,23 @@ def test_a_stop_waits_for_every_part_that_is_not_finished():
         b.begin()
     with pytest.raises(AbortExecution):
         a.begin()
+
+
+def test_a_wall_clock_that_is_set_back_ends_the_process_with_one_line_and_one_that_is_slowed_does_not(monkeypatch):
+    clocks = SimpleNamespace(wall_s=1_000.0, steady_s=50.0)
+    clock = SimpleNamespace(time=lambda: clocks.wall_s, monotonic=lambda: clocks.steady_s)
+    monkeypatch.setattr(timed, "time", clock)
+    epochs = Epochs("a", Stopping())
+
+    def later(wall_s: float, steady_s: float) -> None:
+        clocks.wall_s, clocks.steady_s = clocks.wall_s + wall_s, clocks.steady_s + steady_s
+        epochs.begin()
+
+    for _ in range(100):
+        epochs.close()
+        later(0.9, 1.0)
+    later(3_600.0, 1.0)
+    epochs.close()
+    later(1.0, 1.0)
+    with pytest.raises(Unreachable, match=r"the wall clock was set back by 3600\.0 s"):
+        later(-3_599.0, 1.0)

@@ -11,7 +11,7 @@ from flows.kafka.log import Log, chunk
 
 def log_of(chunks: list[list[tuple[int, int, bytes]]]) -> Log:
     """From (offset, milliseconds, value)."""
-    log = Log("t", 0, chunks[0][0][0] if chunks else 0, 0, 0.0)
+    log = Log("t", 0, chunks[0][0][0] if chunks else 0, 0)
     for rows in chunks:
         log.add(chunk([v for _, _, v in rows], [o for o, _, _ in rows], [ms for _, ms, _ in rows], {}))
     return log
@@ -41,7 +41,7 @@ def test_nothing_later_than_the_limit_is_handed_over_and_order_is_kept_around_it
 
 
 def test_header_symbols_follow_their_frames():
-    log = Log("t", 0, 0, 0, 0.0)
+    log = Log("t", 0, 0, 0)
     log.add(chunk([b"a", b"b", b"c"], [0, 1, 2], [1, 1, 1], {2: "BTCUSDT"}))
     assert log.take(None, 1, 100).symbols == {}
     assert log.take(None, 5, 100).symbols == {1: "BTCUSDT"}
@@ -111,3 +111,50 @@ def test_planned_blocks_are_the_same_however_the_messages_come_the_second_time(d
     middle = cuts[len(cuts) // 2]
     assert cuts[len(cuts) // 2] == first.cuts(middle, count, size)[0]
     assert first.cuts(cuts[-1], count, size) == [cuts[-1]], "nothing is fetched beyond the plan"
+
+
+def told(frames) -> list[tuple[int, int, bool]]:
+    marks = frames.marks
+    return list(zip(marks.at.tolist(), marks.time_ns.tolist(), marks.guessed.tolist(), strict=True))
+
+
+def test_marks_go_with_the_frames_before_them_and_of_marks_in_a_row_the_last_is_enough():
+    log = log_of([[(0, 1, b"a"), (2, 3, b"b"), (5, 6, b"c")]])
+    for offset, time_ns in ((1, 2), (3, 4), (4, 5), (6, 7), (7, 8)):
+        log.mark(offset, time_ns)
+    first = log.take(None, 2, 100)
+    assert (first.offsets.tolist(), told(first)) == ([0, 2], [(1, 2, False), (2, 4, False), (2, 5, False)])
+    last = log.take(None, 2, 100)
+    assert (last.offsets.tolist(), told(last), log.position) == ([5], [(1, 8, False)], 8)
+
+
+def test_a_log_of_marks_only_is_not_at_its_end_before_they_are_handed_over():
+    log = Log("t", 0, 0, 0)
+    log.mark(0, 5)
+    log.mark(1, 9)
+    log.reached(2)
+    assert not log.at_end
+    only = log.take(None, 10, 100)
+    assert (len(only), told(only), log.at_end) == (0, [(0, 9, False)], True)
+    assert log.take(None, 10, 100) is None
+
+
+def test_a_recorded_guess_waits_for_its_offset_and_counts_before_the_record_there():
+    log = Log("t", 0, 0, 0)
+    for offset, time_ns in ((1, 2), (2, 4), (3, 9)):
+        log.mark(offset, time_ns, guessed=True)
+    assert not log.marked
+    log.add(chunk([b"a", b"b"], [0, 1], [1, 1], {}))
+    log.mark(2, 5)
+    got = log.take(None, 10, 100)
+    assert told(got) == [(1, 2, True), (2, 4, True), (2, 5, False), (2, 9, True)]
+
+
+def test_a_reader_that_needs_no_marks_comes_past_them():
+    log = log_of([[(0, 1, b"a")]])
+    log.mark(1, 5)
+    log.skip_marks()
+    assert (log.position, log.take(None, 10, 100).marks.at.tolist(), log.position) == (0, [1], 2)
+    log.mark(2, 6)
+    log.skip_marks()
+    assert log.position == 3

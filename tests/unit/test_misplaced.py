@@ -25,7 +25,7 @@ def read(kind, shard, *sets):
     market = MarketShard(told, known_instruments(told), shard, None)
     values = [v for v in SAMPLES["binance-usdm", kind] if b"BTCUSDT" in v]
     topic = f"raw.{kind}.binance-usdm"
-    out = market.on_batch(Batch((frames(topic, shard, values, [10**18] * len(values)),), (), ()))
+    out = market.on_batch(Batch((frames(topic, shard, values, [10**18] * len(values)),)))
     rejects = [msgspec.json.decode(value) for rows in out if rows.topic == "rejects" for _, value in rows.records]
     return [r["reason"] for r in rejects], len(market.markets["binance-usdm"].lanes[kind].table.rows)
 

@@ -82,7 +82,7 @@ def run(simulated: Simulated, chance: random.Random, most: int, thaw: bool = Fal
         at[name] += len(piece)
         if at[name] == len(logs[name]):
             ended.add(name)
-        ledger.mark(ended, ())
+        ledger.mark(ended)
         for partition, published in ledger.advance():
             rows = records(published, BY_NAME[published.table].columns)
             out.setdefault((published.table, partition), []).extend(v for _, v in rows)
@@ -201,7 +201,7 @@ def test_ten_thousand_spoilt_records_are_rejects_or_rows_as_if_the_rejects_had_n
         for name, other in simulated.logs.items():
             if not name.startswith("accounts"):
                 assert ledger.read(name.split("/")[0], name, other) == []
-        ledger.mark(set(simulated.logs), ())
+        ledger.mark(set(simulated.logs))
         out: dict[tuple[str, int], list[bytes]] = {}
         for partition, published in ledger.advance():
             rows = records(published, BY_NAME[published.table].columns)

@@ -23,6 +23,7 @@ UP = Health(
         "alphaplus_rows_total": 7.0,
         "alphaplus_rejects_total": 2.0,
     },
+    {"alphaplus_event_time_lag_seconds": 3.25},
 )
 BEFORE = Health(True, {"alphaplus_read_messages_total": 100.0})
 
@@ -53,7 +54,7 @@ def test_the_screen_shows_the_one_second_rows_the_liquidations_and_the_flows(see
     assert text.count("BTCUSDT binance-usdm") == 1
     assert text.count("BTCUSDT_250627 binance-usdm") == 1
     market = next(row for row in text.splitlines() if "market-0" in row)
-    assert [cell.strip() for cell in market.strip("│ ").split("│")] == ["market-0", "100", "41", "7", "2", "-"]
+    assert [cell.strip() for cell in market.strip("│ ").split("│")] == ["market-0", "100", "41", "3.2", "7", "2", "-"]
     assert "starting" in next(row for row in text.splitlines() if "archive-0" in row)
     last = seen.latest["p.liquidations"][-1]
     assert f"{last['price']:,.6g}" in text
@@ -73,7 +74,8 @@ def test_without_a_terminal_the_same_is_one_line(seen):
     text = line(seen, "p.", {"market-0": UP, "archive-0": Health(False, {})})
     forced = seen.counts["p.liquidations"]
     assert text.startswith(
-        f"1/2 flows up, {sum(seen.counts.values()):,} rows, {forced} liquidations, 0 alert records, 2 rejects, lag 41; "
+        f"1/2 flows up, {sum(seen.counts.values()):,} rows, {forced} liquidations, 0 alert records, 2 rejects, lag 41, "
+        "event time lag 3.2 s; "
     )
     assert "\n" not in text
 

@@ -1,19 +1,19 @@
-"""The timeline: when a second is complete, what is late, and what a quiet log may and may not do."""
+"""The timeline: when a second is complete, what is late, and what marks complete."""
 
 import json
 
 import pytest
 
 from operators.book.bands import BANDS_BPS
-from operators.portfolio.timeline import BookRow, Timeline
-from operators.progress import NEVER_MS, Progress
-from schemas.frames import frames
+from operators.portfolio.timeline import BookRow, Timeline, clock
+from operators.progress import Progress
+from schemas.frames import frames, marks
 
 VENUE = "binance-usdm"
 
 
 def timeline() -> Timeline:
-    return Timeline(1_000, 500, 5_000, {"tape/0": Progress(), "tape/1": Progress()}, {"accounts/0": NEVER_MS})
+    return Timeline(1_000, {"tape/0": Progress(), "tape/1": Progress()}, {"accounts/0": clock(500, 5_000, 2_000)})
 
 
 def account(as_of: int, name: str = "a") -> bytes:
@@ -53,7 +53,7 @@ def test_a_second_is_complete_when_every_log_has_gone_past_it():
 def test_at_the_end_of_all_logs_what_nobody_went_past_is_closed_by_the_end():
     line = timeline()
     read_marks(line, "tape/0", 10_000, 11_000)
-    line.mark(["tape/0", "tape/1", "accounts/0"], [])
+    line.mark(["tape/0", "tape/1", "accounts/0"])
     assert seconds(line) == [(10_000, [], 1, "event"), (11_000, [], 1, "end")]
 
 
@@ -72,34 +72,57 @@ def test_a_record_before_the_accounts_last_and_one_from_the_future_are_rejected_
     line = timeline()
     assert read_accounts(line, 10_000, 9_999) == ["as_of 9999 is before the account's last, 10000"]
     assert read_accounts(line, 25_001, received_ms=20_000) == ["event_time_ahead"]
-    assert line.clocks == {"accounts/0": 10_000}
+    assert line.clocks["accounts/0"].now_ns == 10_000_000_000
 
 
-def test_a_log_that_never_said_anything_holds_up_until_it_is_known_to_be_quiet():
+def told(line: Timeline, log: str, time_ms: int, guessed: bool = False) -> None:
+    """A mark at the end of a log."""
+    read = line.read_accounts if log.startswith("accounts") else line.read_tape
+    assert read(log, frames(log, 0, [], [], marks=marks([(0, time_ms * 1_000_000, guessed)]))) == []
+
+
+def test_a_features_log_that_never_said_anything_is_complete_up_to_its_mark():
     line = timeline()
     read_marks(line, "tape/0", 10_000, 11_000)
     read_accounts(line, 11_600)
-    line.mark([], ["tape/1"])
+    assert seconds(line) == []
+    told(line, "tape/1", 10_999)
     assert seconds(line) == [(10_000, [], 1, "event")]
+    told(line, "tape/1", 11_000)
+    told(line, "tape/0", 11_000)
+    assert seconds(line) == [(11_000, [], 1, "event")]
 
 
-def test_a_second_released_over_the_head_of_a_quiet_log_says_so_and_its_rows_count_later():
-    line = timeline()
-    read_marks(line, "tape/1", 9_000)
-    read_marks(line, "tape/0", 10_000, 11_000)
-    read_accounts(line, 11_600)
-    line.mark([], ["tape/1"])
-    assert seconds(line) == [(9_000, [], 1, "idle"), (10_000, [], 1, "idle")]
-    read_marks(line, "tape/1", 10_000)
-    assert line.marks[-1].at_ms == 10_001
-
-
-def test_accounts_alone_do_not_move_time_on_while_every_market_is_quiet():
+def test_accounts_that_are_silent_are_complete_up_to_a_mark_less_the_time_they_may_be_on_their_way():
     line = timeline()
     read_marks(line, "tape/0", 10_000, 11_000)
-    read_accounts(line, 60_000)
-    line.mark([], ["tape/0", "tape/1"])
-    assert [s[0] for s in seconds(line)] == [10_000]
+    told(line, "tape/1", 20_000)
+    read_accounts(line, 9_000, received_ms=9_100)
+    told(line, "accounts/0", 11_099)
+    assert seconds(line) == [], "it may have been on its way for 100 ms, and for 2 s a lagging one is waited for"
+    told(line, "accounts/0", 11_100)
+    assert seconds(line) == [(9_000, [9_000], 0, "event"), (10_000, [], 1, "event")]
+
+
+def test_seconds_that_a_guess_completed_say_so_and_what_comes_for_them_counts_later():
+    line = timeline()
+    read_marks(line, "tape/0", 10_000, 11_000, 12_000)
+    told(line, "tape/1", 20_000)
+    told(line, "accounts/0", 11_200, guessed=True)
+    assert seconds(line) == [(10_000, [], 1, "idle")]
+    read_accounts(line, 9_000, 11_600, received_ms=11_700)
+    assert [(r.at_ms, r.late) for r in line.records] == [(10_701, True), (11_600, False)]
+    assert seconds(line) == [(11_000, [9_000], 1, "event")]
+
+
+def test_an_account_sent_again_and_again_with_an_old_time_holds_nobody_up():
+    line = timeline()
+    read_marks(line, "tape/0", *range(10_000, 41_000, 1_000))
+    told(line, "tape/1", 40_000)
+    for at in range(10_000, 40_000, 5_000):
+        read_accounts(line, 9_000, received_ms=at)
+        told(line, "accounts/0", at)
+    assert [at for at, *_ in seconds(line)][-1] == 33_000
 
 
 def test_a_row_that_cannot_be_read_is_a_reject_with_its_reason():

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.watermark import NEVER, Clock, assign, never_back
+from operators.watermark import NEVER, Clock, assign, by_guess, never_back, pass_marks
+from schemas.frames import marks
 
 BASE, LATENESS, AHEAD = 10, 5, 100
 
@@ -127,3 +128,71 @@ def test_where_a_log_is_cut_does_not_matter_to_assign(events, cuts, floor):
     ]
     assert got == run(whole, event_ns, received_ns)
     assert parts == whole
+
+
+def marked(at, events, told):
+    """Events as (event, received), with marks as (before which event, time); panes, and where the clock closed."""
+    event_ns, received = (np.array(x, np.int64) for x in (zip(*events, strict=True) if events else ((), ())))
+    all_marks = marks([(i, time, False) for i, time in told])
+    got = assign(at, event_ns, received, np.arange(len(events), dtype=np.int32), all_marks)
+    pass_marks(at, all_marks)
+    return got.pane.tolist(), got.late.tolist()
+
+
+def plainly_marked(events, told, idle=30):
+    """The same, an event and a mark at a time."""
+    now = moved = None
+    latest = 0
+    delay, floor, out = 0, None, []
+    first = True
+
+    def closed():
+        by_events = None if now is None else (now - LATENESS) // BASE - 1
+        return max((x for x in (by_events, floor) if x is not None), default=None)
+
+    for i in range(len(events) + 1):
+        for _, time in (mark for mark in told if mark[0] == i):
+            if time > latest and (moved is None or time - moved >= idle):
+                floor = max(x for x in (floor, closed(), (time - LATENESS - delay) // BASE - 1) if x is not None)
+            latest = max(latest, time)
+        if i == len(events):
+            break
+        event, received = events[i]
+        pane, shut = (event - 1) // BASE, closed()
+        late = shut is not None and pane <= shut
+        out.append((shut + 1 if late else pane, late))
+        if now is None or event > now:
+            now, moved = event, received if moved is None else max(moved, received)
+            delay = max(0, received - event) if first else min(delay, max(0, received - event))
+            first = False
+    return [pane for pane, _ in out], [late for _, late in out], closed()
+
+
+TIMED = st.tuples(st.integers(1, 400), st.integers(0, 60)).map(lambda x: (x[0], x[0] + x[1]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(TIMED, max_size=12),
+    st.lists(st.tuples(st.integers(0, 12), st.integers(1, 600)), max_size=8),
+    st.integers(0, 12),
+)
+def test_marks_between_events_close_what_a_plain_loop_closes_however_the_log_is_cut(events, told, cut):
+    told = sorted((min(i, len(events)), time) for i, time in told)
+    whole, split = clock(idle_ns=30), clock(idle_ns=30)
+    panes, late = marked(whole, events, told)
+    if told or events:
+        assert (panes, late, whole.closed if events or told else None) == plainly_marked(events, told)
+    cut = min(cut, len(events))
+    first = marked(split, events[:cut], [(i, t) for i, t in told if i <= cut])
+    rest = marked(split, events[cut:], [(i - cut, t) for i, t in told if i > cut])
+    assert (first[0] + rest[0], first[1] + rest[1], split) == (panes, late, whole)
+
+
+def test_a_guessed_mark_remembers_what_it_closed_until_that_is_published():
+    one = clock(idle_ns=30)
+    pass_marks(one, marks([(0, 95, False), (0, 125, True), (0, 165, False), (0, 195, True)]))
+    assert one.guessed == [(8, 11), (15, 18)]
+    assert by_guess(one, np.arange(8, 20)).tolist() == [False, *[True] * 3, *[False] * 4, *[True] * 3, False]
+    one.forget(11)
+    assert one.guessed == [(15, 18)]

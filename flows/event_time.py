@@ -1,0 +1,56 @@
+"""Event time: up to when each shard of a flow has closed, how old that is, and one line when it stands still."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from prometheus_client import Gauge
+
+CLOSED = Gauge("alphaplus_closed_until_seconds", "event time up to which a shard has closed, Unix time", ["shard"])
+LAG = Gauge("alphaplus_event_time_lag_seconds", "age of the newest closed event time of a shard", ["shard"])
+STANDING_STILL = Gauge("alphaplus_standing_still", "1 while a shard reads but has closed nothing for long", ["shard"])
+STILL_S = 30.0
+MOST_S = 1.0
+"""A longer time between two batches does not count: this process was not there, or nothing came."""
+
+
+class Closing:
+    """How far one shard has closed. `waits_for` says in a few words for which log it waits."""
+
+    def __init__(self, flow: str, shard: str, waits_for: Callable[[], str]) -> None:
+        """Nothing closed yet."""
+        self._flow, self._shard, self._waits_for = flow, shard, waits_for
+        self._until_ms: int | None = None
+        self._frames = 0
+        self._attended_s = 0.0
+        self._seen_s = time.monotonic()
+        self._told = False
+        STANDING_STILL.labels(shard).set(0)
+
+    def came(self, frames: int, until_ms: int | None) -> None:
+        """After a batch: so many frames were read, and all event time up to `until_ms` is closed."""
+        now = time.monotonic()
+        self._attended_s += min(MOST_S, now - self._seen_s)
+        self._seen_s = now
+        self._frames += frames
+        if until_ms is not None and (self._until_ms is None or until_ms > self._until_ms):
+            self._move(until_ms)
+        elif self._frames and self._attended_s > STILL_S and not self._told:
+            self._told = True
+            STANDING_STILL.labels(self._shard).set(1)
+            print(
+                f"{self._flow}: shard {self._shard} has closed nothing for {self._attended_s:.0f} s although "
+                f"{self._frames} frames came: it waits for {self._waits_for()}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _move(self, until_ms: int) -> None:
+        if self._until_ms is None:
+            LAG.labels(self._shard).set_function(lambda: time.time() - (self._until_ms or 0) / 1e3)
+        if self._told:
+            self._told = False
+            STANDING_STILL.labels(self._shard).set(0)
+            print(f"{self._flow}: shard {self._shard} closes again", file=sys.stderr, flush=True)
+        self._until_ms, self._frames, self._attended_s = until_ms, 0, 0.0
+        CLOSED.labels(self._shard).set(until_ms / 1e3)

@@ -1,0 +1,76 @@
+"""Guesses: what a reader judged of logs whose writer writes no marks, written down, so that a replay judges the same.
+
+A log without marks that is at its end closes windows only if somebody says that nothing more will come for them. The
+reader says so when the broker has confirmed the end of the log after later records of other logs had been read: then
+the log, at that offset, has come to their time. Each such guess is a record in a
+topic of the reader's own (`guesses.<flow>`), acknowledged before it is used.
+A reader that starts again, or a replay, takes the recorded guesses at their offsets before it makes any of its own.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from flows.kafka.connection import Brokers, client_config
+from flows.kafka.producer import Publisher
+from flows.refusal import Unreachable
+
+EVERY_MS = 1_000
+READ_S = 60.0
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """With all offsets before `offset` read, a log had come to `time_ms`, as far as the reader could see."""
+
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+
+
+_decode = msgspec.json.Decoder(Guess).decode
+
+
+class GuessLog:
+    """The guesses of one flow in its topic, each in the partition of the log that it is about."""
+
+    def __init__(self, brokers: Brokers, topic: str, retry_s: float = 120.0) -> None:
+        """Nothing is opened before it is needed."""
+        self._brokers, self._topic, self._retry_s = brokers, topic, retry_s
+        self._publisher: Publisher | None = None
+
+    def write(self, guesses: Iterable[Guess]) -> None:
+        """Have the guesses acknowledged."""
+        if self._publisher is None:
+            self._publisher = Publisher(self._brokers, self._retry_s)
+        for guess in guesses:
+            value = msgspec.json.encode(guess)
+            self._publisher.publish(self._topic, guess.topic.encode(), value, guess.time_ms, partition=guess.partition)
+        self._publisher.flush()
+
+    def read(self, since: Mapping[int, int]) -> tuple[list[Guess], dict[int, int]]:
+        """The guesses in each partition from an offset to the end; and where each ended."""
+        settings = {"group.id": "alphaplus-guesses", "enable.auto.commit": False, "enable.partition.eof": True}
+        consumer = Consumer(client_config(self._brokers) | settings | {"auto.offset.reset": "earliest", "log_level": 2})
+        found: list[Guess] = []
+        ends: dict[int, int] = {}
+        deadline = time.monotonic() + READ_S
+        try:
+            consumer.assign([TopicPartition(self._topic, partition, offset) for partition, offset in since.items()])
+            while len(ends) < len(since):
+                if time.monotonic() > deadline:
+                    raise Unreachable(f"the end of {self._topic} was not told within {READ_S:.0f} s")
+                for message in consumer.consume(10_000, 0.1):
+                    error, partition, offset = message.error(), message.partition(), message.offset()
+                    value = message.value()
+                    if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                        ends[partition or 0] = offset or 0
+                    elif error is not None and not error.retriable():
+                        raise Unreachable(f"{self._topic}[{partition}]: {error.str()}")
+                    elif error is None and value is not None:
+                        found.append(_decode(value))
+        finally:
+            consumer.close()
+        return found, ends
