@@ -17,6 +17,7 @@ app = App(
 COMMANDS = {
     "demo": "Everything on this machine, on a simulated market, in the terminal.",
     "replay": "Recorded frames through every flow; counts and digests of the rows.",
+    "convert": "Recordings of cryptofeed or Tardis as a capture for replay.",
     "verify": "Recorded topics of a run once more through every flow; are the rows equal?",
     "run": "Flows in production, on the configured brokers and ClickHouse.",
     "query": "One SQL statement on the rows; works while flows write.",

@@ -47,7 +47,7 @@ class Recorded(NamedTuple):
     line: int = 0
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines with their numbers."""
 
     def opened() -> IO[bytes] | gzip.GzipFile:
@@ -127,7 +127,7 @@ def account_key(record: bytes) -> bytes:
 def read_records(path: Path) -> Iterator[Recorded]:
     """The account records of a file, `<receive time, ns> <JSON>` a line, in its order."""
     empty = True
-    for number, line in _lines(path):
+    for number, line in lines(path):
         found = receive_time(line)
         if line and found is None:
             raise CaptureError(f"{path}: line {number} is not <receive time> <JSON>: {line[:60]!r}")
@@ -142,7 +142,7 @@ def _timed(path: Path) -> Iterator[tuple[int, bytes, int, bytes | None]]:
     """Number, line, receive time and frame (None: there is none) of every line that is not empty."""
     before_ns = 0
     early: list[tuple[int, bytes, bytes | None]] = []
-    for number, line in _lines(path):
+    for number, line in lines(path):
         if not line:
             continue
         got = split(line, before_ns)
@@ -175,7 +175,7 @@ def _unit(line: bytes) -> str:
 def only_symbol(path: Path, venue: Venue) -> str | None:
     """The one symbol that the frames of a file name, for those that name none; None when there are several or none."""
     found: set[str] = set()
-    for _, line in _lines(path):
+    for _, line in lines(path):
         got = split(line, 0)
         found |= {symbol for symbol, _ in venue.split(got[1]) if symbol} if got else set()
         if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Published: the files made from the declarations, the migration of this release and the JSON Schemas of topics.
+"""Published: the files made from the declarations: this release's migration, JSON Schemas, the example of settings.
 
 `python -m flows.published` writes them; a test compares them with what stands in the repository. Released migrations
 are never touched: what they lack goes into one more, which is made anew, as a whole, each time until `--release` seals
@@ -11,11 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from flows import example
 from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, digest, migrations, released, statements
 from flows.tables import TABLES
 from schemas.json_schema import json_schema
 from schemas.migration import Incompatible, Store, added_up, steps
 
+EXAMPLE = Path(str(importlib.resources.files("deploy"))) / "settings" / "example.toml"
 SCHEMAS = Path(str(importlib.resources.files("schemas"))) / "json"
 
 
@@ -40,6 +42,7 @@ def files() -> dict[Path, str]:
         first = store.tables[table.name].first if table.name in store.tables else None
         text = msgspec.json.format(msgspec.json.encode(json_schema(table, first)), indent=2).decode() + "\n"
         out[SCHEMAS / f"{table.topic}.json"] = text
+    out[EXAMPLE] = example.text()
     return out
 
 

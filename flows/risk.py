@@ -120,13 +120,17 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     return flow("risk", source, [("ledger", ledger)], outgoing.sink(settings))
 
 
+def topics(settings: Settings) -> tuple[str, ...]:
+    """The topics the flow reads."""
+    return tuple(settings.kafka.prefix + t for t in (ACCOUNTS, *SHARED))
+
+
 def identity(settings: Settings) -> Identity:
     """What the recovered state depends on besides the steps."""
     w = settings.windows
-    topics = (settings.kafka.prefix + t for t in (ACCOUNTS, *SHARED))
     return incoming.identity(
         settings,
-        topics,
+        topics(settings),
         windows=[w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, settings.clock.idle_ms],
     )
 

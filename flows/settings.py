@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,27 +33,34 @@ class Tls(_Strict, frozen=True):
     """Encryption to the brokers; their certificate is always checked, and that it was made for their name."""
 
     on: bool = False
+    """Whether connections to the brokers are encrypted."""
     ca_file: str = ""
     """PEM file of the authorities that may have signed it; empty: the system's."""
     certificate_file: str = ""
     """PEM file with this client's own certificate, where the brokers ask for one."""
     key_file: str = ""
+    """PEM file with the key of that certificate."""
     key_password: Secret = Secret("")
+    """What the key is encrypted with, if it is."""
     key_password_file: str = ""
+    """A file that holds that password instead."""
 
 
 class Sasl(_Strict, frozen=True):
     """Who this client is to the brokers; with OAUTHBEARER, to the service that gives out tokens."""
 
     mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
+    """How the client shows who it is; empty: not at all."""
     user: str = ""
     """The user, or the client id at `token_url`."""
     password: Secret = Secret("")
     """The password, or the client secret at `token_url`."""
     password_file: str = ""
+    """A file that holds the password instead."""
     token_url: str = ""
     """Where tokens are asked for (OpenID Connect, client credentials)."""
     scope: str = ""
+    """What is asked for at `token_url`, where it wants to know."""
     extensions: str = ""
     """key=value,... that go with a token: some brokers ask for them."""
 
@@ -62,6 +69,7 @@ class Kafka(_Strict, frozen=True):
     """The brokers (none: the embedded one), and how hard a process tries before it lets recovery replay."""
 
     brokers: str = ""
+    """host:port,host:port; empty: `demo` and `replay` bring a broker of their own."""
     tls: Tls = Tls()
     sasl: Sasl = Sasl()
     client_id: str = "alphaplus"
@@ -69,11 +77,17 @@ class Kafka(_Strict, frozen=True):
     rack: str = ""
     """Where this process runs, so that it reads from replicas nearby."""
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
+    """How batches of records are compressed."""
     prefix: str = ""
+    """Before the name of every topic, so that several deployments share brokers."""
     partitions: Positive = 4
+    """Of every topic; a partition is what one process works on at a time."""
     replication: Positive = 1
+    """Copies of each topic that is created."""
     retry_s: Positive = 120
+    """How long brokers may be away before the process ends and recovery goes on from the last epoch."""
     message_max_bytes: Positive = 16_000_000
+    """The longest message: a snapshot of a deep book is some megabytes."""
     fetch_wait_ms: Positive = 100
     """How long a broker may hold a fetch; Apache Kafka holds it only while there is nothing."""
     mark_ms: Positive = 100
@@ -86,19 +100,29 @@ class Clickhouse(_Strict, frozen=True):
     """The database (none: the embedded store); `archive` is its only writer."""
 
     url: str = ""
+    """http://host:8123 or https://host:8443; empty: `demo`, `replay` and `query` use a store in `data`."""
     user: str = "default"
+    """Who asks."""
     password: Secret = Secret("")
+    """The password of that user."""
     password_file: str = ""
+    """A file that holds the password instead."""
     ca_file: str = ""
     """PEM file of the authorities that may have signed an https server's certificate; empty: the well-known ones."""
     certificate_file: str = ""
     """PEM file with this client's own certificate, where the server asks for one."""
     key_file: str = ""
+    """PEM file with the key of that certificate."""
     database: str = "default"
+    """Where the tables are."""
     connect_s: Positive = 5
+    """How long a connection may take."""
     timeout_s: Positive = 60
+    """How long an answer may take."""
     retry_s: Positive = 600
+    """How long an insert is tried again before the process ends."""
     block_rows: Positive = 50_000
+    """Rows of an insert at the most."""
     inserts: Positive = 4
     """At a time, of different shards."""
 
@@ -107,9 +131,13 @@ class Windows(_Strict, frozen=True):
     """Panes and the longer windows made of them."""
 
     base_ms: Positive = 1_000
+    """The shortest window, of which the others are made."""
     spans_ms: tuple[Positive, ...] = (1_000, 10_000, 60_000, 300_000)
+    """The longer windows, multiples of the shortest; forecasts need 60000."""
     lateness_ms: NotNegative = 500
+    """How long a window waits for events of its time; later ones are counted and rejected."""
     keyframe_ms: Positive = 60_000
+    """Where nothing moved a row is written this often all the same."""
 
     def lengths_ms(self) -> tuple[int, ...]:
         """All window lengths, the base first."""
@@ -120,7 +148,9 @@ class Clock(_Strict, frozen=True):
     """What event times are believed, and after how much of its own time a log that is silent closes by marks."""
 
     ahead_ms: NotNegative = 5_000
+    """How far an event's time may be ahead of its time of receipt; further ahead it is rejected."""
     idle_ms: Positive = 2_000
+    """After so long of its own time a log that is silent holds up no window."""
     guesses: Literal["made", "recorded"] = "made"
     """About logs without marks: made anew, or only those that a run before has written down (`alphaplus verify`)."""
 
@@ -129,22 +159,29 @@ class Source(_Strict, frozen=True):
     """How raw topics are read: the larger a batch, the less a frame costs that had to wait anyway."""
 
     batch_frames: Positive = 5_000
+    """Messages of a batch at the most."""
     batch_bytes: Positive = 8_000_000
+    """Bytes of a batch at the most."""
     epoch_bytes: Positive = 256_000_000
+    """Bytes between two snapshots at the most."""
     align_ms: Positive = 10_000
+    """How far, in time of receipt, one topic may run ahead of another."""
 
 
 class Recovery(_Strict, frozen=True):
     """Snapshots."""
 
     epoch_ms: NotNegative = 1_000
+    """Time between snapshots: what is read again after a crash."""
 
 
 class Share(_Strict, frozen=True):
     """Which part of the partitions is this process's."""
 
     ordinal: NotNegative = 0
+    """Which process this is, from 0."""
     count: Positive = 1
+    """How many processes share the partitions of a flow."""
 
 
 class Market(_Strict, frozen=True):
@@ -156,18 +193,24 @@ class Market(_Strict, frozen=True):
     """
 
     venues: tuple[str, ...] = ("binance-usdm",)
+    """The venues read: binance-usdm, binance-coinm, binance-spot, bybit-linear, bybit-inverse, okx-swap, deribit."""
     instruments: tuple[Instrument, ...] = ()
+    """Instruments known beforehand, one by one; they go before those of files."""
     instruments_json: dict[str, str] = {}
     """Venue -> file with its own exchange-info JSON."""
     misplaced: Literal["reject", "use"] = "reject"
+    """What becomes of frames on another partition than murmur2 gives their base asset."""
 
 
 class Forecast(_Strict, frozen=True):
     """Where model versions are kept (default DATA/models), what is forecast, and what is a burst at the least."""
 
     models: str = ""
+    """Folder of the model versions; empty: `models` in `data`."""
     horizons_min: tuple[Positive, ...] = (5, 15, 30, 60)
+    """What is forecast."""
     floor_usd: Annotated[float, msgspec.Meta(gt=0)] = 50_000.0
+    """Less than this, liquidated within a horizon, is no burst."""
 
 
 class Risk(_Strict, frozen=True):
@@ -176,6 +219,7 @@ class Risk(_Strict, frozen=True):
     brackets_json: dict[str, str] = {}
     """Venue -> file with its leverage brackets; a venue without one has no liquidation prices."""
     bybit_rule: Literal["2024-09", "2026-05"] = "2026-05"
+    """Which text of Bybit's rules for liquidation prices holds."""
 
 
 class Alerts(_Strict, frozen=True):
@@ -189,6 +233,7 @@ class Settings(_Strict, frozen=True):
     """Everything a process can be told."""
 
     data: str = ".alphaplus"
+    """Folder of the embedded store, recovery states, models and logs."""
     kafka: Kafka = Kafka()
     clickhouse: Clickhouse = Clickhouse()
     windows: Windows = Windows()
@@ -201,6 +246,7 @@ class Settings(_Strict, frozen=True):
     risk: Risk = Risk()
     alerts: Alerts = Alerts()
     metrics_port: NotNegative = 0
+    """Port of the Prometheus endpoint of a flow; 0: none. Of several flows the next ports."""
 
     def check(self) -> "Settings":
         """What types cannot say: windows that do not divide, a share that is none, an address that is none."""
@@ -339,6 +385,9 @@ def _put(tree: dict[str, Any], name: str, text: str) -> None:
                 f"there is no setting {name!r}; {'.'.join(parts[:depth]) or 'the top level'} has: {known}"
             )
         hint = hints[part]
+        if get_origin(hint) is dict and depth < len(parts) - 1:
+            at.setdefault(part, {})[".".join(parts[depth + 1 :])] = _value(get_args(hint)[1], text, name)
+            return
         if depth == len(parts) - 1:
             at[part] = msgspec.to_builtins(_value(hint, text, name))
             return
@@ -349,6 +398,8 @@ def _put(tree: dict[str, Any], name: str, text: str) -> None:
 
 def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()) -> Settings:
     """A TOML or JSON file, then `ALPHAPLUS_KAFKA__BROKERS=...` and its like, then `section.key=value`, later ones win.
+
+    A table is filled by its keys: `risk.brackets_json.binance-usdm=FILE`.
 
     >>> load(None, {"ALPHAPLUS_KAFKA__BROKERS": "a:9092"}, ["windows.base_ms=100"]).windows.base_ms
     100

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from flows.health import Health
 from flows.kafka.tail import Seen
 
 SECOND_MS = 1_000
-_EVENT_TIME = "alphaplus_event_time_lag_seconds"
+EVENT_TIME = "alphaplus_event_time_lag_seconds"
 
 
 def _number(value: Any, form: str = ",.4f") -> str:
@@ -144,24 +143,9 @@ def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s:
 
 def _event_time_lag(now: Health) -> Text:
     """The age of the newest second that every shard has closed."""
-    lag_s = now.highest.get(_EVENT_TIME)
+    lag_s = now.highest.get(EVENT_TIME)
     still = now.totals.get("alphaplus_standing_still", 0.0)
     return Text("-" if lag_s is None else f"{lag_s:,.1f}", "bold red" if still else "")
-
-
-def screen(
-    seen: Seen, prefix: str, health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s: float, head: str
-) -> Group:
-    """The whole view."""
-    return Group(
-        Text(head, "bold"),
-        quotes(seen.rows[prefix + "features.book"]),
-        liquidations(list(seen.latest[prefix + "liquidations"])),
-        accounts(seen.rows.get(prefix + "risk.accounts", {})),
-        alerts(list(seen.latest.get(prefix + "alerts", ()))),
-        forecasts(seen.rows.get(prefix + "forecasts.liquidation", {})),
-        flows(health, before, elapsed_s),
-    )
 
 
 def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
@@ -179,7 +163,7 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
     judged = ", ".join(f"{n} {level}" for level, n in sorted(levels.items()))
     told = seen.counts[prefix + "alerts"]
     behind = sum(h.totals.get("alphaplus_lag_messages", 0.0) for h in health.values())
-    lags = [h.highest[_EVENT_TIME] for h in health.values() if _EVENT_TIME in h.highest]
+    lags = [h.highest[EVENT_TIME] for h in health.values() if EVENT_TIME in h.highest]
     counts = (
         f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects, lag {behind:,.0f}"
         f", event time lag {f'{max(lags):,.1f} s' if lags else '-'}"

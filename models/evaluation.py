@@ -77,7 +77,9 @@ def skill(name: str, y: NDArray[np.int8], p: F8, reference: F8, at_ns: I8, seed:
 
 
 def score(y: NDArray[np.int8], p: F8, at_ns: I8, references: Mapping[str, F8]) -> Score:
-    """The score of probabilities; areas are null when only one class occurred. ValueError without cases."""
+    """The score of probabilities; without bursts, or calm, areas are null and there is no skill: nothing was there to
+    be forecast, and whoever says the least would win. ValueError without cases.
+    """
     if len(y) == 0:
         raise ValueError("no cases to evaluate on")
     both = 0 < int(y.sum()) < len(y)
@@ -93,7 +95,7 @@ def score(y: NDArray[np.int8], p: F8, at_ns: I8, references: Mapping[str, F8]) -
         float(log_loss(y, p, labels=[0, 1])),
         calibration_error(y, p),
         list(zip(mean.tolist(), share.tolist(), n.tolist(), strict=True)),
-        [skill(name, y, p, reference, at_ns) for name, reference in references.items()],
+        [skill(name, y, p, reference, at_ns) for name, reference in references.items()] if both else [],
     )
 
 

@@ -1,5 +1,6 @@
 """`alphaplus demo`: everything on one machine, on a simulated market, in the terminal."""
 
+import shlex
 import signal
 import sys
 import time
@@ -19,12 +20,13 @@ from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
 from flows.kafka.tail import Tail
 from flows.kafka.topics import create_topics
+from flows.pages import Keys, screen, turned
 from flows.preflight import check
 from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.topics import every_topic, input_topics
-from flows.view import line, screen
+from flows.view import line
 from models.simulator import Disturbances, brackets, numbered
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
@@ -86,6 +88,18 @@ def demo(
     return 0
 
 
+def addresses(session: Session) -> list[str]:
+    """Where the services of a session answer, and where it keeps what."""
+    told = session.settings
+    ports = ", ".join(f"{name} {port}" for name, port in session.ports.items())
+    return [
+        f"broker  {told.kafka.brokers}",
+        f"store   {told.clickhouse.url}  (alphaplus query --data {shlex.quote(str(session.data))} SQL)",
+        f"metrics http://127.0.0.1:PORT/metrics  ({ports})",
+        f"logs    {session.folder}",
+    ]
+
+
 def _with_brackets(told: Settings, file: Path, simulated: Simulated) -> Settings:
     """The settings with the maintenance tiers of the simulated venue."""
     risk = msgspec.structs.replace(told.risk, brackets_json={**told.risk.brackets_json, simulated.venue: str(file)})
@@ -126,11 +140,15 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
         vital=False,
     )
     model = session.supervisor.children["model"]
+    places = tuple(addresses(session))
+    for text in places:
+        console.print(text, soft_wrap=True, highlight=False)
     tail = Tail(kafka, tuple(written), kafka.partitions, kafka.fetch_wait_ms)
     before: dict[str, Health] = {}
     scraped, printed = time.monotonic(), 0.0
     try:
-        with Live(console=console, refresh_per_second=4, screen=False, auto_refresh=False) as live:
+        page = "overview"
+        with Keys() as keys, Live(console=console, auto_refresh=False) as live:
             while time.monotonic() < until:
                 seen = tail.read(0.5)
                 session.supervisor.check()
@@ -139,7 +157,11 @@ def _show(session: Session, simulated: Simulated, console: Console, until: float
                 if console.is_terminal:
                     head = f"SIMULATED market, seed {simulated.seed}; try: alphaplus query --data {session.data} SQL"
                     head += f"\n{model.last_line()}"
-                    live.update(screen(seen, prefix, health, before, now - scraped, head), refresh=True)
+                    pressed = keys.pressed()
+                    if "q" in pressed:
+                        return
+                    page = turned(page, pressed)
+                    live.update(screen(page, seen, prefix, health, before, now - scraped, head, places), refresh=True)
                 elif now - printed >= PLAIN_S:
                     printed = now
                     console.print(

@@ -1,6 +1,7 @@
 """`alphaplus replay`: recorded frames through every flow, to the last committed row, and a digest of what came out."""
 
 import heapq
+import shlex
 import sys
 import time
 from collections import Counter, deque
@@ -19,6 +20,7 @@ from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.options import Data, File, Sets, settings
+from flows.commands.reasons import grid, reasons
 from flows.forecast import folder
 from flows.graph import FLOWS, raw_topic
 from flows.kafka.marks import Marks
@@ -227,14 +229,30 @@ def _run(
     elapsed = time.monotonic() - began
     for topic, n in sorted(frames.items()):
         say.print(f"{n:>9,} frames  {topic}")
-    grid = Grid("table", "rows", "digest", box=None, pad_edge=False)
+    counts = Grid("table", "rows", "digest", box=None, pad_edge=False)
     for table in TABLES:
         rows, hexadecimal = digest(client, table.name)
-        grid.add_row(table.name, f"{rows:,}", hexadecimal)
-    say.print(grid)
+        counts.add_row(table.name, f"{rows:,}", hexadecimal)
+    say.print(counts)
     ((gaps, rejects),) = client.rows(
         "SELECT (SELECT sum(depth_gaps) FROM quality FINAL), (SELECT count() FROM rejects FINAL)"
     )
     rate = f"{sum(frames.values()) / elapsed:,.0f} frames/s overall, {elapsed:.1f} s"
     say.print(f"gaps {gaps}, rejects {rejects}, {rate}")
+    if rejects:
+        say.print(grid(reasons(client)), soft_wrap=True)
+    _where(told, session, say)
     return 0
+
+
+def _where(told: Settings, session: Session, say: Console) -> None:
+    """Where the rows are, and a query to begin with."""
+    sql = "SELECT symbol, window_start, best_bid, best_ask, book_ok FROM features_book"
+    sql += " WHERE window_ms = 60000 ORDER BY symbol, window_start LIMIT 10"
+    if "store" in session.embedded:
+        place, more = f"in {session.data / 'store'}", f"--data {shlex.quote(told.data)}"
+    else:
+        place = f"in database {told.clickhouse.database} of {told.clickhouse.url}"
+        more = f"--set clickhouse.url={told.clickhouse.url}"
+    say.print(f"the rows are {place}; try:", soft_wrap=True)
+    say.print(f'alphaplus query {more} "{sql}"', soft_wrap=True)

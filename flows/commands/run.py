@@ -13,12 +13,16 @@ from prometheus_client import start_http_server
 from flows.commands.options import Data, File, Sets, settings
 from flows.epochs import Stopping
 from flows.graph import FLOWS
+from flows.incoming import share
+from flows.kafka.source import shards_of
 from flows.preflight import check
 from flows.recovery import Recovery
 from flows.runner import run as run_flow
 from flows.settings import Settings, SettingsError
+from flows.status import beginning, tell
 from flows.supervisor import ProcessFailed, Supervisor, end_with_parent
 
+FLOW = {f.name: f for f in FLOWS}
 MODULES = {f.name: f"flows.{f.name}" for f in FLOWS}
 
 
@@ -57,13 +61,36 @@ def run(
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()
-        return run_flow(dataflow, held, identity, stopping, told.recovery.epoch_ms, parts)
+        partitions = shards_of(told.kafka.partitions, *share(told))
+        writes = ", ".join(FLOW[name].writes) if name != "archive" else told.clickhouse.url
+        reads = [*module.topics(told)]
+        _say(beginning(name, reads, told.kafka.brokers, partitions, writes, str(directory), told.metrics_port))
+        ended = tell(name, _say)
+        try:
+            return run_flow(dataflow, held, identity, stopping, told.recovery.epoch_ms, parts)
+        finally:
+            ended()
     finally:
         held.close()
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _relay(log: Path, read: dict[Path, int]) -> None:
+    """Print what a flow has written to its log since the last time, whole lines."""
+    with log.open("rb") as file:
+        file.seek(read[log])
+        text = file.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    read[log] += len(whole)
+    if whole:
+        print(whole.decode(errors="replace"), end="", flush=True)
 
 
 def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tuple[str, ...]) -> int:
@@ -71,11 +98,20 @@ def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tup
     signal.signal(signal.SIGTERM, _interrupt)
     supervisor = Supervisor(Path(told.data) / "logs")
     shared = [*(["--settings", str(config)] if config else []), *(a for s in sets for a in ("--set", s))]
+    read: dict[Path, int] = {}
+
+    def done() -> bool:
+        for child in supervisor.children.values():
+            _relay(child.log, read)
+        return all(c.finished for c in supervisor.children.values())
+
     try:
         for at, name in enumerate(names):
             port = ["--set", f"metrics_port={told.metrics_port + at}"] if told.metrics_port else []
+            log = supervisor.folder / f"{name}.log"
+            read[log] = log.stat().st_size if log.exists() else 0
             supervisor.start(name, "flows", "run", name, *shared, "--data", told.data, *port)
-        supervisor.wait(lambda: all(c.finished for c in supervisor.children.values()))
+        supervisor.wait(done)
     except KeyboardInterrupt:
         return 0
     except ProcessFailed as error:

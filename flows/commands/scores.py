@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from models.evaluation import Score
+from models.evaluation import Score, Skill
 
 WIDTH = 180
 """Columns that the table needs; a narrower terminal breaks its lines, but no number."""
@@ -12,6 +12,18 @@ WIDTH = 180
 
 def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
+
+
+def _skill(of: Skill | None) -> str:
+    if of is None:
+        return "-"
+    return f"{of.skill:+.3f} [{_number(of.low, '+.3f')}, {_number(of.high, '+.3f')}]" + (" *" if of.beaten else "")
+
+
+def _verdict(score: Score) -> str:
+    if not score.bursts:
+        return "no bursts"
+    return "beats all" if won(score) else "not shown" if score.days < 2 else "no"
 
 
 def won(score: Score) -> bool:
@@ -41,12 +53,8 @@ def grid(of: Mapping[tuple[str, int], Score]) -> Table:
             _number(score.roc_auc),
             _number(score.brier),
             _number(score.calibration_error),
-            *(
-                f"{skills[n].skill:+.3f} [{_number(skills[n].low, '+.3f')}, {_number(skills[n].high, '+.3f')}]"
-                + (" *" if skills[n].beaten else "")
-                for n in names
-            ),
-            "beats all" if won(score) else "not shown" if score.days < 2 else "no",
+            *(_skill(skills.get(n)) for n in names),
+            _verdict(score),
         )
     return table
 
@@ -57,6 +65,8 @@ def verdict(of: Mapping[tuple[str, int], Score]) -> str:
     >>> verdict({})
     'no skill: no side and horizon beats every baseline (interval of the skill above 0 over days)'
     """
+    if of and not any(score.bursts for score in of.values()):
+        return "nothing shown: there was no burst in the time of the test"
     if of and all(score.days < 2 for score in of.values()):
         return "nothing shown: an interval of the skill needs two days"
     wins = [f"{side} {m} min" for (side, m), score in of.items() if won(score)]

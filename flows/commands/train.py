@@ -38,19 +38,20 @@ def train(
     say.print(f"{len(vectors.at_ns):,} vectors of {len(np.unique(vectors.instrument))} instruments over {hours:,.1f} h")
     by = modelling.QUICK if quick else modelling.PARAMETERS
     made, shown = {}, {}
+    say.print(modelling.needs(by))
     try:
         for key, trained, cases, test in modelling.fit(vectors, told.forecast, by):
             if isinstance(trained, str):
-                say.print(f"{key[0]} {key[1]} min: no model: {trained}")
+                say.print(f"{key[0]} {key[1]} min: no model of {modelling.there(cases)}: {trained}")
             elif not len(test):
-                say.print(f"{key[0]} {key[1]} min: no model: nothing is left to test it on")
+                say.print(f"{key[0]} {key[1]} min: no model of {modelling.there(cases)}: nothing is left to test it on")
             else:
                 made[key] = trained, modelling.scored(trained, cases, test)
                 shown[key] = made[key][1], cases.at_ns[test]
     except ValueError as error:
         raise Refused(f"too little to train on: {error}") from None
     if not made:
-        raise Refused("too little to train on: no side and horizon has bursts and calm in every block of time")
+        raise Refused(f"too little to train on: no side and horizon has what is needed. {modelling.needs(by)}")
     root = folder(told)
     version = modelling.save(root, made, vectors, told.forecast, by)
     say.print(grid({key: score for key, (score, _) in shown.items()}))

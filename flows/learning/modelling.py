@@ -48,6 +48,28 @@ def fit(of: Dataset, told: Forecast, by: Parameters) -> Iterator[tuple[Key, Trai
             yield (side, horizon), trained, cases, test
 
 
+def there(cases: Cases) -> str:
+    """How much there is to train on.
+
+    >>> there(Cases(*([np.zeros(40)] * 3), np.zeros(40, np.int8), *([np.zeros(40)] * 2)))
+    '40 cases, 0 bursts'
+    """
+    return f"{len(cases.y):,} cases, {int(cases.y.sum()):,} bursts"
+
+
+def needs(by: Parameters) -> str:
+    """What a training needs of the cases.
+
+    >>> needs(Parameters(shares=(0.7, 0.0, 0.15, 0.15)))
+    'A model needs bursts and calm in each of its blocks of time: fit (the first 70 %), calibrate (15 %); test is 15 %.'
+    """
+    blocks = zip(("fit", "stop", "calibrate"), by.shares, strict=False)
+    used = [(name, share / sum(by.shares)) for name, share in blocks if share]
+    parts = [f"{name} ({'the first ' if not i else ''}{100 * share:.0f} %)" for i, (name, share) in enumerate(used)]
+    test = 100 * by.shares[3] / sum(by.shares)
+    return f"A model needs bursts and calm in each of its blocks of time: {', '.join(parts)}; test is {test:.0f} %."
+
+
 def raw(booster: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Uncalibrated probabilities, by the walk that the flow uses."""
     log_odds, _ = walk(parse(booster), x, np.zeros(len(NAMES), np.int64), 1)

@@ -101,7 +101,7 @@ def test_an_unknown_command_is_named(refused):
     [
         (("graph", "x"), "'x'"),
         (("metrics", "nope"), "there is no table 'nope'; there are: features_book, "),
-        (("query",), "--sql"),
+        (("query",), "write a statement, or --url"),
         (("query", "SELECT 1", "--format", "xml"), "xml"),
         (("query", "SELECT 1"), ".alphaplus: no embedded store here yet; "),
         (("query", "SELECT 1", "--data", "nowhere"), "nowhere: no embedded store here yet; "),
@@ -136,7 +136,6 @@ def test_a_wrong_argument_is_one_line_and_begins_nothing(refused, arguments, why
     ("name", "data", "why"),
     [
         ("empty.log", b"", "holds no frames"),
-        ("broken.log", LINE * 3 + b"nonsense\n" + LINE, "line 4 is not a recorded frame: "),
         ("short.gz", gzip.compress(LINE * 500)[:-9], "unreadable after line "),
         ("two.log", LINE + LINE.replace(b"BTC", b"ETH") + SNAPSHOT, "line 3 names no symbol"),
     ],
@@ -243,7 +242,8 @@ def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):
         time.sleep(0.05)
     started.send_signal(signal.SIGTERM)
     out, _ = started.communicate(timeout=60)
-    assert (started.returncode, out) == (0, "")
+    assert started.returncode == 0
+    assert all(line.startswith(("market: reads ", "archive: reads ")) for line in out.splitlines())
     assert sorted(p.name for p in (tmp_path / "logs").iterdir()) == ["archive.log", "market.log"]
 
 

@@ -177,6 +177,19 @@ def test_metrics_of_the_sklearn_documents():
     assert spam.log_loss == pytest.approx(0.2161618747, abs=1e-10)
 
 
+def test_without_a_burst_there_is_no_skill_and_nothing_is_shown():
+    from flows.commands.scores import grid, verdict
+
+    at = np.arange(6) * DAY
+    calm = evaluation.score(np.zeros(6, np.int8), np.full(6, 0.01), at, {"climatology": np.full(6, 0.1)})
+    both = evaluation.score(np.eye(6, dtype=np.int8)[0], np.full(6, 0.01), at, {"climatology": np.full(6, 0.1)})
+    assert (calm.skills, calm.pr_auc) == ([], None)
+    assert verdict({("long", 5): calm}) == "nothing shown: there was no burst in the time of the test"
+    table = grid({("long", 5): calm, ("short", 5): both})
+    cells = [next(iter(column.cells)) for column in table.columns]
+    assert cells[-2:] == ["-", "no bursts"]
+
+
 def test_skill_without_two_days_beats_nothing():
     y, at = np.array([0, 1], np.int8), np.array([0, 1])
     got = evaluation.skill("x", y, np.array([0.1, 0.9]), np.array([0.5, 0.5]), at)

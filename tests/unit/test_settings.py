@@ -1,8 +1,12 @@
 """Settings: what wins over what, and that every mistake is one line that names it."""
 
+import re
+from itertools import pairwise
+
+import msgspec
 import pytest
 
-from flows import settings
+from flows import published, settings
 from flows.secret import Secret
 from flows.settings import SECRETS, Settings, SettingsError, environment_of, load
 
@@ -190,3 +194,43 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_window_lengths_are_the_base_and_its_longer_multiples_in_order():
     told = load(None, {}, ["windows.base_ms=500", "windows.spans_ms=[60000,100,1000,1000]"])
     assert told.windows.lengths_ms() == (500, 1000, 60_000)
+
+
+def every_setting(of, path=""):
+    out = set()
+    for name in of.__struct_fields__:
+        value = getattr(of, name)
+        out |= every_setting(value, f"{path}{name}.") if isinstance(value, msgspec.Struct) else {path + name}
+    return out
+
+
+def test_the_example_names_every_setting_with_its_default_and_a_comment(tmp_path):
+    text = published.EXAMPLE.read_text()
+    bare = re.sub(r"^#(?=\w+ = )", "", text, flags=re.MULTILINE)
+    section, named = "", set()
+    for line in text.splitlines():
+        if found := re.match(r"(?:# )?\[+([\w.]+)\]+$", line):
+            section = found[1] + "."
+            named.add(found[1])
+        elif found := re.match(r"#(\w+) = ", line):
+            named.add(section + found[1])
+    assert every_setting(Settings()) <= named
+    for name in (published.EXAMPLE.name, "bare.toml"):
+        (tmp_path / name).write_text(bare if name == "bare.toml" else text)
+        assert load(tmp_path / name, {}) == Settings()
+    lines = text.splitlines()
+    assert [b for a, b in pairwise(lines) if b.startswith("#") and b[1:2] != " " and not a.startswith("# ")] == []
+    said = re.sub(r"^# (?=\[|\w+(-\w+)* = )", "", text, flags=re.MULTILINE)
+    (tmp_path / "tables.toml").write_text(said)
+    told = load(tmp_path / "tables.toml", {})
+    assert told.market.instruments[0].symbol == "BTCUSDT"
+    assert told.risk.brackets_json == {"binance-usdm": "leverageBracket.json"}
+
+
+def test_a_table_is_filled_by_its_keys_from_the_command_line_and_the_environment():
+    sets = ["risk.brackets_json.binance-usdm=a.json", "risk.brackets_json.bybit-linear=b.json"]
+    told = load(None, {"ALPHAPLUS_MARKET__INSTRUMENTS_JSON__DERIBIT": "c.json"}, sets)
+    assert told.risk.brackets_json == {"binance-usdm": "a.json", "bybit-linear": "b.json"}
+    assert told.market.instruments_json == {"deribit": "c.json"}
+    with pytest.raises(SettingsError, match=r"'kafka\.brokers' has no setting below it"):
+        load(None, {}, ["kafka.brokers.x=1"])
