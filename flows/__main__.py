@@ -18,6 +18,8 @@ COMMANDS = {
     "demo": "Everything on this machine, on a simulated market, in the terminal.",
     "replay": "Recorded frames through every flow; counts and digests of the rows.",
     "verify": "Recorded topics of a run once more through every flow; are the rows equal?",
+    "live": "Receive instruments from their exchanges into the raw topics.",
+    "record": "Receive instruments from their exchanges into capture files.",
     "run": "Flows in production, on the configured brokers and ClickHouse.",
     "query": "One SQL statement on the rows; works while flows write.",
     "topics": "Create the topics that the settings call for.",

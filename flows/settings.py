@@ -185,6 +185,27 @@ class Alerts(_Strict, frozen=True):
     """A file of rules, TOML or JSON; empty: the rules that come with this package."""
 
 
+class Live(_Strict, frozen=True):
+    """How exchanges are listened to (`live`, `record`)."""
+
+    sockets: dict[str, str] = {}
+    """Venue, or VENUE/NAME where it has several -> address that stands in for the venue's own."""
+    rest: dict[str, str] = {}
+    """Venue -> address of its REST interface, if another than its own."""
+    proxy: str = ""
+    """http://... through which sockets and requests go."""
+    buffer_bytes: Positive = 256_000_000
+    """What may wait for Kafka; frames beyond are counted, marked and lost."""
+    lifetime_s: Annotated[float, msgspec.Meta(gt=0)] = 82_800.0
+    """After so long a connection is replaced by a new one, before the venue cuts it."""
+    overlap_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    connect_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    heartbeat_s: Annotated[float, msgspec.Meta(gt=0)] = 15.0
+    backoff_s: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+    seed: NotNegative = 0
+    """Of the waits between attempts; 0: another one each time."""
+
+
 class Settings(_Strict, frozen=True):
     """Everything a process can be told."""
 
@@ -200,6 +221,7 @@ class Settings(_Strict, frozen=True):
     forecast: Forecast = Forecast()
     risk: Risk = Risk()
     alerts: Alerts = Alerts()
+    live: Live = Live()
     metrics_port: NotNegative = 0
 
     def check(self) -> "Settings":

@@ -1,0 +1,86 @@
+"""Buffer: what was received and is not handed on yet, bounded; what finds no room is counted, never just gone.
+
+One thread puts, another takes, and neither waits for the other. Times never go back, so that a tick says that
+everything received up to its time stands before it.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Received(NamedTuple):
+    """A frame and the stream that brought it, or, without data, a tick. `symbol` is of a frame that names none."""
+
+    received_ns: int
+    data: bytes | None
+    stream: bytes | None
+    symbol: str | None
+
+
+@dataclass(slots=True)
+class Missed:
+    """Frames one after the other for which there was no room."""
+
+    first_ns: int
+    last_ns: int
+    frames: int
+    bytes: int
+
+
+class Buffer:
+    """At most `limit` bytes of frames."""
+
+    def __init__(self, limit: int, clock: Callable[[], int] = time.time_ns) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._held: deque[Received | Missed] = deque()
+        self._put_bytes = self._taken_bytes = 0
+        self._last_ns = 0
+        self._missed: Missed | None = None
+        self._there = threading.Event()
+
+    def put(self, data: bytes | None, stream: bytes | None = None, symbol: str | None = None) -> None:
+        """A frame that has just been received, or a tick."""
+        now_ns = max(self._clock(), self._last_ns)
+        self._last_ns = now_ns
+        if data is not None:
+            if self._put_bytes - self._taken_bytes + len(data) > self._limit:
+                self._miss(now_ns, len(data))
+                return
+            self._put_bytes += len(data)
+        if self._missed is not None:
+            # what was missed stands in the log where it was missed
+            self._held.append(self._missed)
+            self._missed = None
+        self._held.append(Received(now_ns, data, stream, symbol))
+        if not self._there.is_set():
+            self._there.set()
+
+    def _miss(self, now_ns: int, size: int) -> None:
+        missed = self._missed
+        if missed is None:
+            self._missed = Missed(now_ns, now_ns, 1, size)
+        else:
+            missed.last_ns, missed.frames, missed.bytes = now_ns, missed.frames + 1, missed.bytes + size
+
+    def take(self, wait_s: float) -> list[Received | Missed]:
+        """All that is there, in its order; waits up to a time for the first."""
+        if not self._held:
+            self._there.clear()
+            if not self._held:
+                self._there.wait(wait_s)
+        held, pop = self._held, self._held.popleft
+        return [pop() for _ in range(min(len(held), 2_000))]
+
+    def release(self, size: int) -> None:
+        """So many bytes of what was taken are handed on."""
+        self._taken_bytes += size
+
+    @property
+    def bytes(self) -> int:
+        """How much waits."""
+        return self._put_bytes - self._taken_bytes
