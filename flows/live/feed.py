@@ -94,7 +94,7 @@ def streams(feed: Feed, symbols: Iterable[str]) -> list[Stream]:
     symbols = list(symbols)
     found = []
     for channel in feed.channels:
-        if "{" not in channel.stream:
+        if "{symbol}" not in channel.stream.lower():
             found.append(Stream(channel.stream, channel, None))
             continue
         for symbol in symbols:

@@ -121,8 +121,8 @@ class Pump:
         if stream is not None:
             self._silence.hear(stream.name, time.monotonic())
             self._counts[stream.channel.name].inc()
-        for of, part in self._venue.split(data):
-            at = symbol or of or self._venue.symbol_of(part)
+        for part in (data,):
+            at = symbol or self._venue.symbol_of(part)
             if at is None:
                 LOG.warning("%s: a frame of %s names no instrument: %r", self._feed.venue, kind, part[:100])
                 continue

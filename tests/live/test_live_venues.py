@@ -7,7 +7,10 @@ import time
 
 import pytest
 
-from flows.live.feed import Channel
+from flows.capture import read
+from flows.live.buffer import Buffer, Missed
+from flows.live.feed import streams
+from flows.live.outlet import MISSED, Captures
 from flows.live.receiver import Receiver
 from flows.live.registry import FEEDS
 from flows.settings import Live
@@ -278,10 +281,8 @@ def test_what_finds_no_room_while_kafka_is_away_is_counted_and_marked_where_it_i
             kept.open = True
             await until(lambda: kept.holes)
             await until(lambda: len(kept.frames) > 300)
-        (hole,) = kept.holes
-        assert hole.frames > 0
-        assert hole.bytes > 0
-        assert hole.last_ns > hole.first_ns
+        assert all(hole.frames > 0 and hole.bytes > 0 and hole.last_ns >= hole.first_ns for hole in kept.holes)
+        assert MISSED.labels(venue)._value.get() == 0, "the outlet reports, not the buffer"
 
     asyncio.run(bounded(run()))
 
@@ -328,10 +329,46 @@ def test_streams_are_spread_over_sockets_and_messages_as_the_venue_allows():
     asyncio.run(bounded(run()))
 
 
-def test_a_channel_without_a_symbol_is_subscribed_to_once():
-    from flows.live.feed import streams
+def test_what_is_recorded_is_a_capture_that_replay_reads_frame_by_frame(tmp_path):
+    async def run():
+        venue = "binance-usdm"
+        with Captures(tmp_path, venue) as outlet:
+            async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, outlet):
+                await until(lambda: len(outlet.paths) == 2 and server.rest_asked == 2)
+                await asyncio.sleep(0.5)
+        for path in outlet.paths:
+            frames = list(read(path, VENUES[venue]))
+            assert {f.symbol for f in frames} == {path.name.split("-")[2]}
+            assert {f.kind for f in frames} == {"depth", "trades", "derivatives"}
+            assert sum(not f.named for f in frames) == 1
+            times = [f.received_ns for f in frames]
+            assert times == sorted(times)
 
+    asyncio.run(bounded(run()))
+
+
+def test_what_a_capture_has_not_stands_beside_it(tmp_path):
+    with Captures(tmp_path, "deribit") as outlet:
+        outlet.missed(Missed(1, 2_000_000_001, 7, 700))
+    assert (tmp_path / "deribit.holes.jsonl").read_text() == '{"from_ns": 1, "to_ns": 2000000001, "frames": 7}\n'
+
+
+def test_a_channel_without_a_symbol_is_subscribed_to_once():
     names = [s.name for s in streams(FEEDS["okx-swap"], ["A-USDT-SWAP", "B-USDT-SWAP"])]
     assert sum("liquidation-orders" in n for n in names) == 1
     assert len(names) == len(set(names))
-    assert isinstance(FEEDS["okx-swap"].channels[0], Channel)
+
+
+def test_a_buffer_holds_no_more_than_it_may_and_says_between_which_frames_some_are_missing():
+    times = iter([10, 20, 15, 30, 40, 50])
+    buffer = Buffer(10, lambda: next(times))
+    for data in (b"aaaa", b"bbbb", b"cccc", b"dddd"):
+        buffer.put(data)
+    first = buffer.take(0)
+    assert [(r.received_ns, r.data) for r in first] == [(10, b"aaaa"), (20, b"bbbb")]
+    buffer.release(8)
+    buffer.put(b"eeee")
+    hole, after = buffer.take(0)
+    assert (hole.first_ns, hole.last_ns, hole.frames, hole.bytes) == (20, 30, 2, 8)
+    assert (after.received_ns, after.data) == (40, b"eeee")
+    assert buffer.bytes == 4
