@@ -9,16 +9,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-
-class Received(NamedTuple):
-    """A frame and the stream that brought it, or, without data, a tick. `symbol` is of a frame that names none."""
-
-    received_ns: int
-    data: bytes | None
-    stream: bytes | None
-    symbol: str | None
+Received = tuple[int, bytes | None, bytes | None, str | None]
+"""Time of receipt (ns), frame, the stream that brought it, and the symbol of a frame that names none. A plain tuple: it
+is made for every frame. Without a frame it is a tick."""
 
 
 @dataclass(slots=True)
@@ -42,22 +36,25 @@ class Buffer:
         self._last_ns = 0
         self._missed: Missed | None = None
         self._there = threading.Event()
+        self._waiting = False
 
     def put(self, data: bytes | None, stream: bytes | None = None, symbol: str | None = None) -> None:
         """A frame that has just been received, or a tick."""
-        now_ns = max(self._clock(), self._last_ns)
+        now_ns = self._clock()
+        now_ns = max(now_ns, self._last_ns)
         self._last_ns = now_ns
         if data is not None:
-            if self._put_bytes - self._taken_bytes + len(data) > self._limit:
-                self._miss(now_ns, len(data))
+            size = len(data)
+            if self._put_bytes - self._taken_bytes + size > self._limit:
+                self._miss(now_ns, size)
                 return
-            self._put_bytes += len(data)
+            self._put_bytes += size
         if self._missed is not None:
             # what was missed stands in the log where it was missed
             self._held.append(self._missed)
             self._missed = None
-        self._held.append(Received(now_ns, data, stream, symbol))
-        if not self._there.is_set():
+        self._held.append((now_ns, data, stream, symbol))
+        if self._waiting:
             self._there.set()
 
     def _miss(self, now_ns: int, size: int) -> None:
@@ -71,8 +68,10 @@ class Buffer:
         """All that is there, in its order; waits up to a time for the first."""
         if not self._held:
             self._there.clear()
+            self._waiting = True
             if not self._held:
                 self._there.wait(wait_s)
+            self._waiting = False
         held, pop = self._held, self._held.popleft
         return [pop() for _ in range(min(len(held), 2_000))]
 

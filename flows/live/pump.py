@@ -48,7 +48,7 @@ class Pump:
         self._begin_anew = begin_anew
         self._ask_again = ask_again
         self._streams = {s.name.encode(): s for s in streams}
-        self._routes: dict[bytes, tuple[Stream, str, str, bytes]] = {}
+        self._routes: dict[bytes, tuple[str, str, bytes]] = {}
         self._silence = Silence(streams, time.monotonic())
         self._counts = {s.channel.name: FRAMES.labels(feed.venue, s.channel.name) for s in streams}
         self.continuity = Continuity(feed.chain) if feed.chain else None
@@ -71,11 +71,10 @@ class Pump:
             while True:
                 stopping = self._stop.is_set()
                 batch = self._buffer.take(0.05)
-                for item in batch:
-                    self._hand(item)
-                HELD.labels(self._feed.venue).set(self._buffer.bytes)
+                self._hand(batch)
                 if (now := time.monotonic()) - looked > LOOK_S:
                     looked = now
+                    HELD.labels(self._feed.venue).set(self._buffer.bytes)
                     self._look(now)
                 if stopping and not batch:
                     break
@@ -83,31 +82,46 @@ class Pump:
         except BaseException as error:
             self.failed = error
 
-    def _hand(self, item: Received | Missed) -> None:
-        if isinstance(item, Missed):
-            self._outlet.missed(item)
-            return
-        received_ns, data, name, symbol = item
-        if data is None:
-            self._outlet.tick(received_ns)
-            return
-        self._buffer.release(len(data))
-        route = self._routes.get(name) if name is not None else None
-        if route is None:
-            route = self._find(received_ns, data, name, symbol)
-            if route is None:
-                return
-        stream, kind, at, base = route
-        self._silence.hear(stream.name, time.monotonic())
-        self._counts[stream.channel.name].inc()
-        if kind == "depth" and self.continuity is not None and not self.continuity.follows(stream.name, data):
+    def _hand(self, batch: list[Received | Missed]) -> None:
+        """Hand over what was taken; what is counted and watched is so once a batch, not once a frame."""
+        routes, frame, follows = self._routes, self._outlet.frame, self._follows
+        heard: dict[bytes, int] = {}
+        for item in batch:
+            if isinstance(item, Missed):
+                self._outlet.missed(item)
+                continue
+            received_ns, data, name, symbol = item
+            if data is None:
+                self._outlet.tick(received_ns)
+                continue
+            route = None if name is None else routes.get(name)
+            if route is None or name is None:
+                route = self._find(received_ns, data, name, symbol)
+                if route is None or name is None:
+                    self._buffer.release(len(data))
+                    continue
+            heard[name] = heard.get(name, 0) + 1
+            kind, at, base = route
+            if kind == "depth":
+                follows(name, data)
+            frame(received_ns, kind, at, base, data, True)
+            self._buffer.release(len(data))
+        now_s = time.monotonic()
+        for name, count in heard.items():
+            self._heard(self._streams[name], count, now_s)
+
+    def _heard(self, stream: Stream, frames: int, now_s: float) -> None:
+        self._silence.hear(stream.name, now_s)
+        self._counts[stream.channel.name].inc(frames)
+
+    def _follows(self, name: bytes, data: bytes) -> None:
+        if self.continuity is not None and not self.continuity.follows(name, data):
             BROKEN.labels(self._feed.venue).inc()
-            self._begin_anew(stream)
-        self._outlet.frame(received_ns, kind, at, base, data, True)
+            self._begin_anew(self._streams[name])
 
     def _find(
         self, received_ns: int, data: bytes, name: bytes | None, symbol: str | None
-    ) -> tuple[Stream, str, str, bytes] | None:
+    ) -> tuple[str, str, bytes] | None:
         """The way of a stream's frames; None for one that is handed over here, or that is not published at all."""
         stream = self._streams.get(name) if name is not None else None
         kind = self._venue.kind_of(data)
@@ -115,12 +129,11 @@ class Pump:
             return None
         if stream is not None and stream.symbol is not None:
             named = self._venue.symbol_of(data) or stream.symbol
-            route = stream, kind, named, self._base(named)
+            route = kind, named, self._base(named)
             self._routes[stream.name.encode()] = route
             return route
         if stream is not None:
-            self._silence.hear(stream.name, time.monotonic())
-            self._counts[stream.channel.name].inc()
+            self._heard(stream, 1, time.monotonic())
         for part in (data,):
             at = symbol or self._venue.symbol_of(part)
             if at is None:
