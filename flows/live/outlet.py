@@ -12,6 +12,7 @@ from typing import Protocol
 from prometheus_client import Counter
 
 from flows.graph import raw_topic
+from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
 from flows.live.buffer import Missed
 
@@ -47,14 +48,20 @@ def report(venue: str, missed: Missed) -> None:
     LOG.error("%s: %d frames (%d bytes) in %.1f s found no room", venue, missed.frames, missed.bytes, seconds)
 
 
+def _hole(missed: Missed) -> dict[str, int]:
+    return {"from_ns": missed.first_ns, "to_ns": missed.last_ns, "frames": missed.frames}
+
+
 class Topics:
     """The raw topics of a venue."""
 
-    def __init__(self, publisher: Publisher, venue: str, kinds: Iterable[str], prefix: str, partitions: int) -> None:
+    def __init__(
+        self, publisher: Publisher, venue: str, kinds: Iterable[str], prefix: str, partitions: int, mark_ms: int
+    ) -> None:
         self._publisher = publisher
         self._venue = venue
         self._topics = {kind: prefix + raw_topic(kind, venue) for kind in kinds}
-        self._partitions = partitions
+        self._marks = Marks(publisher, self._topics.values(), partitions, mark_ms)
 
     def frame(self, received_ns: int, kind: str, symbol: str, base: bytes, data: bytes, named: bool) -> None:
         """Queue it under its base asset."""
@@ -62,12 +69,14 @@ class Topics:
         self._publisher.publish(topic, base, data, stamp, None if named else symbol)
 
     def tick(self, received_ns: int) -> None:
-        """Serve acknowledgements."""
+        """Mark how far it is, and serve acknowledgements."""
+        self._marks.come_to(received_ns // MILLISECOND_NS)
         self._publisher.poll()
 
     def missed(self, missed: Missed) -> None:
-        """Report them."""
+        """Report them, here and in every log that they may have belonged to."""
         report(self._venue, missed)
+        self._marks.hole(missed.last_ns // MILLISECOND_NS, json.dumps(_hole(missed)).encode())
 
     def close(self) -> None:
         """Wait until Kafka holds everything."""
@@ -103,10 +112,9 @@ class Captures:
     def missed(self, missed: Missed) -> None:
         """Report them, and put a line beside the captures that says from when to when they have a hole."""
         report(self._venue, missed)
-        hole = {"from_ns": missed.first_ns, "to_ns": missed.last_ns, "frames": missed.frames}
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / f"{self._venue}.holes.jsonl").open("a") as file:
-            file.write(json.dumps(hole) + "\n")
+            file.write(json.dumps(_hole(missed)) + "\n")
 
     def close(self) -> None:
         """End the files."""

@@ -134,8 +134,8 @@ class Pump:
             return route
         if stream is not None:
             self._heard(stream, 1, time.monotonic())
-        for part in (data,):
-            at = symbol or self._venue.symbol_of(part)
+        for of, part in self._venue.split(data):
+            at = symbol or of or self._venue.symbol_of(part)
             if at is None:
                 LOG.warning("%s: a frame of %s names no instrument: %r", self._feed.venue, kind, part[:100])
                 continue

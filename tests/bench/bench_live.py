@@ -149,7 +149,7 @@ def main() -> None:
             if given.brokers:
                 kinds = VENUES[VENUE].kinds
                 create_topics(given.brokers, [f"{prefix}raw.{k}.{VENUE}" for k in kinds], 4)
-                outlet = Counted(Publisher(given.brokers), VENUE, kinds, prefix, 4)
+                outlet = Counted(Publisher(given.brokers), VENUE, kinds, prefix, 4, 500)
             took["live"].append(measured(live(url, given.frames, outlet)))
         rates = {}
         for name, times in took.items():

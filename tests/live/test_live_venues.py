@@ -3,20 +3,26 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import time
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from flows.capture import read
+from flows.kafka.partitioner import partition_of
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
 from flows.live.buffer import Buffer, Missed
 from flows.live.feed import streams
-from flows.live.outlet import MISSED, Captures
+from flows.live.outlet import MISSED, Captures, Topics
 from flows.live.receiver import Receiver
 from flows.live.registry import FEEDS
 from flows.settings import Live
 from schemas.venues.registry import VENUES
 from tests.live.dialects import DIALECTS, LAST_ID
 from tests.live.venue_server import VenueServer
+from tests.services import log
 
 FAST = {"lifetime_s": 3600.0, "overlap_s": 2.0, "heartbeat_s": 0.5, "backoff_s": 0.02, "seed": 7, "connect_s": 2.0}
 
@@ -351,6 +357,71 @@ def test_what_a_capture_has_not_stands_beside_it(tmp_path):
     with Captures(tmp_path, "deribit") as outlet:
         outlet.missed(Missed(1, 2_000_000_001, 7, 700))
     assert (tmp_path / "deribit.holes.jsonl").read_text() == '{"from_ns": 1, "to_ns": 2000000001, "frames": 7}\n'
+
+
+def test_liquidations_of_several_instruments_in_one_frame_go_each_to_its_own_asset():
+    rows = ",".join(
+        f'{{"instType":"SWAP","instId":"{s}","instFamily":"F","details":[{{"side":"sell","posSide":"long","bkPx":"1",'
+        f'"sz":"1","ts":"{time.time_ns() // 1_000_000}"}}]}}'
+        for s in DIALECTS["okx-swap"].symbols
+    )
+    frame = f'{{"arg":{{"channel":"liquidation-orders","instType":"SWAP"}},"data":[{rows}]}}'
+
+    async def run():
+        kept, venue = Kept(), "okx-swap"
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
+            await until(lambda: kept.frames)
+            await server.peers[0].ws.send_str(frame)
+            await until(lambda: len(kept.of("liquidations")) == 2)
+        assert [f[1:3] for f in kept.frames if f[0] == "liquidations"] == [
+            ("BTC-USDT-SWAP", b"BTC"),
+            ("ETH-USDT-SWAP", b"ETH"),
+        ]
+
+    asyncio.run(bounded(run()))
+
+
+@pytest.mark.services
+def test_frames_marks_and_holes_stand_in_the_raw_topics_in_the_order_of_their_receipt(broker, topic_name):
+    venue, prefix = "deribit", topic_name("live") + "."
+    kinds = VENUES[venue].kinds
+    topics = [f"{prefix}raw.{kind}.{venue}" for kind in kinds]
+    create_topics(broker.bootstrap, topics, 2)
+    outlet = Topics(Publisher(broker.bootstrap), venue, kinds, prefix, 2, 100)
+
+    async def run():
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, outlet) as receiver:
+            await asyncio.sleep(1.0)
+            receiver.buffer._miss(time.time_ns(), 100)
+            await asyncio.sleep(0.5)
+
+    asyncio.run(bounded(run()))
+    read = {topic: log.read(broker.bootstrap, topic) for topic in topics}
+    records = [r for some in read.values() for r in some]
+    frames = [r for r in records if r.value is not None]
+    assert {VENUES[venue].kind_of(r.value) for r in frames} == {"depth", "trades", "derivatives"}
+    assert all(r.partition == partition_of(r.key, 2) for r in frames)
+    assert {r.key for r in frames} == {b"BTC", b"ETH"}
+    marks = [r for r in records if r.value is None]
+    assert {r.key for r in marks} == {b"mark"}
+    for topic in topics:
+        for partition in (0, 1):
+            times = [r.timestamp_ms for r in read[topic] if r.partition == partition]
+            assert times == sorted(times), "a mark may not come before what it says is there"
+    assert len(holes(broker.bootstrap, topics)) == 2 * len(topics)
+
+
+def holes(bootstrap, topics):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "holes", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(t, p, 0) for t in topics for p in (0, 1)])
+    found, end = [], time.monotonic() + 20
+    while time.monotonic() < end and len(found) < 2 * len(topics):
+        for message in consumer.consume(1_000, 0.3):
+            if message.error() is None and dict(message.headers() or ()).get("hole"):
+                found.append(message)
+    consumer.close()
+    assert all(json.loads(dict(m.headers())["hole"])["frames"] == 1 for m in found)
+    return found
 
 
 def test_a_channel_without_a_symbol_is_subscribed_to_once():
