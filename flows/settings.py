@@ -206,6 +206,15 @@ class Live(_Strict, frozen=True):
     """Of the waits between attempts; 0: another one each time."""
 
 
+class Probes(_Strict, frozen=True):
+    """When `/healthz` and `/readyz` (on `metrics_port`) say no; seconds."""
+
+    start_s: Positive = 300
+    """How long the first commit may take: kernels are compiled, and recovered states are loaded."""
+    commit_age_s: Positive = 60
+    event_lag_s: Positive = 60
+
+
 class Settings(_Strict, frozen=True):
     """Everything a process can be told."""
 
@@ -222,7 +231,10 @@ class Settings(_Strict, frozen=True):
     risk: Risk = Risk()
     alerts: Alerts = Alerts()
     live: Live = Live()
+    probes: Probes = Probes()
     metrics_port: NotNegative = 0
+    metrics_host: str = "127.0.0.1"
+    """Where `/metrics`, `/healthz` and `/readyz` are answered; 0.0.0.0 lets other machines ask."""
 
     def check(self) -> "Settings":
         """What types cannot say: windows that do not divide, a share that is none, an address that is none."""

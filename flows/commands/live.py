@@ -5,12 +5,12 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from prometheus_client import start_http_server
 
 from flows import market
 from flows.commands.options import Data, File, Sets, settings
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
+from flows.probes import Judge, serve
 from flows.settings import SettingsError
 
 FOREVER_S = 10 * 365 * 86_400.0
@@ -45,7 +45,7 @@ def live(
         message_max_bytes=kafka.message_max_bytes,
     )
     if told.metrics_port:
-        start_http_server(told.metrics_port)
+        serve(told.metrics_host, told.metrics_port, Judge(told.probes, epochs=False))
     receivers = []
     for name, symbols in by_venue.items():
         # what waits for Kafka is bounded by the buffer; giving up would lose what the client library holds

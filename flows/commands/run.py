@@ -8,12 +8,12 @@ from types import FrameType
 from typing import Annotated
 
 from cyclopts import Parameter
-from prometheus_client import start_http_server
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.epochs import Stopping
 from flows.graph import FLOWS
 from flows.preflight import check
+from flows.probes import Judge, serve
 from flows.recovery import Recovery
 from flows.runner import run as run_flow
 from flows.settings import Settings, SettingsError
@@ -53,7 +53,7 @@ def run(
     held = Recovery(directory)
     try:
         if told.metrics_port:
-            start_http_server(told.metrics_port)
+            serve(told.metrics_host, told.metrics_port, Judge(told.probes))
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()
