@@ -19,6 +19,8 @@ COMMANDS = {
     "replay": "Recorded frames through every flow; counts and digests of the rows.",
     "convert": "Recordings of cryptofeed or Tardis as a capture for replay.",
     "verify": "Recorded topics of a run once more through every flow; are the rows equal?",
+    "live": "Receive instruments from their exchanges into the raw topics.",
+    "record": "Receive instruments from their exchanges into capture files.",
     "run": "Flows in production, on the configured brokers and ClickHouse.",
     "query": "One SQL statement on the rows; works while flows write.",
     "topics": "Create the topics that the settings call for.",

@@ -229,6 +229,42 @@ class Alerts(_Strict, frozen=True):
     """A file of rules, TOML or JSON; empty: the rules that come with this package."""
 
 
+class Live(_Strict, frozen=True):
+    """How exchanges are listened to (`live`, `record`)."""
+
+    sockets: dict[str, str] = {}
+    """Venue, or VENUE/NAME where it has several -> address that stands in for the venue's own."""
+    rest: dict[str, str] = {}
+    """Venue -> address of its REST interface, if another than its own."""
+    proxy: str = ""
+    """http://... through which sockets and requests go."""
+    buffer_bytes: Positive = 256_000_000
+    """What may wait for Kafka; frames beyond are counted, marked and lost."""
+    lifetime_s: Annotated[float, msgspec.Meta(gt=0)] = 82_800.0
+    """After so long a connection is replaced by a new one, before the venue cuts it."""
+    overlap_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """How long the old connection and the new one listen side by side; what came twice is dropped by its id."""
+    connect_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """How long connecting and subscribing may take."""
+    heartbeat_s: Annotated[float, msgspec.Meta(gt=0)] = 15.0
+    """How often a connection is asked whether it still stands."""
+    backoff_s: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+    """The first wait before connecting again; it doubles, with full jitter."""
+    seed: NotNegative = 0
+    """Of the waits between attempts; 0: another one each time."""
+
+
+class Probes(_Strict, frozen=True):
+    """When `/healthz` and `/readyz` (on `metrics_port`) say no; seconds."""
+
+    start_s: Positive = 300
+    """How long the first commit may take: kernels are compiled, and recovered states are loaded."""
+    commit_age_s: Positive = 60
+    """`/healthz`: how old the last commit may be."""
+    event_lag_s: Positive = 60
+    """`/readyz`: how far the newest closed second may be behind."""
+
+
 class Settings(_Strict, frozen=True):
     """Everything a process can be told."""
 
@@ -245,8 +281,12 @@ class Settings(_Strict, frozen=True):
     forecast: Forecast = Forecast()
     risk: Risk = Risk()
     alerts: Alerts = Alerts()
+    live: Live = Live()
+    probes: Probes = Probes()
     metrics_port: NotNegative = 0
     """Port of the Prometheus endpoint of a flow; 0: none. Of several flows the next ports."""
+    metrics_host: str = "127.0.0.1"
+    """Where `/metrics`, `/healthz` and `/readyz` are answered; 0.0.0.0 lets other machines ask."""
 
     def check(self) -> "Settings":
         """What types cannot say: windows that do not divide, a share that is none, an address that is none."""

@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Annotated
 
 from cyclopts import Parameter
-from prometheus_client import start_http_server
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.epochs import Stopping
@@ -16,6 +15,7 @@ from flows.graph import FLOWS
 from flows.incoming import share
 from flows.kafka.source import shards_of
 from flows.preflight import check
+from flows.probes import Judge, serve
 from flows.recovery import Recovery
 from flows.runner import run as run_flow
 from flows.settings import Settings, SettingsError
@@ -57,7 +57,7 @@ def run(
     held = Recovery(directory)
     try:
         if told.metrics_port:
-            start_http_server(told.metrics_port)
+            serve(told.metrics_host, told.metrics_port, Judge(told.probes))
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()

@@ -29,3 +29,11 @@ class Marks:
             self._next_ms = time_ms + self._every_ms
             for topic, partition in self._places:
                 self._publisher.publish(topic, KEY, None, time_ms, partition=partition)
+
+    def hole(self, time_ms: int, what: bytes) -> None:
+        """Say in every log, at once, that records up to this time are missing there: `what` is JSON about them.
+
+        To readers it is a mark like any other; the header `hole` is for whoever asks the log what it lacks.
+        """
+        for topic, partition in self._places:
+            self._publisher.publish(topic, KEY, None, time_ms, partition=partition, hole=what)

@@ -59,9 +59,12 @@ class Publisher:
         timestamp_ms: int | None = None,
         symbol: str | None = None,
         partition: int | None = None,
+        hole: bytes | None = None,
     ) -> None:
-        """Queue one record; by its key unless a partition is given. `symbol` becomes the header of that name."""
+        """Queue one record; by its key unless a partition is given. `symbol`, `hole` become headers of those names."""
         headers: list[tuple[str, str | bytes | None]] | None = None if symbol is None else [("symbol", symbol.encode())]
+        if hole is not None:
+            headers = [*(headers or ()), ("hole", hole)]
         stamp = 0 if timestamp_ms is None else timestamp_ms
         where = -1 if partition is None else partition
         waiting_since = None

@@ -1,0 +1,56 @@
+"""`alphaplus live`: the exchanges' public streams, verbatim into the raw topics."""
+
+import logging
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from flows import market
+from flows.commands.options import Data, File, Sets, settings
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
+from flows.probes import Judge, serve
+from flows.settings import SettingsError
+
+FOREVER_S = 10 * 365 * 86_400.0
+
+
+def live(
+    *instrument: Annotated[str, Parameter(help="VENUE:SYMBOL[,SYMBOL...], as often as needed")],
+    minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Receive instruments from their exchanges, no key needed, and publish every frame as it came."""
+    from flows.live.outlet import Topics  # noqa: PLC0415 - the websocket library is imported by those who listen
+    from flows.live.receiver import Receiver  # noqa: PLC0415
+    from flows.live.registry import FEEDS  # noqa: PLC0415
+    from flows.live.running import run, wanted  # noqa: PLC0415
+    from schemas.venues.registry import VENUES  # noqa: PLC0415
+
+    by_venue = wanted(instrument)
+    told = settings(config, set, data)
+    if not told.kafka.brokers:
+        raise SettingsError("kafka.brokers is not set; `alphaplus record` writes to files instead")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
+    known, kafka = market.known_instruments(told), told.kafka
+    create_topics(
+        kafka,
+        market.topics(told),
+        kafka.partitions,
+        replication=kafka.replication,
+        message_max_bytes=kafka.message_max_bytes,
+    )
+    if told.metrics_port:
+        serve(told.metrics_host, told.metrics_port, Judge(told.probes, epochs=False))
+    receivers = []
+    for name, symbols in by_venue.items():
+        # what waits for Kafka is bounded by the buffer; giving up would lose what the client library holds
+        publisher = Publisher(kafka, FOREVER_S, kafka.linger_ms, kafka.message_max_bytes)
+        outlet = Topics(publisher, name, VENUES[name].kinds, kafka.prefix, kafka.partitions, kafka.mark_ms)
+        receivers.append(Receiver(FEEDS[name], VENUES[name], symbols, known.get(name, {}), told.live, outlet))
+    run(receivers, 60 * minutes or None)
+    return 0

@@ -1,0 +1,85 @@
+"""Buffer: what was received and is not handed on yet, bounded; what finds no room is counted, never just gone.
+
+One thread puts, another takes, and neither waits for the other. Times never go back, so that a tick says that
+everything received up to its time stands before it.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Received = tuple[int, bytes | None, bytes | None, str | None]
+"""Time of receipt (ns), frame, the stream that brought it, and the symbol of a frame that names none. A plain tuple: it
+is made for every frame. Without a frame it is a tick."""
+
+
+@dataclass(slots=True)
+class Missed:
+    """Frames one after the other for which there was no room."""
+
+    first_ns: int
+    last_ns: int
+    frames: int
+    bytes: int
+
+
+class Buffer:
+    """At most `limit` bytes of frames."""
+
+    def __init__(self, limit: int, clock: Callable[[], int] = time.time_ns) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._held: deque[Received | Missed] = deque()
+        self._put_bytes = self._taken_bytes = 0
+        self._last_ns = 0
+        self._missed: Missed | None = None
+        self._there = threading.Event()
+        self._waiting = False
+
+    def put(self, data: bytes | None, stream: bytes | None = None, symbol: str | None = None) -> None:
+        """A frame that has just been received, or a tick."""
+        now_ns = self._clock()
+        now_ns = max(now_ns, self._last_ns)
+        self._last_ns = now_ns
+        if data is not None:
+            size = len(data)
+            if self._put_bytes - self._taken_bytes + size > self._limit:
+                self._miss(now_ns, size)
+                return
+            self._put_bytes += size
+        if self._missed is not None:
+            # what was missed stands in the log where it was missed
+            self._held.append(self._missed)
+            self._missed = None
+        self._held.append((now_ns, data, stream, symbol))
+        if self._waiting:
+            self._there.set()
+
+    def _miss(self, now_ns: int, size: int) -> None:
+        missed = self._missed
+        if missed is None:
+            self._missed = Missed(now_ns, now_ns, 1, size)
+        else:
+            missed.last_ns, missed.frames, missed.bytes = now_ns, missed.frames + 1, missed.bytes + size
+
+    def take(self, wait_s: float) -> list[Received | Missed]:
+        """All that is there, in its order; waits up to a time for the first."""
+        if not self._held:
+            self._there.clear()
+            self._waiting = True
+            if not self._held:
+                self._there.wait(wait_s)
+            self._waiting = False
+        held, pop = self._held, self._held.popleft
+        return [pop() for _ in range(min(len(held), 2_000))]
+
+    def release(self, size: int) -> None:
+        """So many bytes of what was taken are handed on."""
+        self._taken_bytes += size
+
+    @property
+    def bytes(self) -> int:
+        """How much waits."""
+        return self._put_bytes - self._taken_bytes

@@ -1,0 +1,17 @@
+"""Bybit inverse."""
+
+from flows.live.bybit import CHAIN, CHANNELS, HEAD, PING, RATES, REFUSAL, say
+from flows.live.feed import Feed
+
+FEED = Feed(
+    venue="bybit-inverse",
+    sockets={"": "wss://stream.bybit.com/v5/public/inverse"},
+    rest="https://api.bybit.com",
+    channels=CHANNELS,
+    head=HEAD,
+    say=say,
+    rates=RATES,
+    refusal=REFUSAL,
+    ping=PING,
+    chain=CHAIN,
+)

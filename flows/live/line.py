@@ -1,0 +1,233 @@
+"""Line: one subscription set over websockets that come and go; a new one is opened before a planned end of the old.
+
+A socket that fails is opened again after a wait drawn at random up to a bound that doubles (full jitter), so that a
+thousand clients of a venue that comes back do not all come at once.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import aiohttp
+from prometheus_client import Counter
+
+from flows.live.budget import Budget
+from flows.live.feed import Feed, Stream
+
+OPENED = Counter("alphaplus_live_connections", "Websockets opened", ["venue", "why"])
+ENDED = Counter("alphaplus_live_disconnections", "Websockets that ended", ["venue", "why"])
+REFUSED = Counter("alphaplus_live_refusals", "Subscriptions that the venue refused", ["venue"])
+LOG = logging.getLogger("alphaplus.live")
+_SHORT = 300
+TEXT, BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
+Take = Callable[[bytes, bytes | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When lines give up, begin anew and wait; seconds."""
+
+    lifetime_s: float = 23 * 3600.0
+    """Venues cut after 24 hours; a new socket is opened before."""
+    overlap_s: float = 10.0
+    """How long both are listened to at most."""
+    connect_s: float = 10.0
+    heartbeat_s: float = 15.0
+    """How often the other end is asked for a sign of life; without one in half the time it is gone."""
+    backoff_s: float = 0.5
+    backoff_most_s: float = 60.0
+
+
+@dataclass(slots=True)
+class _Socket:
+    """One websocket and the streams that it has brought."""
+
+    ws: "aiohttp.ClientWebSocketResponse[Literal[False]]"
+    brought: set[bytes] = field(default_factory=set)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Line:
+    """Streams that share a socket. `take` gets every frame, and its stream's name, at once; it must not wait."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        url: str,
+        streams: Sequence[Stream],
+        session: aiohttp.ClientSession,
+        connections: Budget,
+        take: Take,
+        pace: Pace,
+        proxy: str | None,
+        seed: int,
+    ) -> None:
+        self.feed = feed
+        self.streams = list(streams)
+        self.opened = 0
+        """How many sockets there were."""
+        self._url = url
+        self._session = session
+        self._connections = connections
+        self._take = take
+        self._pace = pace
+        self._proxy = proxy
+        self._chance = random.Random(seed)
+        self._numbers = itertools.count(1)
+        self._messages = Budget(feed.rates.messages_per_s, 1.0)
+        self._current: _Socket | None = None
+        self._renew = asyncio.Event()
+        self.on_open: Callable[[Line, bool], None] = lambda line, overlapped: None
+        """Called when a socket is subscribed; False: frames may have been missed before it."""
+
+    async def run(self) -> None:
+        """Keep the line up, for ever."""
+        failures = 0
+        why, previous = "start", None
+        try:
+            while True:
+                socket = None
+                try:
+                    await self._connections.take()
+                    socket = await self._open()
+                    await self._subscribe(socket)
+                except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                    failures += 1
+                    ENDED.labels(self.feed.venue, "not opened").inc()
+                    LOG.warning("%s: %s not opened: %s", self.feed.venue, self._url, error or type(error).__name__)
+                    if socket is not None:
+                        await self._leave(socket)
+                    if previous is not None and previous[1].done():
+                        previous = None
+                    await self._wait(failures)
+                    continue
+                OPENED.labels(self.feed.venue, why).inc()
+                reading = asyncio.create_task(self._read(socket))
+                overlapped = previous is not None and not previous[1].done()
+                self._current, self.opened = socket, self.opened + 1
+                self._renew.clear()
+                self.on_open(self, overlapped)
+                if previous is not None:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._pace.overlap_s):
+                            await socket.complete.wait()
+                    await self._leave(previous[0])
+                    await previous[1]
+                    previous = None
+                why = await self._end(reading)
+                if why == "planned":
+                    previous = socket, reading
+                    continue
+                ENDED.labels(self.feed.venue, why).inc()
+                LOG.warning("%s: %s ended: %s", self.feed.venue, self._url, why)
+                failures = 1 if socket.brought else failures + 1
+                await self._wait(failures)
+        finally:
+            for left in (self._current, previous[0] if previous else None):
+                if left is not None:
+                    await self._leave(left)
+
+    async def _end(self, reading: "asyncio.Task[str]") -> str:
+        """Why a socket is given up; `planned` while it still works."""
+        renew = asyncio.create_task(self._renew.wait())
+        try:
+            spread_s = self._pace.lifetime_s * self._chance.uniform(0.9, 1.0)
+            done, _ = await asyncio.wait({reading, renew}, timeout=spread_s, return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading in done else "planned"
+        finally:
+            renew.cancel()
+
+    def renew(self) -> None:
+        """Open a new socket, and leave the old one when the new one works."""
+        self._renew.set()
+
+    async def again(self, streams: Sequence[Stream]) -> None:
+        """Subscribe anew to some of the streams."""
+        socket = self._current
+        if socket is None:
+            return
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            for on in (False, True):
+                await self._say(socket, streams, on)
+
+    async def _wait(self, failures: int) -> None:
+        most = min(self._pace.backoff_most_s, self._pace.backoff_s * 2.0 ** min(failures, 20))
+        await asyncio.sleep(self._chance.uniform(0, most))
+
+    async def _open(self) -> _Socket:
+        async with asyncio.timeout(self._pace.connect_s):
+            ws = await self._session.ws_connect(
+                self._url, decode_text=False, heartbeat=self._pace.heartbeat_s, max_msg_size=0, proxy=self._proxy
+            )
+        return _Socket(ws)
+
+    async def _subscribe(self, socket: _Socket) -> None:
+        if self.feed.greeting is not None:
+            await socket.ws.send_str(self.feed.greeting)
+        await self._say(socket, self.streams, True)
+
+    async def _say(self, socket: _Socket, streams: Sequence[Stream], on: bool) -> None:
+        size = self.feed.rates.streams_a_message
+        for at in range(0, len(streams), size):
+            some = streams[at : at + size]
+            await self._messages.take()
+            await socket.ws.send_str(self.feed.say([s.name for s in some], next(self._numbers), on))
+
+    async def _leave(self, socket: _Socket) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(2.0):
+                await socket.ws.close()
+
+    async def _read(self, socket: _Socket) -> str:
+        """Hand on what comes until it ends; why it ended."""
+        pinging = asyncio.create_task(self._ping(socket)) if self.feed.ping is not None else None
+        take, head, brought, wanted = self._take, self.feed.head.match, socket.brought, len(self.streams)
+        farewell, complete = self.feed.farewell, False
+        try:
+            async for message in socket.ws:
+                if message.type is not TEXT and message.type is not BINARY:
+                    continue
+                data: bytes = message.data
+                found = head(data)
+                if found is None or (farewell is not None and len(data) < _SHORT and farewell in data):
+                    await self._talk(socket, data)
+                    take(data, None)
+                    continue
+                stream = found[1]
+                if not complete:
+                    brought.add(stream)
+                    if len(brought) >= wanted:
+                        complete = True
+                        socket.complete.set()
+                take(data, stream)
+            error = socket.ws.exception()
+            return type(error).__name__ if error is not None else f"closed by the venue ({socket.ws.close_code})"
+        except (aiohttp.ClientError, OSError) as error:
+            return type(error).__name__
+        finally:
+            if pinging is not None:
+                pinging.cancel()
+
+    async def _talk(self, socket: _Socket, data: bytes) -> None:
+        """What is no frame of a stream: acknowledgements, refusals, questions."""
+        for asked, answer in self.feed.answers:
+            if asked in data:
+                await socket.ws.send_str(answer)
+        if refused := self.feed.refusal.search(data[:2_000]):
+            REFUSED.labels(self.feed.venue).inc()
+            LOG.error("%s refuses a subscription: %s", self.feed.venue, refused[1].decode(errors="replace"))
+        if self.feed.farewell is not None and self.feed.farewell in data:
+            LOG.warning("%s will end this connection: %s", self.feed.venue, data[:200].decode(errors="replace"))
+            self.renew()
+
+    async def _ping(self, socket: _Socket) -> None:
+        assert self.feed.ping is not None
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            while True:
+                await asyncio.sleep(self.feed.ping_s)
+                await socket.ws.send_str(self.feed.ping)

@@ -1,0 +1,160 @@
+"""Pump: the thread that hands received frames to an outlet and watches what comes and what does not.
+
+Kafka may keep it waiting as long as it likes: frames wait in the buffer meanwhile, and the sockets go on.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from prometheus_client import Counter, Gauge
+
+from flows.live.buffer import Buffer, Missed, Received
+from flows.live.continuity import Continuity
+from flows.live.feed import Feed, Stream
+from flows.live.outlet import Outlet
+from flows.live.silence import Silence
+from schemas.instrument import Instrument
+from schemas.venue import Venue
+
+FRAMES = Counter("alphaplus_live_frames", "Frames received", ["venue", "channel"])
+BROKEN = Counter("alphaplus_live_broken_books", "Updates of a book that did not follow the one before", ["venue"])
+SILENT = Gauge("alphaplus_live_silent_streams", "Streams that are silent while others move", ["venue", "channel"])
+HELD = Gauge("alphaplus_live_buffer_bytes", "Frames received and not handed on", ["venue"])
+LOG = logging.getLogger("alphaplus.live")
+LOOK_S = 0.25
+
+
+class Pump:
+    """`begin_anew(stream)` and `ask_again(streams)` are called when a book broke and when streams are silent."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        venue: Venue,
+        streams: Sequence[Stream],
+        known: dict[str, Instrument],
+        buffer: Buffer,
+        outlet: Outlet,
+        begin_anew: Callable[[Stream], None],
+        ask_again: Callable[[list[Stream]], None],
+    ) -> None:
+        self._feed = feed
+        self._venue = venue
+        self._known = known
+        self._buffer = buffer
+        self._outlet = outlet
+        self._begin_anew = begin_anew
+        self._ask_again = ask_again
+        self._streams = {s.name.encode(): s for s in streams}
+        self._routes: dict[bytes, tuple[str, str, bytes]] = {}
+        self._silence = Silence(streams, time.monotonic())
+        self._counts = {s.channel.name: FRAMES.labels(feed.venue, s.channel.name) for s in streams}
+        self.continuity = Continuity(feed.chain) if feed.chain else None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"pump-{feed.venue}", daemon=True)
+        self.failed: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hand over what is left, and end."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            looked = time.monotonic()
+            while True:
+                stopping = self._stop.is_set()
+                batch = self._buffer.take(0.05)
+                self._hand(batch)
+                if (now := time.monotonic()) - looked > LOOK_S:
+                    looked = now
+                    HELD.labels(self._feed.venue).set(self._buffer.bytes)
+                    self._look(now)
+                if stopping and not batch:
+                    break
+            self._outlet.close()
+        except BaseException as error:
+            self.failed = error
+
+    def _hand(self, batch: list[Received | Missed]) -> None:
+        """Hand over what was taken; what is counted and watched is so once a batch, not once a frame."""
+        routes, frame, follows = self._routes, self._outlet.frame, self._follows
+        heard: dict[bytes, int] = {}
+        for item in batch:
+            if isinstance(item, Missed):
+                self._outlet.missed(item)
+                continue
+            received_ns, data, name, symbol = item
+            if data is None:
+                self._outlet.tick(received_ns)
+                continue
+            route = None if name is None else routes.get(name)
+            if route is None or name is None:
+                route = self._find(received_ns, data, name, symbol)
+                if route is None or name is None:
+                    self._buffer.release(len(data))
+                    continue
+            heard[name] = heard.get(name, 0) + 1
+            kind, at, base = route
+            if kind == "depth":
+                follows(name, data)
+            frame(received_ns, kind, at, base, data, True)
+            self._buffer.release(len(data))
+        now_s = time.monotonic()
+        for name, count in heard.items():
+            self._heard(self._streams[name], count, now_s)
+
+    def _heard(self, stream: Stream, frames: int, now_s: float) -> None:
+        self._silence.hear(stream.name, now_s)
+        self._counts[stream.channel.name].inc(frames)
+
+    def _follows(self, name: bytes, data: bytes) -> None:
+        if self.continuity is not None and not self.continuity.follows(name, data):
+            BROKEN.labels(self._feed.venue).inc()
+            self._begin_anew(self._streams[name])
+
+    def _find(
+        self, received_ns: int, data: bytes, name: bytes | None, symbol: str | None
+    ) -> tuple[str, str, bytes] | None:
+        """The way of a stream's frames; None for one that is handed over here, or that is not published at all."""
+        stream = self._streams.get(name) if name is not None else None
+        kind = self._venue.kind_of(data)
+        if kind is None or kind not in self._venue.kinds:
+            return None
+        if stream is not None and stream.symbol is not None:
+            named = self._venue.symbol_of(data) or stream.symbol
+            route = kind, named, self._base(named)
+            self._routes[stream.name.encode()] = route
+            return route
+        if stream is not None:
+            self._heard(stream, 1, time.monotonic())
+        for of, part in self._venue.split(data):
+            at = symbol or of or self._venue.symbol_of(part)
+            if at is None:
+                LOG.warning("%s: a frame of %s names no instrument: %r", self._feed.venue, kind, part[:100])
+                continue
+            self._outlet.frame(received_ns, kind, at, self._base(at), part, symbol is None)
+        return None
+
+    def _base(self, symbol: str) -> bytes:
+        listed = self._known.get(symbol)
+        return (listed.base if listed else self._venue.base(symbol)).encode()
+
+    def _look(self, now_s: float) -> None:
+        channels, streams = self._silence.look(now_s)
+        for channel in channels:
+            LOG.error("%s: nothing of channel %s comes, while others move", self._feed.venue, channel.name)
+        whole = {c.name for c in channels}
+        for stream in streams:
+            if stream.channel.name not in whole:
+                LOG.warning("%s: %s of %s is silent", self._feed.venue, stream.channel.name, stream.symbol)
+        for name, count in self._silence.silent(now_s).items():
+            SILENT.labels(self._feed.venue, name).set(count)
+        if streams:
+            self._ask_again(streams)

@@ -1,0 +1,55 @@
+"""Running receivers: several venues on one event loop, until told to stop, for a time, or until one fails."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+
+from flows.live.receiver import Receiver
+from flows.live.registry import FEEDS
+from flows.settings import SettingsError
+
+
+def wanted(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """The arguments `VENUE:SYMBOL[,SYMBOL...]` as symbols by venue.
+
+    >>> wanted(["deribit:BTC-PERPETUAL,ETH-PERPETUAL", "deribit:BTC-PERPETUAL"])
+    {'deribit': ['BTC-PERPETUAL', 'ETH-PERPETUAL']}
+    """
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        venue, _, symbols = pair.partition(":")
+        names = [s.strip() for s in symbols.split(",") if s.strip()]
+        if venue not in FEEDS or not names:
+            raise SettingsError(f"{pair!r}: write VENUE:SYMBOL, with VENUE one of {', '.join(FEEDS)}")
+        of = found.setdefault(venue, [])
+        of += [n for n in dict.fromkeys(names) if n not in of]
+    if not found:
+        raise SettingsError("what is to be received? write VENUE:SYMBOL, e.g. binance-usdm:BTCUSDT")
+    return found
+
+
+def run(receivers: Sequence[Receiver], seconds: float | None) -> None:
+    """Receive; what came is handed over before this returns. Raises what stopped a receiver."""
+    try:
+        asyncio.run(_run(receivers, seconds))
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+
+
+async def _run(receivers: Sequence[Receiver], seconds: float | None) -> None:
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, over.set)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(receiver.run()) for receiver in receivers]
+        stopping = tasks.create_task(over.wait())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*running, stopping):
+            task.cancel()
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,72 @@
+"""Silence: which channels and instruments say nothing while others do; a venue that breaks off says so to nobody."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flows.live.feed import Channel, Stream
+
+LONGEST = 64
+"""At most so many times the patience that a channel asks for, when asking again did not help."""
+
+
+@dataclass(slots=True)
+class _Heard:
+    stream: Stream
+    at_s: float
+    patience: int = 1
+
+
+class Silence:
+    """When each stream was last heard; times are seconds of a clock that never steps."""
+
+    def __init__(self, streams: Iterable[Stream], now_s: float) -> None:
+        self._heard = {stream.name: _Heard(stream, now_s) for stream in streams}
+
+    def hear(self, name: str, now_s: float) -> None:
+        """A frame of a stream."""
+        if heard := self._heard.get(name):
+            heard.at_s, heard.patience = now_s, 1
+
+    def look(self, now_s: float) -> tuple[list[Channel], list[Stream]]:
+        """Channels of which nothing comes while other channels move, and streams silent while their channel moves.
+
+        What is named is asked for again, and named again only after twice the time: an instrument that hardly trades
+        is not asked for every minute.
+        """
+        latest: dict[str, float] = {}
+        for heard in self._heard.values():
+            name = heard.stream.channel.name
+            latest[name] = max(latest.get(name, 0.0), heard.at_s)
+        by_channel: dict[str, list[_Heard]] = {}
+        for heard in self._heard.values():
+            by_channel.setdefault(heard.stream.channel.name, []).append(heard)
+        channels: list[Channel] = []
+        streams: list[Stream] = []
+        for name, all_heard in by_channel.items():
+            quiet_s = all_heard[0].stream.channel.quiet_s
+            if quiet_s is None:
+                continue
+            silent = [h for h in all_heard if now_s - h.at_s > quiet_s * h.patience]
+            others = [at for other, at in latest.items() if other != name]
+            if len(silent) == len(all_heard):
+                if any(now_s - at < quiet_s for at in others):
+                    channels.append(all_heard[0].stream.channel)
+                    streams += self._again(silent)
+            elif now_s - latest[name] < quiet_s:
+                streams += self._again(silent)
+        return channels, streams
+
+    def silent(self, now_s: float) -> dict[str, int]:
+        """How many streams of each channel say nothing for longer than the channel asks for."""
+        found: dict[str, int] = {}
+        for heard in self._heard.values():
+            channel = heard.stream.channel
+            late = channel.quiet_s is not None and now_s - heard.at_s > channel.quiet_s
+            found[channel.name] = found.get(channel.name, 0) + late
+        return found
+
+    @staticmethod
+    def _again(silent: list[_Heard]) -> list[Stream]:
+        for heard in silent:
+            heard.patience = min(heard.patience * 2, LONGEST)
+        return [heard.stream for heard in silent]

@@ -1,0 +1,445 @@
+"""Live feeds against local servers that speak as the venues do and misbehave on purpose."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import time
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from flows.capture import read
+from flows.kafka.partitioner import partition_of
+from flows.kafka.producer import Publisher
+from flows.kafka.topics import create_topics
+from flows.live.buffer import Buffer, Missed
+from flows.live.feed import streams
+from flows.live.outlet import MISSED, Captures, Topics
+from flows.live.receiver import Receiver
+from flows.live.registry import FEEDS
+from flows.settings import Live
+from schemas.venues.registry import VENUES
+from tests.live.dialects import DIALECTS, LAST_ID
+from tests.live.venue_server import VenueServer
+from tests.services import log
+
+FAST = {"lifetime_s": 3600.0, "overlap_s": 2.0, "heartbeat_s": 0.5, "backoff_s": 0.02, "seed": 7, "connect_s": 2.0}
+
+
+class Kept:
+    """An outlet that remembers."""
+
+    def __init__(self):
+        self.frames, self.ticks, self.holes = [], 0, []
+
+    def frame(self, received_ns, kind, symbol, base, data, named):
+        self.frames.append((kind, symbol, base, data, named))
+
+    def tick(self, received_ns):
+        self.ticks += 1
+
+    def missed(self, missed):
+        self.holes.append(missed)
+
+    def close(self):
+        pass
+
+    def of(self, kind, symbol=None):
+        return [data for k, s, _, data, named in self.frames if k == kind and (symbol is None or s == symbol) and named]
+
+    def ids(self, symbol):
+        return [int(LAST_ID.search(data)[1]) for data in self.of("depth", symbol)]
+
+    def books(self):
+        return [(symbol, data) for kind, symbol, _, data, named in self.frames if not named]
+
+
+def addresses(feed, server):
+    ways = {"public": "/public/stream", "market": "/market/stream"}
+    sockets = {f"{feed.venue}/{n}" if n else feed.venue: server.http + ways.get(n, "/ws") for n in feed.sockets}
+    return {"sockets": sockets, "rest": {feed.venue: server.http}}
+
+
+@contextlib.asynccontextmanager
+async def receiving(venue, server, kept, feed=None, symbols=None, **settings):
+    feed = feed or FEEDS[venue]
+    told = Live(**{**FAST, **addresses(feed, server), **settings})
+    receiver = Receiver(feed, VENUES[venue], symbols or DIALECTS[venue].symbols, {}, told, kept)
+    task = asyncio.create_task(receiver.run())
+    try:
+        yield receiver
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def bounded(run):
+    """A test that hangs fails."""
+    async with asyncio.timeout(60):
+        await run
+
+
+async def until(done, limit_s=20.0):
+    end = time.monotonic() + limit_s
+    while not done():
+        assert time.monotonic() < end, "it did not come to pass"
+        await asyncio.sleep(0.01)
+
+
+def hangs_together(ids):
+    """Every update there, in spite of repeats."""
+    known = sorted(set(ids))
+    steps = {b - a for a, b in zip(known, known[1:], strict=False)}
+    return len(steps) == 1
+
+
+@pytest.mark.parametrize("venue", FEEDS)
+def test_every_channel_of_a_venue_arrives_verbatim_under_its_base_asset(venue):
+    async def run():
+        kept = Kept()
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
+            kinds = {k for k in VENUES[venue].kinds if k != "liquidations"}
+            await until(lambda: all(len(kept.of(k, s)) > 3 for k in kinds for s in DIALECTS[venue].symbols))
+            if FEEDS[venue].snapshots:
+                await until(lambda: {s for s, _ in kept.books()} == set(DIALECTS[venue].symbols))
+            else:
+                assert server.rest_asked == 0
+        assert {base for _, _, base, _, _ in kept.frames} == {b"BTC", b"ETH"}
+        for kind, symbol, _, data, named in kept.frames:
+            assert VENUES[venue].kind_of(data) == kind
+            assert VENUES[venue].symbol_of(data) == (symbol if named else None)
+        assert kept.ticks > 0
+
+    asyncio.run(bounded(run()))
+
+
+@pytest.mark.parametrize("venue", FEEDS)
+def test_a_planned_new_connection_overlaps_the_old_one_and_no_update_is_missing(venue):
+    async def run():
+        kept = Kept()
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept, lifetime_s=0.6) as receiver:
+            lines = len(FEEDS[venue].sockets)
+            await until(lambda: server.opened >= 4 * lines)
+            broken = receiver.pump.continuity
+        symbol = DIALECTS[venue].symbols[0]
+        assert hangs_together(kept.ids(symbol))
+        assert len(kept.ids(symbol)) > len(set(kept.ids(symbol))), "no overlap: no test"
+        assert broken is not None
+        if FEEDS[venue].snapshots:
+            assert server.rest_asked == len(DIALECTS[venue].symbols), "a planned change costs no snapshot"
+
+    asyncio.run(bounded(run()))
+
+
+@pytest.mark.parametrize("venue", FEEDS)
+def test_updates_that_the_venue_lost_begin_the_book_anew(venue):
+    async def run():
+        kept, symbol = Kept(), DIALECTS[venue].symbols[0]
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
+            for _ in range(3):
+                await until(lambda: len(set(kept.ids(symbol))) > 5)
+                asked, subscribed = server.rest_asked, server.subscriptions
+                before = max(kept.ids(symbol))
+                server.lost[symbol] = 4
+                if FEEDS[venue].snapshots:
+                    await until(lambda asked=asked: server.rest_asked == asked + 1)
+                    await until(lambda before=before: any(int(i) > before for i in restored(kept, symbol)))
+                else:
+                    await until(lambda subscribed=subscribed: server.subscriptions > subscribed)
+                    whole = FEEDS[venue].chain.whole
+                    await until(lambda before=before, whole=whole: whole_after(kept, symbol, whole, before))
+            assert len(kept.of("depth", DIALECTS[venue].symbols[1])) > 5
+        if FEEDS[venue].snapshots:
+            assert server.rest_asked == len(DIALECTS[venue].symbols) + 3, "one snapshot a loss"
+
+    asyncio.run(bounded(run()))
+
+
+def restored(kept, symbol):
+    return [data.split(b":")[1].split(b",")[0] for s, data in kept.books() if s == symbol]
+
+
+def whole_after(kept, symbol, whole, before):
+    return any(whole in data and int(LAST_ID.search(data)[1]) > before for data in kept.of("depth", symbol))
+
+
+@pytest.mark.parametrize("venue", ["binance-usdm", "okx-swap", "deribit"])
+@pytest.mark.parametrize("trouble", ["cut", "half_open"])
+def test_a_connection_that_dies_is_opened_again_and_books_begin_anew(venue, trouble):
+    async def run():
+        kept, symbol = Kept(), DIALECTS[venue].symbols[0]
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
+            for _ in range(2):
+                await until(lambda: len(kept.of("depth", symbol)) > 3 and server.peers)
+                opened, asked, before = server.opened, server.rest_asked, max(kept.ids(symbol))
+                getattr(server, trouble)()
+                await until(lambda opened=opened: server.opened > opened)
+                await until(lambda before=before: max(kept.ids(symbol)) > before + 10)
+                if FEEDS[venue].snapshots:
+                    await until(lambda asked=asked: server.rest_asked >= asked + len(DIALECTS[venue].symbols))
+
+    asyncio.run(bounded(run()))
+
+
+def test_a_venue_in_maintenance_is_tried_again_with_growing_waits_and_found_when_it_is_back():
+    async def run():
+        kept = Kept()
+        async with VenueServer(DIALECTS["deribit"]) as server, receiving("deribit", server, kept):
+            await until(lambda: kept.of("trades"))
+            server.in_maintenance = True
+            server.cut()
+            await asyncio.sleep(1.0)
+            assert server.opened == 1
+            seen = len(kept.frames)
+            server.in_maintenance = False
+            await until(lambda: len(kept.frames) > seen)
+
+    asyncio.run(bounded(run()))
+
+
+def test_a_venue_that_says_too_often_is_left_alone_for_as_long_as_it_asks():
+    async def run():
+        kept = Kept()
+        async with VenueServer(DIALECTS["binance-usdm"]) as server:
+            server.too_often = 2
+            began = time.monotonic()
+            async with receiving("binance-usdm", server, kept):
+                await until(lambda: len(kept.books()) == 2)
+            assert time.monotonic() - began >= 1.0
+            assert server.rest_asked == 4
+
+    asyncio.run(bounded(run()))
+
+
+def quick(venue, quiet_s=0.4):
+    feed = FEEDS[venue]
+    channels = tuple(c._replace(quiet_s=c.quiet_s and quiet_s) for c in feed.channels)
+    return dataclasses.replace(feed, channels=channels)
+
+
+def test_a_channel_that_goes_silent_while_others_move_is_reported_and_asked_for_again(caplog):
+    async def run():
+        kept, venue = Kept(), "binance-usdm"
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept, quick(venue)):
+            await until(lambda: kept.of("derivatives") and kept.of("trades"))
+            asked = server.subscriptions
+            server.muted = {"btcusdt@aggTrade", "ethusdt@aggTrade"}
+            await until(lambda: "nothing of channel trades comes" in caplog.text)
+            await until(lambda: server.subscriptions > asked)
+            server.muted = set()
+            seen = len(kept.of("trades"))
+            await until(lambda: len(kept.of("trades")) > seen)
+
+    asyncio.run(bounded(run()))
+
+
+def test_market_channels_asked_for_at_the_undivided_address_are_silent_and_said_so(caplog):
+    async def run():
+        kept, venue = Kept(), "binance-usdm"
+        async with VenueServer(DIALECTS[venue]) as server:
+            old = dict.fromkeys(addresses(FEEDS[venue], server)["sockets"], f"{server.http}/public/stream")
+            async with receiving(venue, server, kept, quick(venue), sockets=old):
+                await until(lambda: "nothing of channel derivatives comes" in caplog.text)
+                assert kept.of("depth")
+
+    asyncio.run(bounded(run()))
+
+
+def test_one_instrument_that_goes_silent_while_others_move_is_asked_for_again_less_and_less_often(caplog):
+    async def run():
+        kept, venue = Kept(), "bybit-linear"
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept, quick(venue)):
+            await until(lambda: kept.of("depth", "ETHUSDT"))
+            asked = server.subscriptions
+            server.muted = {"orderbook.200.ETHUSDT"}
+            await until(lambda: server.subscriptions >= asked + 2)
+            assert "depth of ETHUSDT is silent" in caplog.text
+            assert "of BTCUSDT is silent" not in caplog.text
+            assert "nothing of channel" not in caplog.text
+            asked = server.subscriptions
+            await asyncio.sleep(1.0)
+            assert server.subscriptions <= asked + 2
+
+    asyncio.run(bounded(run()))
+
+
+def test_what_finds_no_room_while_kafka_is_away_is_counted_and_marked_where_it_is_missing():
+    class Stuck(Kept):
+        open = False
+
+        def frame(self, *frame):
+            while not self.open:
+                time.sleep(0.01)
+            super().frame(*frame)
+
+    async def run():
+        kept, venue = Stuck(), "okx-swap"
+        async with (
+            VenueServer(DIALECTS[venue], every_s=0.002) as server,
+            receiving(venue, server, kept, buffer_bytes=20_000) as receiver,
+        ):
+            await until(lambda: receiver.buffer.bytes > 19_000)
+            await asyncio.sleep(0.5)
+            assert receiver.buffer.bytes <= 20_000
+            assert server.opened == 1, "receiving went on"
+            kept.open = True
+            await until(lambda: kept.holes)
+            await until(lambda: len(kept.frames) > 300)
+        assert all(hole.frames > 0 and hole.bytes > 0 and hole.last_ns >= hole.first_ns for hole in kept.holes)
+        assert MISSED.labels(venue)._value.get() == 0, "the outlet reports, not the buffer"
+
+    asyncio.run(bounded(run()))
+
+
+def test_the_venue_is_told_signs_of_life_as_it_asks():
+    async def run():
+        for venue, said in (("okx-swap", "ping"), ("bybit-linear", '{"op":"ping"}')):
+            feed = dataclasses.replace(FEEDS[venue], ping_s=0.1)
+            async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, Kept(), feed):
+                await until(lambda server=server, said=said: server.answered.count(said) > 2)
+        async with VenueServer(DIALECTS["deribit"]) as server, receiving("deribit", server, Kept()):
+            await until(lambda: server.peers and server.answered)
+            asked = '{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'
+            await server.peers[0].ws.send_str(asked)
+            await until(lambda: any("public/test" in text for text in server.answered))
+
+    asyncio.run(bounded(run()))
+
+
+def test_a_subscription_that_is_refused_is_said(caplog):
+    async def run():
+        kept, venue = Kept(), "okx-swap"
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
+            await until(lambda: kept.frames)
+            await server.peers[0].ws.send_str(
+                '{"event":"error","code":"60018","msg":"Wrong URL or channel","connId":"c"}'
+            )
+            await until(lambda: "okx-swap refuses a subscription: Wrong URL or channel" in caplog.text)
+
+    asyncio.run(bounded(run()))
+
+
+def test_streams_are_spread_over_sockets_and_messages_as_the_venue_allows():
+    async def run():
+        kept, venue = Kept(), "bybit-linear"
+        rates = FEEDS[venue].rates._replace(streams_a_socket=3, streams_a_message=2)
+        feed = dataclasses.replace(FEEDS[venue], rates=rates)
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept, feed):
+            await until(lambda: all(kept.of(k) for k in ("depth", "trades", "derivatives")))
+            assert server.opened == 3
+            assert server.subscriptions == 6 - 1
+            assert all(len(p.streams) <= 3 for p in server.peers)
+
+    asyncio.run(bounded(run()))
+
+
+def test_what_is_recorded_is_a_capture_that_replay_reads_frame_by_frame(tmp_path):
+    async def run():
+        venue = "binance-usdm"
+        with Captures(tmp_path, venue) as outlet:
+            async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, outlet):
+                await until(lambda: len(outlet.paths) == 2 and server.rest_asked == 2)
+                await asyncio.sleep(0.5)
+        for path in outlet.paths:
+            frames = list(read(path, VENUES[venue]))
+            assert {f.symbol for f in frames} == {path.name.split("-")[2]}
+            assert {f.kind for f in frames} == {"depth", "trades", "derivatives"}
+            assert sum(not f.named for f in frames) == 1
+            times = [f.received_ns for f in frames]
+            assert times == sorted(times)
+
+    asyncio.run(bounded(run()))
+
+
+def test_what_a_capture_has_not_stands_beside_it(tmp_path):
+    with Captures(tmp_path, "deribit") as outlet:
+        outlet.missed(Missed(1, 2_000_000_001, 7, 700))
+    assert (tmp_path / "deribit.holes.jsonl").read_text() == '{"from_ns": 1, "to_ns": 2000000001, "frames": 7}\n'
+
+
+def test_liquidations_of_several_instruments_in_one_frame_go_each_to_its_own_asset():
+    rows = ",".join(
+        f'{{"instType":"SWAP","instId":"{s}","instFamily":"F","details":[{{"side":"sell","posSide":"long","bkPx":"1",'
+        f'"sz":"1","ts":"{time.time_ns() // 1_000_000}"}}]}}'
+        for s in DIALECTS["okx-swap"].symbols
+    )
+    frame = f'{{"arg":{{"channel":"liquidation-orders","instType":"SWAP"}},"data":[{rows}]}}'
+
+    async def run():
+        kept, venue = Kept(), "okx-swap"
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
+            await until(lambda: kept.frames)
+            await server.peers[0].ws.send_str(frame)
+            await until(lambda: len(kept.of("liquidations")) == 2)
+        assert [f[1:3] for f in kept.frames if f[0] == "liquidations"] == [
+            ("BTC-USDT-SWAP", b"BTC"),
+            ("ETH-USDT-SWAP", b"ETH"),
+        ]
+
+    asyncio.run(bounded(run()))
+
+
+@pytest.mark.services
+def test_frames_marks_and_holes_stand_in_the_raw_topics_in_the_order_of_their_receipt(broker, topic_name):
+    venue, prefix = "deribit", topic_name("live") + "."
+    kinds = VENUES[venue].kinds
+    topics = [f"{prefix}raw.{kind}.{venue}" for kind in kinds]
+    create_topics(broker.bootstrap, topics, 2)
+    outlet = Topics(Publisher(broker.bootstrap), venue, kinds, prefix, 2, 100)
+
+    async def run():
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, outlet) as receiver:
+            await asyncio.sleep(1.0)
+            receiver.buffer._miss(time.time_ns(), 100)
+            await asyncio.sleep(0.5)
+
+    asyncio.run(bounded(run()))
+    read = {topic: log.read(broker.bootstrap, topic) for topic in topics}
+    records = [r for some in read.values() for r in some]
+    frames = [r for r in records if r.value is not None]
+    assert {VENUES[venue].kind_of(r.value) for r in frames} == {"depth", "trades", "derivatives"}
+    assert all(r.partition == partition_of(r.key, 2) for r in frames)
+    assert {r.key for r in frames} == {b"BTC", b"ETH"}
+    marks = [r for r in records if r.value is None]
+    assert {r.key for r in marks} == {b"mark"}
+    for topic in topics:
+        for partition in (0, 1):
+            times = [r.timestamp_ms for r in read[topic] if r.partition == partition]
+            assert times == sorted(times), "a mark may not come before what it says is there"
+    assert len(holes(broker.bootstrap, topics)) == 2 * len(topics)
+
+
+def holes(bootstrap, topics):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "holes", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(t, p, 0) for t in topics for p in (0, 1)])
+    found, end = [], time.monotonic() + 20
+    while time.monotonic() < end and len(found) < 2 * len(topics):
+        for message in consumer.consume(1_000, 0.3):
+            if message.error() is None and dict(message.headers() or ()).get("hole"):
+                found.append(message)
+    consumer.close()
+    assert all(json.loads(dict(m.headers())["hole"])["frames"] == 1 for m in found)
+    return found
+
+
+def test_a_channel_without_a_symbol_is_subscribed_to_once():
+    names = [s.name for s in streams(FEEDS["okx-swap"], ["A-USDT-SWAP", "B-USDT-SWAP"])]
+    assert sum("liquidation-orders" in n for n in names) == 1
+    assert len(names) == len(set(names))
+
+
+def test_a_buffer_holds_no_more_than_it_may_and_says_between_which_frames_some_are_missing():
+    times = iter([10, 20, 15, 30, 40, 50])
+    buffer = Buffer(10, lambda: next(times))
+    for data in (b"aaaa", b"bbbb", b"cccc", b"dddd"):
+        buffer.put(data)
+    first = buffer.take(0)
+    assert [r[:2] for r in first] == [(10, b"aaaa"), (20, b"bbbb")]
+    buffer.release(8)
+    buffer.put(b"eeee")
+    hole, after = buffer.take(0)
+    assert (hole.first_ns, hole.last_ns, hole.frames, hole.bytes) == (20, 30, 2, 8)
+    assert after[:2] == (40, b"eeee")
+    assert buffer.bytes == 4

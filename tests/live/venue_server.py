@@ -1,0 +1,153 @@
+"""A venue that speaks by its documentation and misbehaves when told: drops, cuts, half-open sockets, silence, refusals."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+
+from tests.live.dialects import Binance, Dialect
+
+
+@dataclass(eq=False)
+class Peer:
+    """A client's socket."""
+
+    ws: web.WebSocketResponse
+    request: web.Request
+    streams: dict[str, bool] = field(default_factory=dict)
+    """Stream, and whether its whole book is still owed."""
+    deaf: bool = False
+
+
+class VenueServer:
+    """Every `every_s` each stream says something; `ids` are the update ids by symbol, `sent` what went out."""
+
+    def __init__(self, dialect: Dialect, every_s: float = 0.01) -> None:
+        self.dialect = dialect
+        self.every_s = every_s
+        self.peers: list[Peer] = []
+        self.ids: dict[str, int] = defaultdict(lambda: 1_000)
+        self.trades = 0
+        self.muted: set[str] = set()
+        self.lost: dict[str, int] = {}
+        """How many of the next updates of a symbol nobody gets."""
+        self.twice = False
+        self.in_maintenance = False
+        self.too_often = 0
+        """How many REST requests are told to come back in a second."""
+        self.opened = self.subscriptions = self.rest_asked = 0
+        self.answered: list[str] = []
+
+    async def __aenter__(self) -> "VenueServer":
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        assert site._server is not None
+        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        self._task = asyncio.create_task(self._move())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        for peer in self.peers:
+            await peer.ws.close()
+        await self._runner.cleanup()
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def cut(self) -> None:
+        """Reset every connection, without a word."""
+        for peer in list(self.peers):
+            assert peer.request.transport is not None
+            peer.request.transport.abort()
+
+    def half_open(self) -> None:
+        """The sockets stay open, and nothing comes out of them any more, not even pongs."""
+        for peer in self.peers:
+            peer.deaf = True
+            assert peer.request.transport is not None
+            peer.request.transport.pause_reading()  # type: ignore[attr-defined]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return self._rest(request)
+        if self.in_maintenance:
+            return web.Response(status=503, text="maintenance")
+        ws = web.WebSocketResponse(autoping=True)
+        await ws.prepare(request)
+        peer = Peer(ws, request)
+        self.peers.append(peer)
+        self.opened += 1
+        try:
+            async for message in ws:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    await self._hear(peer, message.data)
+        finally:
+            self.peers.remove(peer)
+        return ws
+
+    def _rest(self, request: web.Request) -> web.Response:
+        self.rest_asked += 1
+        if self.too_often:
+            self.too_often -= 1
+            return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
+        assert isinstance(self.dialect, Binance)
+        symbol = request.query["symbol"]
+        return web.Response(body=self.dialect.rest(symbol, self.ids[symbol]), content_type="application/json")
+
+    async def _hear(self, peer: Peer, text: str) -> None:
+        asked = self.dialect.asked(text)
+        if asked is None:
+            self.answered.append(text)
+            answers = self.dialect.answer(text)
+        else:
+            names, on, answers = asked
+            self.subscriptions += on
+            for name in names:
+                if not on:
+                    peer.streams.pop(name, None)
+                elif not isinstance(self.dialect, Binance) or self.dialect.serves(peer.request.path, name):
+                    peer.streams[name] = self.dialect.in_band and self.dialect.channel(name)[0] == "depth"
+        for answer in answers:
+            await peer.ws.send_str(answer)
+
+    async def _move(self) -> None:
+        while True:
+            await asyncio.sleep(self.every_s)
+            self.trades += 1
+            for symbol in self.dialect.symbols:
+                before = self.ids[symbol]
+                self.ids[symbol] += 3 if not self.dialect.in_band else 1
+                lost = self.lost.get(symbol, 0)
+                if lost:
+                    self.lost[symbol] = lost - 1
+                for peer in list(self.peers):
+                    for stream, owed in list(peer.streams.items()):
+                        kind, of = self.dialect.channel(stream)
+                        if of != symbol or stream in self.muted or peer.deaf or (kind == "depth" and lost):
+                            continue
+                        frame = self._frame(kind, stream, symbol, before, owed)
+                        peer.streams[stream] = False
+                        for _ in range(2 if self.twice else 1):
+                            with contextlib.suppress(ConnectionError, RuntimeError):
+                                await peer.ws.send_str(frame.decode())
+
+    def _frame(self, kind: str, stream: str, symbol: str, before: int, owed: bool) -> bytes:
+        if kind == "depth":
+            last = self.ids[symbol]
+            if owed:
+                return self.dialect.whole(stream, symbol, last)
+            return self.dialect.depth(stream, symbol, before + 1, last, before)
+        if kind == "trades":
+            return self.dialect.trade(stream, symbol, self.trades)
+        return self.dialect.mark(stream, symbol)
