@@ -9,7 +9,6 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 from rich.live import Live
 
 from flows.clickhouse.client import connect
@@ -20,6 +19,7 @@ from flows.health import Health, scrape
 from flows.kafka.tail import Tail
 from flows.kafka.topics import create_topics
 from flows.preflight import check
+from flows.printable import Printer, printable
 from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
@@ -68,7 +68,7 @@ def demo(
     told = settings(config, set, data)
     changed = msgspec.structs.replace(told.market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
     told = check(msgspec.structs.replace(told, market=changed))
-    console = Console()
+    console = Printer()
     console.print("starting: broker, store, simulated market, flows (the first start compiles for some seconds)")
     try:
         session = Session(told, "demo")
@@ -80,7 +80,7 @@ def demo(
         console.print("stopped")
         return 0
     except ProcessFailed as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
     console.print("done")
     return 0
@@ -92,7 +92,7 @@ def _with_brackets(told: Settings, file: Path, simulated: Simulated) -> Settings
     return msgspec.structs.replace(told, risk=risk)
 
 
-def _show(session: Session, simulated: Simulated, console: Console, until: float, past: int) -> None:
+def _show(session: Session, simulated: Simulated, console: Printer, until: float, past: int) -> None:
     told: Settings = session.settings
     kafka, prefix = told.kafka, told.kafka.prefix
     apply_migrations(connect(told.clickhouse), FOLDER)

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table as Grid
 
 from flows import market
@@ -26,6 +25,7 @@ from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.learning.promotion import put_in_force
 from flows.preflight import check
+from flows.printable import Printer, printable
 from flows.refusal import Refused
 from flows.session import Session
 from flows.settings import Settings, SettingsError
@@ -91,7 +91,7 @@ def publish(
     frames: Iterable[tuple[Venue | None, Recorded]],
     prefix: str,
     times: float,
-    say: Console,
+    say: Printer,
     attend: Callable[[], None],
     known: market.Known | None = None,
     marks: Marks | None = None,
@@ -170,14 +170,14 @@ def replay(
     if base.kafka.brokers:
         prefix = f"{base.kafka.prefix}replay-{time.time_ns():x}."
         base = msgspec.structs.replace(base, kafka=msgspec.structs.replace(base.kafka, prefix=prefix))
-    say = Console(highlight=False)
+    say = Printer(highlight=False)
     began = time.monotonic()
     try:
         with Session(base, "replay") as session:
             times = {"max": 0.0, "1": 1.0, "10": 10.0}[speed]
             return _run(session, known, chosen, accounts, times, processes, say, began)
     except (ProcessFailed, CaptureError) as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
 
 
@@ -210,7 +210,7 @@ def _run(
     accounts: Path | None,
     times: float,
     processes: int,
-    say: Console,
+    say: Printer,
     began: float,
 ) -> int:
     told: Settings = session.settings

@@ -14,7 +14,9 @@ from flows.commands.options import Data, File, Sets, settings
 from flows.epochs import Stopping
 from flows.graph import FLOWS
 from flows.preflight import check
+from flows.printable import printable
 from flows.recovery import Recovery
+from flows.refusal import Refused
 from flows.runner import run as run_flow
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed, Supervisor, end_with_parent
@@ -53,7 +55,7 @@ def run(
     held = Recovery(directory)
     try:
         if told.metrics_port:
-            start_http_server(told.metrics_port)
+            _serve_metrics(told)
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()
@@ -62,12 +64,22 @@ def run(
         held.close()
 
 
+def _serve_metrics(told: Settings) -> None:
+    try:
+        start_http_server(told.metrics_port, told.metrics_host)
+    except OSError as error:
+        reason = error.strerror or error
+        raise Refused(f"metrics_port: {told.metrics_host}:{told.metrics_port} cannot be used: {reason}") from None
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tuple[str, ...]) -> int:
     """One process a flow; when one cannot be kept running, all end."""
+    if told.metrics_port and told.metrics_port + len(names) - 1 > 65_535:
+        raise SettingsError(f"metrics_port: {len(names)} flows from {told.metrics_port} on go beyond the last, 65535")
     signal.signal(signal.SIGTERM, _interrupt)
     supervisor = Supervisor(Path(told.data) / "logs")
     shared = [*(["--settings", str(config)] if config else []), *(a for s in sets for a in ("--set", s))]
@@ -79,7 +91,7 @@ def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tup
     except KeyboardInterrupt:
         return 0
     except ProcessFailed as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
     finally:
         supervisor.stop()

@@ -190,3 +190,45 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_window_lengths_are_the_base_and_its_longer_multiples_in_order():
     told = load(None, {}, ["windows.base_ms=500", "windows.spans_ms=[60000,100,1000,1000]"])
     assert told.windows.lengths_ms() == (500, 1000, 60_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "metrics_port=99999",
+        "metrics_port=-1",
+        "clickhouse.url=http://here:port",
+        "clickhouse.url=http://here:99999",
+        "clickhouse.url=http://[::1",
+    ],
+)
+def test_a_port_that_is_none_is_one_line(text):
+    with pytest.raises(SettingsError) as caught:
+        load(None, {}, [text])
+    assert text.partition("=")[0] in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_settings_nested_without_end_are_one_line(tmp_path):
+    deep = "[" * 200_000 + "]" * 200_000
+    for file, text in (("a.json", f'{{"market": {deep}}}'), ("a.toml", f"market = {deep}")):
+        (tmp_path / file).write_text(text)
+        with pytest.raises(SettingsError, match=r"nested too deeply|[Ee]xpected"):
+            load(tmp_path / file, {})
+    with pytest.raises(SettingsError, match=r"nested too deeply|[Ee]xpected"):
+        load(None, {}, [f"market.venues={deep}"])
+
+
+def test_figures_are_for_this_machine_unless_one_says_more():
+    assert load(None, {}).metrics_host == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
+    import socket
+
+    from flows.commands.run import _serve_metrics
+    from flows.refusal import Refused
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refused, match=rf"metrics_port: 127\.0\.0\.1:{port} cannot be used: Address already in use"):
+            _serve_metrics(load(None, {}, [f"metrics_port={port}"]))
