@@ -23,6 +23,9 @@ class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
 
+    @property
+    def unused_data(self) -> bytes | None: ...
+
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
@@ -35,6 +38,10 @@ class _Deflated:
     @property
     def eof(self) -> bool:
         return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
         return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
@@ -76,35 +83,45 @@ class Room:
 
 async def read_body(stream: AsyncIterator[bytes], encoding: str, take: Callable[[int], None]) -> bytes:
     """The body as its sender meant it; a Refusal if it cannot be, ClientDisconnect if he went away inside it."""
-    if encoding not in ("", "identity") and encoding not in _DECODERS:
-        raise Refusal(f"Unknown compression method {encoding!r}", 89)
-    decoder = _DECODERS[encoding]() if encoding in _DECODERS else None
+    packed = _Packed(encoding) if encoding not in ("", "identity") else None
     pieces: list[bytes] = []
     try:
         async with asyncio.timeout(WITHIN_S):
             async for chunk in stream:
-                for piece in _plain(decoder, chunk, encoding):
+                for piece in packed.pieces(chunk) if packed is not None else (chunk,):
                     take(len(piece))
                     pieces.append(piece)
     except TimeoutError:
         raise Refusal(f"the body did not come within {WITHIN_S:.0f} s", 159) from None
-    if decoder is not None and not decoder.eof:
+    if packed is not None and not packed.whole:
         raise Refusal(f"the body is not {encoding}: it ends too early", 271)
     return b"".join(pieces)
 
 
-def _plain(decoder: _Decompressor | None, chunk: bytes, encoding: str) -> Iterator[bytes]:
-    """What is in a chunk, a piece at a time: a small one can hold more than there is memory."""
-    if decoder is None:
-        yield chunk
-        return
-    if decoder.eof and chunk:
-        raise Refusal(f"the body is not {encoding}: something follows its end", 271)
-    try:
-        while piece := decoder.decompress(chunk, _PIECE):
-            yield piece
-            chunk = b""
-            if decoder.eof:
-                return
-    except _UNREADABLE as error:
-        raise Refusal(f"the body is not {encoding}: {error}", 271) from None
+class _Packed:
+    """A compressed body: one frame after the other, as clients send a block each."""
+
+    def __init__(self, encoding: str) -> None:
+        if encoding not in _DECODERS:
+            raise Refusal(f"Unknown compression method {encoding!r}", 89)
+        self._encoding = encoding
+        self._decoder = _DECODERS[encoding]()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing of the last frame."""
+        return self._decoder.eof
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What is in a chunk, a piece at a time: a small one can hold more than there is memory."""
+        try:
+            while chunk or not self._decoder.eof:
+                if self._decoder.eof:
+                    self._decoder = _DECODERS[self._encoding]()
+                piece = self._decoder.decompress(chunk, _PIECE)
+                chunk = (self._decoder.unused_data or b"") if self._decoder.eof else b""
+                if not piece and not self._decoder.eof:
+                    return
+                yield piece
+        except _UNREADABLE as error:
+            raise Refusal(f"the body is not {self._encoding}: {error}", 271) from None

@@ -13,6 +13,7 @@ from rich.live import Live
 
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
@@ -56,11 +57,18 @@ def demo(
     past: Annotated[
         int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")
     ] = 70,
+    real_topics: Annotated[
+        bool, Parameter(negative=(), help="write into the configured topics and tables, not into ones of its own")
+    ] = False,
     set: Sets = (),
     config: File = None,
     data: Data = None,
 ) -> int:
-    """Run broker, store, a simulated market and every flow on this machine, and show what they say."""
+    """Run broker, store, a simulated market and every flow on this machine, and show what they say.
+
+    On configured brokers its topics begin with `simulated.`, in a configured ClickHouse its database ends with
+    `_simulated`.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     if past < 0:
         raise SettingsError("--past must not be negative")
@@ -68,6 +76,9 @@ def demo(
     told = settings(config, set, data)
     changed = msgspec.structs.replace(told.market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
     told = check(msgspec.structs.replace(told, market=changed))
+    if not real_topics:
+        configured, told = told, apart(told, "simulated")
+        make_database(configured, told)
     console = Printer()
     console.print("starting: broker, store, simulated market, flows (the first start compiles for some seconds)")
     try:

@@ -17,6 +17,7 @@ from flows.capture import CaptureError, Recorded, account_key, read, read_record
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.forecast import folder
 from flows.graph import FLOWS, raw_topic
@@ -27,7 +28,7 @@ from flows.learning.promotion import put_in_force
 from flows.preflight import check
 from flows.printable import Printer, printable
 from flows.refusal import Refused
-from flows.session import Session
+from flows.session import Session, running_store
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES
@@ -167,9 +168,10 @@ def replay(
     base = settings(config, set, data)
     base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
     known = market.known_instruments(check(base))
-    if base.kafka.brokers:
-        prefix = f"{base.kafka.prefix}replay-{time.time_ns():x}."
-        base = msgspec.structs.replace(base, kafka=msgspec.structs.replace(base.kafka, prefix=prefix))
+    if not base.clickhouse.url and running_store(Path(base.data)):
+        raise Refused(f"{base.data} is in use: another demo or replay writes there; name another folder with --data")
+    configured, base = base, apart(base, f"replay-{time.time_ns():x}")
+    make_database(configured, base)
     say = Printer(highlight=False)
     began = time.monotonic()
     try:
@@ -237,4 +239,6 @@ def _run(
     )
     rate = f"{sum(frames.values()) / elapsed:,.0f} frames/s overall, {elapsed:.1f} s"
     say.print(f"gaps {gaps}, rejects {rejects}, {rate}")
+    if told.clickhouse.url and "store" not in session.embedded:
+        say.print(f"the rows are in database {told.clickhouse.database} at {told.clickhouse.url}", soft_wrap=True)
     return 0

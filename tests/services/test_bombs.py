@@ -171,5 +171,7 @@ def test_what_follows_a_compressed_body_or_is_missing_of_it_is_refused(bombed: t
     port, _ = bombed
     whole = gzip.compress(b"1\n" * 1000)
     assert ask(port, "POST", ROWS, whole, Content_Encoding="gzip")[0] == 200
+    assert ask(port, "POST", ROWS, whole + whole, Content_Encoding="gzip")[0] == 200
+    assert ask(port, "POST", ROWS, whole + b"more", Content_Encoding="gzip")[0] == 500
     assert ask(port, "POST", ROWS, whole[:-4], Content_Encoding="gzip")[0] == 500
     assert ask(port, "POST", ROWS, b"", Content_Encoding="gzip")[0] == 500
