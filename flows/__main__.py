@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 from flows import compiled
 from flows.clickhouse.client import StoreError
 from flows.clickhouse.migrations import MigrationError
+from flows.printable import printable
 from flows.refusal import Refused, Unreachable
 from flows.settings import SettingsError
 
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(line: str, code: int) -> None:
-    print(f"alphaplus: {' '.join(line.splitlines())}", file=sys.stderr)
+    print(f"alphaplus: {printable(' '.join(line.splitlines()))}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -19,6 +19,7 @@ from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import FORECASTS
 from flows.kafka.source import KafkaShards
+from flows.printable import printable
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
@@ -151,7 +152,7 @@ class ForecastShard:
             return self.load(version)
         except ValueError as error:
             REFUSED.inc()
-            print(f"forecast: shard {self.shard}: refused: {error}", file=sys.stderr, flush=True)
+            print(printable(f"forecast: shard {self.shard}: refused: {error}"), file=sys.stderr, flush=True)
             return None
 
     def _in_force(self, at_ms: int) -> Forecaster | None:
@@ -164,7 +165,7 @@ class ForecastShard:
                 if self.told:
                     IN_FORCE.labels(str(self.shard), self.told).set(0)
                 IN_FORCE.labels(str(self.shard), version).set(1)
-                print(f"forecast: shard {self.shard}: {version} is in force from minute {at_ms}", flush=True)
+                print(printable(f"forecast: shard {self.shard}: {version} is in force from minute {at_ms}"), flush=True)
                 self.told = version
             return by
         return None

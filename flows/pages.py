@@ -18,6 +18,7 @@ from rich.text import Text
 from flows import view
 from flows.health import Health
 from flows.kafka.tail import Seen
+from flows.printable import printable
 
 PAGES = ("overview", "accounts", "alerts", "books", "bursts", "liquidations", "flows")
 """In the order of their keys, 1 for the first."""
@@ -107,7 +108,7 @@ def screen(
     keys = " ".join(f"{i} {name}" for i, name in enumerate(PAGES, 1)) + " q quit"
     parts: list[tuple[RenderableType, int]] = [
         (Text(keys, "dim", no_wrap=True), 1),
-        *((Text(line, "bold", no_wrap=True, overflow="ellipsis"), 1) for line in head.splitlines()[:2]),
+        *((Text(printable(line), "bold", no_wrap=True, overflow="ellipsis"), 1) for line in head.splitlines()[:2]),
         (told, 1),
     ]
     if page in made:

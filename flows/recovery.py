@@ -28,6 +28,7 @@ from typing import Any
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from flows.owned import own
 from flows.refusal import Refused, Unreachable
 from flows.wiring import BEGIN_ANEW, STATE, opened
 from operators.evolving import Changed, Part, matched
@@ -86,7 +87,7 @@ class Recovery:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.evolved = ""
-        directory.mkdir(parents=True, exist_ok=True)
+        own(directory)
         self._lock = (directory / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

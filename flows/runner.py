@@ -14,6 +14,7 @@ from bytewax.testing import run_main
 
 from flows.clickhouse.errors import StoreError
 from flows.epochs import Stopping
+from flows.printable import printable
 from flows.recovery import Identity, Recovery
 from flows.refusal import Refused, Unreachable
 from flows.signals import stoppable
@@ -53,10 +54,10 @@ def run(
     except BaseException as error:
         cause = root(error)
         kind = "" if isinstance(cause, Refused | Unreachable | StoreError) else f"{type(cause).__name__}: "
-        print(f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0], file=sys.stderr, flush=True)
+        print(printable(f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0]), file=sys.stderr, flush=True)
         try:
             with log.open("a") as file:
-                traceback.print_exception(error, file=file)
+                file.write(printable("".join(traceback.format_exception(error)), keep="\n"))
         except OSError as unwritten:
             print(f"{dataflow.flow_id}: {log} not written: {unwritten.strerror}", file=sys.stderr, flush=True)
         return REFUSED if isinstance(cause, Refused) else FAILED

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -283,7 +283,7 @@ class Settings(_Strict, frozen=True):
     alerts: Alerts = Alerts()
     live: Live = Live()
     probes: Probes = Probes()
-    metrics_port: NotNegative = 0
+    metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
     """Port of the Prometheus endpoint of a flow; 0: none. Of several flows the next ports."""
     metrics_host: str = "127.0.0.1"
     """Where `/metrics`, `/healthz` and `/readyz` are answered; 0.0.0.0 lets other machines ask."""
@@ -299,7 +299,7 @@ class Settings(_Strict, frozen=True):
             raise SettingsError(f"windows.base_ms: {self.windows.base_ms} is below 100, the shortest pane there is")
         if self.windows.keyframe_ms % self.windows.base_ms:
             raise SettingsError("windows.keyframe_ms is not a multiple of windows.base_ms")
-        address = urlsplit(self.clickhouse.url)
+        address = _address(self.clickhouse.url)
         if address.username or address.password:
             raise SettingsError("clickhouse.url names a user or password: use clickhouse.user and clickhouse.password")
         if self.clickhouse.url and (address.scheme not in ("http", "https") or not address.hostname):
@@ -399,6 +399,15 @@ def _read_secrets(tree: dict[str, Any]) -> None:
             raise SettingsError(f"{name}_file {file}: it is empty")
 
 
+def _address(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise SettingsError(f"clickhouse.url: {url!r}: {error}") from None
+    return parts
+
+
 def _value(hint: Any, text: str, name: str) -> Any:
     """The text of `--set` or of the environment, as JSON where it is JSON, else as the string it is."""
     if hint is Secret:
@@ -410,6 +419,8 @@ def _value(hint: Any, text: str, name: str) -> Any:
             raise SettingsError(f"{name}: {error}") from None
     except msgspec.DecodeError:
         pass
+    except RecursionError:
+        raise SettingsError(f"{name}: nested too deeply") from None
     try:
         return msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError as error:
@@ -457,6 +468,8 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
             raise SettingsError(f"settings {file}: {error.strerror}") from None
         except (msgspec.MsgspecError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"settings {file}: {error}") from None
+        except RecursionError:
+            raise SettingsError(f"settings {file}: nested too deeply") from None
     for key, value in environ.items():
         if key.startswith(ENVIRONMENT):
             _put(tree, key.removeprefix(ENVIRONMENT).lower().replace("__", "."), value)

@@ -12,6 +12,7 @@ import msgspec
 from flows.graph import raw_topic
 from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
+from flows.printable import printable
 from flows.refusal import Unreachable
 from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
@@ -71,7 +72,7 @@ def main() -> int:
             set(given.topics.split(",")),
         )
     except Unreachable as error:
-        print(f"simulate: {error}", file=sys.stderr)
+        print(printable(f"simulate: {error}"), file=sys.stderr)
         return 1
     return 0
 

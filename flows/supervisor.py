@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.printable import printable
+
 MOST_FAILURES = 20
 """Ends by an error, one after another, after which a process is given up: about a minute and a half."""
 WELL_S = 60.0
@@ -44,7 +46,7 @@ class Child:
     def last_line(self) -> str:
         """The last line that it wrote."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip() if lines else "it wrote nothing"
+        return printable(lines[-1].strip()) if lines else "it wrote nothing"
 
 
 @dataclass(slots=True)

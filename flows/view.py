@@ -11,6 +11,7 @@ from rich.text import Text
 
 from flows.health import Health
 from flows.kafka.tail import Seen
+from flows.printable import printable
 
 SECOND_MS = 1_000
 EVENT_TIME = "alphaplus_event_time_lag_seconds"
@@ -24,6 +25,15 @@ def _clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1e3, UTC).strftime("%H:%M:%S")
 
 
+def _add(grid: Table, *cells: str | Text) -> None:
+    """A row; what is not styled here is data."""
+    grid.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells))
+
+
+def _styled(word: str, styles: Mapping[str, str]) -> Text:
+    return Text(printable(word), styles.get(word, ""))
+
+
 def quotes(books: Mapping[str, Mapping[str, Any]]) -> Table:
     """Best quotes and spread per instrument, from the one-second rows."""
     grid = Table("instrument", "bid", "ask", "spread bps", "imbalance", "OFI", "book", title="Books", expand=False)
@@ -32,7 +42,8 @@ def quotes(books: Mapping[str, Mapping[str, Any]]) -> Table:
     for row in sorted(books.values(), key=lambda r: (r["venue"], r["symbol"])):
         if row["window_ms"] != SECOND_MS:
             continue
-        grid.add_row(
+        _add(
+            grid,
             f"{row['symbol']} {row['venue']}",
             _number(row["best_bid"], ",.6g"),
             _number(row["best_ask"], ",.6g"),
@@ -49,10 +60,11 @@ def liquidations(latest: list[dict[str, Any]]) -> Table:
     grid = Table("time", "instrument", "victim", "price", "USD", title="Liquidations", expand=False)
     for row in reversed(latest):
         colour = "red" if row["position_side"] == "long" else "cyan"
-        grid.add_row(
+        _add(
+            grid,
             _clock(row["event_time"]),
             row["symbol"],
-            Text(row["position_side"], colour),
+            Text(printable(row["position_side"]), colour),
             _number(row["price"], ",.6g"),
             _number(row["notional_usd"], ",.0f"),
         )
@@ -72,9 +84,10 @@ def accounts(risk: Mapping[str, Mapping[str, Any]]) -> Table:
     for column in grid.columns[2:]:
         column.justify = "right"
     for row in sorted(risk.values(), key=lambda r: r["account"]):
-        grid.add_row(
+        _add(
+            grid,
             row["account"],
-            Text(row["risk_level"], _COLOURS[row["risk_level"]]),
+            _styled(row["risk_level"], _COLOURS),
             _number(row["equity_usd"], ",.0f"),
             _number(row["leverage_total"], ".1f"),
             _number(row["margin_utilisation"], ".0%"),
@@ -90,8 +103,8 @@ def alerts(latest: list[dict[str, Any]]) -> Table:
     grid = Table("time", "severity", "rule", "subject", "value", title="Alerts", expand=False)
     for row in reversed(latest):
         cleared = row["kind"] == "clear"
-        severity = Text("cleared", "green") if cleared else Text(row["severity"], _SEVERITIES[row["severity"]])
-        grid.add_row(_clock(row["at"]), severity, row["rule"], row["subject"], _number(row["value"], ",.4g"))
+        severity = Text("cleared", "green") if cleared else _styled(row["severity"], _SEVERITIES)
+        _add(grid, _clock(row["at"]), severity, row["rule"], row["subject"], _number(row["value"], ",.4g"))
     return grid
 
 
@@ -109,9 +122,9 @@ def forecasts(rows: Mapping[str, Mapping[str, Any]]) -> Table:
     horizons = sorted({h for cells in of.values() for h in cells})
     told = ", ".join(sorted(v for v in (versions | why) if v))
     title = f"Liquidation bursts, probability ({told or 'waiting for the first minute'})"
-    grid = Table("instrument", "side", *(f"{h} min" for h in horizons), title=title, expand=False)
+    grid = Table("instrument", "side", *(f"{h} min" for h in horizons), title=Text(printable(title)), expand=False)
     for (symbol, side), cells in sorted(of.items()):
-        grid.add_row(symbol, side, *(cells.get(h, Text("")) for h in horizons))
+        _add(grid, symbol, side, *(cells.get(h, Text("")) for h in horizons))
     return grid
 
 
@@ -123,13 +136,14 @@ def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s:
         column.justify = "right"
     for name, now in health.items():
         if not now.up:
-            grid.add_row(name, Text("starting", "yellow"), *("" for _ in names[1:]))
+            _add(grid, name, Text("starting", "yellow"), *("" for _ in names[1:]))
             continue
         was = before.get(name, Health(False, {})).totals
         read = now.totals.get("alphaplus_read_messages_total", 0.0)
         rate = (read - was.get("alphaplus_read_messages_total", read)) / max(elapsed_s, 1e-9)
         committed = now.totals.get("alphaplus_last_commit_seconds", 0.0)
-        grid.add_row(
+        _add(
+            grid,
             name,
             f"{rate:,.0f}",
             f"{now.totals.get('alphaplus_lag_messages', 0):,.0f}",
@@ -168,4 +182,4 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
         f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects, lag {behind:,.0f}"
         f", event time lag {f'{max(lags):,.1f} s' if lags else '-'}"
     )
-    return f"{up}/{len(health)} flows up, {counts}; accounts: {judged or 'none yet'}; {quoted}"
+    return printable(f"{up}/{len(health)} flows up, {counts}; accounts: {judged or 'none yet'}; {quoted}")

@@ -1,85 +1,127 @@
-"""The body of a request: whole or not at all, chunked or not, compressed or not, a form or a statement."""
+"""The body of a request: whole or not at all, compressed or not, and never more of it than there is room for."""
 
-import gzip
-import re
+import asyncio
 import zlib
-from collections.abc import Callable
-from email.message import Message
-from email.parser import BytesParser
-from email.policy import HTTP
-from io import BufferedIOBase
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 import lz4.frame  # type: ignore[import-untyped]
 from backports import zstd
 
 from deploy.local.engine import Refusal
 
-LARGEST_BODY = 2**28
-_DECODERS: dict[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    "identity": bytes,
-    "gzip": gzip.decompress,
-    "deflate": zlib.decompress,
-    "lz4": lz4.frame.decompress,
-    "zstd": zstd.decompress,
-}
+LARGEST = 2**28
+AT_A_TIME = 2**29
+"""Bytes of all requests together; whoever comes beyond is told to come again."""
+WITHIN_S = 60.0
+_PIECE = 2**20
 _UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zlib.error, zstd.ZstdError)
 
 
-def read_body(headers: Message, stream: BufferedIOBase) -> bytes:
-    """The body as its sender meant it; a Refusal if it cannot be, ConnectionError if the sender went away inside it."""
-    encoding = headers.get("Content-Encoding", "")
-    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-    body = _chunks(stream) if chunked else _exactly(stream, _length(headers.get("Content-Length", "0")))
-    if encoding not in _DECODERS:
-        raise Refusal(f"Unknown compression method {encoding!r}", 89)
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes | None: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Deflated:
+    """zlib with the ways of the others: it keeps what did not fit."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+
+
+_DECODERS: dict[str, Callable[[], _Decompressor]] = {
+    "gzip": _Deflated,
+    "deflate": _Deflated,
+    "lz4": lz4.frame.LZ4FrameDecompressor,
+    "zstd": zstd.ZstdDecompressor,
+}
+
+
+class Room:
+    """What bodies take of the memory, all of them together."""
+
+    def __init__(self, most: int = AT_A_TIME) -> None:
+        self._left = most
+
+    @contextmanager
+    def taken(self) -> Iterator[Callable[[int], None]]:
+        """Give back at the end what was taken; Refusal when a body is too large or there is no room for it now."""
+        held = 0
+
+        def take(size: int) -> None:
+            nonlocal held
+            if held + size > LARGEST:
+                raise Refusal(f"a body of more than {LARGEST} bytes is not taken", 162)
+            if size > self._left:
+                raise Refusal("too many bytes under way at a time; try again", 202)
+            held += size
+            self._left -= size
+
+        try:
+            yield take
+        finally:
+            self._left += held
+
+
+async def read_body(stream: AsyncIterator[bytes], encoding: str, take: Callable[[int], None]) -> bytes:
+    """The body as its sender meant it; a Refusal if it cannot be, ClientDisconnect if he went away inside it."""
+    packed = _Packed(encoding) if encoding not in ("", "identity") else None
+    pieces: list[bytes] = []
     try:
-        return _DECODERS[encoding](body)
-    except _UNREADABLE as error:
-        raise Refusal(f"the body is not {encoding}: {error}", 271) from None
+        async with asyncio.timeout(WITHIN_S):
+            async for chunk in stream:
+                for piece in packed.pieces(chunk) if packed is not None else (chunk,):
+                    take(len(piece))
+                    pieces.append(piece)
+    except TimeoutError:
+        raise Refusal(f"the body did not come within {WITHIN_S:.0f} s", 159) from None
+    if packed is not None and not packed.whole:
+        raise Refusal(f"the body is not {encoding}: it ends too early", 271)
+    return b"".join(pieces)
 
 
-def _length(text: str) -> int:
-    if not text.isdecimal() or int(text) > LARGEST_BODY:
-        raise Refusal(f"a body of {text} bytes is not taken, {LARGEST_BODY} at most", 162)
-    return int(text)
+class _Packed:
+    """A compressed body: one frame after the other, as clients send a block each."""
 
+    def __init__(self, encoding: str) -> None:
+        if encoding not in _DECODERS:
+            raise Refusal(f"Unknown compression method {encoding!r}", 89)
+        self._encoding = encoding
+        self._decoder = _DECODERS[encoding]()
 
-def _chunks(stream: BufferedIOBase) -> bytes:
-    chunks: list[bytes] = []
-    room = LARGEST_BODY
-    while size := _chunk_size(stream, room):
-        chunks.append(_exactly(stream, size))
-        room -= size
-        stream.readline()
-    while stream.readline() not in (b"\r\n", b"\n", b""):
-        pass
-    return b"".join(chunks)
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing of the last frame."""
+        return self._decoder.eof
 
-
-def _chunk_size(stream: BufferedIOBase, room: int) -> int:
-    line = stream.readline(1024).split(b";")[0].strip()
-    if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", line) or int(line, 16) > room:
-        raise Refusal(f"a chunk of {line!r} bytes is not taken, {LARGEST_BODY} in all at most", 162)
-    return int(line, 16)
-
-
-def _exactly(stream: BufferedIOBase, size: int) -> bytes:
-    """All of `size` bytes; half an INSERT must never be taken for a whole one."""
-    body = stream.read(size)
-    if len(body) < size:
-        raise ConnectionError("the client went away inside its body")
-    return body
-
-
-def fields(content_type: str, body: bytes) -> dict[str, str]:
-    """The fields of a form; one with a file name is external data, which the store does not take."""
-    form = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
-    fields: dict[str, str] = {}
-    for part in form.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        if part.get_filename() is not None or not isinstance(name, str):
-            raise Refusal("external data are not supported by the embedded store", 48)
-        content = part.get_payload(decode=True)
-        fields[name] = content.decode(errors="replace") if isinstance(content, bytes) else ""
-    return fields
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What is in a chunk, a piece at a time: a small one can hold more than there is memory."""
+        try:
+            while chunk or not self._decoder.eof:
+                if self._decoder.eof:
+                    self._decoder = _DECODERS[self._encoding]()
+                piece = self._decoder.decompress(chunk, _PIECE)
+                chunk = (self._decoder.unused_data or b"") if self._decoder.eof else b""
+                if not piece and not self._decoder.eof:
+                    return
+                yield piece
+        except _UNREADABLE as error:
+            raise Refusal(f"the body is not {self._encoding}: {error}", 271) from None

@@ -53,6 +53,7 @@ _TWICE = re.compile(r"^(Code: \d+\. DB::Exception: )\1+")
 _MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 _MOST = {
     "max_memory_usage": min(4 * 2**30, _MEMORY // 4),
+    "max_memory_usage_for_user": _MEMORY // 2,
     "max_result_bytes": min(2**29, _MEMORY // 16),
     "max_execution_time": 600,
 }
@@ -174,6 +175,9 @@ def _prepare(session: _Session, settings: Mapping[str, str], database: str, role
     for name in wanted:
         if not _NAME.fullmatch(name):
             raise Refusal(f"Unknown setting {name!r}", 115)
+    for name, most in _MOST.items():
+        if not wanted[name].isdecimal() or not 1 <= int(wanted[name]) <= most:
+            raise Refusal(f"Setting {name} is a number from 1 to {most}, not {wanted[name]!r}", 452)
     session.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in wanted.items()), "Null")
     if database:
         session.query("USE `" + database.replace("\\", "\\\\").replace("`", "\\`") + "`", "Null")

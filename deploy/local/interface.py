@@ -8,21 +8,26 @@ machine reaches the port. Only `default`, whose secret the flows have, may write
 is refused by `Host` and `Origin` besides, and nothing is sent that makes a browser ask its user for the secret.
 """
 
+import asyncio
 import base64
 import binascii
 import json
 import re
-import socketserver
-import sys
 import uuid
-from http.server import BaseHTTPRequestHandler
-from socket import socket as Socket
-from typing import ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Callable, Mapping
+from functools import partial
+from urllib.parse import parse_qsl
 
-from deploy.local.body import fields, read_body
-from deploy.local.engine import Answer, Engine, Refusal
-from deploy.local.process import LOOPBACK
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from deploy.local.body import LARGEST, WITHIN_S, Room, read_body
+from deploy.local.engine import AT_ONCE, Answer, Engine, Refusal
 from deploy.local.secret import WRITER, Secrets
 
 NAME = "alphaplus-store"
@@ -56,77 +61,49 @@ def status_of(code: int) -> int:
     return 400 if code in _BAD_REQUEST else 404 if code in _NOT_FOUND else _STATUS.get(code, 500)
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """One thread a connection."""
+class Interface:
+    """What answers requests; `app` is served."""
 
-    daemon_threads = True
+    def __init__(self, engine: Engine, secrets: Secrets) -> None:
+        self._engine, self._secrets = engine, secrets
+        self._room = Room()
+        self._threads = CapacityLimiter(AT_ONCE)
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
 
-    def __init__(self, listening: Socket, secrets: Secrets, engine: Engine):
-        super().__init__((LOOPBACK, 0), Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket, self.server_address = listening, listening.getsockname()
-        self.secrets, self.engine = secrets, engine
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is nobody's fault; anything else is one line."""
-        error = sys.exception()
-        if not isinstance(error, ConnectionError | TimeoutError):
-            print(f"store: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    server: Server
-    protocol_version = "HTTP/1.1"
-    server_version = NAME
-    timeout = 300
-    disable_nagle_algorithm = True
-    default_headers: ClassVar[dict[str, str]] = {
-        "X-ClickHouse-Server-Display-Name": NAME,
-        "X-ClickHouse-Timezone": "UTC",
-    }
-
-    def do_GET(self) -> None:
-        """A query that may not change anything, or `/ping`."""
-        self._serve(only_reads=True)
-
-    def do_POST(self) -> None:
-        """Any statement; the text is `query` followed by the body."""
-        self._serve(only_reads=False)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Requests are not logged."""
-
-    def _serve(self, *, only_reads: bool) -> None:
-        query_id = ""
+    async def _answer(self, request: Request) -> Response:
+        given = dict(parse_qsl(request.url.query, keep_blank_values=True))
+        query_id = given.get("query_id") or str(uuid.uuid4())
         try:
-            url = urlsplit(self.path)
-            given = dict(parse_qsl(url.query, keep_blank_values=True))
-            query_id = given.get("query_id") or str(uuid.uuid4())
-            if self._foreign():
-                self.close_connection = True
-                raise Refusal("requests from web pages and by other names of this machine are refused", 516)
-            user = self._user()
-            known = url.path.rstrip("/") in ("", "/ping")
-            if not user and not (known and self.command == "GET" and "query" not in given):
-                self.close_connection = True
-                raise Refusal(f"Authentication failed: {_SHOWS}", 516)
-            text = self._text(given)
-            if not text.strip():
-                self._send(200 if known else 404, b"Ok.\n" if known else b"There is no such path\n", query_id, {})
-                return
-            answer = self._run(text, given, writes=user == WRITER and not only_reads)
+            return await self._served(request, given, query_id)
         except Refusal as refusal:
-            headers = {"X-ClickHouse-Exception-Code": str(refusal.code)}
-            self._send(status_of(refusal.code), f"{refusal}\n".encode(), query_id, headers)
-            return
-        headers = {"X-ClickHouse-Summary": json.dumps(answer.summary)}
-        if answer.format:
-            headers["X-ClickHouse-Format"] = answer.format
-        self._send(200, answer.body, query_id, headers)
+            # what follows of the request is not read
+            more = {"X-ClickHouse-Exception-Code": str(refusal.code), "Connection": "close"}
+            return _response(status_of(refusal.code), f"{refusal}\n".encode(), query_id, more)
+        except ClientDisconnect:
+            return Response(status_code=400)  # for nobody
 
-    def _run(self, text: bytes, given: dict[str, str], *, writes: bool) -> Answer:
+    async def _served(self, request: Request, given: dict[str, str], query_id: str) -> Response:
+        if _foreign(request.headers):
+            raise Refusal("requests from web pages and by other names of this machine are refused", 516)
+        known = request.url.path.rstrip("/") in ("", "/ping")
+        user = self._user(request.headers)
+        if not user and not (known and request.method == "GET" and "query" not in given):
+            raise Refusal(f"Authentication failed: {_SHOWS}", 516)
+        with self._room.taken() as take:
+            text = await _text(request, given, take)
+            if not text.strip():
+                status, said = (200, b"Ok.\n") if known else (404, b"There is no such path\n")
+                return _response(status, said, query_id, {})
+            writes = user == WRITER and request.method == "POST"
+            answer = await to_thread.run_sync(
+                partial(self._run, text, given, request.headers, writes=writes), limiter=self._threads
+            )
+        more = {"X-ClickHouse-Summary": json.dumps(answer.summary)}
+        if answer.format:
+            more["X-ClickHouse-Format"] = answer.format
+        return _response(200, answer.body, query_id, more)
+
+    def _run(self, text: bytes, given: Mapping[str, str], headers: Mapping[str, str], *, writes: bool) -> Answer:
         settings = {n: v for n, v in given.items() if n not in _TRANSPORT and not n.startswith("param_")}
         for name in settings:
             if not _SETTINGS.fullmatch(name):
@@ -134,45 +111,60 @@ class Handler(BaseHTTPRequestHandler):
         if settings.pop("readonly", "0") != "0":
             writes = False
         parameters = {n.removeprefix("param_"): v for n, v in given.items() if n.startswith("param_")}
-        database = given.get("database") or self.headers.get("X-ClickHouse-Database") or ""
-        written = given.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
-        return self.server.engine.run(text, parameters, settings, database, written, writes=writes)
+        database = given.get("database") or headers.get("X-ClickHouse-Database") or ""
+        written = given.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated"
+        return self._engine.run(text, parameters, settings, database, written, writes=writes)
 
-    def _foreign(self) -> bool:
-        """Whether it comes from a web page, or asks for a name that somebody has led to this machine."""
-        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        own = re.sub(r":\d+$", "", host) in _HOSTS
-        of_a_page = self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
-        return not own or of_a_page or (origin is not None and origin != f"http://{host}")
-
-    def _user(self) -> str:
+    def _user(self, headers: Mapping[str, str]) -> str:
         """Who shows a secret that is his, "" for nobody."""
-        kind, _, shown = self.headers.get("Authorization", "").partition(" ")
-        user, secret = self.headers.get("X-ClickHouse-User", ""), self.headers.get("X-ClickHouse-Key", "")
+        kind, _, shown = headers.get("Authorization", "").partition(" ")
+        user, secret = headers.get("X-ClickHouse-User", ""), headers.get("X-ClickHouse-Key", "")
         if kind.lower() == "basic":
             try:
                 user, _, secret = base64.b64decode(shown, validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
                 return ""
-        return user if self.server.secrets.admits(user, secret) else ""
+        return user if self._secrets.admits(user, secret) else ""
 
-    def _text(self, given: dict[str, str]) -> bytes:
-        """The statement; form fields are added to `given`."""
+
+async def _text(request: Request, given: dict[str, str], take: Callable[[int], None]) -> bytes:
+    """The statement; form fields are added to `given`."""
+    body = b""
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "multipart/form-data":
+        if not request.headers.get("Content-Length", "").isdecimal():
+            raise Refusal("a form says how long it is", 162)
+        take(int(request.headers["Content-Length"]))
         try:
-            body = read_body(self.headers, self.rfile)
-        except Refusal:
-            self.close_connection = True
-            raise
-        if self.headers.get_content_type() == "multipart/form-data":
-            given.update(fields(self.headers["Content-Type"], body))
-            body = b""
-        query = given.get("query", "").encode()
-        return query + b"\n" + body if query and body else query or body
+            async with asyncio.timeout(WITHIN_S), request.form(max_files=0, max_part_size=LARGEST) as form:
+                given.update({name: str(value) for name, value in form.items()})
+        except TimeoutError:
+            raise Refusal(f"the form did not come within {WITHIN_S:.0f} s", 159) from None
+        except (MultiPartException, HTTPException) as error:
+            raise Refusal(f"not a form of fields; external data are not supported here: {error}", 48) from None
+    else:
+        body = await read_body(request.stream(), request.headers.get("Content-Encoding", ""), take)
+    query = given.get("query", "").encode()
+    return query + b"\n" + body if query and body else query or body
 
-    def _send(self, status: int, body: bytes, query_id: str, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        plain = {"Content-Type": "text/plain; charset=UTF-8", "Content-Length": str(len(body))}
-        for name, value in {**plain, **self.default_headers, "X-ClickHouse-Query-Id": query_id, **headers}.items():
-            self.send_header(name, re.sub(r"[^\x20-\x7e]", "?", value))
-        self.end_headers()
-        self.wfile.write(body)
+
+def _foreign(headers: Mapping[str, str]) -> bool:
+    """Whether it comes from a web page, or asks for a name that somebody has led to this machine."""
+    host, origin = headers.get("Host", ""), headers.get("Origin")
+    own = re.sub(r":\d+$", "", host) in _HOSTS
+    of_a_page = headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    return not own or of_a_page or (origin is not None and origin != f"http://{host}")
+
+
+def _response(status: int, body: bytes, query_id: str, more: Mapping[str, str]) -> Response:
+    told = {
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Content-Length": str(len(body)),
+        "X-ClickHouse-Server-Display-Name": NAME,
+        "X-ClickHouse-Timezone": "UTC",
+        "X-ClickHouse-Query-Id": query_id,
+        **more,
+    }
+    response = Response(body, status)
+    # in the letters that ClickHouse writes them in, for clients that tell small ones from capitals
+    response.raw_headers = [(n.encode(), re.sub(r"[^\x20-\x7e]", "?", value).encode()) for n, value in told.items()]
+    return response

@@ -50,7 +50,10 @@ _CONFIG = """<clickhouse>
 def written(folder: Path, most: dict[str, int]) -> Path:
     """Write down the rights for an engine on `folder`, with settings that have a limit; the file that it is given."""
     _keep_default_apart(folder / "metadata")
-    limits = "".join(f"<{name}><max>{limit}</max></{name}>" for name, limit in most.items())
+    limits = "".join(
+        f"<{name}><min>1</min><max>{limit}</max></{name}>"  # 0 would be no limit
+        for name, limit in most.items()
+    )
     fixed = "".join(f"<{name}><const/></{name}>" for name in _FIXED)
     users, config = folder / "users.xml", folder / "config.xml"
     users.write_text(_USERS.format(constraints=fixed + limits))

@@ -23,7 +23,7 @@ from deploy.local.process import announce, listening, orphaned, refuse, stop_on_
 from deploy.local.secret import Secrets, kept, private
 
 if TYPE_CHECKING:
-    from deploy.local.interface import Server
+    from uvicorn import Server
 
 
 def main(arguments: list[str]) -> None:
@@ -47,22 +47,22 @@ def main(arguments: list[str]) -> None:
     except (OSError, OverflowError) as error:
         refuse(f"store: port {given.port} cannot be used: {error}")
     serving: Future[Server] = Future()
-    threading.Thread(target=_serve, args=(given.data / "store", socket, secrets, serving), daemon=True).start()
+    thread = threading.Thread(target=_serve, args=(given.data / "store", socket, secrets, serving), daemon=True)
+    thread.start()
     try:
         server = serving.result()
     except (RuntimeError, OSError) as error:
         refuse(f"store: {given.data} cannot be opened: {' '.join(str(error).split())}")
     written = [path for path in (given.data / "store.json", given.port_file) if path]
     for path in written:
-        announce(path, server.server_address[1])
-    while not stop.wait(0.5):
+        announce(path, socket.getsockname()[1])
+    while not stop.wait(0.5) and thread.is_alive():
         if given.with_parent and orphaned(parent):
             break
     for path in written:
         withdraw(path)
-    server.shutdown()
-    server.server_close()
-    server.engine.close()
+    server.should_exit = True
+    thread.join()
     lock.close()
 
 
@@ -78,14 +78,17 @@ def _serve(tables: Path, socket: Socket, secrets: Secrets, serving: "Future[Serv
         os.environ.update(TZ="UTC", TMPDIR=str(scratch.resolve()))  # which the engine reads when it is loaded
         fence(tables)
         from deploy.local.engine import Engine  # noqa: PLC0415
-        from deploy.local.interface import Server  # noqa: PLC0415
+        from deploy.local.interface import Interface  # noqa: PLC0415
+        from deploy.local.serving import server  # noqa: PLC0415
 
-        server = Server(socket, secrets, Engine(tables))
+        engine = Engine(tables)
+        made = server(Interface(engine, secrets).app)
     except BaseException as error:
         serving.set_exception(error)
         return
-    serving.set_result(server)
-    server.serve_forever(poll_interval=0.1)
+    serving.set_result(made)
+    made.run(sockets=[socket])
+    engine.close()
 
 
 def _lock(data: Path) -> IO[str]:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 
 from flows.bench import (
     archived,
@@ -30,6 +29,7 @@ from flows.bench.material import Material, materials
 from flows.bench.result import Result, table
 from flows.bench.size import FRAMES, Size
 from flows.commands.options import Data, File, Sets, settings
+from flows.printable import Printer, printable
 from flows.settings import Clickhouse, Settings, SettingsError
 from flows.supervisor import ProcessFailed
 
@@ -76,7 +76,7 @@ def bench(
     folder = Path(told.data) / f"bench-{time.time_ns():x}"
     told = msgspec.structs.replace(told, data=str(folder), clickhouse=Clickhouse(), metrics_port=0)
     found = materials(files)
-    say = Console(highlight=False, soft_wrap=True)
+    say = Printer(highlight=False, soft_wrap=True)
     say.print(machine())
     say.print(f"frames: {', '.join(files) or 'of the simulated market'}; medians of {repeats}")
     results: list[Result] = []
@@ -87,10 +87,10 @@ def bench(
             say.print(f"measuring {name} ...", style="dim")
             results += ROWS[name](found, told, Size(frames, repeats))
     except ProcessFailed as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if results:
-            Console(width=max(say.width, WIDTH)).print(table(results))
+            Printer(width=max(say.width, WIDTH)).print(table(results))
     return 0

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 from rich.live import Live
 
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
@@ -22,6 +22,7 @@ from flows.kafka.tail import Tail
 from flows.kafka.topics import create_topics
 from flows.pages import Keys, screen, turned
 from flows.preflight import check
+from flows.printable import Printer, printable
 from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
@@ -58,11 +59,18 @@ def demo(
     past: Annotated[
         int, Parameter(help="minutes of market before the start: forecasts need 65, all horizons 120")
     ] = 70,
+    real_topics: Annotated[
+        bool, Parameter(negative=(), help="write into the configured topics and tables, not into ones of its own")
+    ] = False,
     set: Sets = (),
     config: File = None,
     data: Data = None,
 ) -> int:
-    """Run broker, store, a simulated market and every flow on this machine, and show what they say."""
+    """Run broker, store, a simulated market and every flow on this machine, and show what they say.
+
+    On configured brokers its topics begin with `simulated.`, in a configured ClickHouse its database ends with
+    `_simulated`.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     if past < 0:
         raise SettingsError("--past must not be negative")
@@ -70,7 +78,10 @@ def demo(
     told = settings(config, set, data)
     changed = msgspec.structs.replace(told.market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
     told = check(msgspec.structs.replace(told, market=changed))
-    console = Console()
+    if not real_topics:
+        configured, told = told, apart(told, "simulated")
+        make_database(configured, told)
+    console = Printer()
     console.print("starting: broker, store, simulated market, flows (the first start compiles for some seconds)")
     try:
         session = Session(told, "demo")
@@ -82,7 +93,7 @@ def demo(
         console.print("stopped")
         return 0
     except ProcessFailed as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
     console.print("done")
     return 0
@@ -106,7 +117,7 @@ def _with_brackets(told: Settings, file: Path, simulated: Simulated) -> Settings
     return msgspec.structs.replace(told, risk=risk)
 
 
-def _show(session: Session, simulated: Simulated, console: Console, until: float, past: int) -> None:
+def _show(session: Session, simulated: Simulated, console: Printer, until: float, past: int) -> None:
     told: Settings = session.settings
     kafka, prefix = told.kafka, told.kafka.prefix
     apply_migrations(connect(told.clickhouse), FOLDER)

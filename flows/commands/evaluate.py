@@ -4,12 +4,12 @@ from typing import Annotated
 
 import numpy as np
 from cyclopts import Parameter
-from rich.console import Console
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store, with_broker
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores
+from flows.printable import Printer
 
 
 def evaluate(
@@ -41,7 +41,7 @@ def evaluate(
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)
     until_ns = of.metadata.trained_to_ms * 1_000_000
-    say, shown = Console(highlight=False, width=WIDTH), {}
+    say, shown = Printer(highlight=False, width=WIDTH), {}
     floor = of.metadata.parameters["floor_usd"]
     for card in of.metadata.models:
         try:

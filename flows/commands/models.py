@@ -6,7 +6,6 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
 
 from flows.commands.options import Data, File, Sets, settings
@@ -14,6 +13,7 @@ from flows.commands.reach import with_broker
 from flows.durable import settle
 from flows.forecast import folder, loader
 from flows.learning.promotion import put_in_force
+from flows.printable import Printer
 from flows.refusal import Refused
 from flows.settings import Settings
 from models import registry
@@ -40,7 +40,7 @@ def list_versions(set: Sets = (), config: File = None, data: Data = None) -> int
         )
         mark = "champion" if name == champion else ""
         grid.add_row(mark, name, str(len(about.models)), str(np.datetime64(about.trained_to_ms, "ms")), scores)
-    Console(highlight=False).print(grid)
+    Printer(highlight=False).print(grid)
     return 0
 
 

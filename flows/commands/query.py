@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from flows.clickhouse.client import connect
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store
+from flows.printable import printable
 from flows.refusal import Refused
 from flows.session import asking, running_store
 from flows.settings import Settings, SettingsError
@@ -36,6 +37,11 @@ def query(
     with store(told) as reached:
         print(connect(reached.clickhouse).query(sql, format, null), end="")
     return 0
+
+
+def shown(rows: str, format: Literal["table", "csv", "json"], terminal: bool) -> str:
+    """What is for eyes holds nothing that acts on a terminal; what a file or a program reads stays as it is."""
+    return printable(rows, keep="\n\t") if terminal or format == "table" else rows
 
 
 def _address(told: Settings) -> str:

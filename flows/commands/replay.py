@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table as Grid
 
 from flows import market
@@ -19,6 +18,7 @@ from flows.capture import CaptureError, Recorded, account_key, read, read_record
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reasons import grid, reasons
 from flows.forecast import folder
@@ -28,8 +28,9 @@ from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.learning.promotion import put_in_force
 from flows.preflight import check
+from flows.printable import Printer, printable
 from flows.refusal import Refused
-from flows.session import Session
+from flows.session import Session, running_store
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES
@@ -93,7 +94,7 @@ def publish(
     frames: Iterable[tuple[Venue | None, Recorded]],
     prefix: str,
     times: float,
-    say: Console,
+    say: Printer,
     attend: Callable[[], None],
     known: market.Known | None = None,
     marks: Marks | None = None,
@@ -169,17 +170,18 @@ def replay(
     base = settings(config, set, data)
     base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
     known = market.known_instruments(check(base))
-    if base.kafka.brokers:
-        prefix = f"{base.kafka.prefix}replay-{time.time_ns():x}."
-        base = msgspec.structs.replace(base, kafka=msgspec.structs.replace(base.kafka, prefix=prefix))
-    say = Console(highlight=False)
+    if not base.clickhouse.url and running_store(Path(base.data)):
+        raise Refused(f"{base.data} is in use: another demo or replay writes there; name another folder with --data")
+    configured, base = base, apart(base, f"replay-{time.time_ns():x}")
+    make_database(configured, base)
+    say = Printer(highlight=False)
     began = time.monotonic()
     try:
         with Session(base, "replay") as session:
             times = {"max": 0.0, "1": 1.0, "10": 10.0}[speed]
             return _run(session, known, chosen, accounts, times, processes, say, began)
     except (ProcessFailed, CaptureError) as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
 
 
@@ -212,7 +214,7 @@ def _run(
     accounts: Path | None,
     times: float,
     processes: int,
-    say: Console,
+    say: Printer,
     began: float,
 ) -> int:
     told: Settings = session.settings
@@ -245,7 +247,7 @@ def _run(
     return 0
 
 
-def _where(told: Settings, session: Session, say: Console) -> None:
+def _where(told: Settings, session: Session, say: Printer) -> None:
     """Where the rows are, and a query to begin with."""
     sql = "SELECT symbol, window_start, best_bid, best_ask, book_ok FROM features_book"
     sql += " WHERE window_ms = 60000 ORDER BY symbol, window_start LIMIT 10"

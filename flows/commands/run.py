@@ -15,8 +15,10 @@ from flows.graph import FLOWS
 from flows.incoming import share
 from flows.kafka.source import shards_of
 from flows.preflight import check
+from flows.printable import printable
 from flows.probes import Judge, serve
 from flows.recovery import Recovery
+from flows.refusal import Refused
 from flows.runner import run as run_flow
 from flows.settings import Settings, SettingsError
 from flows.status import beginning, tell
@@ -57,7 +59,7 @@ def run(
     held = Recovery(directory)
     try:
         if told.metrics_port:
-            serve(told.metrics_host, told.metrics_port, Judge(told.probes))
+            _serve_metrics(told)
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()
@@ -78,6 +80,14 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
+def _serve_metrics(told: Settings) -> None:
+    try:
+        serve(told.metrics_host, told.metrics_port, Judge(told.probes))
+    except OSError as error:
+        reason = error.strerror or error
+        raise Refused(f"metrics_port: {told.metrics_host}:{told.metrics_port} cannot be used: {reason}") from None
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -95,6 +105,8 @@ def _relay(log: Path, read: dict[Path, int]) -> None:
 
 def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tuple[str, ...]) -> int:
     """One process a flow; when one cannot be kept running, all end."""
+    if told.metrics_port and told.metrics_port + len(names) - 1 > 65_535:
+        raise SettingsError(f"metrics_port: {len(names)} flows from {told.metrics_port} on go beyond the last, 65535")
     signal.signal(signal.SIGTERM, _interrupt)
     supervisor = Supervisor(Path(told.data) / "logs")
     shared = [*(["--settings", str(config)] if config else []), *(a for s in sets for a in ("--set", s))]
@@ -115,7 +127,7 @@ def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tup
     except KeyboardInterrupt:
         return 0
     except ProcessFailed as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
     finally:
         supervisor.stop()

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import numpy as np
 from cyclopts import Parameter
-from rich.console import Console
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store, with_broker
 from flows.durable import settle
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores, put_in_force
+from flows.printable import Printer
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
     from models import registry  # noqa: PLC0415
 
     told = with_broker(settings(config, set, data))
-    say = Console(highlight=False, width=WIDTH)
+    say = Printer(highlight=False, width=WIDTH)
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)
     hours = (vectors.at_ns.max() - vectors.at_ns.min()) / 3.6e12

@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table as Grid
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.graph import FEATURES, FORECASTS, RISK
 from flows.kafka.topics import create_topics, end_offsets
+from flows.printable import Printer
 from flows.recorded import Derived, Place, copy, digest, records
 from flows.recorded import consumer as reading_from
 from flows.refusal import Refused
@@ -30,7 +30,7 @@ def verify(set: Sets = (), config: File = None, data: Data = None) -> int:
     told = settings(config, set, data)
     if not told.kafka.brokers:
         told = under_way(Path(told.data))
-    say = Console(highlight=False)
+    say = Printer()
     try:
         differences = compare(told, say)
     except ProcessFailed as error:
@@ -50,7 +50,7 @@ def under_way(data: Path) -> Settings:
     raise SettingsError(f"no demo runs on {data}, and kafka.brokers is not set: there are no topics to replay")
 
 
-def compare(told: Settings, say: Console) -> list[str]:
+def compare(told: Settings, say: Printer) -> list[str]:
     """Each difference in a line. Tables are compared up to the last mark that a log shows in both runs."""
     kafka = told.kafka
     recorded = read(told)
@@ -107,7 +107,7 @@ def follow(told: Settings, recorded: dict[Place, Derived], session: Session) -> 
     return found
 
 
-def judge(recorded: dict[Place, Derived], replayed: dict[Place, Derived], say: Console) -> list[str]:
+def judge(recorded: dict[Place, Derived], replayed: dict[Place, Derived], say: Printer) -> list[str]:
     """Print digests by table; where the two differ, or the replay did not come as far."""
     grid = Grid("table", "rows", "recorded", "replayed", "", box=None, pad_edge=False)
     out = []

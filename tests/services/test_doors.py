@@ -338,3 +338,60 @@ def test_what_a_command_leaves_behind_is_its_owners_alone(tmp_path: Path) -> Non
     left = [*(tmp_path / "data").rglob("*")]
     assert any(file.name == "settings.json" for file in left)
     assert [file for file in left if not file.is_symlink() and file.stat().st_mode & 0o077] == []
+
+
+PAGE = """<script>
+const at = "http://127.0.0.1:%d", told = [];
+async function tries() {
+  const sql = "SELECT a FROM kept", wanted = [
+    () => fetch(at + "/?query=" + encodeURIComponent(sql)), () => fetch(at + "/", {method: "POST", body: sql}),
+    () => fetch(at + "/", {method: "POST", body: "INSERT INTO kept VALUES (1)", mode: "no-cors"}),
+    () => fetch(at + "/?readonly=0&query=" + encodeURIComponent("INSERT INTO kept VALUES (1)"), {mode: "no-cors"}),
+    () => new Promise((done) => {
+      const image = new Image(); image.onload = () => done("loaded"); image.onerror = () => done("error");
+      image.src = at + "/?readonly=0&query=" + encodeURIComponent("INSERT INTO kept VALUES (1)"); })];
+  for (const ask of wanted) {
+    try { const answer = await ask(); told.push(answer.text ? "read:" + await answer.text() : answer); }
+    catch (error) { told.push("refused"); }
+  }
+  document.body.textContent = "TOLD " + JSON.stringify(told);
+}
+window.onload = tries;
+</script><body></body>"""
+
+
+def test_a_web_page_in_a_browser_on_this_machine_reads_and_writes_nothing(port: int, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no Chromium; Debian's package `chromium` brings one")
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = (PAGE % port).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--virtual-time-budget=8000"]
+    by_a_name_of_theirs = "--host-resolver-rules=MAP rebound.example 127.0.0.1"
+    try:
+        for host in ("127.0.0.1", "rebound.example"):
+            address = f"http://{host}:{server.server_address[1]}/"
+            command = [browser, *quiet, by_a_name_of_theirs, "--dump-dom", address]
+            run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+            told = run.stdout.partition("<body>TOLD ")[2].partition("</body>")[0]
+            assert json.loads(told) == ["refused", "refused", "read:", "read:", "error"], run.stderr[-2000:]
+        # the store itself by a name that somebody has led to this machine
+        command = [browser, *quiet, by_a_name_of_theirs, "--dump-dom", f"http://rebound.example:{port}/?query=SELECT+1"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90).stdout
+        assert "refused" in shown and "Code: 516" in shown
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert ask(port, "POST", "/", b"SELECT count() FROM kept")[2] == b"1\n"

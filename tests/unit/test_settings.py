@@ -234,3 +234,45 @@ def test_a_table_is_filled_by_its_keys_from_the_command_line_and_the_environment
     assert told.market.instruments_json == {"deribit": "c.json"}
     with pytest.raises(SettingsError, match=r"'kafka\.brokers' has no setting below it"):
         load(None, {}, ["kafka.brokers.x=1"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "metrics_port=99999",
+        "metrics_port=-1",
+        "clickhouse.url=http://here:port",
+        "clickhouse.url=http://here:99999",
+        "clickhouse.url=http://[::1",
+    ],
+)
+def test_a_port_that_is_none_is_one_line(text):
+    with pytest.raises(SettingsError) as caught:
+        load(None, {}, [text])
+    assert text.partition("=")[0] in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_settings_nested_without_end_are_one_line(tmp_path):
+    deep = "[" * 200_000 + "]" * 200_000
+    for file, text in (("a.json", f'{{"market": {deep}}}'), ("a.toml", f"market = {deep}")):
+        (tmp_path / file).write_text(text)
+        with pytest.raises(SettingsError, match=r"nested too deeply|[Ee]xpected"):
+            load(tmp_path / file, {})
+    with pytest.raises(SettingsError, match=r"nested too deeply|[Ee]xpected"):
+        load(None, {}, [f"market.venues={deep}"])
+
+
+def test_figures_are_for_this_machine_unless_one_says_more():
+    assert load(None, {}).metrics_host == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
+    import socket
+
+    from flows.commands.run import _serve_metrics
+    from flows.refusal import Refused
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refused, match=rf"metrics_port: 127\.0\.0\.1:{port} cannot be used: Address already in use"):
+            _serve_metrics(load(None, {}, [f"metrics_port={port}"]))

@@ -1,0 +1,63 @@
+"""A recovery directory that somebody else could have written is not read; runs keep apart on services of others."""
+
+import os
+
+import pytest
+
+from flows.commands.apart import apart, make_database
+from flows.recovery import Recovery
+from flows.refusal import Refused
+from flows.settings import load
+
+
+def test_a_new_directory_is_its_owners_alone_and_opens_again(tmp_path):
+    Recovery(tmp_path / "deep" / "r").close()
+    assert (tmp_path / "deep" / "r").stat().st_mode & 0o077 == 0
+    Recovery(tmp_path / "deep" / "r").close()
+
+
+@pytest.mark.parametrize("name", ["part-0.sqlite3", "manifest.json", "."])
+def test_state_that_others_can_write_is_refused_in_one_line_before_it_is_read(tmp_path, name):
+    Recovery(tmp_path / "r").close()
+    spoilt = tmp_path / "r" / name
+    spoilt.chmod(spoilt.stat().st_mode | 0o020)
+    with pytest.raises(Refused, match="can be written by others"):
+        Recovery(tmp_path / "r")
+
+
+def test_state_of_another_user_or_behind_a_link_is_refused(tmp_path):
+    Recovery(tmp_path / "r").close()
+    part = tmp_path / "r" / "part-0.sqlite3"
+    part.rename(tmp_path / "elsewhere")
+    part.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Refused, match="is a link"):
+        Recovery(tmp_path / "r")
+    part.unlink()
+    (tmp_path / "elsewhere").rename(part)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to somebody else")
+    os.chown(part, 65534, 65534)
+    with pytest.raises(Refused, match="belongs to user 65534"):
+        Recovery(tmp_path / "r")
+
+
+def test_runs_on_services_of_others_have_topics_and_tables_of_their_own(monkeypatch):
+    told = load(None, {}, ["kafka.brokers=b:9092", "clickhouse.url=http://c:8123", "clickhouse.database=prod"])
+    run = apart(told, "replay-1a")
+    assert (run.kafka.prefix, run.clickhouse.database) == ("replay-1a.", "prod_replay_1a")
+    asked = []
+
+    class Server:
+        def __init__(self, database):
+            self.database = database
+
+        def command(self, sql):
+            asked.append((self.database, sql))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("flows.commands.apart.connect", lambda clickhouse: Server(clickhouse.database))
+    make_database(told, run)
+    make_database(told, told)
+    assert asked == [("prod", "CREATE DATABASE IF NOT EXISTS `prod_replay_1a`")]
