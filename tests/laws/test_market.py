@@ -1,6 +1,7 @@
 """Laws of a venue's market: the rows are a function of the logs alone, and each keeps what its column declares."""
 
 import json
+import math
 import random
 from collections import Counter
 from dataclasses import replace
@@ -474,7 +475,7 @@ def test_a_garbled_price_with_many_decimals_stops_nothing_and_moves_no_book():
         market.mark(kind, ended=True)
     row = next(p for p in market.advance() if p.table == "features_book").columns
     # The scale stays, but what the message said is missing from the book, which is not trusted until a snapshot.
-    assert (np.isnan(row["best_bid"][-1]), row["book_ok"][-1]) == (True, False)
+    assert (math.isnan(row["best_bid"][-1]), row["book_ok"][-1]) == (True, False)
 
 
 def test_what_the_settings_say_of_an_instrument_holds_after_a_restart_also_for_what_was_counted_before():
