@@ -181,14 +181,12 @@ def test_the_feed_that_carries_on_counts_when_the_other_is_silent(venue, first, 
 def test_two_live_feeds_count_as_the_one_that_came_first_and_never_switch(venue, tmp_path):
     frames = []
     for n in range(100, 160, 2):  # the aggregate of both fills stands before, between or behind them
-        three = [
-            trade(venue, n, 100 * n),
-            trade(venue, n + 1, 100 * n),
-            trade(venue, n + 1, 100 * n, "4", aggregate=True, count=2),
-        ]
-        frames += [three, [three[0], three[2], three[1]], [three[2], *three[:2]]][n // 2 % 3] if n > 100 else three
+        at = {"ms": 100 * n, "price": f"{n}.5"}
+        one, two = trade(venue, n, **at), trade(venue, n + 1, **at)
+        both = trade(venue, n + 1, size="4", aggregate=True, count=2, **at)
+        frames += [[one, two, both], [one, both, two], [both, one, two]][n // 2 % 3] if n > 100 else [one, two, both]
     got = replayed([(venue, capture(tmp_path / "live.log", frames))], batch=4)
-    assert (total(got, "trades", venue), total(got, "feed_switches", venue)) == (60, 0)
+    assert (total(got, "trades", venue), total(got, "feed_switches", venue), got.reasons) == (60, 0, [])
 
 
 @pytest.mark.parametrize("venue", [USDM, COINM, SPOT, BYBIT, OKX, DERIBIT])
@@ -243,9 +241,7 @@ def test_a_link_of_the_chain_that_is_refused_ends_the_trust_in_the_book_at_once(
 @pytest.mark.parametrize("venue", [USDM, COINM, SPOT, BYBIT, OKX, DERIBIT])
 def test_a_finer_tick_and_lot_of_a_known_instrument_are_taken_in_mid_stream(venue, tmp_path):
     symbol = SYMBOLS[venue]
-    row = msgspec.structs.replace(
-        VENUES[venue].instruments and Instrument(venue, symbol, "BTC", "USDT", "linear", "0.5", "1")
-    )
+    row = Instrument(venue, symbol, "BTC", "USDT", "linear", "0.5", "1")
     finer = depth(venue, 14, 14, 13, 400, (("100.25", "0.5"),))
     table = InstrumentTable({symbol: row})
     found, rejects, _ = parsed(venue, "depth", [*begun(venue), finer], table)
