@@ -13,6 +13,7 @@ import msgspec
 
 from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, digest, migrations, released, statements
 from flows.tables import TABLES
+from schemas.account_schema import account_schema
 from schemas.json_schema import json_schema
 from schemas.migration import Incompatible, Store, added_up, steps
 
@@ -40,6 +41,8 @@ def files() -> dict[Path, str]:
         first = store.tables[table.name].first if table.name in store.tables else None
         text = msgspec.json.format(msgspec.json.encode(json_schema(table, first)), indent=2).decode() + "\n"
         out[SCHEMAS / f"{table.topic}.json"] = text
+    text = msgspec.json.format(msgspec.json.encode(account_schema()), indent=2).decode() + "\n"
+    out[SCHEMAS / "accounts.json"] = text
     return out
 
 
