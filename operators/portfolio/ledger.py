@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from operators import evolving
+from operators.evolving import Part, fingerprint
 from operators.portfolio import account_rows, position_rows, positions, returns, rows, tail
 from operators.portfolio.margin import BYBIT_LINEAR_V2024
 from operators.portfolio.news import MS, News
@@ -16,6 +18,7 @@ from operators.portfolio.revaluation import Revalued, revalue
 from operators.portfolio.timeline import Second, TapeRow, Timeline, clock
 from operators.progress import Progress
 from operators.published import Published
+from schemas.accounts import Account, Position
 from schemas.brackets import Tiers
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument
@@ -45,15 +48,16 @@ class Terms:
         return positions.Rules(self.tiers_of, self.bybit_rule, self.instruments, self.haircuts, self.taker_fee)
 
 
-class _Frozen(msgspec.Struct):
-    timeline: bytes
-    positions: bytes
-    returns: bytes
-    books: bytes
-    home: list[int]
-    late: list[int]
-    places: list[Place]
-    deltas: dict[str, bytes]
+_PARTS = [
+    Part("timeline", "1"),
+    Part("positions", fingerprint("records", Account.__struct_fields__, Position.__struct_fields__)),
+    Part("returns", fingerprint("hours", returns.HISTORY), "anew"),
+    Part("books", "1"),
+    Part("order", "2"),
+    Part("risk_accounts", "1"),
+    Part("risk_positions", "1"),
+]
+_order = msgspec.msgpack.Decoder(tuple[list[int], list[int], list[Place]]).decode
 
 
 class Ledger:
@@ -180,29 +184,27 @@ class Ledger:
         return news.published(second, np.array(self.home, np.int64)[account], chosen, named, told)
 
     def freeze(self) -> bytes:
-        """Everything that is not a setting."""
-        return msgspec.msgpack.encode(
-            _Frozen(
-                self.timeline.freeze(),
-                positions.freeze(self.positions),
-                returns.freeze(self.returns),
-                self.books.freeze(),
-                self.home,
-                self.late,
-                list(self.places),
-                {news.table: news.deltas.freeze() for news in (self.accounts_news, self.positions_news)},
-            )
+        """Everything that is not a setting, by name, so that a new release takes up what it still knows."""
+        states = (
+            self.timeline.freeze(),
+            positions.freeze(self.positions),
+            returns.freeze(self.returns),
+            self.books.freeze(),
+            msgspec.msgpack.encode((self.home, self.late, list(self.places))),
+            self.accounts_news.deltas.freeze(),
+            self.positions_news.deltas.freeze(),
         )
+        return evolving.freeze(zip(_PARTS, states, strict=True))
 
     def thaw(self, data: bytes) -> None:
         """Take up what was frozen, on the settings of today."""
-        was = msgspec.msgpack.decode(data, type=_Frozen)
-        self.timeline.thaw(was.timeline)
-        self.positions = positions.thaw(was.positions, self.terms.rules)
-        self.returns = returns.thaw(was.returns, self._seeds())
-        self.books = Resting.thaw(was.books)
-        self.home, self.late = was.home, was.late
-        self.places = {place: i for i, place in enumerate(was.places)}
-        for news in (self.accounts_news, self.positions_news):
-            if news.table in was.deltas:
-                news.deltas.thaw(was.deltas[news.table])
+        was = evolving.thaw(data, _PARTS)
+        self.timeline.thaw(was["timeline"])
+        self.positions = positions.thaw(was["positions"], self.terms.rules)
+        seeds = self._seeds()
+        self.returns = returns.thaw(was["returns"], seeds) if "returns" in was else returns.Returns(seeds=seeds)
+        self.books = Resting.thaw(was["books"])
+        self.home, self.late, places = _order(was["order"])
+        self.places = {place: i for i, place in enumerate(places)}
+        self.accounts_news.deltas.thaw(was["risk_accounts"])
+        self.positions_news.deltas.thaw(was["risk_positions"])

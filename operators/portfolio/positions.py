@@ -5,6 +5,7 @@ are taken in the order of its record, and no number depends on which other accou
 pools (`collateral`) are runs likewise.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -264,14 +265,13 @@ def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I
         for group in groups.values():
             if len(group) > 1:
                 places[group, column] = np.roll(group, -1)
-    markets = [(p.venue, p.symbol) for p in taken]
+    held = Counter((p.venue, p.symbol) for p in taken)
     for i, p in enumerate(taken):
-        if sides[i] == 0 and markets.count(markets[i]) > 1:
+        if sides[i] == 0 and held[p.venue, p.symbol] > 1:
             sides[i] = 1 if p.qty_base > 0 else 2
+    same = Counter((p.venue, p.symbol, side) for p, side in zip(taken, sides, strict=True))
     for i, p in enumerate(taken):
-        if p.margin_mode == "isolated" and (markets[i], sides[i]) in zip(
-            markets[:i] + markets[i + 1 :], sides[:i] + sides[i + 1 :], strict=True
-        ):
+        if p.margin_mode == "isolated" and same[p.venue, p.symbol, sides[i]] > 1:
             sides[i] += 3
     purse_numbers = [
         (u.wallet, u.free, u.bid_rate, u.ask_rate, 1.0 - rules.haircuts.get(u.asset, 0.0)) for u in own.purses
