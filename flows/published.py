@@ -14,6 +14,7 @@ import msgspec
 from flows import example
 from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, digest, migrations, released, statements
 from flows.tables import TABLES
+from schemas.account_schema import account_schema
 from schemas.json_schema import json_schema
 from schemas.migration import Incompatible, Store, added_up, steps
 
@@ -43,6 +44,8 @@ def files() -> dict[Path, str]:
         text = msgspec.json.format(msgspec.json.encode(json_schema(table, first)), indent=2).decode() + "\n"
         out[SCHEMAS / f"{table.topic}.json"] = text
     out[EXAMPLE] = example.text()
+    text = msgspec.json.format(msgspec.json.encode(account_schema()), indent=2).decode() + "\n"
+    out[SCHEMAS / "accounts.json"] = text
     return out
 
 

@@ -7,17 +7,19 @@ import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import incoming, outgoing
+from flows.candles import candles
 from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import RISK
 from flows.kafka.source import KafkaShare, log_name
+from flows.market import known_instruments
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
 from operators.evolving import Part, fingerprint
 from operators.once import Once
 from operators.portfolio.ledger import Ledger, Terms
-from operators.portfolio.positions import BYBIT_RULES
+from operators.portfolio.positions import BYBIT_RULES, TAKER_FEE
 from schemas.brackets import Tiers, binance, bybit
 from schemas.shard import Batch, Rows
 
@@ -53,6 +55,10 @@ def terms(settings: Settings) -> Terms:
         settings.clock.ahead_ms,
         w.keyframe_ms,
         settings.clock.idle_ms,
+        {(venue, s): row for venue, rows in known_instruments(settings).items() for s, row in rows.items()},
+        settings.risk.haircuts,
+        {**TAKER_FEE, **settings.risk.taker_fee},
+        candles(settings),
     )
 
 

@@ -213,13 +213,22 @@ class Forecast(_Strict, frozen=True):
     """Less than this, liquidated within a horizon, is no burst."""
 
 
+Share01 = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class Risk(_Strict, frozen=True):
-    """Maintenance tiers, and which text of Bybit's rules holds."""
+    """Maintenance tiers, which text of Bybit's rules holds, what collateral counts, and what is known of past hours."""
 
     brackets_json: dict[str, str] = {}
     """Venue -> file with its leverage brackets; a venue without one has no liquidation prices."""
-    bybit_rule: Literal["2024-09", "2026-05"] = "2026-05"
-    """Which text of Bybit's rules for liquidation prices holds."""
+    bybit_rule: Literal["2024-09", "2026-05"] = "2024-09"
+    """The published text for linear contracts; that of 2026-05 is known for inverse ones and carried over to linear."""
+    haircuts: dict[str, Share01] = {}
+    """Asset -> what is taken off its value where several assets back positions together; 0.05: 5 %."""
+    taker_fee: dict[str, Share01] = {}
+    """Venue -> your fee for closing, which Bybit puts aside within margins (0.0006 unless told)."""
+    candles: dict[str, str] = {}
+    """Venue -> folder with candles of past hours, as the venue gives them (archive files, or REST answers)."""
 
 
 class Alerts(_Strict, frozen=True):

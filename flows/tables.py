@@ -55,7 +55,7 @@ TABLES: tuple[Table, ...] = (
         name="risk_positions",
         topic="risk.positions",
         columns=RISK_POSITIONS,
-        key=("account", "venue", "symbol", "as_of"),
+        key=("account", "venue", "symbol", "as_of", "position_side"),
         time="as_of",
         ttl_days=365,
     ),

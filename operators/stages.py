@@ -92,9 +92,11 @@ STAGES = {
                 "net_usd",
                 "leverage_weight_usd",
                 "leverage_max",
-                "initial_margin_usd",
-                "maintenance_margin_usd",
+                "pool_utilisation",
+                "pool_maintenance_ratio",
                 "equity_usd",
+                "positions",
+                "pools_gone",
             ),
         ),
     )

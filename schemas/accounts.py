@@ -1,12 +1,14 @@
-"""Accounts: one record of the `accounts` topic, and the decoder that says what is wrong with a bad one.
+"""Accounts: one record of the `accounts` topic, read so that what is usable of it is used and the rest is named.
 
 A record is the whole account and replaces the one before it; no positions means that they are closed.
 `wallet` is the venue's wallet balance of the asset: unrealised profit is not in it, isolated margin is.
+A position or balance that cannot be used is left out and the record says so (`left_out`); flat rows and fields that are
+not known here are passed over, as venues send both.
 """
 
 import math
-from collections import Counter
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -15,100 +17,193 @@ MAX_POSITIONS = 2_000
 MAX_NUMBER = 1e15
 MAX_LEVERAGE = 1_000.0
 MAX_NAME = 128
+MAX_LEFT_OUT = 20
 LAST_MS = 4_102_444_800_000
-VENUES = frozenset({"binance-usdm", "bybit-linear"})
-"""Venues whose margin rules are known; a position anywhere else would make every number of its account wrong."""
+VENUES = frozenset({"binance-usdm", "bybit-linear", "okx-swap"})
+"""Venues whose linear contracts can be valued; a position anywhere else is left out, and its account says so."""
 
-DOLLARS = ("FDUSD", "USDT", "USDC", "BUSD", "USD1", "USD")
-"""Assets counted as one US dollar each."""
+DOLLARS = ("FDUSD", "USDT", "USDC", "BUSD", "USD1", "USD", "BNFCR")
+"""Assets counted as one US dollar each; BNFCR are the credits of Binance's EU accounts."""
+CREDITS = "BNFCR"
 
 
-class Balance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the account holds of one asset; negative after a loss beyond its means."""
+class Balance(msgspec.Struct, frozen=True):
+    """What the account holds of one asset; negative after a loss beyond its means.
+
+    `venue` may be left out where all positions are at one. `bid_rate` and `ask_rate` are US dollars that the venue
+    counts one unit for as collateral, of a positive and of a negative balance (Binance: `GET /fapi/v1/assetIndex`).
+    """
 
     asset: str
     wallet: float
+    venue: str = ""
+    bid_rate: float | None = None
+    ask_rate: float | None = None
 
 
-class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A one-way position; `qty_base` is signed, + long; `isolated_margin` is all margin put aside for it."""
+class Position(msgspec.Struct, frozen=True):
+    """A position; `qty_base` is signed, + long; `isolated_margin` is all margin put aside for it, profit not in it.
+
+    `position_side` need only be given where both legs of a market are held (hedge mode), and even there the sign
+    tells them apart. `settlement_asset` need only be given where no instrument says it.
+    """
 
     venue: str
     symbol: str
     qty_base: float
     entry_price: float
-    leverage: float
+    leverage: float | None
     margin_mode: Literal["isolated", "cross"]
     isolated_margin: float | None = None
+    position_side: Literal["both", "long", "short"] = "both"
+    settlement_asset: str = ""
 
 
-class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An account at `as_of`, milliseconds since 1970 UTC."""
+class Account(msgspec.Struct, frozen=True):
+    """An account at `as_of`, milliseconds since 1970 UTC.
+
+    `multi_assets`: whether all assets back the cross positions together; not given: as the venue does by default.
+    `closed`: the account is no more. `left_out`: what of the record was not used, and why; `balances_unread`: how many
+    balances are among it, without which no equity is known.
+    """
 
     account: str
     as_of: int
     balances: list[Balance]
     positions: list[Position]
+    multi_assets: bool | None = None
+    closed: bool = False
+    left_out: list[str] = []
+    balances_unread: int = 0
 
 
-_decode = msgspec.json.Decoder(Account).decode
+class _Written(msgspec.Struct):
+    """A record as it is written, its parts not yet read."""
+
+    account: str
+    as_of: int
+    balances: list[msgspec.Raw]
+    positions: list[msgspec.Raw]
+    multi_assets: bool | None = None
 
 
-def settles_in(symbol: str) -> str:
-    """The asset in which a linear contract settles; Bybit writes USDC contracts without naming it.
+class _Closed(msgspec.Struct):
+    account: str
+    as_of: int
+    closed: bool = False
 
-    >>> settles_in("BTCUSDT"), settles_in("BTCUSDT_260925"), settles_in("BTCUSDC"), settles_in("BTCPERP")
-    ('USDT', 'USDT', 'USDC', 'USDC')
-    """
-    pair = symbol.replace("-", "_").split("_")[0]
-    return next((asset for asset in DOLLARS if pair.endswith(asset)), "USDC")
+
+_written = msgspec.json.Decoder(_Written).decode
+_closed = msgspec.json.Decoder(_Closed).decode
+_balance = msgspec.json.Decoder(Balance).decode
+_position = msgspec.json.Decoder(Position).decode
+Part = TypeVar("Part", Balance, Position)
 
 
 def decode(data: bytes) -> Account | str:
-    """The account, or in one line why the record cannot be used. Never raises.
+    """The account, or in one line why nothing of the record can be used. Never raises.
 
-    >>> decode(b'{"account":"a","as_of":1,"balances":[],"positions":[]}')
-    Account(account='a', as_of=1, balances=[], positions=[])
+    >>> decode(b'{"account":"a","as_of":1,"balances":[{"asset":"USDT"}],"positions":[]}').left_out
+    ['balance 1: Object missing required field `wallet`']
     >>> decode(b'{"account":"a","as_of":1,"balances":[]}')
     'Object missing required field `positions`'
     """
     if len(data) > MAX_BYTES:
         return f"the record has {len(data)} bytes, more than {MAX_BYTES}"
     try:
-        account = _decode(data)
+        head = _closed(data)
+        written = _Written(head.account, head.as_of, [], []) if head.closed else _written(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return " ".join(str(error).split())[:300]
-    return _reason(account) or account
+        return one_line(error)
+    reason = _name("account", head.account)
+    if reason:
+        return reason
+    if not 0 < head.as_of < LAST_MS:
+        return f"as_of {head.as_of} is not a time in milliseconds since 1970"
+    if len(written.positions) > MAX_POSITIONS:
+        return f"{len(written.positions)} positions, more than {MAX_POSITIONS}"
+    left_out: list[str] = []
+    balances = _parts("balance", written.balances, _balance, left_out)
+    unread = len(left_out)
+    positions = _parts("position", written.positions, _position, left_out)
+    return checked(
+        Account(
+            head.account, head.as_of, balances, positions, written.multi_assets, head.closed, balances_unread=unread
+        ),
+        left_out,
+    )
 
 
-def _reason(account: Account) -> str | None:
-    name = _name("account", account.account)
-    if name:
-        return name
-    if not 0 < account.as_of < LAST_MS:
-        return f"as_of {account.as_of} is not a time in milliseconds since 1970"
-    if len(account.positions) > MAX_POSITIONS:
-        return f"{len(account.positions)} positions, more than {MAX_POSITIONS}"
+def removed(account: str, as_of: int) -> Account | str:
+    """What a record without a value says (Kafka's tombstone): the account of its key is no more.
+
+    >>> removed("", 1)
+    'a record without a value must have an account as its key'
+    """
+    if _name("account", account):
+        return "a record without a value must have an account as its key"
+    return Account(account, as_of, [], [], closed=True)
+
+
+def checked(account: Account, left_out: list[str]) -> Account:
+    """The account with what cannot be used left out, named after what `left_out` names already."""
+    balances: dict[tuple[str, str], Balance] = {}
+    unread = account.balances_unread
     for balance in account.balances:
-        reason = _name("asset", balance.asset) or _finite("wallet", balance.wallet)
+        reason = _balance_reason(balance)
+        if not reason and balances.setdefault((balance.venue, balance.asset), balance) != balance:
+            reason = "given twice, and not the same"
         if reason:
-            return f"balance {balance.asset[:MAX_NAME]!r}: {reason}"
+            unread += 1
+            left_out.append(f"balance {balance.asset[:MAX_NAME]!r}: {reason}")
+    positions: dict[tuple[str, str, str, bool], Position] = {}
     for position in account.positions:
-        reason = _position_reason(position)
+        if position.qty_base == 0:
+            continue
+        key = position.venue, position.symbol, position.margin_mode, position.qty_base > 0
+        name = f"position {position.venue[:MAX_NAME]!r} {position.symbol[:MAX_NAME]!r}"
+        reason = _position_reason(position) or ("given twice" if key in positions else None)
         if reason:
-            return f"position {position.venue[:MAX_NAME]!r} {position.symbol[:MAX_NAME]!r}: {reason}"
-    assets = Counter(b.asset for b in account.balances)
-    twice = [asset for asset, n in assets.items() if n > 1]
-    if twice:
-        return f"balance {twice[0]!r} is given {assets[twice[0]]} times"
-    markets = Counter((p.venue, p.symbol) for p in account.positions)
-    doubled = [market for market, n in markets.items() if n > 1]
-    if doubled:
-        return f"position {doubled[0][0]!r} {doubled[0][1]!r} is given {markets[doubled[0]]} times"
-    pools = sorted({(p.venue, settles_in(p.symbol)) for p in account.positions if p.margin_mode == "cross"})
-    if len(pools) > 1:
-        return f"cross positions share one wallet, but these need {len(pools)}: {pools[0]} and {pools[1]}"
-    return None
+            left_out.append(f"{name}: {reason}")
+            continue
+        known, notes = _known(position)
+        left_out += [f"{name}: {note}" for note in notes]
+        positions[key] = known
+    if len(left_out) > MAX_LEFT_OUT:
+        left_out = [*left_out[:MAX_LEFT_OUT], f"and {len(left_out) - MAX_LEFT_OUT} more"]
+    return Account(
+        account.account,
+        account.as_of,
+        list(balances.values()),
+        list(positions.values()),
+        account.multi_assets,
+        account.closed,
+        left_out,
+        unread,
+    )
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(error).split())[:300]
+
+
+def _parts(kind: str, raw: list[msgspec.Raw], read: Callable[[msgspec.Raw], Part], left_out: list[str]) -> list[Part]:
+    parts = []
+    for number, text in enumerate(raw, 1):
+        try:
+            parts.append(read(text))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            left_out.append(f"{kind} {number}: {one_line(error)}")
+    return parts
+
+
+def _balance_reason(balance: Balance) -> str | None:
+    reason = _name("asset", balance.asset) or _finite("wallet", balance.wallet)
+    for name, rate in (("bid_rate", balance.bid_rate), ("ask_rate", balance.ask_rate)):
+        if rate is not None and reason is None:
+            reason = _finite(name, rate) or (f"{name} {rate:g} is negative" if rate < 0 else None)
+    return reason
 
 
 def _position_reason(position: Position) -> str | None:
@@ -118,23 +213,32 @@ def _position_reason(position: Position) -> str | None:
         _name("symbol", position.symbol)
         or _finite("qty_base", position.qty_base)
         or _finite("entry_price", position.entry_price)
-        or _finite("leverage", position.leverage)
     )
     if reason:
         return reason
-    if position.qty_base == 0:
-        return "qty_base is 0; leave a closed position out"
     if position.entry_price <= 0:
         return f"entry_price {position.entry_price} is not positive"
-    if not 0 < position.leverage <= MAX_LEVERAGE:
-        return f"leverage {position.leverage} is not within (0, {MAX_LEVERAGE:g}]"
-    margin = position.isolated_margin
+    if position.position_side != "both" and (position.position_side == "long") != (position.qty_base > 0):
+        return f"qty_base {position.qty_base:g} of a position on the {position.position_side} side"
+    return None
+
+
+def _known(position: Position) -> tuple[Position, list[str]]:
+    """The position with a leverage or margin that cannot be true taken as not known, and what was wrong."""
+    leverage, margin, notes = position.leverage, position.isolated_margin, []
+    if leverage is not None and not 0 < leverage <= MAX_LEVERAGE:
+        notes.append(f"leverage {leverage:g} is not within (0, {MAX_LEVERAGE:g}]")
+        leverage = None
     if position.margin_mode == "cross":
-        return None if not margin else f"isolated_margin {margin} on a cross position"
-    if margin is None:
-        return "isolated_margin is missing on an isolated position"
-    reason = _finite("isolated_margin", margin)
-    return reason or (f"isolated_margin {margin} is negative" if margin < 0 else None)
+        if margin:
+            notes.append(f"isolated_margin {margin:g} on a cross position")
+        margin = None
+    elif margin is None:
+        notes.append("isolated_margin is missing on an isolated position")
+    elif not 0 <= margin <= MAX_NUMBER:
+        notes.append(f"isolated_margin {margin:g} is not within [0, {MAX_NUMBER:g}]")
+        margin = None
+    return msgspec.structs.replace(position, leverage=leverage, isolated_margin=margin), notes
 
 
 def _finite(name: str, value: float) -> str | None:

@@ -41,7 +41,8 @@ NO_MARKS = marks()
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """`data[starts[i]:starts[i + 1]]` is frame i; `symbols` names those that do not name themselves."""
+    """`data[starts[i]:starts[i + 1]]` is frame i; `symbols` names those that do not name themselves: by header, one
+    without a value by its key."""
 
     topic: str
     partition: int

@@ -1,7 +1,8 @@
 """Migration: what numbered migrations add up to, and the statements that bring it to today's declarations.
 
 Columns, tables and dense views are only ever added. A column that a table did not begin with is nullable in the store
-whatever is declared of it: rows from before it have no value, and zero would be a lie.
+whatever is declared of it: rows from before it have no value, and zero would be a lie. A key may grow at its end by
+such columns, which then are not nullable.
 """
 
 import re
@@ -18,6 +19,8 @@ _VIEW = re.compile(r"CREATE (?:OR REPLACE VIEW|VIEW IF NOT EXISTS) `(\w+)_dense`
 _ALTER = re.compile(r"ALTER TABLE `(\w+)`\n(.+)", re.DOTALL)
 _ADD = re.compile(r"ADD COLUMN IF NOT EXISTS (.+) AFTER `\w+`")
 _SAY = re.compile(r"COMMENT COLUMN IF EXISTS `(\w+)` ('(?:[^'\\]|\\.)*')")
+_ORDER = re.compile(r"ORDER BY \((.+)\)")
+_REORDER = re.compile(r"MODIFY ORDER BY \((.+)\)")
 _CHECK = re.compile(r"ADD CONSTRAINT IF NOT EXISTS `\w+` (CHECK .+)")
 
 
@@ -71,6 +74,8 @@ class Store:
             table.columns[found[1]] = StoredColumn(was.type, found[2], was.codec)
         elif found := _CHECK.fullmatch(action):
             table.finite |= set(_FINITE.findall(found[1]))
+        elif found := _REORDER.fullmatch(action):
+            table.rest = _reordered(table.rest, found[1])
         else:
             raise ValueError(f"a migration has an action that is not understood: {action}")
 
@@ -102,7 +107,8 @@ def _made(table: Table) -> list[str]:
 
 def _brought_up(there: StoredTable, table: Table) -> list[str]:
     wanted = declared(table)
-    if there.rest != wanted.rest:
+    grown = _added_to_key(there, wanted)
+    if there.rest != wanted.rest and not grown:
         raise Incompatible(
             f"{table.name}: its key, version, time or lifetime is declared otherwise than published:"
             " declare a new table"
@@ -116,7 +122,7 @@ def _brought_up(there: StoredTable, table: Table) -> list[str]:
     actions, before = [], ""
     for name, column in wanted.columns.items():
         stored = there.columns.get(name)
-        kind = column.type if name in there.first else nullable(column.type)
+        kind = column.type if name in (*there.first, *_keys(wanted)) else nullable(column.type)
         if stored is None:
             if not before:
                 raise Incompatible(f"{table.name}.{name}: a new column cannot be the first one")
@@ -134,12 +140,32 @@ def _brought_up(there: StoredTable, table: Table) -> list[str]:
         elif stored.comment != column.comment:
             actions.append(f"COMMENT COLUMN IF EXISTS `{name}` {column.comment}")
         before = name
+    if grown:
+        actions.append(f"MODIFY ORDER BY ({', '.join(f'`{name}`' for name in _keys(wanted))})")
     out = [f"ALTER TABLE `{table.name}`\n  " + ",\n  ".join(actions)] if actions else []
     if wanted.view != there.view:
         if not wanted.view:
             raise Incompatible(f"{table.name} is no longer declared dense: a published view stays")
         out.append(f"CREATE OR REPLACE VIEW `{table.name}_dense` AS\n{wanted.view}")
     return out
+
+
+def _keys(table: StoredTable) -> list[str]:
+    found = _ORDER.search(table.rest[0])
+    return re.findall(r"`(\w+)`", found[1]) if found else []
+
+
+def _reordered(rest: tuple[str, ...], order: str) -> tuple[str, ...]:
+    return _ORDER.sub(f"ORDER BY ({order})", rest[0], count=1), *rest[1:]
+
+
+def _added_to_key(there: StoredTable, wanted: StoredTable) -> list[str]:
+    """The new columns at the end of the key, where nothing else differs: rows from before hold their empty value."""
+    had, keys = _keys(there), _keys(wanted)
+    new = keys[len(had) :]
+    order = ", ".join(f"`{name}`" for name in keys)
+    fits = keys[: len(had)] == had and all(name not in there.columns for name in new)
+    return new if fits and _reordered(there.rest, order) == wanted.rest else []
 
 
 def declared(table: Table) -> StoredTable:

@@ -47,7 +47,7 @@ def measure(size: Size) -> list[Result]:
 
 
 def opened(rng: np.random.Generator, accounts: int) -> Ledger:
-    """A ledger that knows all accounts, a book of every market, and eight hours and a half of minutes."""
+    """A ledger that knows all accounts, a book of every market, and a thousand hours."""
     floor, mmr = np.array([0, 5e4, 25e4, 1e6, 1e7]), np.array([0.004, 0.005, 0.01, 0.025, 0.05])
     tiers = Tiers(floor, np.append(floor[1:], 1e12), mmr, deductions(floor, mmr), np.full(5, 50.0))
     ledger = Ledger(Terms({(VENUE, symbol(m)): tiers for m in range(MARKETS)}), ["accounts"], ["tape", "book"])
@@ -61,8 +61,8 @@ def opened(rng: np.random.Generator, accounts: int) -> Ledger:
     assert ledger.read("book", "book", frames("features.book", 0, book, [START_NS] * MARKETS)) == []
     ledger.mark({"accounts", "book"})
     past = ledger.returns
-    for minute in range(past.minutes):
-        at_ns = np.full(MARKETS, START_NS - (past.minutes - minute) * returns.MINUTE_NS)
+    for hour in range(past.hours):
+        at_ns = np.full(MARKETS, (START_NS // returns.HOUR_NS - past.hours + hour + 1) * returns.HOUR_NS - 1)
         returns.observe(past, np.arange(MARKETS), 100 * np.exp(rng.normal(0, 0.01, MARKETS)), at_ns)
     return ledger
 

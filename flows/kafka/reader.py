@@ -371,6 +371,9 @@ def _chunk(messages: list[Message], found: list[bytes | None], nameless: tuple[b
                 symbol = dict(messages[i].headers() or ()).get("symbol")
                 if isinstance(symbol, bytes):
                     symbols[i] = symbol.decode(errors="replace")
+    for i, message in enumerate(messages):
+        if not values[i] and isinstance(key := message.key(), bytes):
+            symbols[i] = key.decode(errors="replace")
     return chunk(values, [m.offset() or 0 for m in messages], [m.timestamp()[1] for m in messages], symbols)
 
 

@@ -1,12 +1,14 @@
-"""Leverage and margin of an account, from the sums over its positions.
+"""Leverage and margin of an account, from the sums over its positions and its pools.
 
     total = sum N / E     net = |sum s N| / E     average = sum N l / sum N     max = max l
-    utilisation = sum IM / E     maintenance ratio = sum MM / E
+    utilisation = max over pools of sum IM / E_p     maintenance ratio = max over pools of sum MM / E_p
 
-N: notional at mark, USD; s: +1 long, -1 short; l: leverage of a position; IM = N / l; MM: maintenance by tier at mark;
-E: equity, wallet + unrealised profit of the cross positions, USD. What divides by E is null when E is not positive (the
-account is then `insolvent`) and when a mark or a tier is missing; average and max are null without positions.
-Source: definitions of this project; the maintenance ratio is Binance's "Margin Ratio".
+N: notional at mark, USD; s: +1 long, -1 short; l: leverage of a position; IM, MM: initial and maintenance margin; E:
+equity of the account, all wallets + unrealised profit; E_p: equity of a pool (venue, margin mode, margin asset), its
+wallet + profit, of an isolated position its margin + profit. What divides by E or E_p is null when that is not positive
+or not known; both margin ratios are 0 without positions. Utilisation is of the cross pools; of isolated positions, with
+no others, over E.
+Source: definitions of this project; the maintenance ratio is Binance's "Margin Ratio", which is of a pool.
 """
 
 import numpy as np
@@ -14,7 +16,8 @@ import numpy as np
 from operators.contract import Columns, Operator
 from schemas.column import Column
 
-NO_EQUITY = "the account is insolvent, or a position has no mark"
+NO_EQUITY = "equity is not known or not positive"
+NO_POOL = "a pool's equity is not known or not positive in all pools with positions"
 WRITES = (
     Column(
         "leverage_total", "f8", "Notional of all positions over equity", "1", "sum N / E", null_when=NO_EQUITY, low=0.0
@@ -26,21 +29,33 @@ WRITES = (
         "Leverage of the positions, weighted by notional",
         "1",
         "sum N l / sum N",
-        null_when="no positions, or a position has no mark",
+        null_when="no positions, or a leverage or price is not known",
         low=0.0,
     ),
     Column("leverage_max", "f8", "Largest leverage of a position", "1", "max l", null_when="no positions", low=0.0),
-    Column("margin_utilisation", "f8", "Initial margin over equity", "1", "sum IM / E", null_when=NO_EQUITY, low=0.0),
+    Column(
+        "margin_utilisation",
+        "f8",
+        "Initial margin over equity in the cross pool where it is largest; without one, of the account",
+        "1",
+        "max sum IM / E_p",
+        null_when=NO_POOL,
+        low=0.0,
+    ),
     Column(
         "maintenance_ratio",
         "f8",
-        "Maintenance margin over equity; liquidation at 1",
+        "Maintenance margin over equity in the pool where it is largest; liquidation at 1",
         "1",
-        "sum MM / E",
-        null_when=NO_EQUITY + " or no tiers",
+        "max sum MM / E_p",
+        null_when=NO_POOL + ", or no tiers",
         low=0.0,
     ),
-    Column("insolvent", "bool", "Whether equity is zero or less"),
+    Column(
+        "insolvent",
+        "bool",
+        "Whether equity of the account, or of a cross pool with positions, is zero or less; not of an empty account",
+    ),
 )
 
 
@@ -49,12 +64,13 @@ def compute(sums: Columns) -> Columns:
 
     >>> import numpy as np
     >>> one = {"gross_usd": 650.0, "net_usd": 350.0, "leverage_weight_usd": 2950.0, "leverage_max": 5.0,
-    ...        "initial_margin_usd": 150.0, "maintenance_margin_usd": 6.5, "equity_usd": 200.0}
+    ...        "pool_utilisation": 0.75, "pool_maintenance_ratio": 0.0325, "equity_usd": 200.0, "positions": 2,
+    ...        "pools_gone": 0}
     >>> row = compute({name: np.array([value]) for name, value in one.items()})
     >>> [round(float(row[name][0]), 5) for name in ("leverage_total", "leverage_net", "leverage_average")]
     [3.25, 1.75, 4.53846]
     """
-    equity = sums["equity_usd"]
+    equity, some = sums["equity_usd"], sums["positions"] > 0
     behind = np.where(equity > 0, equity, np.nan)
     gross = sums["gross_usd"]
     return {
@@ -62,9 +78,9 @@ def compute(sums: Columns) -> Columns:
         "leverage_net": np.abs(sums["net_usd"]) / behind,
         "leverage_average": sums["leverage_weight_usd"] / np.where(gross > 0, gross, np.nan),
         "leverage_max": sums["leverage_max"],
-        "margin_utilisation": sums["initial_margin_usd"] / behind,
-        "maintenance_ratio": sums["maintenance_margin_usd"] / behind,
-        "insolvent": equity <= 0,
+        "margin_utilisation": np.where(some, sums["pool_utilisation"], 0.0),
+        "maintenance_ratio": np.where(some, sums["pool_maintenance_ratio"], 0.0),
+        "insolvent": (equity < 0) | (some & ((equity <= 0) | (sums["pools_gone"] > 0))),
     }
 
 
@@ -76,9 +92,11 @@ LEVERAGE = Operator(
         "net_usd",
         "leverage_weight_usd",
         "leverage_max",
-        "initial_margin_usd",
-        "maintenance_margin_usd",
+        "pool_utilisation",
+        "pool_maintenance_ratio",
         "equity_usd",
+        "positions",
+        "pools_gone",
     ),
     columns=WRITES,
     compute=compute,

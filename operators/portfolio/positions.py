@@ -1,9 +1,11 @@
 """Positions: the records of all accounts and the marks in force, as the arrays that are revalued.
 
 The positions of account a are rows `starts[a]` to `starts[a + 1]`, so that an account is one run of memory, its sums
-are taken in the order of its record, and no number depends on which other accounts a process holds.
+are taken in the order of its record, and no number depends on which other accounts a process holds. Its purses and
+pools (`collateral`) are runs likewise.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,35 +14,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.pack import pack, unpack
+from operators.portfolio.assets import Assets
+from operators.portfolio.collateral import Holdings, holdings
+from operators.portfolio.crossing import BASE, CROSS, KIN, LEG, MARKET, PURSE, RULE
 from operators.portfolio.margin import BINANCE_USDM, BYBIT_LINEAR_V2024, BYBIT_LINEAR_V2026
 from operators.portfolio.tiers import TierTable, table
-from schemas.accounts import DOLLARS, Account, settles_in
+from schemas.accounts import Account, Position
 from schemas.brackets import Tiers
+from schemas.instrument import Instrument
+from schemas.settlement import Contract, contract
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Market = tuple[str, str]
 
+_out = msgspec.msgpack.Encoder().encode
+_record = msgspec.msgpack.Decoder(Account).decode
 BYBIT_RULES = {"2024-09": BYBIT_LINEAR_V2024, "2026-05": BYBIT_LINEAR_V2026}
+SIDES = ("both", "long", "short", "both isolated", "long isolated", "short isolated")
+"""The last three where the same side of a market is held in both margin modes."""
+TAKER_FEE = {"bybit-linear": 0.0006}
+"""What closing is charged within margins: Bybit's rate of ordinary users in the answers that it publishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say that the numbers rest on besides records and marks."""
+
+    tiers_of: Mapping[Market, Tiers] = field(default_factory=dict)
+    bybit_rule: int = BYBIT_LINEAR_V2024
+    instruments: Mapping[Market, Instrument] = field(default_factory=dict)
+    haircuts: Mapping[str, float] = field(default_factory=dict)
+    taker_fee: Mapping[str, float] = field(default_factory=lambda: TAKER_FEE)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An account as rows: positions (`numbers`, `places` in the columns of `crossing`), purses and pools."""
+
+    numbers: F8
+    places: I8
+    sides: I8
+    purse_numbers: F8
+    purse_places: I8
+    pools: list[str]
+    multi: list[bool]
+    remarks: str
+    lacking: int
+    balances_unread: int
+
+
+NOTHING = Held(
+    np.empty((0, 5)),
+    np.empty((0, 7), np.int64),
+    np.empty(0, np.int64),
+    np.empty((0, 5)),
+    np.empty((0, 3), np.int64),
+    [],
+    [],
+    "",
+    0,
+    0,
+)
 
 
 @dataclass(slots=True)
 class Positions:
-    """The state: accounts in the order in which the log first named them, markets likewise.
+    """The state: accounts in the order in which the log first named them, markets likewise."""
 
-    A row of `rows` is market, signed size, entry, leverage, isolated margin (NaN: cross) and whether Bybit's rule is
-    the account's; `wallets` is all dollars, the part behind cross positions, and how many balances are not dollars.
-    """
-
-    tiers_of: Mapping[Market, Tiers]
-    bybit_rule: int = BYBIT_LINEAR_V2026
+    rules: Rules
     accounts: dict[str, int] = field(default_factory=dict)
     as_of: list[int] = field(default_factory=list)
-    rows: list[F8] = field(default_factory=list)
-    wallets: list[tuple[float, float, float]] = field(default_factory=list)
+    closed: list[bool] = field(default_factory=list)
+    records: list[bytes] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     replaced: list[bool] = field(default_factory=list)
     markets: dict[Market, int] = field(default_factory=dict)
+    contracts: dict[Market, Contract] = field(default_factory=dict)
+    bases: dict[str, int] = field(default_factory=dict)
+    assets: Assets = field(default_factory=Assets)
     mark: F8 = field(default_factory=lambda: np.empty(0))
     mark_ns: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     moved: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
@@ -51,19 +104,25 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """The rows of all accounts as arrays; `free` is the part of `wallet` behind cross positions."""
+    """The rows of all accounts as arrays."""
 
     starts: I8
-    market: I8
-    qty: F8
-    entry: F8
-    leverage: F8
-    isolated_margin: F8
-    rule: I8
-    wallet: F8
-    free: F8
-    not_valued: I8
+    numbers: F8
+    places: I8
+    sides: I8
+    purse_starts: I8
+    purse_numbers: F8
+    purse_places: I8
+    pool_starts: I8
+    multi: Flags
+    pools: NDArray[np.object_]
+    owner: I8
     tiers: TierTable
+
+    @property
+    def market(self) -> I8:
+        """The market of each position."""
+        return np.asarray(self.places[:, MARKET])
 
 
 def market(state: Positions, venue: str, symbol: str) -> int:
@@ -81,26 +140,16 @@ def replace(state: Positions, account: Account) -> bool:
     at = state.accounts.setdefault(account.account, len(state.accounts))
     if at == len(state.as_of):
         state.as_of.append(account.as_of)
-        state.rows.append(np.empty((0, 6)))
-        state.wallets.append((0.0, 0.0, 0.0))
+        state.records.append(b"")
+        state.held.append(NOTHING)
         state.replaced.append(True)
+        state.closed.append(False)
     elif account.as_of < state.as_of[at]:
         state.older += 1
         return False
-    rows = [
-        (
-            market(state, p.venue, p.symbol),
-            p.qty_base,
-            p.entry_price,
-            p.leverage,
-            np.nan if p.margin_mode == "cross" else p.isolated_margin,
-            p.venue == "bybit-linear",
-        )
-        for p in account.positions
-    ]
-    state.as_of[at] = account.as_of
-    state.rows[at] = np.array(rows, np.float64).reshape(-1, 6)
-    state.wallets[at] = _wallets(account)
+    state.as_of[at], state.closed[at] = account.as_of, account.closed
+    state.records[at] = _out(account)
+    state.held[at] = _held(state, account)
     state.replaced[at] = True
     state.flat = None
     return True
@@ -118,74 +167,161 @@ def move(state: Positions, markets: I8, prices: F8, event_ns: I8) -> None:
 def flatten(state: Positions) -> Flat:
     """The rows of all accounts as arrays, made again only after a record changed."""
     if state.flat is None:
-        starts = np.zeros(len(state.rows) + 1, np.int64)
-        np.cumsum(np.array([len(r) for r in state.rows], np.int64), out=starts[1:])
-        rows = np.concatenate([np.empty((0, 6)), *state.rows])
-        wallets = np.array(state.wallets, np.float64).reshape(-1, 3)
+        held = state.held
+        starts, purse_starts, pool_starts = (
+            _starts([len(h.numbers) for h in held]),
+            _starts([len(h.purse_numbers) for h in held]),
+            _starts([len(h.pools) for h in held]),
+        )
+        owner = np.repeat(np.arange(len(held)), np.diff(starts))
+        places = np.concatenate([np.empty((0, 7), np.int64), *(h.places for h in held)])
+        places[:, (LEG, KIN)] += starts[owner][:, None]
+        places[:, PURSE] += purse_starts[owner]
+        purses = np.concatenate([np.empty((0, 3), np.int64), *(h.purse_places for h in held)])
+        pooled = purses[:, 1] >= 0
+        purses[pooled, 1] += np.repeat(pool_starts[:-1], np.diff(purse_starts))[pooled]
         state.flat = Flat(
             starts,
-            rows[:, 0].astype(np.int64),
-            rows[:, 1].copy(),
-            rows[:, 2].copy(),
-            rows[:, 3].copy(),
-            rows[:, 4].copy(),
-            np.where(rows[:, 5] > 0, state.bybit_rule, BINANCE_USDM).astype(np.int64),
-            wallets[:, 0].copy(),
-            wallets[:, 1].copy(),
-            wallets[:, 2].astype(np.int64),
-            table(list(state.markets), state.tiers_of),
+            np.concatenate([np.empty((0, 5)), *(h.numbers for h in held)]),
+            places,
+            np.concatenate([np.empty(0, np.int64), *(h.sides for h in held)]),
+            purse_starts,
+            np.concatenate([np.empty((0, 5)), *(h.purse_numbers for h in held)]),
+            purses,
+            pool_starts,
+            np.array([m for h in held for m in h.multi], np.bool_),
+            np.array([*(name for h in held for name in h.pools), ""], np.object_),
+            owner,
+            table(list(state.markets), state.rules.tiers_of),
         )
     return state.flat
 
 
-def _wallets(record: Account) -> tuple[float, float, float]:
-    total = sum((b.wallet for b in record.balances if b.asset in DOLLARS), 0.0)
-    pool = next((settles_in(p.symbol) for p in record.positions if p.margin_mode == "cross"), None)
-    aside = sum((p.isolated_margin or 0.0 for p in record.positions if settles_in(p.symbol) == pool), 0.0)
-    free = sum((b.wallet for b in record.balances if b.asset == pool), 0.0) - aside
-    return total, free, float(sum(b.asset not in DOLLARS for b in record.balances))
+def _starts(sizes: list[int]) -> I8:
+    return np.concatenate(([0], np.cumsum(np.array(sizes, np.int64)))).astype(np.int64)
 
 
-_out = msgspec.msgpack.Encoder().encode
-_in = msgspec.msgpack.Decoder(tuple[list[str], list[Market], int, bytes]).decode
+def _held(state: Positions, account: Account) -> Held:
+    """A record as rows; positions whose contracts are not linear are left out, and said so."""
+    remarks = list(account.left_out)
+    taken = []
+    for p in account.positions:
+        key = p.venue, p.symbol
+        known = state.contracts.get(key)
+        if known is None or p.settlement_asset:
+            known = contract(*key, p.settlement_asset, state.rules.instruments)
+        if known.kind != "linear":
+            remarks.append(
+                f"position {p.venue!r} {p.symbol!r}: only linear contracts are valued, this one is {known.kind}"
+            )
+            continue
+        if not known.settles_in:
+            remarks.append(
+                f"position {p.venue!r} {p.symbol!r}: its settlement asset is not known; name it, or its instrument"
+            )
+        state.contracts[key] = known
+        taken.append(p)
+    record = msgspec.structs.replace(account, positions=taken)
+    own = holdings(record, state.contracts)
+    lacking = len(account.left_out) + len(account.positions) - len(taken)
+    return Held(
+        *_rows(state, taken, own),
+        [p.name for p in own.pools],
+        [not p.asset for p in own.pools],
+        "; ".join(remarks),
+        lacking,
+        account.balances_unread,
+    )
+
+
+def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I8, I8, F8, I8]:
+    rules = state.rules
+    numbers = [
+        (
+            p.qty_base,
+            p.entry_price,
+            np.nan if p.leverage is None else p.leverage,
+            np.nan if p.isolated_margin is None else p.isolated_margin,
+            rules.taker_fee.get(p.venue, 0.0),
+        )
+        for p in taken
+    ]
+    places = np.zeros((len(taken), 7), np.int64)
+    legs: dict[tuple[int, int], list[int]] = {}
+    kin: dict[tuple[int, int], list[int]] = {}
+    sides = []
+    for i, p in enumerate(taken):
+        at = market(state, p.venue, p.symbol)
+        known = state.contracts[p.venue, p.symbol]
+        base = state.bases.setdefault(known.base or f"{p.venue} {p.symbol}", len(state.bases))
+        cross = p.margin_mode == "cross"
+        pool = own.purses[own.purse_of[i]].pool if cross else -2 - i
+        places[i, (MARKET, PURSE, LEG, KIN, CROSS, BASE)] = at, own.purse_of[i], i, i, cross, base
+        places[i, RULE] = rules.bybit_rule if p.venue == "bybit-linear" else BINANCE_USDM
+        legs.setdefault((pool, at), []).append(i)
+        kin.setdefault((pool, base), []).append(i)
+        sides.append(SIDES.index(p.position_side))
+    for column, groups in ((LEG, legs), (KIN, kin)):
+        for group in groups.values():
+            if len(group) > 1:
+                places[group, column] = np.roll(group, -1)
+    held = Counter((p.venue, p.symbol) for p in taken)
+    for i, p in enumerate(taken):
+        if sides[i] == 0 and held[p.venue, p.symbol] > 1:
+            sides[i] = 1 if p.qty_base > 0 else 2
+    same = Counter((p.venue, p.symbol, side) for p, side in zip(taken, sides, strict=True))
+    for i, p in enumerate(taken):
+        if p.margin_mode == "isolated" and same[p.venue, p.symbol, sides[i]] > 1:
+            sides[i] += 3
+    purse_numbers = [
+        (u.wallet, u.free, u.bid_rate, u.ask_rate, 1.0 - rules.haircuts.get(u.asset, 0.0)) for u in own.purses
+    ]
+    purse_places = [
+        (
+            state.assets.number(u.asset, lambda v, s: market(state, v, s)),
+            u.pool,
+            state.bases.setdefault(u.asset, len(state.bases)),
+        )
+        for u in own.purses
+    ]
+    return (
+        np.array(numbers, np.float64).reshape(-1, 5),
+        places,
+        np.array(sides, np.int64),
+        np.array(purse_numbers, np.float64).reshape(-1, 5),
+        np.array(purse_places, np.int64).reshape(-1, 3),
+    )
+
+
+class _Frozen(msgspec.Struct, array_like=True):
+    records: list[bytes]
+    markets: list[Market]
+    older: int
+    arrays: bytes
 
 
 def freeze(state: Positions) -> bytes:
-    """Accounts, positions and marks as packed arrays; tiers and rules are settings and stay outside."""
-    rows = np.concatenate([np.empty((0, 6)), *state.rows])
+    """Records and marks; tiers, instruments and rules are settings and stay outside."""
     arrays = {
         "mark": state.mark,
         "mark_ns": state.mark_ns,
         "moved": state.moved,
-        "as_of": np.array(state.as_of, np.int64),
-        "size": np.array([len(r) for r in state.rows], np.int64),
-        "market": rows[:, 0].astype(np.int32),
-        "bybit": rows[:, 5].astype(np.bool_),
-        "numbers": rows[:, 1:5],
-        "wallets": np.array(state.wallets, np.float64).reshape(-1, 3),
         "replaced": np.array(state.replaced, np.bool_),
     }
-    return _out((list(state.accounts), list(state.markets), state.older, pack(arrays)))
+    return _out(_Frozen(state.records, list(state.markets), state.older, pack(arrays)))
 
 
-def thaw(data: bytes, tiers_of: Mapping[Market, Tiers], bybit_rule: int = BYBIT_LINEAR_V2026) -> Positions:
+def thaw(data: bytes, rules: Rules) -> Positions:
     """The state as it was frozen, on the settings of today."""
-    accounts, markets, older, packed = _in(data)
-    a = unpack(packed)
-    rows = np.column_stack((a["market"], a["numbers"], a["bybit"])).astype(np.float64)
-    ends = np.cumsum(np.asarray(a["size"], np.int64))[:-1]
-    return Positions(
-        tiers_of,
-        bybit_rule,
-        {name: i for i, name in enumerate(accounts)},
-        np.asarray(a["as_of"], np.int64).tolist(),
-        list(np.split(rows, ends)) if accounts else [],
-        [(total, free, other) for total, free, other in np.asarray(a["wallets"], np.float64).tolist()],
-        np.asarray(a["replaced"], np.bool_).tolist(),
-        {name: i for i, name in enumerate(markets)},
-        np.asarray(a["mark"], np.float64),
-        np.asarray(a["mark_ns"], np.int64),
-        np.asarray(a["moved"], np.bool_),
-        None,
-        older,
-    )
+    was = msgspec.msgpack.decode(data, type=_Frozen)
+    a = unpack(was.arrays)
+    state = Positions(rules)
+    for key in was.markets:
+        market(state, *key)
+    for record in was.records:
+        replace(state, _record(record))
+    size = len(a["mark"])
+    for held, name in ((state.mark, "mark"), (state.mark_ns, "mark_ns"), (state.moved, "moved")):
+        held[:size] = a[name]
+    state.replaced, state.older = np.asarray(a["replaced"], np.bool_).tolist(), was.older
+    return state

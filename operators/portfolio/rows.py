@@ -4,12 +4,14 @@ The stamp of a risk row is about what it rests on. A mark is published when some
 once a keyframe, so its age here is an upper bound, and `marks_ok` allows a keyframe and a half.
 """
 
+from itertools import product
+
 import numpy as np
 
 from operators import quality
 from operators.contract import Array
 from operators.portfolio import distance, leverage, tail
-from operators.portfolio.revaluation import ACCOUNT_WRITES, POSITION_WRITES
+from operators.portfolio.revaluation import ACCOUNT_WRITES, POOL_WRITES, POSITION_WRITES
 from schemas.column import Column
 
 MARK_STALE_MS = 90_000
@@ -20,14 +22,32 @@ REASONS = np.array(
         "",
         "no mark",
         "no maintenance tiers",
-        "another cross position of the account has no mark or no tiers",
         "no price liquidates it",
         "closed",
-    )
+        "every price liquidates it",
+        "its settlement asset is not known",
+        "what backs it is not known or not valued",
+        "its isolated margin is not known",
+    ),
+    np.object_,
 )
-NO_MARK, NO_TIERS, NO_SIBLING, NO_PRICE, CLOSED = 1, 2, 3, 4, 5
+NO_MARK, NO_TIERS, NO_PRICE, CLOSED, EVERY_PRICE, NO_SETTLEMENT, NO_BACKING, NO_MARGIN = range(1, 9)
 
-LEVELS = np.array(("unknown", "low", "elevated", "high", "critical"))
+_REMARKS = (
+    "more leverage than the tier of its notional allows",
+    "no mark: counted at its entry price",
+    "no price in dollars of the asset it settles in",
+)
+REMARKS = np.array(
+    ["; ".join(r for r, has in zip(_REMARKS, flags, strict=True) if has) for flags in product((0, 1), repeat=3)],
+    np.object_,
+)
+"""By three flags, the first of weight 4."""
+EQUITY_REASONS = np.array(
+    ("", "a balance of the record could not be read", "an asset has no price in dollars"), np.object_
+)
+
+LEVELS = np.array(("unknown", "low", "elevated", "high", "critical"), np.object_)
 """Critical: insolvent, maintenance ratio >= .8 or within 50 bps; high: .5 or 150 bps; elevated: .25 or 300 bps."""
 _RATIOS, _NEAR_BPS = (0.25, 0.5, 0.8), (300.0, 150.0, 50.0)
 
@@ -58,12 +78,19 @@ RISK_POSITIONS = (
     _AS_OF,
     Column("open", "bool", "false in the last row of a position that is closed"),
     Column("margin_mode", "str", "isolated or cross"),
-    Column("leverage", "f8", "leverage of the position", unit="1", low=0.0),
-    Column("isolated_margin_usd", "f8", "margin put aside for it", unit="USD", null_when="cross", low=0.0),
+    Column("leverage", "f8", "leverage of the position; 0: the record does not say", unit="1", low=0.0),
+    Column(
+        "isolated_margin_usd", "f8", "margin put aside for it", unit="USD", null_when="cross, or not known", low=0.0
+    ),
     *POSITION_WRITES,
     *distance.WRITES,
     Column("null_reason", "str", "why the liquidation price is null; empty when it is not", unit="text"),
     *_STAMP,
+    Column("position_side", "str", "both (one-way), long or short (hedge mode: a leg of its market)"),
+    Column("settlement_asset", "str", "the asset in which it settles; empty where it is not known"),
+    Column("pool", "str", "what backs it: venue/margin mode/margin asset; of an isolated position its symbol"),
+    *POOL_WRITES,
+    Column("remark", "str", "what is odd about it; empty when nothing is", unit="text"),
 )
 RISK_ACCOUNTS = (
     _ACCOUNT,
@@ -73,24 +100,37 @@ RISK_ACCOUNTS = (
     *leverage.WRITES,
     *tail.WRITES,
     Column(
-        "risk_level", "str", "unknown, low, elevated, high or critical, by maintenance ratio and nearest liquidation"
+        "risk_level",
+        "str",
+        "unknown, low, elevated, high or critical, by maintenance ratio and nearest liquidation; below high unknown"
+        " while a pool or a mark is not known or stale",
     ),
     quality.LATE_ROWS,
     *_STAMP,
+    Column("open", "bool", "false in the last row of an account that was removed"),
+    Column("record_age_ms", "f8", "age of the account's record in force", unit="ms", tolerance=_AGE),
+    Column("record_ok", "bool", "all of the record could be used"),
+    Column(
+        "parts_left_out", "i8", "balances, positions and fields of the record that could not be used", "count", low=0
+    ),
+    Column("remarks", "str", "what of the record could not be used, and why; empty when all was", unit="text"),
+    Column("equity_reason", "str", "why equity is null; empty when it is not", unit="text"),
 )
 
 
-def risk_level(insolvent: Array, maintenance_ratio: Array, nearest_bps: Array, positions_held: Array) -> Array:
-    """Index into `LEVELS`; unknown when neither number is and there are positions.
+def risk_level(
+    insolvent: Array, maintenance_ratio: Array, nearest_bps: Array, positions_held: Array, sure: Array
+) -> Array:
+    """Index into `LEVELS`; with positions unknown when neither number is, or they may hide worse (not `sure`).
 
     >>> ratio, near = np.array([np.nan, 0.1, 0.6, 0.1, np.nan]), np.array([np.nan, 900.0, 900.0, 40.0, np.nan])
-    >>> LEVELS[risk_level(np.zeros(5, bool), ratio, near, np.array([1, 1, 1, 1, 0]))].tolist()
+    >>> LEVELS[risk_level(np.zeros(5, bool), ratio, near, np.array([1, 1, 1, 1, 0]), np.ones(5, bool))].tolist()
     ['unknown', 'low', 'high', 'critical', 'low']
     """
     level = np.ones(len(maintenance_ratio), np.int64)
     for step, (ratio, near) in enumerate(zip(_RATIOS, _NEAR_BPS, strict=True), 2):
         level[(maintenance_ratio >= ratio) | (nearest_bps <= near)] = step
-    unknown = np.isnan(maintenance_ratio) & (positions_held > 0)
-    level[unknown & (level == 1)] = 0
+    unknown = (np.isnan(maintenance_ratio) & (level == 1)) | (~sure & (level < 3))
+    level[unknown & (positions_held > 0)] = 0
     level[insolvent] = 4
     return level

@@ -1,19 +1,22 @@
-r"""Tail loss of a portfolio: historical and EWMA value at risk, and expected shortfall. Losses are positive.
+r"""Tail loss of a portfolio by filtered historical simulation, and by EWMA volatility alone. Losses are positive.
 
-    VaR = -quantile_a(r), type 7 (linear)     ES = -mean(r | r <= quantile_a(r))     EWMA VaR = -z_a s
-    s^2 = sum_k (1 - L) L^k r_(T-k)^2 / sum_k (1 - L) L^k
+    z_t = r_t / s_t     VaR = -quantile_a(z) s_T, type 7 (linear)     ES = -mean(z | z <= quantile_a(z)) s_T
+    s_(t+1)^2 = L s_t^2 + (1 - L) r_t^2     EWMA VaR = -z_a s,  s^2 = sum_k L^k r_(T-k)^2 / sum_k L^k
 
-r: returns of the portfolio over the horizon, today's weights s N / E on past returns of the marks. a: tail size, .01.
-L: .97 on hourly returns that do not overlap, counted back from the newest. A past minute at which one of the marks is
-unknown is left out; with fewer than `LEAST` of them all is null, and `tail_reason` says so.
-Source: Hyndman & Fan (1996), definition 7; RiskMetrics (1996).
+r: hourly returns of the portfolio, today's weights s N / E, of positions and of collateral that is no dollar, on past
+returns of their marks; no two overlap. A past hour at which one of the marks is unknown is left out. s_t: volatility as
+it was known before hour t, begun with that of the first `BURN_IN` hours, which give no z. a: tail size, .01. L: .97 an
+hour. With fewer than `LEAST` z all is null, and `tail_reason` says so.
+Source: Barone-Adesi, Giannopoulos & Vosper (1999); Hull & White (1998); Hyndman & Fan (1996), definition 7; RiskMetrics
+(1996).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import Array
-from operators.portfolio.positions import Flat
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -23,19 +26,22 @@ I8 = NDArray[np.int64]
 TAIL = 0.01
 Z_01 = -2.3263478740408408
 HOURLY_DECAY = 0.97
+BURN_IN = 100
 LEAST = 500
-EWMA_LEAST = 8
-REASONS = np.array(["", "no positions", "insolvent", "a position has no mark", "not enough history"])
+REASONS = np.array(
+    ["", "no positions", "insolvent", "a position has no mark", "not enough history", "equity is not known"], np.object_
+)
 
 NULL = "see tail_reason"
+SOURCE = "Barone-Adesi, Giannopoulos & Vosper (1999); Hull & White (1998)"
 WRITES = (
     Column(
         "var_99_1h",
         "f8",
-        "Loss over one hour that 99 % of past hours did not exceed",
+        "Loss over one hour that is exceeded in 1 % of hours: the tail of past hours at the volatility of now",
         "share of equity",
-        "-quantile_.01(r), type 7",
-        "Hyndman & Fan (1996), definition 7",
+        "-quantile_.01(r_t / s_t) s_T, type 7",
+        SOURCE,
         sign="+ loss",
         null_when=NULL,
         tolerance=1e-6,
@@ -43,9 +49,10 @@ WRITES = (
     Column(
         "es_99_1h",
         "f8",
-        "Mean loss over one hour in the worst 1 % of past hours",
+        "Mean loss over one hour in the worst 1 % of hours, at the volatility of now",
         "share of equity",
-        "-mean(r | r <= quantile_.01(r))",
+        "-mean(z | z <= quantile_.01(z)) s_T, z = r_t / s_t",
+        SOURCE,
         sign="+ loss",
         null_when=NULL,
         tolerance=1e-6,
@@ -58,7 +65,7 @@ WRITES = (
         "-z_.01 s, decay .97 an hour",
         "RiskMetrics (1996)",
         sign="+ loss",
-        null_when=NULL + "; fewer than 8 hours of history",
+        null_when=NULL,
         low=0.0,
         tolerance=1e-6,
     ),
@@ -66,7 +73,7 @@ WRITES = (
         "var_99_1h_usd", "f8", "var_99_1h in dollars", "USD", "VaR E", sign="+ loss", null_when=NULL, tolerance=0.01
     ),
     Column("es_99_1h_usd", "f8", "es_99_1h in dollars", "USD", "ES E", sign="+ loss", null_when=NULL, tolerance=0.01),
-    Column("tail_returns", "i8", "Past returns that the tail numbers rest on", "count", low=0.0),
+    Column("tail_returns", "i8", "Past hours, none overlapping, that the tail numbers rest on", "count", low=0.0),
     Column("tail_reason", "str", "Why the tail numbers are null; empty when they are not"),
 )
 
@@ -101,23 +108,39 @@ def ewma(returns: F8, decay: float = HOURLY_DECAY, z: float = Z_01) -> float:
     return -z * float(np.sqrt((weight * returns**2).sum() / weight.sum()))
 
 
-def portfolio(
-    flat: Flat, accounts: I8, equity: F8, mark: F8, returns: F8, horizon: int, least: int = LEAST
-) -> dict[str, Array]:
-    """The columns of `WRITES` for `accounts` with their `equity`; `returns` by market and minute, oldest first."""
-    unseen = max(int(flat.market.max(initial=-1)) + 1 - len(returns), 0)
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """What of each account moves with which market, in signed US dollars; NaN: it is not known.
+
+    Positions of account a are rows `starts[a]` to `starts[a + 1]`, what it holds of assets that are no dollars
+    likewise; a market of -1 moves nothing.
+    """
+
+    starts: I8
+    market: I8
+    usd: F8
+    purse_starts: I8
+    purse_market: I8
+    purse_usd: F8
+
+
+def portfolio(of: Exposures, accounts: I8, equity: F8, returns: F8, least: int = LEAST) -> dict[str, Array]:
+    """The columns of `WRITES` for `accounts` with their `equity`; `returns` by market and hour, oldest first."""
+    most = max(int(of.market.max(initial=-1)), int(of.purse_market.max(initial=-1)))
+    unseen = max(most + 1 - len(returns), 0)
     returns = np.concatenate((returns, np.full((unseen, returns.shape[1]), np.nan)))
     numbers = np.full((3, len(accounts)), np.nan)
     count, reason = np.zeros(len(accounts), np.int64), np.zeros(len(accounts), np.int64)
     _tails(
-        flat.starts,
-        flat.market,
-        flat.qty,
+        of.starts,
+        of.market,
+        of.usd,
+        of.purse_starts,
+        of.purse_market,
+        of.purse_usd,
         accounts,
         equity,
-        mark,
         returns,
-        horizon,
         least,
         numbers,
         count,
@@ -139,24 +162,28 @@ def portfolio(
 def _tails(
     starts: I8,
     market: I8,
-    qty: F8,
+    usd: F8,
+    purse_starts: I8,
+    purse_market: I8,
+    purse_usd: F8,
     accounts: I8,
     equity: F8,
-    mark: F8,
     returns: F8,
-    horizon: int,
     least: int,
     numbers: F8,
     count: I8,
     reason: I8,
     room: F8,
 ) -> None:
-    minutes = returns.shape[1]
-    path, known, smallest = room
+    hours = returns.shape[1]
+    path, scaled, smallest = room
     for k in range(len(accounts)):
         begin, end = starts[accounts[k]], starts[accounts[k] + 1]
         if begin == end:
             reason[k] = 1
+            continue
+        if np.isnan(equity[k]):
+            reason[k] = 5
             continue
         if equity[k] <= 0:
             reason[k] = 2
@@ -164,19 +191,38 @@ def _tails(
         path[:] = 0.0
         for i in range(begin, end):
             m = market[i]
-            weight = qty[i] * mark[m] / equity[k]
+            weight = usd[i] / equity[k]
             if np.isnan(weight):
                 reason[k] = 3
                 break
-            for t in range(minutes):
+            for t in range(hours):
                 path[t] += weight * returns[m, t]
+        for u in range(purse_starts[accounts[k]], purse_starts[accounts[k] + 1]):
+            m = purse_market[u]
+            if m >= 0:
+                weight = purse_usd[u] / equity[k]
+                for t in range(hours):
+                    path[t] += weight * returns[m, t]
         if reason[k] == 3:
             continue
-        n = 0
-        for t in range(minutes):
+        square, weights, decay = 0.0, 0.0, 1.0
+        for t in range(hours - 1, -1, -1):
             if not np.isnan(path[t]):
-                known[n] = path[t]
-                n += 1
+                square += decay * path[t] * path[t]
+                weights += decay
+            decay *= HOURLY_DECAY
+        seen, n, variance = 0, 0, 0.0
+        for t in range(hours):
+            r = path[t]
+            if np.isnan(r):
+                continue
+            if seen < BURN_IN:
+                variance += r * r / BURN_IN
+                seen += 1
+                continue
+            scaled[n] = r / np.sqrt(variance) if variance > 0 else 0.0
+            n += 1
+            variance = HOURLY_DECAY * variance + (1 - HOURLY_DECAY) * r * r
         count[k] = n
         if n < least:
             reason[k] = 4
@@ -186,29 +232,22 @@ def _tails(
         keep = min(low + 2, n)
         held = 0
         for t in range(n):
-            if held < keep or known[t] < smallest[held - 1]:
+            if held < keep or scaled[t] < smallest[held - 1]:
                 j = held if held < keep else keep - 1
                 held = min(held + 1, keep)
-                while j > 0 and smallest[j - 1] > known[t]:
+                while j > 0 and smallest[j - 1] > scaled[t]:
                     smallest[j] = smallest[j - 1]
                     j -= 1
-                smallest[j] = known[t]
+                smallest[j] = scaled[t]
         quantile = smallest[low]
         if keep > low + 1:
             quantile += (at - low) * (smallest[low + 1] - smallest[low])
         below, total = 0, 0.0
         for t in range(n):
-            if known[t] <= quantile:
+            if scaled[t] <= quantile:
                 below += 1
-                total += known[t]
-        numbers[0, k] = -quantile
-        numbers[1, k] = -total / below
-        square, weights, decay, hours = 0.0, 0.0, 1.0, 0
-        for t in range(minutes - 1, -1, -horizon):
-            if not np.isnan(path[t]):
-                square += decay * path[t] * path[t]
-                weights += decay
-                hours += 1
-            decay *= HOURLY_DECAY
-        if hours >= EWMA_LEAST:
-            numbers[2, k] = -Z_01 * np.sqrt(square / weights)
+                total += scaled[t]
+        now = np.sqrt(variance)
+        numbers[0, k] = -quantile * now
+        numbers[1, k] = -total / below * now
+        numbers[2, k] = -Z_01 * np.sqrt(square / weights)

@@ -1,4 +1,4 @@
-"""Tiers, laid flat: the maintenance tiers of all markets in three arrays, read by the compiled risk code."""
+"""Tiers, laid flat: the maintenance tiers of all markets in arrays, read by the compiled risk code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.brackets import Tiers
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -21,6 +21,7 @@ class TierTable:
     floor: F8
     mmr: F8
     cum: F8
+    max_leverage: F8
 
 
 def table(markets: Sequence[tuple[str, str]], of: Mapping[tuple[str, str], Tiers]) -> TierTable:
@@ -34,16 +35,26 @@ def table(markets: Sequence[tuple[str, str]], of: Mapping[tuple[str, str], Tiers
         np.concatenate(empty + [t.floor for t in tiers if t is not None]),
         np.concatenate(empty + [t.mmr for t in tiers if t is not None]),
         np.concatenate(empty + [t.cum for t in tiers if t is not None]),
+        np.concatenate(empty + [t.max_leverage for t in tiers if t is not None]),
     )
+
+
+@inner
+def tier_of(notional: float, start: int, end: int, floor: F8) -> int:
+    """The row of the tier of a notional; -1 without tiers."""
+    tier = end - 1
+    if start == end:
+        return -1
+    while tier > start and floor[tier] > notional:
+        tier -= 1
+    return tier
 
 
 @kernel
 def maintenance(notional: float, start: int, end: int, floor: F8, mmr: F8, cum: F8) -> float:
     """`N * mmr - cum` by the tier of notional N; NaN without tiers."""
-    if start == end:
+    tier = tier_of(notional, start, end, floor)
+    if tier < 0:
         return np.nan
-    tier = end - 1
-    while tier > start and floor[tier] > notional:
-        tier -= 1
     required: float = notional * mmr[tier] - cum[tier]
     return required

@@ -16,8 +16,9 @@ import numpy as np
 from operators import quality
 from operators.progress import ENDED_MS, NEVER_MS, Progress
 from operators.watermark import NEVER, Clock, assign, by_guess, pass_marks
-from schemas.accounts import VENUES, Account, decode
+from schemas.accounts import VENUES, Account, removed
 from schemas.frames import Frames, Reject
+from schemas.venue_accounts.streams import Streams
 
 SECOND_MS = 1_000
 MS = 1_000_000
@@ -98,6 +99,7 @@ class _Frozen(msgspec.Struct):
     marks: list[Marked]
     books: list[Booked]
     released_ms: int
+    streams: bytes = b""
 
 
 _tape = msgspec.json.Decoder(TapeRow).decode
@@ -122,6 +124,7 @@ class Timeline:
     marks: list[Marked] = field(default_factory=list)
     books: list[Booked] = field(default_factory=list)
     released_ms: int = NEVER_MS
+    streams: Streams = field(default_factory=Streams)
 
     def read_accounts(self, log: str, frames: Frames) -> list[Reject]:
         """Take in account records in log order; what cannot be used comes back with its reason."""
@@ -129,7 +132,10 @@ class Timeline:
         own = self.clocks[log]
         for i in range(len(frames)):
             data = frames.frame(i)
-            account = decode(data)
+            received_ms = int(frames.received_ns[i]) // MS
+            account = self.streams.read(data, received_ms) if data else removed(frames.symbols.get(i, ""), received_ms)
+            if account is None:
+                continue
             reason = account if isinstance(account, str) else self._wrong(account, int(frames.received_ns[i]), own)
             if reason or isinstance(account, str):
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), str(reason), data))
@@ -254,6 +260,7 @@ class Timeline:
                 self.marks,
                 self.books,
                 self.released_ms,
+                self.streams.freeze(),
             )
         )
 
@@ -264,6 +271,8 @@ class Timeline:
         self.clocks, self.over, self.newest = was.clocks, set(was.over), was.newest
         self.records, self.marks, self.books = was.records, was.marks, was.books
         self.released_ms = was.released_ms
+        if was.streams:
+            self.streams.thaw(was.streams)
 
 
 def _order(waiting: Marked | Booked) -> tuple[int, str, str]:

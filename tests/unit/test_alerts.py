@@ -359,7 +359,20 @@ def test_a_freeze_and_thaw_anywhere_changes_no_alert(steps, cut):
 
 def test_the_rules_that_are_shipped_load():
     names = [r.name for r in load(FILE.read_text())]
-    assert names == ["margin_utilisation", "distance_to_liquidation", "liquidation_burst", "book_broken", "spread"]
+    assert names == [
+        "margin_utilisation",
+        "distance_to_liquidation",
+        "maintenance_ratio",
+        "insolvent",
+        "record_age",
+        "record_incomplete",
+        "not_valued",
+        "missing_marks",
+        "stale_marks",
+        "liquidation_burst",
+        "book_broken",
+        "spread",
+    ]
 
 
 def test_the_rules_that_are_shipped_read_columns_that_are_declared():

@@ -30,7 +30,7 @@ def account(name: str, wallet: float, *held: Position, as_of: int = 1, asset: st
 
 
 def book(*records: Account) -> positions.Positions:
-    state = positions.Positions(KNOWN)
+    state = positions.Positions(positions.Rules(KNOWN))
     for market in (BTC, ETH, XRP):
         positions.market(state, *market)
     for record in records:
@@ -81,18 +81,19 @@ def test_only_accounts_whose_mark_moved_are_due_and_a_cross_position_goes_with_i
     assert (out.account["account"].tolist(), out.position["market"].tolist()) == ([0, 1], [2, 2])
 
 
-def test_without_a_mark_what_depends_on_it_is_null_and_says_so():
-    state = book(account("a", 1000, position(BTC, 1, 100), position(ETH, 1, 100)))
+def test_a_position_without_a_mark_counts_at_its_entry_price_and_its_own_numbers_are_null():
+    """[HAND] equity 1000 + 0 + 0; W of BTC 1000 - MM(ETH at entry) = 1000 - .4; LP (100 - 999.6) < 0: none."""
+    state = book(account("a", 50, position(BTC, 1, 100), position(ETH, 1, 100)))
     mark(state, {0: 100.0})
     out = revalue(state)
-    assert np.isnan(out.account["equity_usd"][0])
+    assert out.account["equity_usd"][0] == 50
     assert out.account["positions_without_mark"][0] == 1
-    assert np.isnan(out.position["liquidation_price"]).all()
+    assert out.position["liquidation_price"][0] == pytest.approx((100 - (50 - 0.4)) / 0.996)
     assert out.position["notional_usd"].tolist() == pytest.approx([100, np.nan], nan_ok=True)
 
 
 def test_without_tiers_margin_is_null_and_leverage_is_not():
-    state = positions.Positions({})
+    state = positions.Positions(positions.Rules({}))
     positions.replace(state, account("a", 1000, position(BTC, 1, 100)))
     mark(state, {0: 100.0})
     out = revalue(state)
@@ -103,11 +104,23 @@ def test_without_tiers_margin_is_null_and_leverage_is_not():
     assert out.account["positions_without_tiers"][0] == 1
 
 
-def test_an_asset_that_is_no_dollar_is_left_out_and_counted():
-    state = book(account("a", 3, position(BTC, 1, 100), asset="BTC"))
+def test_collateral_without_a_price_makes_equity_null_and_is_counted():
+    state = book(account("a", 3, position(BTC, 1, 100), asset="SOL"))
     mark(state, {0: 100.0})
     out = revalue(state)
-    assert (out.account["equity_usd"][0], out.account["balances_not_valued"][0]) == (0, 1)
+    assert np.isnan(out.account["equity_usd"][0])
+    assert out.account["balances_not_valued"][0] == 1
+    assert np.isnan(out.position["liquidation_price"][0])
+
+
+def test_collateral_is_valued_by_its_mark_and_its_haircut():
+    """[HAND] 2 BTC at 60 000 less 5 %: 114 000; maintenance of 6 000 is 24."""
+    state = positions.Positions(positions.Rules(KNOWN, haircuts={"BTC": 0.05}))
+    positions.replace(state, account("a", 2, position(BTC, 0.1, 60_000), asset="BTC"))
+    mark(state, {0: 60_000.0})
+    out = revalue(state)
+    assert out.account["equity_usd"][0] == pytest.approx(114_000)
+    assert out.account["pool_maintenance_ratio"][0] == pytest.approx(24 / 114_000)
 
 
 def test_an_older_record_of_an_account_changes_nothing():
@@ -203,7 +216,7 @@ def test_a_freeze_and_thaw_anywhere_changes_nothing(events, cut):
         state, rows = book(), []
         for i, (record, price, market) in enumerate(events):
             if i == freeze_at:
-                state = positions.thaw(positions.freeze(state), KNOWN)
+                state = positions.thaw(positions.freeze(state), positions.Rules(KNOWN))
             positions.replace(state, record)
             mark(state, {market: price}, i + 1)
             out = revalue(state)

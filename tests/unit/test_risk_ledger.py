@@ -217,5 +217,8 @@ def test_ten_thousand_spoilt_records_are_rejects_or_rows_as_if_the_rejects_had_n
     assert rows == clean
     accounts = [row for row in decoded(rows, "risk_accounts") if row["equity_usd"] is not None]
     assert any(row["insolvent"] for row in accounts)
-    assert all(row["insolvent"] == (row["equity_usd"] <= 0) for row in accounts)
+    assert all(
+        row["insolvent"] for row in accounts if row["equity_usd"] < 0 or (row["equity_usd"] == 0 and row["positions"])
+    )
+    assert not any(row["insolvent"] for row in accounts if row["equity_usd"] == 0 and not row["positions"])
     test_every_row_obeys_its_declaration(rows)

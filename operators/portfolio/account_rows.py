@@ -1,0 +1,68 @@
+"""Account rows: the columns of `risk.accounts` for the accounts that are due."""
+
+import numpy as np
+
+from operators.contract import Array
+from operators.portfolio import leverage, rows, tail
+from operators.portfolio.assets import prices
+from operators.portfolio.crossing import PURSE, QTY
+from operators.portfolio.news import MS, age_ms
+from operators.portfolio.positions import Positions, flatten
+from operators.portfolio.resting import Resting
+from operators.portfolio.revaluation import Revalued
+
+
+def values(
+    state: Positions, due: Revalued, books: Resting, tails: dict[str, Array], late: list[int], at_ms: int
+) -> dict[str, Array]:
+    """Every column but the name, with `account` as a number."""
+    a, flat = due.account, flatten(state)
+    account = a["account"]
+    untrusted = np.bincount(flat.owner, weights=~books.ok[flat.market], minlength=len(state.held))
+    age = age_ms(at_ms, a["oldest_mark_ns"])
+    none = a["oldest_mark_ns"] == 0
+    marks_ok = (a["positions_without_mark"] == 0) & (none | (age <= rows.MARK_STALE_MS))
+    told: dict[str, Array] = {**a, **leverage.compute(a), **tails}
+    level = rows.risk_level(
+        told["insolvent"],
+        told["maintenance_ratio"],
+        a["nearest_liquidation_bps"],
+        a["positions"],
+        marks_ok & (a["pools_unknown"] == 0),
+    )
+    as_of = np.array(state.as_of, np.int64)[account]
+    held = [state.held[i] for i in account.tolist()]
+    lacking = np.array([h.lacking for h in held], np.int64)
+    unread = np.array([h.balances_unread for h in held], np.int64)
+    no_equity = np.isnan(a["equity_usd"])
+    return told | {
+        "record_as_of": as_of * MS,
+        "record_age_ms": (at_ms - as_of).astype(np.float64),
+        "record_ok": lacking == 0,
+        "parts_left_out": lacking,
+        "remarks": np.array([h.remarks for h in held], np.object_),
+        "equity_reason": rows.EQUITY_REASONS[np.select([~no_equity, unread > 0], [0, 1], 2)],
+        "risk_level": rows.LEVELS[level],
+        "late_rows": np.array(late, np.int64)[account],
+        "marks_ok": marks_ok,
+        "mark_age_ms": np.where(none, np.nan, age),
+        "book_ok": untrusted[account] == 0,
+        "open": ~np.array(state.closed, np.bool_)[account],
+    }
+
+
+def exposures(state: Positions) -> tail.Exposures:
+    """What of each account moves with which market at the marks in force."""
+    flat = flatten(state)
+    priced = prices(state.assets, state.mark, state.mark_ns, state.moved)
+    asset = flat.purse_places[:, 0]
+    unit = priced.usd[asset]
+    market, wallet = flat.market, flat.purse_numbers[:, 0]
+    return tail.Exposures(
+        flat.starts,
+        market,
+        flat.numbers[:, QTY] * state.mark[market] * unit[flat.places[:, PURSE]],
+        flat.purse_starts,
+        np.where(wallet != 0, priced.market[asset], -1),
+        wallet * unit,
+    )

@@ -1,0 +1,128 @@
+r"""Crossing: where positions whose marks move together are no longer covered by what backs them.
+
+    f(x) = B + x C + sum_j r s_j q_j (x P_j - EP_j) - k M_j(x q_j P_j) = 0,   x > 0
+
+x: common factor of the marks P_j of the positions j that move; B: what backs them besides, the rest of the pool as it
+stands; C: collateral of the pool in the asset that moves. M: maintenance by tiers, k and r what a unit of it and of
+profit counts in the pool (1, 1 but for collateral rates of a pool of several assets). With legs on both sides f may
+fall both ways. As tiers' rates rise with size, f is concave and piecewise linear: it has at most two roots, and
+Newton's steps from either end reach them in as many steps as tiers are passed, never beyond. Taken is the root nearest
+to x = 1.
+Source: definition of this project; for a single position the closed form of `margin`.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.portfolio.tiers import tier_of
+from schemas.kernels import inner
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+MOST_STEPS = 200
+
+QTY, ENTRY, LEVERAGE, MARGIN, FEE = range(5)
+"""Columns of the numbers of a position."""
+MARKET, PURSE, LEG, KIN, RULE, CROSS, BASE = range(7)
+"""Of its places: market, purse, next leg of the market, next of the underlying, rule, whether cross, underlying."""
+
+
+@inner
+def covered(
+    x: float,
+    first: int,
+    link: int,
+    backing: float,
+    moving: float,
+    held: F8,
+    place: I8,
+    price: F8,
+    rate: F8,
+    need_rate: F8,
+    fixed: F8,
+    tier_starts: I8,
+    floor: F8,
+    mmr: F8,
+    cum: F8,
+) -> tuple[float, float]:
+    """f(x) and its slope; a member without tiers, or whose rule takes maintenance at entry, needs its `fixed`."""
+    value, slope = backing + x * moving, moving
+    j = first
+    while True:
+        m, size = place[j, MARKET], abs(held[j, QTY])
+        value += rate[j] * held[j, QTY] * (x * price[j] - held[j, ENTRY])
+        slope += rate[j] * held[j, QTY] * price[j]
+        notional = x * size * price[j]
+        tier = tier_of(notional, tier_starts[m], tier_starts[m + 1], floor)
+        if tier < 0 or place[j, RULE] == 1:
+            value -= need_rate[j] * fixed[j]
+        else:
+            value -= need_rate[j] * (notional * mmr[tier] - cum[tier])
+            slope -= need_rate[j] * mmr[tier] * size * price[j]
+        j = place[j, link]
+        if j == first:
+            return value, slope
+
+
+@inner
+def nearest_root(
+    first: int,
+    link: int,
+    backing: float,
+    moving: float,
+    held: F8,
+    place: I8,
+    price: F8,
+    rate: F8,
+    need_rate: F8,
+    fixed: F8,
+    tier_starts: I8,
+    floor: F8,
+    mmr: F8,
+    cum: F8,
+) -> float:
+    """The factor nearest to 1 at which f vanishes; NaN where there is none."""
+    low, high = np.nan, np.nan
+    x = 0.0
+    for _ in range(MOST_STEPS):
+        value, slope = covered(
+            x, first, link, backing, moving, held, place, price, rate, need_rate, fixed, tier_starts, floor, mmr, cum
+        )
+        if x == 0.0 and value >= 0:
+            break
+        if value < 0 and slope <= 0:
+            low = np.nan
+            break
+        step = x - value / slope
+        low = step
+        if value >= 0 or step <= x:
+            break
+        x = step
+    x = 2.0
+    j = first
+    while True:
+        m = place[j, MARKET]
+        if tier_starts[m + 1] > tier_starts[m]:
+            x = max(x, floor[tier_starts[m + 1] - 1] / (abs(held[j, QTY]) * price[j]))
+        j = place[j, link]
+        if j == first:
+            break
+    for _ in range(MOST_STEPS):
+        value, slope = covered(
+            x, first, link, backing, moving, held, place, price, rate, need_rate, fixed, tier_starts, floor, mmr, cum
+        )
+        if slope >= 0:
+            high = np.nan
+            break
+        step = x - value / slope
+        high = step
+        if value >= 0 or step >= x or step <= 0:
+            break
+        x = step
+    if not high > 0:
+        high = np.nan
+    if not low > 0:
+        low = np.nan
+    if np.isnan(low) or abs(high - 1) < abs(low - 1):
+        return high
+    return low

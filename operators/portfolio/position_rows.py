@@ -1,0 +1,86 @@
+"""Position rows: the columns of `risk.positions` for the positions that are due, and a last row for those closed."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from operators.contract import Array
+from operators.portfolio import distance, rows
+from operators.portfolio.news import age_ms
+from operators.portfolio.positions import SIDES, Positions, flatten
+from operators.portfolio.resting import BANDS, Resting
+from operators.portfolio.revaluation import Revalued
+
+Place = tuple[int, int, int]
+"""What a position is known by: account, market and side, as numbers."""
+_MODES = np.array(("isolated", "cross"), np.object_)
+_SIDES = np.array(SIDES, np.object_)
+
+
+def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[str, Array]:
+    """Every column but the names, with `account`, `market` and `side` as numbers."""
+    flat, p = flatten(state), due.position
+    market, row, cross = p["market"], p["row"], p["cross"]
+    sign, mark, price = np.sign(p["qty_base"]), p["mark_price"], p["liquidation_price"]
+    ok = books.ok[market]
+    depth = distance.depth_usd(sign, mark, price, books.mid[market], BANDS, books.bid[market], books.ask[market])
+    no_mark, assets = np.isnan(mark), np.array([*state.assets.numbers, ""], np.object_)
+    settles = assets[p["settles"]]
+    reason = np.select(
+        [
+            ~np.isnan(price),
+            settles == "",
+            np.isnan(p["tier_max_leverage"]),
+            p["everywhere"],
+            ~cross & np.isnan(p["isolated_margin_usd"]),
+            np.isnan(p["backing"]),
+        ],
+        [0, rows.NO_SETTLEMENT, rows.NO_TIERS, rows.EVERY_PRICE, rows.NO_MARGIN, rows.NO_BACKING],
+        rows.NO_PRICE,
+    )
+    age = age_ms(at_ms, state.mark_ns[market])
+    side = flat.sides[row]
+    return {
+        **p,
+        "side": side,
+        "position_side": _SIDES[side],
+        "open": np.ones(len(market), np.bool_),
+        "margin_mode": _MODES[cross.astype(np.int64)],
+        "distance_to_liquidation_bps": distance.distance_bps(sign, mark, price),
+        "depth_to_liquidation_usd": np.where(ok, depth, np.nan),
+        "null_reason": rows.REASONS[reason],
+        "marks_ok": ~no_mark & (age <= rows.MARK_STALE_MS),
+        "mark_age_ms": np.where(no_mark, np.nan, age),
+        "book_ok": ok,
+        "settlement_asset": settles,
+        "pool": _pools(state, p),
+        "remark": rows.REMARKS[4 * p["over_leverage"] + 2 * no_mark + ~p["settled_known"]],
+    }
+
+
+def _pools(state: Positions, p: Mapping[str, Array]) -> Array:
+    flat, markets = flatten(state), list(state.markets)
+    own = np.array([f"{venue}/isolated/{symbol}" for venue, symbol in markets], np.object_)
+    return np.where(p["cross"], flat.pools[p["pool"]], own[p["market"]])
+
+
+def with_closed(told: Mapping[str, Array], gone: list[Place]) -> dict[str, Array]:
+    """A last row for each position that is no more: size 0, everything that rests on it null."""
+    fill: dict[str, object] = {"open": False, "qty_base": 0.0, "null_reason": rows.REASONS[rows.CLOSED]}
+    fill |= {"margin_mode": "", "marks_ok": True, "book_ok": True, "entry_price": 0.0, "leverage": 0.0}
+    fill |= {"settlement_asset": "", "pool": "", "remark": ""}
+    fill |= {"position_side": np.array([SIDES[side] for _, _, side in gone], np.object_)}
+    for i, name in enumerate(("account", "market", "side")):
+        fill[name] = np.array([place[i] for place in gone])
+    return {
+        name: np.concatenate(
+            [
+                column,
+                np.broadcast_to(
+                    np.asarray(fill.get(name, np.nan), column.dtype if column.dtype == np.object_ else None),
+                    (len(gone),),
+                ),
+            ]
+        )
+        for name, column in told.items()
+    }

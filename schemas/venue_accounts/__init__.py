@@ -1,0 +1,1 @@
+"""Venue accounts: the venues' own account JSON, read as changes of what an account holds there."""

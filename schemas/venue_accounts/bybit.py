@@ -1,0 +1,104 @@
+"""Bybit v5: the topics `position` and `wallet`, and the answers position/list, wallet-balance and account/info.
+
+`positionBalance` is taken as the margin put aside for an isolated position. Contracts that are not linear are left out.
+"""
+
+import msgspec
+
+from schemas.venue_accounts.change import Change, Leg, Mode, number
+
+Text = str | float | None
+_MODES: dict[str, Mode] = {"ISOLATED_MARGIN": "isolated", "REGULAR_MARGIN": "cross"}
+
+
+class _Position(msgspec.Struct, rename="camel"):
+    symbol: str
+    side: str
+    size: Text
+    category: str = ""
+    entry_price: Text = None
+    avg_price: Text = None
+    leverage: Text = None
+    trade_mode: int | None = None
+    position_balance: Text = None
+    position_idx: int = 0
+
+
+class _Coin(msgspec.Struct, rename="camel"):
+    coin: str
+    wallet_balance: Text = None
+
+
+class _Wallet(msgspec.Struct, rename="camel"):
+    account_type: str = ""
+    coin: list[_Coin] = []
+
+
+class _Result(msgspec.Struct, rename="camel"):
+    list: msgspec.Raw = msgspec.Raw()
+    category: str = ""
+    margin_mode: str = ""
+
+
+class _Frame(msgspec.Struct, rename="camel"):
+    topic: str = ""
+    creation_time: int = 0
+    data: msgspec.Raw = msgspec.Raw()
+    result: _Result | None = None
+    time: int = 0
+
+
+def read(frame: bytes) -> Change | None:
+    """What the frame says; None when nothing of an account. ValueError when it cannot be read."""
+    it = msgspec.json.decode(frame, type=_Frame)
+    if it.topic.partition(".")[0] == "position" and bytes(it.data):
+        return _positions(it.data, it.topic.partition(".")[2], it.creation_time, whole=False)
+    if it.topic == "wallet" and bytes(it.data):
+        return _wallets(it.data, it.creation_time, whole=False)
+    if it.result is None:
+        return None
+    if it.result.margin_mode:
+        mode = _MODES.get(it.result.margin_mode)
+        odd = [] if mode else [f"margin mode {it.result.margin_mode} has no rules here"]
+        return Change(at_ms=it.time, mode=mode, left_out=odd)
+    if not bytes(it.result.list):
+        return None
+    if b'"coin"' in bytes(it.result.list):
+        return _wallets(it.result.list, it.time, whole=True)
+    return _positions(it.result.list, it.result.category, it.time, whole=True)
+
+
+def _positions(rows: msgspec.Raw, category: str, at_ms: int, *, whole: bool) -> Change:
+    held = msgspec.json.decode(rows, type=list[_Position])
+    linear = [p for p in held if (p.category or category or "linear") == "linear"]
+    odd = [p for p in held if (p.category or category or "linear") != "linear" and number(p.size)]
+    return Change(
+        at_ms=at_ms,
+        legs=[_leg(p) for p in linear],
+        all_legs=whole,
+        left_out=[
+            f"position 'bybit-{p.category or category}' {p.symbol!r}: only linear contracts are valued" for p in odd
+        ],
+    )
+
+
+def _leg(p: _Position) -> Leg:
+    size = number(p.size) or 0.0
+    mode: Mode | None = "isolated" if p.trade_mode == 1 else None
+    return Leg(
+        symbol=p.symbol,
+        side=("both", "long", "short")[p.position_idx],
+        key=str(p.position_idx),
+        quantity=-size if p.side == "Sell" else size,
+        entry_price=number(p.entry_price if p.entry_price is not None else p.avg_price),
+        leverage=number(p.leverage),
+        mode=mode,
+        margin=number(p.position_balance),
+    )
+
+
+def _wallets(rows: msgspec.Raw, at_ms: int, *, whole: bool) -> Change:
+    accounts = msgspec.json.decode(rows, type=list[_Wallet])
+    wallets = {c.coin: number(c.wallet_balance) or 0.0 for a in accounts for c in a.coin}
+    kinds = {a.account_type for a in accounts}
+    return Change(at_ms=at_ms, wallets=wallets, all_wallets=whole, multi_assets="UNIFIED" in kinds if kinds else None)

@@ -1,0 +1,52 @@
+"""Change: what a frame of a venue's account stream, or an answer of its REST interface, says of an account."""
+
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["isolated", "cross"]
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as a venue counts it; `quantity` is signed and in the venue's unit, 0: it is closed.
+
+    What a frame does not say is None, and is as it was before.
+    """
+
+    symbol: str
+    side: Literal["both", "long", "short"] = "both"
+    key: str = ""
+    quantity: float
+    entry_price: float | None = None
+    leverage: float | None = None
+    mode: Mode | None = None
+    margin: float | None = None
+    settles_in: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is not empty replaces what was known of it.
+
+    `at_ms` 0: the frame has no time. `all_wallets`, `all_legs`: what is not among them is no more. `rates`: asset to
+    the dollars of one unit, of a positive and a negative balance. `mode`: of positions that do not say it themselves.
+    """
+
+    at_ms: int = 0
+    wallets: dict[str, float] = {}
+    legs: list[Leg] = []
+    leverages: dict[str, float] = {}
+    rates: dict[str, tuple[float, float]] = {}
+    multi_assets: bool | None = None
+    mode: Mode | None = None
+    all_wallets: bool = False
+    all_legs: bool = False
+    left_out: list[str] = []
+
+
+def number(text: str | float | None) -> float | None:
+    """A decimal as venues write it; None where there is none.
+
+    >>> number("0.5"), number(""), number(None)
+    (0.5, None, None)
+    """
+    return None if text is None or text == "" else float(text)

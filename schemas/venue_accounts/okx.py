@@ -1,0 +1,101 @@
+"""OKX v5: the channels `positions`, `account` and `balance_and_position`, and the answers of the same names and config.
+
+`pos` counts contracts: what one is comes from the instrument. `cashBal` is taken as the wallet, `margin` as the margin
+put aside for an isolated position.
+"""
+
+import msgspec
+
+from schemas.venue_accounts.change import Change, Leg, Mode, number
+
+Text = str | float | None
+
+
+class _Position(msgspec.Struct, rename="camel"):
+    inst_id: str
+    pos: Text
+    pos_side: str = "net"
+    mgn_mode: str = "cross"
+    avg_px: Text = None
+    lever: Text = None
+    margin: Text = None
+    inst_type: str = "SWAP"
+    u_time: Text = None
+
+
+class _Detail(msgspec.Struct, rename="camel"):
+    ccy: str
+    cash_bal: Text = None
+
+
+class _Row(msgspec.Struct, rename="camel"):
+    details: list[_Detail] | None = None
+    bal_data: list[_Detail] | None = None
+    pos_data: list[_Position] | None = None
+    event_type: str = ""
+    acct_lv: str = ""
+    inst_id: str = ""
+    u_time: Text = None
+    p_time: Text = None
+
+
+class _Arg(msgspec.Struct):
+    channel: str = ""
+
+
+class _Frame(msgspec.Struct, rename="camel"):
+    arg: _Arg | None = None
+    event: str = ""
+    event_type: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+
+
+def read(frame: bytes) -> Change | None:
+    """What the frame says; None when nothing of an account. ValueError when it cannot be read."""
+    it = msgspec.json.decode(frame, type=_Frame)
+    if it.event or not bytes(it.data):
+        return None
+    rows = msgspec.json.decode(it.data, type=list[_Row])
+    whole = it.arg is None or it.event_type == "snapshot"
+    at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in rows], default=0)
+    if (it.arg is not None and it.arg.channel == "positions") or any(r.inst_id for r in rows):
+        return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, whole=whole)
+    if any(r.acct_lv for r in rows):
+        return Change(multi_assets=rows[0].acct_lv in ("3", "4"))
+    if any(r.pos_data is not None or r.bal_data is not None for r in rows):
+        whole = all(r.event_type == "snapshot" for r in rows)
+        told = _positions([p for r in rows for p in r.pos_data or []], at_ms, whole=whole)
+        wallets = _wallets([d for r in rows for d in r.bal_data or []])
+        return msgspec.structs.replace(told, wallets=wallets, all_wallets=whole)
+    if any(r.details is not None for r in rows):
+        return Change(at_ms=at_ms, wallets=_wallets([d for r in rows for d in r.details or []]), all_wallets=whole)
+    return Change(at_ms=at_ms, all_legs=True) if whole and not rows else None
+
+
+def _wallets(details: list[_Detail]) -> dict[str, float]:
+    return {d.ccy: number(d.cash_bal) or 0.0 for d in details}
+
+
+def _positions(held: list[_Position], at_ms: int, *, whole: bool) -> Change:
+    odd = [p for p in held if p.inst_type not in ("SWAP", "FUTURES") and number(p.pos)]
+    return Change(
+        at_ms=at_ms,
+        legs=[_leg(p) for p in held if p.inst_type in ("SWAP", "FUTURES")],
+        all_legs=whole,
+        left_out=[f"position 'okx' {p.inst_id!r}: only swaps and futures are valued" for p in odd],
+    )
+
+
+def _leg(p: _Position) -> Leg:
+    size = number(p.pos) or 0.0
+    mode: Mode = "isolated" if p.mgn_mode == "isolated" else "cross"
+    return Leg(
+        symbol=p.inst_id,
+        side="both" if p.pos_side == "net" else "long" if p.pos_side == "long" else "short",
+        key=f"{p.pos_side} {p.mgn_mode}",
+        quantity=-abs(size) if p.pos_side == "short" else size,
+        entry_price=number(p.avg_px),
+        leverage=number(p.lever),
+        mode=mode,
+        margin=number(p.margin),
+    )

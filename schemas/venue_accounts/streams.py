@@ -1,0 +1,160 @@
+"""Streams: accounts kept up to date from the frames of their venues, so that nobody writes a stateful adapter.
+
+A record of the `accounts` topic may hold a venue's own frame: `{"account": "a", "venue": "okx-swap", "frame": {...}}`.
+The account then is what all its frames say, over all its venues. An answer of a REST interface is all there is of its
+kind, unless the record says `"all": false` (a page, or one symbol's); a frame of a stream is what changed.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from schemas.accounts import Account, Balance, Position, checked, decode, one_line
+from schemas.instrument import Instrument
+from schemas.venue_accounts import binance, bybit, okx
+from schemas.venue_accounts.change import Change, Leg, Mode
+
+READERS: dict[str, Callable[[bytes], Change | None]] = {
+    "binance-usdm": binance.read,
+    "bybit-linear": bybit.read,
+    "okx-swap": okx.read,
+}
+
+
+class _Enveloped(msgspec.Struct):
+    account: str
+    venue: str
+    frame: msgspec.Raw
+    all: bool = True
+
+
+class _AtVenue(msgspec.Struct):
+    """What an account holds at one venue; without a frame that says all of it, its equity is not known."""
+
+    wallets: dict[str, float] = {}
+    legs: dict[str, Leg] = {}
+    leverages: dict[str, float] = {}
+    rates: dict[str, tuple[float, float]] = {}
+    multi_assets: bool | None = None
+    mode: Mode | None = None
+    known_wallets: bool = False
+    left_out: list[str] = []
+
+
+class _Held(msgspec.Struct):
+    as_of: int = 0
+    venues: dict[str, _AtVenue] = {}
+
+
+_enveloped = msgspec.json.Decoder(_Enveloped).decode
+_frozen = msgspec.msgpack.Decoder(dict[str, _Held]).decode
+
+
+class Streams:
+    """The accounts of one log or several that come as frames; `known` says what a contract of OKX is."""
+
+    def __init__(self, known: Mapping[tuple[str, str], Instrument] | None = None, ahead_ms: int = 5_000) -> None:
+        """Nothing seen yet. A frame's time counts up to `ahead_ms` past its receipt: more would hold up what comes."""
+        self.known, self.ahead_ms = known or {}, ahead_ms
+        self.held: dict[str, _Held] = {}
+
+    def read(self, data: bytes, received_ms: int) -> Account | str | None:
+        """The account after a record, ours or a venue's frame; None: nothing of it changed; text: why it is refused."""
+        if b'"frame"' not in data:
+            return decode(data)
+        try:
+            it = _enveloped(data)
+            if it.venue not in READERS:
+                return f"no account frames of {it.venue!r} can be read, only of {', '.join(READERS)}"
+            change = READERS[it.venue](bytes(it.frame))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, KeyError, IndexError) as error:
+            return f"not an account frame that is known: {one_line(error)}"
+        if change is None:
+            return None
+        held = self.held.setdefault(it.account, _Held())
+        at = held.venues.setdefault(it.venue, _AtVenue())
+        _apply(at, change, whole=it.all)
+        held.as_of = max(held.as_of, min(change.at_ms or received_ms, received_ms + self.ahead_ms))
+        return self._account(it.account, held)
+
+    def _account(self, name: str, held: _Held) -> Account:
+        balances, positions, left_out, unread = [], [], list[str](), 0
+        modes = {at.multi_assets for at in held.venues.values()}
+        multi = modes.pop() if len(modes) == 1 else None
+        for venue, at in held.venues.items():
+            left_out += at.left_out
+            if not at.known_wallets:
+                unread += 1
+                left_out.append(f"balances at {venue}: no answer with all of them was seen yet")
+            for asset, wallet in at.wallets.items():
+                bid, ask = at.rates.get(asset, (None, None))
+                balances.append(Balance(asset, wallet, venue, bid, ask))
+            for leg in at.legs.values():
+                position = self._position(venue, at, leg)
+                if isinstance(position, str):
+                    left_out.append(f"position {venue!r} {leg.symbol!r}: {position}")
+                else:
+                    positions.append(position)
+        return checked(Account(name, held.as_of, balances, positions, multi, balances_unread=unread), left_out)
+
+    def _position(self, venue: str, at: _AtVenue, leg: Leg) -> Position | str:
+        contract: float | None = 1.0
+        if venue == "okx-swap":
+            instrument = self.known.get((venue, leg.symbol))
+            contract = instrument.contract if instrument is not None and instrument.kind == "linear" else None
+        if contract is None:
+            return "what a linear contract of it is comes from the instrument, which is not known"
+        if leg.entry_price is None:
+            return "no frame has said its price of entry"
+        mode = leg.mode or at.mode or "cross"
+        return Position(
+            venue,
+            leg.symbol,
+            leg.quantity * contract,
+            leg.entry_price,
+            leg.leverage if leg.leverage is not None else at.leverages.get(leg.symbol),
+            mode,
+            leg.margin if mode == "isolated" else None,
+            leg.side,
+            leg.settles_in,
+        )
+
+    def freeze(self) -> bytes:
+        """All accounts."""
+        return msgspec.msgpack.encode(self.held)
+
+    def thaw(self, data: bytes) -> None:
+        """Take up what was frozen."""
+        self.held = _frozen(data)
+
+
+def _apply(at: _AtVenue, change: Change, *, whole: bool) -> None:
+    if change.all_wallets and whole:
+        at.wallets, at.known_wallets = {}, True
+    at.wallets = {**at.wallets, **change.wallets}
+    at.leverages = {**at.leverages, **change.leverages}
+    at.rates = {**at.rates, **change.rates}
+    at.multi_assets = change.multi_assets if change.multi_assets is not None else at.multi_assets
+    at.mode = change.mode or at.mode
+    before = at.legs
+    at.legs = {} if change.all_legs and whole else dict(before)
+    kept = [] if change.all_legs and whole else at.left_out
+    at.left_out = list(dict.fromkeys([*kept, *change.left_out]))
+    for leg in change.legs:
+        key = f"{leg.symbol} {leg.key}"
+        at.legs.pop(key, None)
+        if leg.quantity:
+            at.legs[key] = _completed(leg, before.get(key))
+    for symbol, leverage in change.leverages.items():
+        at.legs = {
+            k: msgspec.structs.replace(v, leverage=leverage) if v.symbol == symbol else v for k, v in at.legs.items()
+        }
+
+
+def _completed(leg: Leg, was: Leg | None) -> Leg:
+    """The leg with what its frame did not say as it was before."""
+    if was is None:
+        return leg
+    told = {f: getattr(leg, f) for f in ("entry_price", "leverage", "mode", "margin")}
+    kept = {f: getattr(was, f) if v is None else v for f, v in told.items()}
+    return msgspec.structs.replace(leg, **kept, settles_in=leg.settles_in or was.settles_in)
