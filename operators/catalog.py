@@ -8,6 +8,7 @@ from operators.book.flow import ORDER_FLOW
 from operators.book.imbalance import IMBALANCE
 from operators.book.pressure import PRESSURE
 from operators.book.slope import SLOPE
+from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
 from operators.book.touch import TOUCH
 from operators.contract import Operator
 from operators.liquidation.counts import COUNTS
@@ -27,6 +28,7 @@ OPERATORS: tuple[Operator, ...] = (
     SLOPE,
     PRESSURE,
     ORDER_FLOW,
+    TIME_WEIGHTED_SPREAD,
     BARS,
     CVD,
     VARIANCE,

@@ -10,7 +10,93 @@ ALTER TABLE `features_book`
   COMMENT COLUMN IF EXISTS `bid_depth_100bps_usd` 'bid depth within 100 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 100; null when: book not live, one-sided or crossed; 100 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `ask_depth_100bps_usd` 'ask depth within 100 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 100; null when: book not live, one-sided or crossed; 100 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `bid_pressure_usd` 'bid notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0',
-  COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0';
+  COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0',
+  ADD COLUMN IF NOT EXISTS `time_weighted_spread_bps` Nullable(Float64) COMMENT 'best ask less best bid relative to mid, each value weighted by how long it was in force in the window; unit: bps; formula: int s dt / int dt; sign: negative: crossed; null when: the book was not live or one-sided during the whole window; at least: -20000; at most: 20000; source: McInish & Wood (1992)' CODEC(Gorilla, ZSTD(1)) AFTER `mlofi_5`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_time_weighted_spread_bps` CHECK ifNull(isFinite(`time_weighted_spread_bps`), true);
+
+CREATE OR REPLACE VIEW `features_book_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_book` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `last_update_id`,
+  `best_bid`,
+  `best_bid_qty_base`,
+  `best_ask`,
+  `best_ask_qty_base`,
+  `mid`,
+  `spread_bps`,
+  `weighted_mid`,
+  `crossed`,
+  `imbalance_1`,
+  `imbalance_5`,
+  `imbalance_20`,
+  `imbalance_weighted`,
+  `depth_reach_bps`,
+  `bid_depth_5bps_base`,
+  `bid_depth_5bps_usd`,
+  `ask_depth_5bps_base`,
+  `ask_depth_5bps_usd`,
+  `imbalance_5bps`,
+  `bid_depth_10bps_base`,
+  `bid_depth_10bps_usd`,
+  `ask_depth_10bps_base`,
+  `ask_depth_10bps_usd`,
+  `imbalance_10bps`,
+  `bid_depth_25bps_base`,
+  `bid_depth_25bps_usd`,
+  `ask_depth_25bps_base`,
+  `ask_depth_25bps_usd`,
+  `imbalance_25bps`,
+  `bid_depth_50bps_base`,
+  `bid_depth_50bps_usd`,
+  `ask_depth_50bps_base`,
+  `ask_depth_50bps_usd`,
+  `imbalance_50bps`,
+  `bid_depth_100bps_base`,
+  `bid_depth_100bps_usd`,
+  `ask_depth_100bps_base`,
+  `ask_depth_100bps_usd`,
+  `imbalance_100bps`,
+  `bid_depth_levels_5_base`,
+  `ask_depth_levels_5_base`,
+  `bid_depth_levels_10_base`,
+  `ask_depth_levels_10_base`,
+  `bid_depth_levels_20_base`,
+  `ask_depth_levels_20_base`,
+  `bid_slope_base_per_bp`,
+  `ask_slope_base_per_bp`,
+  `bid_pressure_usd`,
+  `ask_pressure_usd`,
+  `depth_pressure`,
+  `ofi`,
+  `ofi_per_depth`,
+  `mlofi_2`,
+  `mlofi_3`,
+  `mlofi_4`,
+  `mlofi_5`,
+  `time_weighted_spread_bps`,
+  `messages`,
+  `book_ok`,
+  `gap_ms`,
+  `stale_ms`,
+  `late_rows`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `last_update_id`, `best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `crossed`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `messages`, `book_ok`, `gap_ms`, `stale_ms`, `late_rows`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_book` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
 
 ALTER TABLE `features_tape`
   COMMENT COLUMN IF EXISTS `volume_usd` 'traded volume; unit: USD; formula: sum p q; null when: contract unknown; not quoted in US dollars; at least: 0',

@@ -82,6 +82,7 @@ COLUMNS = {
     "buy_per_price": floats(0.1, 0.3, 7.7),
     "close_ticks": ints(0, 3),
     "mid": floats(61773.65, 1e-8, np.nan),
+    "window_start_ns": ints(0, 2**61),
     "window_end_ns": ints(1, 2**61),
     "tick_mantissa": floats(1.0, 5.0),
     "tick_scale": floats(1.0, 10.0, 1e8),
