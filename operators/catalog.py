@@ -20,6 +20,7 @@ from operators.tape.bars import BARS
 from operators.tape.cvd import CVD
 from operators.tape.marks import MARKS
 from operators.tape.variance import VARIANCE
+from operators.tape.vpin import VPIN
 
 OPERATORS: tuple[Operator, ...] = (
     TOUCH,
@@ -32,6 +33,7 @@ OPERATORS: tuple[Operator, ...] = (
     BARS,
     CVD,
     VARIANCE,
+    VPIN,
     REPEATS,
     COUNTS,
     LIQUIDATIONS,

@@ -101,6 +101,8 @@ ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greate
 ALTER TABLE `features_tape`
   COMMENT COLUMN IF EXISTS `volume_usd` 'traded volume; unit: USD; formula: sum p q; null when: contract unknown; not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `buy_volume_usd` 'volume of aggressive buys; unit: USD; null when: contract unknown; not quoted in US dollars; at least: 0',
+  ADD COLUMN IF NOT EXISTS `vpin` Nullable(Float64) COMMENT 'imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday\'s volume; unit: 1; formula: mean |Vb - Vs| / V; null when: no day is over yet, or fewer than 50 buckets are full; at least: 0; at most: 1; source: Easley, Lopez de Prado & O\'Hara (2012)' CODEC(Gorilla, ZSTD(1)) AFTER `bipower_variation`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_vpin` CHECK ifNull(isFinite(`vpin`), true),
   COMMENT COLUMN IF EXISTS `long_liquidated_usd` 'size of the longs liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `short_liquidated_usd` 'size of the shorts liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `largest_liquidation_usd` 'largest single liquidation; unit: USD; formula: max of notional_usd; null when: no liquidation in the window; a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
@@ -134,6 +136,7 @@ SELECT
   `cvd`,
   `realised_variance`,
   `bipower_variation`,
+  `vpin`,
   `long_liquidations`,
   `short_liquidations`,
   `long_liquidated_base`,
@@ -158,7 +161,7 @@ SELECT
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `vpin`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
