@@ -10,6 +10,7 @@ from operators.book.pressure import PRESSURE
 from operators.book.slope import SLOPE
 from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
 from operators.book.touch import TOUCH
+from operators.book.walls import WALLS
 from operators.contract import Operator
 from operators.liquidation.counts import COUNTS
 from operators.liquidation.normal import LIQUIDATIONS
@@ -30,6 +31,7 @@ OPERATORS: tuple[Operator, ...] = (
     PRESSURE,
     ORDER_FLOW,
     TIME_WEIGHTED_SPREAD,
+    WALLS,
     BARS,
     CVD,
     VARIANCE,

@@ -169,6 +169,32 @@ FROM (
 )
 ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
 
+CREATE TABLE IF NOT EXISTS `walls` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the pane after which it was seen; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `side` LowCardinality(String) COMMENT 'bid or ask' CODEC(ZSTD(3)),
+  `what` LowCardinality(String) COMMENT 'appeared, grew, consumed or pulled' CODEC(ZSTD(3)),
+  `price` Float64 COMMENT 'price of the level; unit: quote; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `qty_base` Nullable(Float64) COMMENT 'size that stands there now; unit: base; null when: contract unknown; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `notional_usd` Nullable(Float64) COMMENT 'size that stands there now; unit: USD; null when: contract unknown; not quoted in US dollars; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `modified_z` Nullable(Float64) COMMENT 'how far its notional stands out of the best 50 levels of its side; unit: 1; formula: 0.6745 (n - med) / MAD; null when: it is not larger than the others any more; at least: 0; source: Iglewicz & Hoaglin (1993)' CODEC(Gorilla, ZSTD(1)),
+  `age_ms` Float64 COMMENT 'since it was first seen as large; unit: ms; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `distance_bps` Float64 COMMENT 'distance from mid; unit: bps; formula: 1e4 |p - M| / M; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `nth` Int64 COMMENT 'which of the instrument\'s of that millisecond; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK isFinite(`price`) AND ifNull(isFinite(`qty_base`), true) AND ifNull(isFinite(`notional_usd`), true) AND ifNull(isFinite(`modified_z`), true) AND isFinite(`age_ms`) AND isFinite(`distance_bps`)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`venue`, `symbol`, `event_time`, `nth`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic walls';
+
 ALTER TABLE `liquidations`
   COMMENT COLUMN IF EXISTS `notional_usd` 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0';
 

@@ -122,4 +122,4 @@ VPIN = Operator(
         ),
     ),
 )
-"""`bucket_lots`, `filled_lots`, `signed_lots` count fiftieths of lots: in them a bucket is as large as the day's lots."""
+"""`bucket_lots`, `filled_lots`, `signed_lots` count fiftieths of lots: in them a bucket is the size of a day's lots."""
