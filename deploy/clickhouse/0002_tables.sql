@@ -169,6 +169,45 @@ FROM (
 )
 ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
 
+CREATE TABLE IF NOT EXISTS `features_costs` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `window_ms` Int64 COMMENT 'length of the window; unit: ms; at least: 100' CODEC(Delta, ZSTD(1)),
+  `window_start` DateTime64(3, 'UTC') COMMENT 'start of the window, itself outside: the window is (start, start + window_ms]' CODEC(DoubleDelta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `window_start` TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`window_start`)
+ORDER BY (`venue`, `symbol`, `window_ms`, `window_start`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic features.costs';
+
+CREATE VIEW IF NOT EXISTS `features_costs_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_costs` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_costs` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
+
 CREATE TABLE IF NOT EXISTS `walls` (
   `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
   `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
