@@ -19,6 +19,7 @@ from operators.portfolio.leverage import LEVERAGE
 from operators.stages import check
 from operators.tape.bars import BARS
 from operators.tape.cvd import CVD
+from operators.tape.kyle import KYLE
 from operators.tape.marks import MARKS
 from operators.tape.variance import VARIANCE
 from operators.tape.vpin import VPIN
@@ -36,6 +37,7 @@ OPERATORS: tuple[Operator, ...] = (
     CVD,
     VARIANCE,
     VPIN,
+    KYLE,
     REPEATS,
     COUNTS,
     LIQUIDATIONS,

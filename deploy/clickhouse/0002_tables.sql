@@ -103,6 +103,12 @@ ALTER TABLE `features_tape`
   COMMENT COLUMN IF EXISTS `buy_volume_usd` 'volume of aggressive buys; unit: USD; null when: contract unknown; not quoted in US dollars; at least: 0',
   ADD COLUMN IF NOT EXISTS `vpin` Nullable(Float64) COMMENT 'imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday\'s volume; unit: 1; formula: mean |Vb - Vs| / V; null when: no day is over yet, or fewer than 50 buckets are full; at least: 0; at most: 1; source: Easley, Lopez de Prado & O\'Hara (2012)' CODEC(Gorilla, ZSTD(1)) AFTER `bipower_variation`,
   ADD CONSTRAINT IF NOT EXISTS `finite_vpin` CHECK ifNull(isFinite(`vpin`), true),
+  ADD COLUMN IF NOT EXISTS `kyle_lambda` Nullable(Float64) COMMENT 'how far the mid moves with a unit of signed volume, last 30 minutes; unit: quote/base; formula: Sxy / Sxx; sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `vpin`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda` CHECK ifNull(isFinite(`kyle_lambda`), true),
+  ADD COLUMN IF NOT EXISTS `kyle_lambda_low` Nullable(Float64) COMMENT 'lower end of the 95 % interval of lambda; unit: quote/base; formula: lambda - t sqrt(s^2 / Sxx); sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `kyle_lambda`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda_low` CHECK ifNull(isFinite(`kyle_lambda_low`), true),
+  ADD COLUMN IF NOT EXISTS `kyle_lambda_high` Nullable(Float64) COMMENT 'upper end of the 95 % interval of lambda; unit: quote/base; formula: lambda + t sqrt(s^2 / Sxx); sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `kyle_lambda_low`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda_high` CHECK ifNull(isFinite(`kyle_lambda_high`), true),
   COMMENT COLUMN IF EXISTS `long_liquidated_usd` 'size of the longs liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `short_liquidated_usd` 'size of the shorts liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `largest_liquidation_usd` 'largest single liquidation; unit: USD; formula: max of notional_usd; null when: no liquidation in the window; a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
@@ -137,6 +143,9 @@ SELECT
   `realised_variance`,
   `bipower_variation`,
   `vpin`,
+  `kyle_lambda`,
+  `kyle_lambda_low`,
+  `kyle_lambda_high`,
   `long_liquidations`,
   `short_liquidations`,
   `long_liquidated_base`,
@@ -161,7 +170,7 @@ SELECT
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `vpin`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `vpin`, `kyle_lambda`, `kyle_lambda_low`, `kyle_lambda_high`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
