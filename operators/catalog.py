@@ -18,6 +18,7 @@ from operators.liquidation.repeats import REPEATS
 from operators.portfolio.leverage import LEVERAGE
 from operators.stages import check
 from operators.tape.bars import BARS
+from operators.tape.costs import COSTS
 from operators.tape.cvd import CVD
 from operators.tape.kyle import KYLE
 from operators.tape.marks import MARKS
@@ -42,6 +43,7 @@ OPERATORS: tuple[Operator, ...] = (
     COUNTS,
     LIQUIDATIONS,
     MARKS,
+    COSTS,
     LEVERAGE,
 )
 check(OPERATORS)

@@ -183,10 +183,20 @@ CREATE TABLE IF NOT EXISTS `features_costs` (
   `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
   `window_ms` Int64 COMMENT 'length of the window; unit: ms; at least: 100' CODEC(Delta, ZSTD(1)),
   `window_start` DateTime64(3, 'UTC') COMMENT 'start of the window, itself outside: the window is (start, start + window_ms]' CODEC(DoubleDelta, ZSTD(1)),
+  `effective_spread_bps` Nullable(Float64) COMMENT 'what aggressors paid, against the mid before the trade, both ways; unit: bps; formula: 2 D (p - m) / m; sign: dearer than mid: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `realised_spread_1s_bps` Nullable(Float64) COMMENT 'what makers kept of it, against the mid 1 s later; unit: bps; formula: 2 D (p - m\') / m; sign: kept: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `price_impact_1s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 1 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `realised_spread_5s_bps` Nullable(Float64) COMMENT 'what makers kept of it, against the mid 5 s later; unit: bps; formula: 2 D (p - m\') / m; sign: kept: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `price_impact_5s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 5 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `realised_spread_60s_bps` Nullable(Float64) COMMENT 'what makers kept of it, against the mid 60 s later; unit: bps; formula: 2 D (p - m\') / m; sign: kept: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `price_impact_60s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 60 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `measured_volume_base` Float64 COMMENT 'volume of the trades that count; unit: base; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `measured_trades` Int64 COMMENT 'number of the trades that count; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
   `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
-  INDEX by_time `window_start` TYPE minmax GRANULARITY 1
+  INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK ifNull(isFinite(`effective_spread_bps`), true) AND ifNull(isFinite(`realised_spread_1s_bps`), true) AND ifNull(isFinite(`price_impact_1s_bps`), true) AND ifNull(isFinite(`realised_spread_5s_bps`), true) AND ifNull(isFinite(`price_impact_5s_bps`), true) AND ifNull(isFinite(`realised_spread_60s_bps`), true) AND ifNull(isFinite(`price_impact_60s_bps`), true) AND isFinite(`measured_volume_base`)
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -205,11 +215,20 @@ SELECT
   `symbol`,
   `window_ms`,
   fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `effective_spread_bps`,
+  `realised_spread_1s_bps`,
+  `price_impact_1s_bps`,
+  `realised_spread_5s_bps`,
+  `price_impact_5s_bps`,
+  `realised_spread_60s_bps`,
+  `price_impact_60s_bps`,
+  `measured_volume_base`,
+  `measured_trades`,
   `closed_by`,
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
