@@ -66,7 +66,7 @@ class DepthLane:
         self.table = InstrumentTable(known)
         self.books = ladder.init(venue.sequencing)
         self.messages, self.closings = Running(catalog.at("depth")), Running(catalog.at("close"))
-        self.waiting = (Waiting(catalog.at("close")),)
+        self.waiting = (Waiting(catalog.at("close"), in_log_order=False),)
         self.panes = Panes.of(STATISTICS)
         self.last_pane = np.empty(0, np.int64)
         self.ended = False
