@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+from operators import market_tables
+
 RAW = ("raw.depth", "raw.trades", "raw.liquidations", "raw.derivatives")
 """One topic per venue below each."""
-FEATURES = ("features.book", "features.tape", "liquidations", "quality")
+FEATURES = tuple(table.topic for table in market_tables.TABLES)
+"""As the operators declare them."""
 FORECASTS = ("forecast.vectors", "forecasts.liquidation")
 MODELS = ("model.versions", "forecast.scores")
 """Written by `train` and `models`, not by a flow."""

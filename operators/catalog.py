@@ -8,7 +8,9 @@ from operators.book.flow import ORDER_FLOW
 from operators.book.imbalance import IMBALANCE
 from operators.book.pressure import PRESSURE
 from operators.book.slope import SLOPE
+from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
 from operators.book.touch import TOUCH
+from operators.book.walls import WALLS
 from operators.contract import Operator
 from operators.liquidation.counts import COUNTS
 from operators.liquidation.normal import LIQUIDATIONS
@@ -16,9 +18,12 @@ from operators.liquidation.repeats import REPEATS
 from operators.portfolio.leverage import LEVERAGE
 from operators.stages import check
 from operators.tape.bars import BARS
+from operators.tape.costs import COSTS
 from operators.tape.cvd import CVD
+from operators.tape.kyle import KYLE
 from operators.tape.marks import MARKS
 from operators.tape.variance import VARIANCE
+from operators.tape.vpin import VPIN
 
 OPERATORS: tuple[Operator, ...] = (
     TOUCH,
@@ -27,13 +32,18 @@ OPERATORS: tuple[Operator, ...] = (
     SLOPE,
     PRESSURE,
     ORDER_FLOW,
+    TIME_WEIGHTED_SPREAD,
+    WALLS,
     BARS,
     CVD,
     VARIANCE,
+    VPIN,
+    KYLE,
     REPEATS,
     COUNTS,
     LIQUIDATIONS,
     MARKS,
+    COSTS,
     LEVERAGE,
 )
 check(OPERATORS)

@@ -12,10 +12,11 @@ from operators.contract import Array, EventTable
 from operators.delta import Deltas
 from operators.evolving import matched
 from operators.lanes import depth, derivatives, liquidation_log, liquidations, tape
-from operators.lanes.lane import Lane, closed
-from operators.market_tables import BOOK, QUALITY, QUALITY_MS, TAPE, WINDOW_TABLES, WindowTable
+from operators.lanes.lane import Lane, closed, offered
+from operators.market_tables import BOOK, COSTS, HORIZONS_NS, QUALITY, QUALITY_MS, TAPE, WINDOW_TABLES, WindowTable
+from operators.meeting import Meeting
 from operators.numbering import Numbering
-from operators.panes import Panes, join
+from operators.panes import Panes, join, keys, layout
 from operators.published import Published
 from operators.publishing import ClosedBy, of_events, of_windows
 from operators.running import Running, frozen, part, take_up
@@ -33,11 +34,12 @@ LANES: dict[str, Any] = {
 }
 STATISTICS = {
     "depth": depth.STATISTICS,
-    "trades": tape.STATISTICS,
+    "trades": (*tape.STATISTICS, *(s for o in catalog.at("pane") for s in o.statistics)),
     "liquidations": liquidation_log.STATISTICS,
     "derivatives": derivatives.STATISTICS,
+    "meeting": tuple(s for o in catalog.at("meeting") for s in o.statistics),
 }
-"""What the panes of each kind of log hold."""
+"""What the panes of each kind of log hold, and of what is made where trades and books meet."""
 _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
 
 
@@ -61,6 +63,7 @@ class _Frozen(msgspec.Struct):
     lanes: dict[str, bytes]
     symbols: list[str]
     tables: dict[str, tuple[bytes, bytes, bytes]]
+    meeting: tuple[bytes, bytes, bytes]
     fingerprints: dict[str, str]
     released: int
 
@@ -103,7 +106,10 @@ class VenueMarket:
         self.venue, self.known, self.cut = venue, known, cut
         self.lanes: dict[str, Lane] = {kind: LANES[kind](venue, known, cut.clock()) for kind in venue.kinds}
         self.numbers = Numbering()
-        self.tables = {t.name: _Table(t, cut) for t in WINDOW_TABLES if t.logs[0] in self.lanes}
+        self.tables = {t.name: _Table(t, cut) for t in WINDOW_TABLES}
+        self.meeting = Meeting(HORIZONS_NS)
+        self.closed, self.met = Running(catalog.at("pane")), Running(catalog.at("meeting"))
+        self.panes = Panes.of(STATISTICS["meeting"])
         self.released = NEVER
 
     def read(self, kind: str, frames: Frames) -> list[Reject]:
@@ -111,14 +117,30 @@ class VenueMarket:
         lane = self.lanes[kind]
         rejects = lane.read(frames) if len(frames) else []
         pass_marks(lane.clock, frames.marks)
+        numbers = self.numbers.of(lane.table)
         if lane.refined:
-            numbers = self.numbers.of(lane.table)
+            if kind == "trades":
+                for instrument, tick_factor, lot_factor in lane.refined:
+                    self.closed.rescale(int(numbers[instrument]), tick_factor, lot_factor)
             for table in (t for t in self.tables.values() if kind in t.of.logs):
                 for instrument, tick_factor, lot_factor in lane.refined:
                     table.windows.rescale(int(numbers[instrument]), tick_factor, lot_factor)
                     table.running.rescale(int(numbers[instrument]), tick_factor, lot_factor)
         lane.refined = []
+        self._bring(kind)
         return rejects
+
+    def _bring(self, kind: str) -> None:
+        """Take what a lane has for the meeting there, by the venue's numbers."""
+        lane = self.lanes[kind]
+        numbers = self.numbers.of(lane.table)
+        for met in lane.met:
+            who = numbers[met["instrument"]]
+            if kind == "depth":
+                self.meeting.mids.add(who, met["event_ns"], met["mid"])
+            else:
+                self.meeting.add({**met, "instrument": who})
+        lane.met = []
 
     def keep_to(self, here: Callable[[str], bool]) -> None:
         """Use frames of those base assets only that are `here`."""
@@ -148,6 +170,7 @@ class VenueMarket:
         out: list[Published] = []
         for table in self.tables.values():
             out += self._windows(table, until, closed_by)
+        self.meeting.forget(min(until, passed) * self.cut.base_ns)
         for lane in lanes:
             out += self._rows_of_their_own(lane, until, closed_by)
         for lane in lanes:
@@ -159,20 +182,60 @@ class VenueMarket:
 
     def _release(self, kind: str, until: int) -> Panes:
         """The closed panes of a kind of log, by the venue's numbers; liquidations may have come with the trades."""
+        if kind == "meeting":
+            return self._meet(until)
         if kind in self.lanes:
             lane = self.lanes[kind]
-            return lane.release(until).renumber(self.numbers.of(lane.table))
+            panes = lane.release(until).renumber(self.numbers.of(lane.table))
+            self._bring(kind)
+            return self._close(panes) if kind == "trades" else panes
         trades = self.lanes.get("trades")
         if kind == "liquidations" and isinstance(trades, tape.TapeLane):
             return trades.liquidations.panes.close(until).renumber(self.numbers.of(trades.table))
         return Panes.of(STATISTICS[kind])
 
+    def _close(self, panes: Panes) -> Panes:
+        """Closed panes of trades, with what their operators say of them and of the mids at their edges."""
+        base_ns, instrument, pane = self.cut.base_ns, panes.instrument, panes.pane
+        scales = self.numbers.who([self.lanes["trades"].table, *self._tables()]).scales
+        given = {**panes.columns, "base_ms": np.full(len(panes), base_ns // 1_000_000, np.int64)}
+        for name, at in (("mid_before", pane), ("mid", pane + 1)):
+            if name in self.closed.reads:
+                given[name] = self.meeting.mids.at(instrument, at * base_ns)
+        self.closed.grow(len(self.numbers.index))
+        rows = offered(self.closed.reads, given, instrument, pane, base_ns, scales)
+        made = {**panes.columns, **self.closed.step(rows)}
+        return Panes.filled(layout(STATISTICS["trades"]), panes.key, made)
+
+    def _meet(self, until: int) -> Panes:
+        """The panes whose trades have all met the mids that they ask for."""
+        base_ns = self.cut.base_ns
+        ended = until >= ENDED
+        through = ENDED if ended else (until + 1) * base_ns
+        known = self.lanes["depth"].clock.now_ns if ended and "depth" in self.lanes else through
+        trades = self.meeting.release(through, known)
+        if len(trades["pane"]):
+            self.met.grow(len(self.numbers.index))
+            slot = self.panes.slots(keys(trades["instrument"], trades["pane"]))
+            events = offered(self.met.reads, trades, trades["instrument"], trades["pane"], base_ns, {})
+            self.met.fold(events, self.panes.columns, slot)
+        return self.panes.close(until if ended else until - -(-self.meeting.longest_ns // base_ns))
+
     def _windows(self, table: _Table, until: int, closed_by: ClosedBy) -> list[Published]:
         """The rows of the windows of a table that have closed."""
-        mine = [self.lanes[kind] for kind in table.of.logs if kind in self.lanes]
+        logs = ("trades",) if table.of is COSTS else table.of.logs
+        mine = [self.lanes[kind] for kind in logs if kind in self.lanes]
         parts = [self._release(kind, until) for kind in table.of.logs]
         to_come = max(lane.last() for lane in mine) if all(lane.ended for lane in mine) else None
-        rows = table.windows.roll(join(parts) if len(parts) > 1 else parts[0], until, to_come)
+        delay = -(-table.of.delay_ns // self.cut.base_ns)
+        if delay and to_come is not None:
+            to_come = max(to_come, self.meeting.last(), self.panes.last)
+        upto = until if until >= ENDED else until - delay
+
+        def when_due(pane: Array) -> list[str]:
+            return closed_by(pane + delay)
+
+        rows = table.windows.roll(join(parts) if len(parts) > 1 else parts[0], upto, to_come)
         if not len(rows):
             return []
         tables = [lane.table for lane in mine]
@@ -198,9 +261,7 @@ class VenueMarket:
         chosen = np.flatnonzero(table.deltas.news(key, end_ns % self.cut.keyframe_ns == 0, np.column_stack(numeric)))
         base_ms = self.cut.base_ns // 1_000_000
         out = [
-            of_windows(
-                table.of.name, self.venue.name, rows, chosen, values, table.of.columns, known, base_ms, closed_by
-            )
+            of_windows(table.of.name, self.venue.name, rows, chosen, values, table.of.columns, known, base_ms, when_due)
         ]
         if table.of is BOOK:
             chosen = np.flatnonzero(rows.length * base_ms == QUALITY_MS)
@@ -220,7 +281,7 @@ class VenueMarket:
                 "late_rows": values["late_trades"] + values["late_marks"],
                 "repeated_rows": values["repeated_trades"],
             }
-        raise NotImplementedError(table.name)
+        return {}
 
     def _rows_of_their_own(self, lane: Lane, until: int, closed_by: ClosedBy) -> list[Published]:
         """The rows of tables of operators' own that a lane has made."""
@@ -257,6 +318,7 @@ class VenueMarket:
                 {kind: lane.freeze() for kind, lane in self.lanes.items()},
                 list(self.numbers.index),
                 {name: table.freeze() for name, table in self.tables.items()},
+                (self.meeting.freeze(), self.panes.freeze(), frozen((self.closed, self.met))),
                 {o.name: o.fingerprint for o in catalog.OPERATORS},
                 self.released,
             )
@@ -277,5 +339,8 @@ class VenueMarket:
         for name, table in market.tables.items():
             if name in was.tables:
                 table.thaw(was.tables[name], fresh)
+        market.meeting.thaw(was.meeting[0])
+        market.panes = Panes.thaw(STATISTICS["meeting"], was.meeting[1], fresh)
+        take_up((market.closed, market.met), was.meeting[2])
         market.released = was.released
         return market

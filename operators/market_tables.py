@@ -27,6 +27,8 @@ class WindowTable:
     logs: tuple[str, ...]
     first: tuple[Column, ...]
     stamp: tuple[Column, ...]
+    delay_ns: int = 0
+    """How long after its window a row comes."""
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -68,7 +70,16 @@ TAPE = WindowTable(
         quality.INFERRED,
     ),
 )
-WINDOW_TABLES = (BOOK, TAPE)
+HORIZONS_NS = tuple(sorted({h for o in catalog.at("meeting") for h in o.horizons_ns}))
+COSTS = WindowTable(
+    "features_costs",
+    "features.costs",
+    ("meeting",),
+    (),
+    (quality.CLOSED, quality.INFERRED),
+    delay_ns=max(HORIZONS_NS, default=0),
+)
+WINDOW_TABLES = (BOOK, TAPE, COSTS)
 
 QUALITY = (
     Column("depth_messages", "i8", "depth messages read", low=0),

@@ -74,9 +74,15 @@ STAGES = {
         ),
         Stage(
             "pane",
-            "a closed pane with trades, in pane order",
-            ("instrument", *PANE, "base_ms", *units.READS),
+            "a closed pane with trades, in pane order; `mid_before` and `mid` are in force at its edges",
+            ("instrument", *PANE, "base_ms", "mid_before", "mid", *units.READS),
             ("trade",),
+        ),
+        Stage(
+            "meeting",
+            "a trade that is not late, with the book's mid in force just before it and `horizons_ns` after it "
+            "(`mid_after`, a column a horizon); given when the longest of them is over",
+            (*EVENT, "price", "qty_base", "sign", "mid_before", "mid_after"),
         ),
         Stage(
             "window",
@@ -105,6 +111,7 @@ STAGES = {
 WINDOWS = {
     "features_book": ("depth", "close"),
     "features_tape": ("trade", "pane", "liquidation", "mark"),
+    "features_costs": ("meeting",),
 }
 """The tables of windows, and the stages whose statistics and columns their windows hold."""
 MORE = {"features_tape": ("mark_contract", "mark_inverse")}

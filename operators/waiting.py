@@ -21,8 +21,12 @@ def _none(operator: Operator) -> dict[str, Array]:
 class Waiting:
     """The rows of each of some operators, in the order in which they were made."""
 
-    def __init__(self, operators: Iterable[Operator]) -> None:
-        """None yet."""
+    def __init__(self, operators: Iterable[Operator], *, in_log_order: bool = True) -> None:
+        """None yet. `in_log_order`: rows of one time stand in the order in which they were made, else by instrument.
+
+        Books are closed in an order that depends on where batches were cut, so their rows must not.
+        """
+        self.in_log_order = in_log_order
         self.rows = {o.name: _none(o) for o in operators if isinstance(o.table, EventTable)}
 
     def add(self, made: Mapping[str, Columns], instrument: Array, pane: Array) -> None:
@@ -34,7 +38,7 @@ class Waiting:
                 self.rows[name] = {n: np.concatenate([held, new[n]]) for n, held in self.rows[name].items()}
 
     def release(self, closed: int) -> dict[str, dict[str, Array]]:
-        """The rows of panes up to `closed`, by event time and then in the order in which they were made."""
+        """The rows of panes up to `closed`, by event time, and then as was said."""
         out = {}
         for name, rows in self.rows.items():
             done = rows["pane"] <= closed
@@ -42,7 +46,8 @@ class Waiting:
                 continue
             taken = {n: c[done] for n, c in rows.items()}
             self.rows[name] = {n: c[~done] for n, c in rows.items()}
-            order = np.lexsort((np.arange(len(taken["pane"])), taken["event_time"]))
+            ties = np.zeros(len(taken["pane"])) if self.in_log_order else taken["instrument"]
+            order = np.lexsort((np.arange(len(ties)), ties, taken["event_time"]))
             out[name] = {n: c[order] for n, c in taken.items()}
         return out
 

@@ -10,11 +10,105 @@ ALTER TABLE `features_book`
   COMMENT COLUMN IF EXISTS `bid_depth_100bps_usd` 'bid depth within 100 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 100; null when: book not live, one-sided or crossed; 100 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `ask_depth_100bps_usd` 'ask depth within 100 bps of mid; unit: USD; formula: sum of p q over 1e4 |p - M| / M <= 100; null when: book not live, one-sided or crossed; 100 bps beyond the exact reach; contract unknown; not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `bid_pressure_usd` 'bid notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0',
-  COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0';
+  COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0',
+  ADD COLUMN IF NOT EXISTS `time_weighted_spread_bps` Nullable(Float64) COMMENT 'best ask less best bid relative to mid, each value weighted by how long it was in force in the window; unit: bps; formula: int s dt / int dt; sign: negative: crossed; null when: the book was not live or one-sided during the whole window; at least: -20000; at most: 20000; source: McInish & Wood (1992)' CODEC(Gorilla, ZSTD(1)) AFTER `mlofi_5`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_time_weighted_spread_bps` CHECK ifNull(isFinite(`time_weighted_spread_bps`), true);
+
+CREATE OR REPLACE VIEW `features_book_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_book` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `last_update_id`,
+  `best_bid`,
+  `best_bid_qty_base`,
+  `best_ask`,
+  `best_ask_qty_base`,
+  `mid`,
+  `spread_bps`,
+  `weighted_mid`,
+  `crossed`,
+  `imbalance_1`,
+  `imbalance_5`,
+  `imbalance_20`,
+  `imbalance_weighted`,
+  `depth_reach_bps`,
+  `bid_depth_5bps_base`,
+  `bid_depth_5bps_usd`,
+  `ask_depth_5bps_base`,
+  `ask_depth_5bps_usd`,
+  `imbalance_5bps`,
+  `bid_depth_10bps_base`,
+  `bid_depth_10bps_usd`,
+  `ask_depth_10bps_base`,
+  `ask_depth_10bps_usd`,
+  `imbalance_10bps`,
+  `bid_depth_25bps_base`,
+  `bid_depth_25bps_usd`,
+  `ask_depth_25bps_base`,
+  `ask_depth_25bps_usd`,
+  `imbalance_25bps`,
+  `bid_depth_50bps_base`,
+  `bid_depth_50bps_usd`,
+  `ask_depth_50bps_base`,
+  `ask_depth_50bps_usd`,
+  `imbalance_50bps`,
+  `bid_depth_100bps_base`,
+  `bid_depth_100bps_usd`,
+  `ask_depth_100bps_base`,
+  `ask_depth_100bps_usd`,
+  `imbalance_100bps`,
+  `bid_depth_levels_5_base`,
+  `ask_depth_levels_5_base`,
+  `bid_depth_levels_10_base`,
+  `ask_depth_levels_10_base`,
+  `bid_depth_levels_20_base`,
+  `ask_depth_levels_20_base`,
+  `bid_slope_base_per_bp`,
+  `ask_slope_base_per_bp`,
+  `bid_pressure_usd`,
+  `ask_pressure_usd`,
+  `depth_pressure`,
+  `ofi`,
+  `ofi_per_depth`,
+  `mlofi_2`,
+  `mlofi_3`,
+  `mlofi_4`,
+  `mlofi_5`,
+  `time_weighted_spread_bps`,
+  `messages`,
+  `book_ok`,
+  `gap_ms`,
+  `stale_ms`,
+  `late_rows`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `last_update_id`, `best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `crossed`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `messages`, `book_ok`, `gap_ms`, `stale_ms`, `late_rows`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_book` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
 
 ALTER TABLE `features_tape`
   COMMENT COLUMN IF EXISTS `volume_usd` 'traded volume; unit: USD; formula: sum p q; null when: contract unknown; not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `buy_volume_usd` 'volume of aggressive buys; unit: USD; null when: contract unknown; not quoted in US dollars; at least: 0',
+  ADD COLUMN IF NOT EXISTS `vpin` Nullable(Float64) COMMENT 'imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday\'s volume; unit: 1; formula: mean |Vb - Vs| / V; null when: no day is over yet, or fewer than 50 buckets are full; at least: 0; at most: 1; source: Easley, Lopez de Prado & O\'Hara (2012)' CODEC(Gorilla, ZSTD(1)) AFTER `bipower_variation`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_vpin` CHECK ifNull(isFinite(`vpin`), true),
+  ADD COLUMN IF NOT EXISTS `kyle_lambda` Nullable(Float64) COMMENT 'how far the mid moves with a unit of signed volume, last 30 minutes; unit: quote/base; formula: Sxy / Sxx; sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `vpin`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda` CHECK ifNull(isFinite(`kyle_lambda`), true),
+  ADD COLUMN IF NOT EXISTS `kyle_lambda_low` Nullable(Float64) COMMENT 'lower end of the 95 % interval of lambda; unit: quote/base; formula: lambda - t sqrt(s^2 / Sxx); sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `kyle_lambda`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda_low` CHECK ifNull(isFinite(`kyle_lambda_low`), true),
+  ADD COLUMN IF NOT EXISTS `kyle_lambda_high` Nullable(Float64) COMMENT 'upper end of the 95 % interval of lambda; unit: quote/base; formula: lambda + t sqrt(s^2 / Sxx); sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `kyle_lambda_low`,
+  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda_high` CHECK ifNull(isFinite(`kyle_lambda_high`), true),
   COMMENT COLUMN IF EXISTS `long_liquidated_usd` 'size of the longs liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `short_liquidated_usd` 'size of the shorts liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
   COMMENT COLUMN IF EXISTS `largest_liquidation_usd` 'largest single liquidation; unit: USD; formula: max of notional_usd; null when: no liquidation in the window; a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0',
@@ -48,6 +142,10 @@ SELECT
   `cvd`,
   `realised_variance`,
   `bipower_variation`,
+  `vpin`,
+  `kyle_lambda`,
+  `kyle_lambda_low`,
+  `kyle_lambda_high`,
   `long_liquidations`,
   `short_liquidations`,
   `long_liquidated_base`,
@@ -72,13 +170,97 @@ SELECT
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `trades`, `buys`, `cvd`, `realised_variance`, `bipower_variation`, `vpin`, `kyle_lambda`, `kyle_lambda_low`, `kyle_lambda_high`, `long_liquidations`, `short_liquidations`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `throttled`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `next_funding_time`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`, `late_rows`, `repeated_rows`, `feed_switches`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
   FROM `features_tape` FINAL
 )
 ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
+
+CREATE TABLE IF NOT EXISTS `features_costs` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `window_ms` Int64 COMMENT 'length of the window; unit: ms; at least: 100' CODEC(Delta, ZSTD(1)),
+  `window_start` DateTime64(3, 'UTC') COMMENT 'start of the window, itself outside: the window is (start, start + window_ms]' CODEC(DoubleDelta, ZSTD(1)),
+  `effective_spread_bps` Nullable(Float64) COMMENT 'what aggressors paid, against the mid before the trade, both ways; unit: bps; formula: 2 D (p - m) / m; sign: dearer than mid: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `realised_spread_1s_bps` Nullable(Float64) COMMENT 'what makers kept of it, against the mid 1 s later; unit: bps; formula: 2 D (p - m\') / m; sign: kept: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `price_impact_1s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 1 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `realised_spread_5s_bps` Nullable(Float64) COMMENT 'what makers kept of it, against the mid 5 s later; unit: bps; formula: 2 D (p - m\') / m; sign: kept: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `price_impact_5s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 5 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `realised_spread_60s_bps` Nullable(Float64) COMMENT 'what makers kept of it, against the mid 60 s later; unit: bps; formula: 2 D (p - m\') / m; sign: kept: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `price_impact_60s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 60 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
+  `measured_volume_base` Float64 COMMENT 'volume of the trades that count; unit: base; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `measured_trades` Int64 COMMENT 'number of the trades that count; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK ifNull(isFinite(`effective_spread_bps`), true) AND ifNull(isFinite(`realised_spread_1s_bps`), true) AND ifNull(isFinite(`price_impact_1s_bps`), true) AND ifNull(isFinite(`realised_spread_5s_bps`), true) AND ifNull(isFinite(`price_impact_5s_bps`), true) AND ifNull(isFinite(`realised_spread_60s_bps`), true) AND ifNull(isFinite(`price_impact_60s_bps`), true) AND isFinite(`measured_volume_base`)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`window_start`)
+ORDER BY (`venue`, `symbol`, `window_ms`, `window_start`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic features.costs';
+
+CREATE VIEW IF NOT EXISTS `features_costs_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_costs` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `effective_spread_bps`,
+  `realised_spread_1s_bps`,
+  `price_impact_1s_bps`,
+  `realised_spread_5s_bps`,
+  `price_impact_5s_bps`,
+  `realised_spread_60s_bps`,
+  `price_impact_60s_bps`,
+  `measured_volume_base`,
+  `measured_trades`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_costs` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
+
+CREATE TABLE IF NOT EXISTS `walls` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the pane after which it was seen; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `side` LowCardinality(String) COMMENT 'bid or ask' CODEC(ZSTD(3)),
+  `what` LowCardinality(String) COMMENT 'appeared, grew, consumed or pulled' CODEC(ZSTD(3)),
+  `price` Float64 COMMENT 'price of the level; unit: quote; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `qty_base` Nullable(Float64) COMMENT 'size that stands there now; unit: base; null when: contract unknown; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `notional_usd` Nullable(Float64) COMMENT 'size that stands there now; unit: USD; null when: contract unknown; not quoted in US dollars; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `modified_z` Nullable(Float64) COMMENT 'how far its notional stands out of the best 50 levels of its side; unit: 1; formula: 0.6745 (n - med) / MAD; null when: it is not larger than the others any more; at least: 0; source: Iglewicz & Hoaglin (1993)' CODEC(Gorilla, ZSTD(1)),
+  `age_ms` Float64 COMMENT 'since it was first seen as large; unit: ms; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `distance_bps` Float64 COMMENT 'distance from mid; unit: bps; formula: 1e4 |p - M| / M; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `nth` Int64 COMMENT 'which of the instrument\'s of that millisecond; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK isFinite(`price`) AND ifNull(isFinite(`qty_base`), true) AND ifNull(isFinite(`notional_usd`), true) AND ifNull(isFinite(`modified_z`), true) AND isFinite(`age_ms`) AND isFinite(`distance_bps`)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`venue`, `symbol`, `event_time`, `nth`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic walls';
 
 ALTER TABLE `liquidations`
   COMMENT COLUMN IF EXISTS `notional_usd` 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0';

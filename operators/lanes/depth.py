@@ -66,11 +66,12 @@ class DepthLane:
         self.table = InstrumentTable(known)
         self.books = ladder.init(venue.sequencing)
         self.messages, self.closings = Running(catalog.at("depth")), Running(catalog.at("close"))
-        self.waiting = (Waiting(catalog.at("close")),)
+        self.waiting = (Waiting(catalog.at("close"), in_log_order=False),)
         self.panes = Panes.of(STATISTICS)
         self.last_pane = np.empty(0, np.int64)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
+        self.met: list[dict[str, Array]] = []
 
     def read(self, frames: Frames) -> list[Reject]:
         """Apply depth frames in log order."""
@@ -127,6 +128,8 @@ class DepthLane:
         if (beside := depth.last_id == BESIDE).any():
             events, slot = {n: c[~beside] for n, c in events.items()}, slot[~beside]
         self.messages.fold(events, held, slot)
+        mid = _mids(applied, depth.instrument, scales)
+        self.met.append({"instrument": depth.instrument, "event_ns": depth.event_ns, "mid": mid})
         self._close(applied, scales)
         return rejects
 
@@ -203,3 +206,10 @@ class DepthLane:
         lane.last_pane = np.frombuffer(was.last_pane, np.int64).copy()
         lane.ended = was.ended
         return lane
+
+
+def _mids(applied: ladder.Applied, instrument: Array, scales: dict[str, Array]) -> Array:
+    """The mid after each message; null where the book is not live, one-sided or crossed."""
+    bid, ask = applied.bid_ticks[:, 0], applied.ask_ticks[:, 0]
+    of = {n: scales[n][instrument] for n in ("tick_mantissa", "tick_scale")}
+    return np.where(applied.live & (bid > 0) & (ask > bid), units.price(bid + ask, of) / 2, np.nan)

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from operators import catalog
-from operators.contract import Statistic
+from operators.contract import Array, Statistic
 from operators.lanes.lane import offered, refused
 from operators.panes import Panes, keys
 from operators.running import Running, frozen, take_up
@@ -40,6 +40,7 @@ class DerivativesLane:
         self.marks = Running(catalog.at("mark"))
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
+        self.met: list[dict[str, Array]] = []
         self.waiting: tuple[Waiting, ...] = ()
 
     def read(self, frames: Frames) -> list[Reject]:

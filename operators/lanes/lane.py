@@ -23,6 +23,8 @@ class Lane(Protocol):
     clock: Clock
     ended: bool
     table: InstrumentTable
+    met: list[dict[str, Array]]
+    """What the last read has for the meeting, in log order."""
     refined: list[tuple[int, int, int]]
     """Instrument, tick factor, lot factor: inferences refined by the last read, for whoever holds released panes."""
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from operators.contract import Array
 from operators.lanes.lane import refused
 from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
 from operators.panes import Panes
@@ -29,6 +30,7 @@ class LiquidationsLane:
         self.liquidations = LiquidationLog()
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
+        self.met: list[dict[str, Array]] = []
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:

@@ -7,7 +7,7 @@ from operators import catalog, units
 from operators.contract import Array, Statistic
 from operators.lanes.lane import offered, refused
 from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
-from operators.panes import Panes, keys, layout
+from operators.panes import Panes, keys
 from operators.running import Running, frozen, take_up
 from operators.tape import bars, feeds, identity
 from operators.waiting import Waiting
@@ -17,15 +17,13 @@ from schemas.frames import Frames, Reject
 from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
-EVENTS = (
+STATISTICS = (
     *(s for o in catalog.at("trade") for s in o.statistics),
     Statistic("late_trades", "i8", "sum"),
     Statistic("repeated_trades", "i8", "sum"),
     Statistic("feed_switches", "i8", "sum"),
     Statistic("last_trade_ns", "i8", "max"),
 )
-STATISTICS = (*EVENTS, *(s for o in catalog.at("pane") for s in o.statistics))
-_LAYOUT = layout(STATISTICS)
 
 
 class _Frozen(msgspec.Struct):
@@ -46,12 +44,13 @@ class TapeLane:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
-        self.panes = Panes.of(EVENTS)
-        self.trades, self.closed = Running(catalog.at("trade")), Running(catalog.at("pane"))
+        self.panes = Panes.of(STATISTICS)
+        self.trades = Running(catalog.at("trade"))
         self.feeds, self.seen = feeds.Feeds(), identity.Seen()
         self.liquidations = LiquidationLog()
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
+        self.met: list[dict[str, Array]] = []
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
@@ -87,8 +86,7 @@ class TapeLane:
                 self.panes.rescale(instrument, tick_factor, lot_factor)
                 self.refined.append((instrument, tick_factor, lot_factor))
                 feeds.rescale(self.feeds, instrument, tick_factor, lot_factor)
-                for running in (self.trades, self.closed):
-                    running.rescale(instrument, tick_factor, lot_factor)
+                self.trades.rescale(instrument, tick_factor, lot_factor)
         if len(forced):
             wanted = ~(at.late | at.ahead)
             self.liquidations.add(frames, forced.keep(wanted), self.table, at.pane[wanted], self.clock.base_ns)
@@ -127,6 +125,10 @@ class TapeLane:
         events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, events)
         self.trades.fold(events, self.panes.columns, slot)
         np.maximum.at(self.panes.columns["last_trade_ns"], slot, trades.event_ns)
+        price = units.price(trades.ticks, events)
+        base = units.base(trades.lots, price, events)
+        met = {n: events[n] for n in ("instrument", "pane", "event_ns", "sign")}
+        self.met.append({**met, "price": price, "qty_base": base})
         return rejects
 
     def _assign(self, frames: Frames, trades: Trades, forced: Liquidations) -> tuple[Assigned, Assigned]:
@@ -143,17 +145,11 @@ class TapeLane:
         return ordered.keep(back[: len(trades)]), ordered.keep(back[len(trades) :])
 
     def release(self, closed: int) -> Panes:
-        """The panes up to `closed`, with what runs on from pane to pane."""
+        """The panes up to `closed`."""
         waited = feeds.settle(self.feeds, closed)
         if len(waited.trades):
             self._add(None, waited, units.of_table(self.table))
-        done = self.panes.close(closed)
-        base_ns = self.clock.base_ns
-        given = {**done.columns, "base_ms": np.full(len(done), base_ns // 1_000_000, np.int64)}
-        self.closed.grow(len(self.table.rows))
-        scales = units.of_table(self.table)
-        rows = offered(self.closed.reads, given, done.instrument, done.pane, base_ns, scales)
-        return Panes.filled(_LAYOUT, done.key, {**done.columns, **self.closed.step(rows)})
+        return self.panes.close(closed)
 
     def last(self) -> int:
         """The last pane that is not released yet."""
@@ -166,7 +162,7 @@ class TapeLane:
                 self.clock,
                 self.table.freeze(),
                 self.panes.freeze(),
-                frozen((self.trades, self.closed)),
+                frozen((self.trades,)),
                 self.liquidations.freeze(),
                 self.ended,
                 feeds.freeze(self.feeds),
@@ -180,8 +176,8 @@ class TapeLane:
         was = msgspec.msgpack.decode(data, type=_Frozen)
         lane = cls(venue, known, was.clock)
         lane.table = InstrumentTable.thaw(known, was.table)
-        lane.panes = Panes.thaw(EVENTS, was.panes, fresh)
-        take_up((lane.trades, lane.closed), was.operators)
+        lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        take_up((lane.trades,), was.operators)
         lane.liquidations = LiquidationLog.thaw(was.log, fresh)
         lane.feeds, lane.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
         lane.ended = was.ended

@@ -17,7 +17,9 @@ from flows.tables import BY_NAME
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
+from operators.catalog import OPERATORS
 from operators.market import Cut, VenueMarket
+from operators.running import Running
 from schemas import rejected
 from schemas.frames import frames, marks
 from schemas.instrument import Instrument, InstrumentTable
@@ -499,3 +501,34 @@ def test_what_the_settings_say_of_an_instrument_holds_after_a_restart_also_for_w
     assert InstrumentTable.thaw({row.symbol: finer}, table.freeze()).rows == [
         row
     ]  # until a number needs the finer step
+
+
+def ids(rows):
+    return [json.loads(value)["id"] for _, value in rows]
+
+
+@pytest.mark.parametrize("venue", NAMES)
+def test_which_rows_a_table_has_is_decided_by_its_own_logs(venue):
+    """With every row published, what another log holds changes values at most, never which rows there are."""
+    lines = lines_of(venue, 4)
+    whole = Run(venue, lines, cut=EVERY).end()
+    no_books = Run(venue, [line for line in lines if line.kind != "depth"], cut=EVERY).end()
+    no_trades = Run(venue, [line for line in lines if line.kind != "trades"], cut=EVERY).end()
+    assert ids(no_trades.rows["features_book"]) == ids(whole.rows["features_book"])
+    for table in ("features_tape", "features_costs", "liquidations"):
+        assert ids(no_books.rows[table]) == ids(whole.rows[table]), table
+    assert whole.rows["features_costs"]
+
+
+def test_every_operator_of_the_catalog_is_run_by_the_flow(monkeypatch):
+    ran = set()
+    for name in ("fold", "step", "rows"):
+        original = getattr(Running, name)
+
+        def seen(self, *given, original=original):
+            ran.update(o.name for o in self.operators)
+            return original(self, *given)
+
+        monkeypatch.setattr(Running, name, seen)
+    Run(USDM, lines_of(USDM, 1)).end()
+    assert {o.name for o in OPERATORS if o.stage != "account"} - ran == set()

@@ -24,6 +24,7 @@ EVENTS = 24
 INSTRUMENTS = 3
 BASE_NS = 10
 DTYPES = {"i8": np.int64, "f8": np.float64, "bool": np.bool_, "time": np.int64}
+PLACES = ("pane", "pane_start_ns", "pane_end_ns")
 LADDER = ("bid_starts", "bid_ticks", "bid_lots", "ask_starts", "ask_ticks", "ask_lots")
 
 
@@ -54,6 +55,9 @@ COLUMNS = {
     "funding_rate": floats(1e-4, -1e-4, np.nan),
     "next_funding_ns": ints(0, 2**61),
     "open_interest": floats(0.0, 5e5, np.nan),
+    "qty_base": floats(0.1, 0.2, 3e5, np.nan),
+    "mid_before": floats(61773.65, 61773.7, np.nan),
+    "mid_after": lambda n: arrays(np.float64, (n, 3), elements=st.sampled_from([61770.05, 61773.65, np.nan])),
     "mark_contract": floats(1.0, 0.01, 100.0, np.nan),
     "mark_inverse": ints(0, 1, np.bool_),
     "gross_usd": floats(0.0, 650.0, np.nan),
@@ -71,17 +75,16 @@ COLUMNS = {
     "order_side": lambda n: arrays(np.int8, n, elements=st.sampled_from([-1, 1])),
     "price": floats(0.1, 61773.6, 1e-8),
     "price_kind": ints(0, 3, np.int8),
-    "qty_base": floats(0.1, 0.2, 3e5, np.nan),
     "notional_usd": floats(0.1, 0.2, 3e5, np.nan),
     "throttled": ints(0, 1, np.bool_),
     "offset": ints(0, 10**12),
-    "pane": ints(0, 10**9),
     "base_ms": lambda n: st.just(np.full(n, 1000)),
     "qty_per_price": floats(0.1, 0.3, 7.7),
     "per_price": floats(0.1, 0.3, 7.7),
     "buy_per_price": floats(0.1, 0.3, 7.7),
     "close_ticks": ints(0, 3),
     "mid": floats(61773.65, 1e-8, np.nan),
+    "window_start_ns": ints(0, 2**61),
     "window_end_ns": ints(1, 2**61),
     "tick_mantissa": floats(1.0, 5.0),
     "tick_scale": floats(1.0, 10.0, 1e8),
@@ -125,14 +128,14 @@ def batches(draw, operator, n=None):
     at_panes = operator.stage in ("pane", "close")
     columns = draw(books(n)) if "bid_starts" in operator.reads else {}
     for name in operator.reads:
-        if name not in columns:
+        if name not in columns and name not in PLACES:
             columns[name] = draw(COLUMNS[name](n))
     if at_panes:
         places = st.tuples(st.integers(86_390, 86_410), st.integers(0, INSTRUMENTS - 1))
         key = np.array(sorted(draw(st.sets(places, min_size=n, max_size=n))), np.int64).reshape(-1, 2)
         columns |= {"pane": key[:, 0].copy(), "instrument": key[:, 1].astype(np.int32)}
         columns |= {"pane_start_ns": columns["pane"] * BASE_NS, "pane_end_ns": (columns["pane"] + 1) * BASE_NS}
-    elif "pane_end_ns" in operator.reads:
+    elif set(PLACES) & set(operator.reads):
         pane = (columns["event_ns"] - 1) // BASE_NS
         columns |= {"pane": pane, "pane_start_ns": pane * BASE_NS, "pane_end_ns": (pane + 1) * BASE_NS}
     columns = {name: columns[name] for name in dict.fromkeys((*operator.reads, *(("instrument",) if at_panes else ())))}

@@ -1,0 +1,125 @@
+"""VPIN: volume-synchronised probability of informed trading, over the last 50 buckets of equal volume.
+
+    VPIN = mean over the last n buckets of |Vb - Vs| / V        n = 50; Vb, Vs: aggressive buys and sells of a bucket
+
+Buckets hold exactly V: a trade that straddles a boundary is split there, and what is left of it begins the next one (or
+several). V is a fiftieth of the volume of the day before (UTC, of as much of it as the log holds), in the venue's own
+quantity; all sums are whole numbers of fiftieths of lots, so nothing is rounded until the ratio of a bucket.
+Dimensionless, in [0, 1]; null until a day is over and 50 buckets are full. Aggressors are known, so no volume need be
+classified in bulk.
+
+Easley, Lopez de Prado & O'Hara (2012), Review of Financial Studies 25(5), 1457-1493.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.contract import I8, Columns, Field, Operator, State, Statistic
+from schemas.column import Column
+from schemas.kernels import kernel
+
+F8 = NDArray[np.float64]
+BUCKETS = 50
+A_DAY = 50
+"""Buckets to the volume of a day."""
+DAY_NS = 86_400_000_000_000
+
+
+@kernel
+def _fill(
+    day: I8,
+    day_lots: I8,
+    size: I8,
+    filled: I8,
+    signed: I8,
+    full: I8,
+    ratios: F8,
+    vpin: F8,
+    slot: I8,
+    instrument: NDArray[np.int32],
+    event_ns: I8,
+    lots: I8,
+    sign: NDArray[np.int8],
+) -> None:
+    n = ratios.shape[1]
+    for i in range(len(slot)):
+        k = instrument[i]
+        today = (event_ns[i] - 1) // DAY_NS
+        if today > day[k]:
+            if day_lots[k] > 0:
+                size[k] = day_lots[k]
+            day[k], day_lots[k] = today, 0
+        day_lots[k] += lots[i]
+        left = A_DAY * lots[i] if size[k] > 0 else 0
+        while left > 0:
+            # A smaller bucket may be fuller than it is large when a day of less volume came before.
+            part = min(left, max(size[k] - filled[k], 0))
+            filled[k] += part
+            signed[k] += sign[i] * part
+            left -= part
+            if filled[k] >= size[k]:
+                ratios[k, full[k] % n] = abs(signed[k]) / filled[k]
+                full[k] += 1
+                filled[k], signed[k] = 0, 0
+        value = np.nan
+        if full[k] >= n:
+            value = 0.0
+            for b in range(n):
+                value += ratios[k, b]
+            value = min(value / n, 1.0)
+        vpin[slot[i]] = value
+
+
+def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
+    _fill(
+        state["day"],
+        state["day_lots"],
+        state["bucket_lots"],
+        state["filled_lots"],
+        state["signed_lots"],
+        state["full"],
+        state["imbalances"],
+        panes["vpin_last"],
+        slot,
+        *(events[n] for n in _READS),
+    )
+
+
+def _compute(windows: Columns) -> Columns:
+    return {"vpin": windows["vpin_last"]}
+
+
+_READS = ("instrument", "event_ns", "lots", "sign")
+
+VPIN = Operator(
+    "vpin",
+    "trade",
+    _READS,
+    table="features_tape",
+    state=(
+        Field("day", "i8", -1),
+        Field("day_lots", "i8", lots=1),
+        Field("bucket_lots", "i8", lots=1),
+        Field("filled_lots", "i8", lots=1),
+        Field("signed_lots", "i8", lots=1),
+        Field("full", "i8"),
+        Field("imbalances", "f8", np.nan, (BUCKETS,)),
+    ),
+    statistics=(Statistic("vpin_last", "f8", "asof", np.nan),),
+    fold=_fold,
+    compute=_compute,
+    columns=(
+        Column(
+            "vpin",
+            "f8",
+            "imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday's volume",
+            "1",
+            "mean |Vb - Vs| / V",
+            "Easley, Lopez de Prado & O'Hara (2012)",
+            null_when="no day is over yet, or fewer than 50 buckets are full",
+            low=0,
+            high=1,
+        ),
+    ),
+)
+"""`bucket_lots`, `filled_lots`, `signed_lots` count fiftieths of lots: in them a bucket is the size of a day's lots."""

@@ -1,0 +1,74 @@
+"""Kyle's lambda: against ordinary least squares, and what the last 30 minutes are."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from operators.tape.kyle import KYLE, LEAST, MINUTE_NS
+from tests.operators import stepped
+
+
+def rows(observations, instrument=0):
+    """Panes of (end ns, signed volume, change of mid)."""
+    end, volume, moved = (np.array(c) for c in zip(*observations, strict=True))
+    n = len(end)
+    lots = np.round(np.abs(volume) * 1000).astype(np.int64)
+    one = {"tick_mantissa": 1.0, "tick_scale": 10.0, "lot_mantissa": 1.0, "lot_scale": 1000.0, "contract": 1.0}
+    return {
+        "instrument": np.full(n, instrument),
+        "pane_end_ns": end.astype(np.int64),
+        "mid_before": np.full(n, 100.0),
+        "mid": 100.0 + moved,
+        "lots": lots,
+        "buy_lots": np.where(volume > 0, lots, 0),
+        "per_price": np.zeros(n),
+        "buy_per_price": np.zeros(n),
+        "inverse": np.zeros(n, np.bool_),
+        **{name: np.full(n, v) for name, v in one.items()},
+    }
+
+
+def published(out, end_ns=None):
+    last = {name: array[-1:] for name, array in out.items()}
+    end = last["kyle_end_ns"] if end_ns is None else np.array([end_ns])
+    found = KYLE.compute(last | {"window_end_ns": end})
+    return tuple(found[n][0].item() for n in ("kyle_lambda_low", "kyle_lambda", "kyle_lambda_high"))
+
+
+def drawn(n, seed=1, step_ns=10 * 10**9):
+    rng = np.random.default_rng(seed)
+    volume = np.round(rng.normal(0, 5, n), 3)
+    return list(zip((1 + np.arange(n)) * step_ns, volume, 0.02 * volume + rng.normal(0, 0.1, n), strict=True))
+
+
+@pytest.mark.parametrize("n", [30, 40, 170])
+def test_slope_and_interval_are_those_of_ordinary_least_squares(n):
+    observations = drawn(n)
+    fit = stats.linregress([v for _, v, _ in observations], [m for _, _, m in observations])
+    half = stats.t.ppf(0.975, n - 2) * fit.stderr
+    low, slope, high = published(stepped(KYLE, rows(observations)))
+    assert slope == pytest.approx(fit.slope, rel=1e-9)
+    assert (low, high) == (pytest.approx(slope - half, rel=1e-4), pytest.approx(slope + half, rel=1e-4))
+
+
+def test_a_market_that_moves_by_two_cents_a_unit_has_that_lambda_and_no_doubt():
+    found = published(stepped(KYLE, rows([(i * 10**9, i % 7 - 3, 0.02 * (i % 7 - 3)) for i in range(1, 60)])))
+    assert found == pytest.approx((0.02, 0.02, 0.02), abs=1e-9)
+
+
+def test_what_is_older_than_30_minutes_is_forgotten():
+    old = [(i * 10**9, v, 9 * v) for i, (_, v, _) in enumerate(drawn(40, seed=2), 1)]
+    new = [(31 * MINUTE_NS + at, v, m) for at, v, m in drawn(100)]
+    assert published(stepped(KYLE, rows(old + new))) == published(stepped(KYLE, rows(new)))
+
+
+def test_it_is_null_with_too_few_panes_without_mids_and_half_an_hour_after_the_last_trade():
+    observations = drawn(LEAST)
+    assert math.isnan(published(stepped(KYLE, rows(observations[1:])))[1])
+    out = stepped(KYLE, rows(observations))
+    assert not math.isnan(published(out)[1])
+    assert math.isnan(published(out, int(out["kyle_end_ns"][-1]) + 30 * MINUTE_NS)[1])
+    blind = rows(observations) | {"mid_before": np.full(LEAST, np.nan)}
+    assert math.isnan(published(stepped(KYLE, blind))[1])
