@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch of n messages did; rows of `close_*` are the panes that ended, by pane, then instrument.
+    """What a batch of n messages did; rows of `close_*` are the panes that ended, as they did.
 
     Levels stand best first; a missing one has 0 ticks and 0 lots, and all are 0 where the book is not `live`.
     `fresh`: the touch must not be differenced against the one before. `gap`: this message opened a gap.
@@ -60,12 +60,11 @@ class Applied:
 
 
 def assemble(done: advance.Done, rows: I8, ladder: I8) -> Applied:
-    """The loop's marks, touches and closings as columns; closings by pane, then instrument."""
+    """The loop's marks, touches and closings as columns; closings in the order in which they came."""
     marks, untrusted_ns, touch = done
-    order = np.lexsort((rows[:, closings.ROW_INSTRUMENT], rows[:, closings.ROW_PANE]))
-    column = np.ascontiguousarray(rows[order].T)
-    bid_starts, bid_ticks, bid_lots = _ragged(ladder[0], column[closings.ROW_BID_START], column[closings.ROW_BIDS])
-    ask_starts, ask_ticks, ask_lots = _ragged(ladder[1], column[closings.ROW_ASK_START], column[closings.ROW_ASKS])
+    column = np.ascontiguousarray(rows.T)
+    bid_starts, bid_ticks, bid_lots = _ragged(ladder[0], column[closings.ROW_BIDS])
+    ask_starts, ask_ticks, ask_lots = _ragged(ladder[1], column[closings.ROW_ASKS])
     return Applied(
         live=marks & advance.MARK_LIVE != 0,
         fresh=marks & advance.MARK_FRESH != 0,
@@ -96,12 +95,8 @@ def assemble(done: advance.Done, rows: I8, ladder: I8) -> Applied:
     )
 
 
-def _ragged(ladder: I8, begin: I8, counts: I8) -> tuple[I8, I8, I8]:
-    """The stretches of a side's ladder buffer, joined: starts, ticks, lots. Copied only where they are not in order."""
+def _ragged(ladder: I8, counts: I8) -> tuple[I8, I8, I8]:
+    """A side of the ladder buffer, in which closings stand one after the other: starts, ticks, lots."""
     starts = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
-    if np.array_equal(begin, starts[:-1]):
-        return starts, ladder[0, : starts[-1]], ladder[1, : starts[-1]]
-    out = np.empty((2, starts[-1]), np.int64)
-    closings.copy_stretches(ladder, begin, starts, out)
-    return starts, out[0], out[1]
+    return starts, ladder[0, : starts[-1]], ladder[1, : starts[-1]]

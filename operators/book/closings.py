@@ -53,11 +53,9 @@ HEAD_COLUMNS = 16
     ROW_ASK_LEVELS,
     ROW_BIDS,
     ROW_ASKS,
-    ROW_BID_START,
-    ROW_ASK_START,
-) = range(15)
-"""Columns of a closing; its `ROW_BIDS` bids stand from `ROW_BID_START` in the ladder buffer of bids, asks likewise."""
-ROW_COLUMNS = 15
+) = range(13)
+"""Columns of a closing; its `ROW_BIDS` bids stand behind those of the closing before it in the ladder buffer."""
+ROW_COLUMNS = 13
 
 CLOSED, WRITTEN = 0, 1
 """The cursor: closings written; bids and, one further, asks written to `ladder`, int64[2, 2, n]: side, ticks and lots.
@@ -97,8 +95,6 @@ def close(
     row[ROW_INSTRUMENT] = instrument
     row[ROW_LAST_ID] = NO_ID
     row[ROW_EVENT_NS] = head[EVENT_NS]
-    row[ROW_BID_START] = cursor[WRITTEN]
-    row[ROW_ASK_START] = cursor[WRITTEN + 1]
     if head[STATE] == EMPTY:
         return
     bids, asks = 2 * instrument, 2 * instrument + 1
@@ -160,15 +156,6 @@ def copy_levels(tables: Tables, side: int, worst: int, least: int, pages: int, l
                 ladder[own, 1, written + n] = tables.pool[8 * slot + at]
                 n += 1
     return n
-
-
-@kernel
-def copy_stretches(ladder: I8, begin: I8, starts: I8, out: I8) -> None:
-    """Lay stretches of one side of the ladder buffer one after the other: stretch j from `begin[j]` to `starts[j]`."""
-    for j in range(len(begin)):
-        for at in range(starts[j + 1] - starts[j]):
-            out[0, starts[j] + at] = ladder[0, begin[j] + at]
-            out[1, starts[j] + at] = ladder[1, begin[j] + at]
 
 
 @kernel
