@@ -16,7 +16,10 @@ from flows.kafka.source import KafkaShards
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
+from operators import catalog
+from operators.evolving import Part
 from operators.market import Cut, VenueMarket
+from operators.running import part
 from schemas.instrument import Instrument
 from schemas.shard import Batch, Rows
 from schemas.venue import Venue
@@ -159,3 +162,8 @@ def identity(settings: Settings) -> Identity:
     w = settings.windows
     cut = [w.base_ms, w.lateness_ms, w.keyframe_ms, settings.clock.ahead_ms, settings.clock.idle_ms, *w.lengths_ms()]
     return incoming.identity(settings, topics(settings), windows=cut, misplaced=settings.market.misplaced)
+
+
+def parts(settings: Settings) -> list[Part]:
+    """The states that are recovered, operator by operator."""
+    return [part(operator) for operator in catalog.OPERATORS]
