@@ -57,6 +57,24 @@ def test_a_new_table_is_made_as_it_is_declared():
     assert steps(first(), [BOOK, EVENTS]) == [create_table(EVENTS)]
 
 
+def test_a_key_may_grow_at_its_end_by_columns_that_are_new_and_these_are_not_nullable():
+    side = Column("position_side", "str", "a leg")
+    longer = msgspec.structs.replace(EVENTS, columns=(VENUE, START, WHY, side), key=(*EVENTS.key, "position_side"))
+    store = added_up([create_table(EVENTS)])
+    (alter,) = steps(store, [longer])
+    assert "ADD COLUMN IF NOT EXISTS `position_side` LowCardinality(String) COMMENT" in alter
+    assert alter.endswith("MODIFY ORDER BY (`venue`, `window_start`, `position_side`)")
+    for _ in range(2):
+        store.apply(alter)
+    assert steps(store, [longer]) == []
+
+
+def test_a_key_does_not_grow_by_a_column_that_was_there():
+    longer = msgspec.structs.replace(EVENTS, key=(*EVENTS.key, "reason"))
+    with pytest.raises(Incompatible, match="its key"):
+        steps(added_up([create_table(EVENTS)]), [longer])
+
+
 def test_a_column_that_is_described_in_other_words_gets_another_comment():
     said = with_columns(VENUE, WINDOW, START, msgspec.structs.replace(MID, meaning="it's the middle"), OK)
     store = first()
