@@ -111,7 +111,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     by = rules(settings)
     kafka = settings.kafka
     source = KafkaShards(
-        incoming.kafka(settings),
+        incoming.kafka(settings, "alerts"),
         topics(settings),
         kafka.partitions,
         incoming.share(settings),

@@ -161,10 +161,12 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
             logs[topic].needed = cuts[-1]
             self._planned.extend((topic, *block) for block in pairwise(cuts))
         self._next = self._planned
+        self._resumes: dict[tuple[str, int], int] = {}
 
     def next_batch(self) -> Iterable[tuple[str, Block]]:
         """One planned block, as soon as all of it is fetched."""
         if self._epochs.begin():
+            self._reader.committed(self._resumes)
             self._settled, self._handed_over = not self._handed_over, False
         self._planned = self._next
         if self._epochs.quiet:
@@ -208,6 +210,7 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         for topic, log in self._logs.items():
             cuts = left[topic][:-1] + log.cuts(left[topic][-1], self._size.rows, self._size.bytes)
             plan.append((topic, ids[topic], tuple(cuts)))
+        self._resumes = {(topic, self._logs[topic].partition): cuts[0] for topic, _, cuts in plan}
         self._next = deque((t, *block) for t, _, cuts in plan for block in pairwise(cuts))
         return 1, tuple(plan)
 
@@ -251,7 +254,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         ARCHIVED.labels(name).inc(count)
 
     source = PlannedBlocks(
-        replace(incoming.kafka(settings), buffer_bytes=BUFFER_BYTES),
+        replace(incoming.kafka(settings, "archive"), buffer_bytes=BUFFER_BYTES),
         topics(settings),
         kafka.partitions,
         run_id,

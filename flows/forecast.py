@@ -189,7 +189,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     how(settings)
     kafka = settings.kafka
     source = KafkaShards(
-        incoming.kafka(settings),
+        incoming.kafka(settings, "forecast"),
         topics(settings),
         kafka.partitions,
         incoming.share(settings),

@@ -11,10 +11,11 @@ from flows.recovery import Identity
 from flows.settings import Settings
 
 
-def kafka(settings: Settings) -> Kafka:
+def kafka(settings: Settings, flow: str) -> Kafka:
     """The brokers, how long they may be away and may hold a fetch."""
     wanted = settings.kafka
-    return Kafka(wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms)
+    group = f"{wanted.prefix}{wanted.offsets_group}.{flow}" if wanted.offsets_group else ""
+    return Kafka(wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms, offsets_group=group)
 
 
 def pace(settings: Settings) -> Pace:

@@ -139,7 +139,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     kafka = settings.kafka
     source = KafkaShards(
         replace(
-            incoming.kafka(settings),
+            incoming.kafka(settings, "market"),
             nameless={t: VENUES[venue].nameless for t, (venue, kind) in named.items() if kind == "depth"},
         ),
         tuple(named),

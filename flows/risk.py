@@ -109,7 +109,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     kafka, prefix = settings.kafka, settings.kafka.prefix
     how = terms(settings)
     source = KafkaShare(
-        incoming.kafka(settings),
+        incoming.kafka(settings, "risk"),
         (prefix + ACCOUNTS,),
         tuple(prefix + topic for topic in SHARED),
         kafka.partitions,

@@ -80,6 +80,8 @@ class Kafka(_Strict, frozen=True):
     """How batches of records are compressed."""
     prefix: str = ""
     """Before the name of every topic, so that several deployments share brokers."""
+    offsets_group: str = ""
+    """If set, what a flow has committed is told to the brokers as offsets of the group `PREFIX<this>.<flow>`."""
     partitions: Positive = 4
     """Of every topic; a partition is what one process works on at a time."""
     replication: Positive = 1

@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.log import Chunk, Log, chunk
 from flows.kafka.marks import KEY
+from flows.kafka.offsets import Offsets, Positions
 from flows.refusal import Refused, Unreachable
 
 READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
@@ -80,6 +81,8 @@ class Kafka:
     retry_s: float = 120.0
     fetch_wait_ms: int = FETCH_WAIT_MS
     nameless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    offsets_group: str = ""
+    """The consumer group to which committed offsets are told; none: they are told to nobody."""
 
 
 class Reader:
@@ -93,6 +96,7 @@ class Reader:
         self._partitions = partitions
         self._lock = threading.RLock()
         self._consumer: Consumer | None = None
+        self._offsets: Offsets | None = None
         self._logs: dict[tuple[str, int], Log] = {}
         self._away_since: float | None = None
         self._parts = 0
@@ -165,8 +169,18 @@ class Reader:
         """The exact end of a log now."""
         return end_offset(self._kafka.brokers, topic, partition, self._kafka.start_s)
 
+    def committed(self, positions: Positions) -> None:
+        """Everything before these offsets is committed."""
+        if self._kafka.offsets_group and positions:
+            if self._offsets is None:
+                self._offsets = Offsets(self._kafka.brokers, self._kafka.offsets_group)
+            self._offsets.committed(positions)
+
     def close(self) -> None:
         """Leave the brokers."""
+        if self._offsets is not None:
+            self._offsets.close()
+            self._offsets = None
         with self._lock:
             if self._consumer is not None:
                 self._consumer.close()

@@ -206,6 +206,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         self._looked_s = 0.0
         self._told: dict[str, int] = {}
         self._budget = pace.epoch_bytes
+        self._resumes: dict[tuple[str, int], int] = {}
         self._full = False
         if ends is not None:
             self._look()
@@ -215,6 +216,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         """At most one item: what is ready of every topic, and the marks."""
         if self._epochs.begin():
             self._budget = self._pace.epoch_bytes
+            self._reader.committed(self._resumes)
         if self._epochs.quiet:
             time.sleep(0.001)
             return ()
@@ -242,6 +244,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         """Where to go on: after what was handed over."""
         self._epochs.close()
         ids = self._reader.topic_ids
+        self._resumes = {(log.topic, log.partition): log.position for log in self._logs.values()}
         logs = tuple((n, ids[log.topic], log.position, self._told.get(n, -1)) for n, log in self._logs.items())
         return FORMAT, logs, () if self._guessing is None else tuple(self._guessing.used().items())
 
