@@ -18,14 +18,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.clickhouse.client import ClickHouse, Settings, connect
+from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.tables import BY_NAME, TABLES
 from tests.services.backend import Broker, Store
 from tests.services.running import ROOT, wait_until
-from tests.services.test_upgrade_store import record
+from tests.services.test_upgrade_store import of, record
 
 BOOK = BY_NAME["features_book"]
 WAIT_S = 90.0
@@ -116,6 +116,7 @@ class Place:
             **sets,
         }
         given = [a for name, value in told.items() for a in ("--set", f"{name}={value}")]
+        given += [a for one in self.store.sets for a in ("--set", one)]
         command = [sys.executable, "-m", "flows", "run", "archive", "--data", str(self.folder), *given]
         environ = {**os.environ, "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
@@ -126,9 +127,8 @@ class Place:
 @pytest.fixture
 def place(broker: Broker, store: Store, tmp_path: Path, topic_name) -> Iterator[Place]:
     name = re.sub(r"\W", "_", topic_name("refuse"))
-    url = f"http://{store.host}:{store.port}"
-    connect(Settings(url=url)).command(f"CREATE DATABASE {name}")
-    clickhouse = connect(Settings(url=url, database=name))
+    connect(of(store)).command(f"CREATE DATABASE {name}")
+    clickhouse = connect(of(store, name))
     apply_migrations(clickhouse, FOLDER)
     create_topics(broker.bootstrap, [f"{name}.{t.topic}" for t in TABLES], 2, forever=True)
     found = Place(broker, store, name, tmp_path, clickhouse)
