@@ -169,8 +169,9 @@ def test_mutated_records_are_a_reason_or_an_account_that_can_be_written_again(da
         good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
     answer = decode(bytes(good))
     if isinstance(answer, Account):
-        clean = msgspec.structs.replace(answer, left_out=[], balances_unread=0)
-        assert decode(msgspec.json.encode(clean)) == clean
+        again = decode(msgspec.json.encode(answer))
+        assert isinstance(again, Account)
+        assert (again.balances, again.positions) == (answer.balances, answer.positions)
     else:
         assert isinstance(answer, str)
 
