@@ -1,6 +1,6 @@
 """Marks: whoever writes a topic also writes, to every partition, how far it has come.
 
-A mark is a record without a value, under the key `mark`; its timestamp says that every record up to that time (of
+A mark is a record without a value, under the key `\\0mark`; its timestamp says that every record up to that time (of
 receipt on raw topics and `accounts`, event time on derived ones) stands before it in the partition. A consumer skips
 it as it skips any tombstone. Readers close windows by records and marks alone, so a partition that has nothing holds
 nobody up, and what a mark closes live it closes in every replay. A partition has one writer at a time.
@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from flows.kafka.producer import Publisher
 
-KEY = b"mark"
+KEY = b"\x00mark"
+"""No account is called so: names are printable, and a record without a value under a name removes that account."""
 
 
 class Marks:

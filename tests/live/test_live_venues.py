@@ -403,7 +403,7 @@ def test_frames_marks_and_holes_stand_in_the_raw_topics_in_the_order_of_their_re
     assert all(r.partition == partition_of(r.key, 2) for r in frames)
     assert {r.key for r in frames} == {b"BTC", b"ETH"}
     marks = [r for r in records if r.value is None]
-    assert {r.key for r in marks} == {b"mark"}
+    assert {r.key for r in marks} == {b"\x00mark"}
     for topic in topics:
         for partition in (0, 1):
             times = [r.timestamp_ms for r in read[topic] if r.partition == partition]
