@@ -17,6 +17,7 @@ from flows.tables import BY_NAME
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
+from operators.lanes.lane import AHEAD
 from operators.market import Cut, VenueMarket
 from schemas import rejected
 from schemas.frames import frames, marks
@@ -244,7 +245,7 @@ def test_a_time_ahead_of_its_receipt_is_rejected_and_moves_no_clock_of_any_kind(
     run = Run(USDM, lines)
     for kind in KINDS:
         run.read(kind, 10)
-        assert dict(run.reasons(kind)) == {"event_time_ahead": 1}
+        assert dict(run.reasons(kind)) == {AHEAD: 1}
         assert run.market.lanes[kind].clock.now_ns == (at + 100) * MS
     run.advance()
     assert not any(run.rows.values())
