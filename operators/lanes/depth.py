@@ -12,7 +12,7 @@ from operators.lanes.lane import offered, refused
 from operators.panes import Panes, keys
 from operators.running import Running, frozen, take_up
 from operators.waiting import Waiting
-from operators.watermark import Clock, assign, never_back
+from operators.watermark import NEVER, Clock, assign, never_back
 from schemas.batches import BESIDE, Depth
 from schemas.frames import Frames, Reject
 from schemas.instrument import FrozenTable, Instrument, InstrumentTable
@@ -107,7 +107,10 @@ class DepthLane:
         rejects = []
         if assigned.ahead.any():
             rejects = refused(frames, depth.frame, assigned, late=None)
-            depth = depth.refuse(assigned.ahead)
+            # Of a log that has shown no time yet nothing is trusted, and there is no pane in which to say so.
+            somewhere = ~assigned.ahead | (assigned.pane > NEVER + 1)
+            depth = depth.refuse(assigned.ahead).keep(somewhere)
+            assigned = assigned.keep(somewhere)
         pane = self._monotone(depth.instrument, assigned.pane)
         applied = ladder.apply(self.books, depth, pane, self.clock.closed)
         slot = self.panes.slots(keys(depth.instrument, pane))

@@ -25,6 +25,7 @@ from flows.graph import raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.kafka.topics import end_offsets
 from flows.settings import Settings
+from operators.lanes.lane import AHEAD
 from schemas.frames import frames
 from schemas.instrument import InstrumentTable
 from schemas.venue import Venue
@@ -186,7 +187,7 @@ def account(under_way: Running) -> Counter[str]:
     for place, what in outcome.items():
         said = stored.get(place)
         if what in ("rows", "nothing"):
-            assert said is None or (what == "rows" and said in ("late", "event_time_ahead")), (
+            assert said is None or (what == "rows" and said in ("late", AHEAD)), (
                 f"{place}: {what}, but {said}"
             )
         else:

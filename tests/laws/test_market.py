@@ -18,6 +18,7 @@ from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
 from operators.catalog import OPERATORS
+from operators.lanes.lane import AHEAD
 from operators.market import Cut, VenueMarket
 from operators.running import Running
 from schemas import rejected
@@ -246,7 +247,7 @@ def test_a_time_ahead_of_its_receipt_is_rejected_and_moves_no_clock_of_any_kind(
     run = Run(USDM, lines)
     for kind in KINDS:
         run.read(kind, 10)
-        assert dict(run.reasons(kind)) == {"event_time_ahead": 1}
+        assert dict(run.reasons(kind)) == {AHEAD: 1}
         assert run.market.lanes[kind].clock.now_ns == (at + 100) * MS
     run.advance()
     assert not any(run.rows.values())

@@ -532,3 +532,13 @@ def test_trades_say_which_feed_they_are_of():
     ]
     assert feeds == [[PrintFeed.SINGLE], [PrintFeed.AGGREGATE]] * 2
     assert parsed(BYBIT, "trades", [trade(BYBIT, 5)])[0].feed.tolist() == [PrintFeed.ONLY]
+
+
+@pytest.mark.parametrize("venue", [USDM, BYBIT, OKX, DERIBIT])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_depth_message_ahead_of_its_receipt_ends_the_trust_in_its_book_wherever_it_stands(venue, at, tmp_path):
+    frames = begun(venue)
+    frames.insert(at, depth(venue, 12, 12, 11, 10**9))
+    got = replayed([(venue, capture(tmp_path / "ahead.log", frames))], batch=2)
+    assert len(got.reasons) == 1
+    assert got.rows("quality")[-1]["book_live"] == (at == 0)
