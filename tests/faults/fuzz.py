@@ -187,9 +187,7 @@ def account(under_way: Running) -> Counter[str]:
     for place, what in outcome.items():
         said = stored.get(place)
         if what in ("rows", "nothing"):
-            assert said is None or (what == "rows" and said in ("late", AHEAD)), (
-                f"{place}: {what}, but {said}"
-            )
+            assert said is None or (what == "rows" and said in ("late", AHEAD)), f"{place}: {what}, but {said}"
         else:
             assert said is not None, f"{place}: {what}, but there is no reject: {data[place][:200]!r}"
     for child in under_way.session.supervisor.children.values():
