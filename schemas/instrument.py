@@ -160,7 +160,7 @@ class InstrumentTable:
         """
         table = cls(known)
         for row in frozen.rows:
-            kept = {"tick": row.tick, "lot": row.lot, "first_decimals": row.first_decimals}
+            kept = {"tick": row.tick, "lot": row.lot}
             table.add(msgspec.structs.replace(known.get(row.symbol, row), **kept))
         table.views = dict(frozen.views)
         table.orders = {order[:4]: order[4:] for order in frozen.orders}
