@@ -43,7 +43,7 @@ class MarkTimes:
 
     def come_to(self, time_ms: int | None, partition: int) -> list[Rows]:
         """The marks after all rows up to an event time; none while nothing is known or too little has passed."""
-        if time_ms is None or time_ms < self._next_ms:
+        if time_ms is None or time_ms < self._next_ms or time_ms <= 0:
             return []
         self._next_ms = time_ms + MARKED_MS
         return [Rows(topic, partition, [(KEY, None)], [time_ms - behind_ms]) for topic, behind_ms in self._topics]
