@@ -118,7 +118,7 @@ class ForecastShard:
         out += self._forecast()
         until_ms = self.minutes.marked_until_ms
         if until_ms is not None and not self.bounded:
-            until_ms = min(until_ms, self.models_ms)
+            until_ms = min(until_ms, self.models_ms) or None
         self.closing.came(sum(map(len, batch.frames)), until_ms)
         return out + self.marks.come_to(until_ms, self.shard)
 

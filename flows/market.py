@@ -19,6 +19,7 @@ from flows.wiring import flow
 from operators import catalog
 from operators.evolving import Part
 from operators.market import Cut, VenueMarket
+from operators.market_tables import WINDOW_TABLES
 from operators.running import part
 from schemas.instrument import Instrument
 from schemas.shard import Batch, Rows
@@ -90,7 +91,9 @@ class MarketShard:
         self.prefix = settings.kafka.prefix
         self.topics = topics(settings)
         self.closing = Closing("market", str(shard), self.waits_for)
-        self.marks = outgoing.MarkTimes(FEATURES, self.prefix)
+        base_ms = settings.windows.base_ms
+        behind_ms = {table.topic: -(-table.delay_ns // (base_ms * 1_000_000)) * base_ms for table in WINDOW_TABLES}
+        self.marks = outgoing.MarkTimes(FEATURES, self.prefix, behind_ms)
         how = cut(settings)
         was: dict[str, bytes] = {} if frozen is None else msgspec.msgpack.decode(frozen, type=dict[str, bytes])
         self.markets = {

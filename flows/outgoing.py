@@ -1,6 +1,6 @@
 """Outgoing: what a shard publishes and what it rejects, counted, as the records of their topics, and where they go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import Counter
 
@@ -36,17 +36,17 @@ def rows(published: Published, prefix: str, partition: int) -> Rows:
 class MarkTimes:
     """The marks of one shard of a flow on the topics that it derives: how far it has come, at most twice a second."""
 
-    def __init__(self, topics: Iterable[str], prefix: str) -> None:
-        """No mark yet."""
-        self._topics = [prefix + topic for topic in topics]
+    def __init__(self, topics: Iterable[str], prefix: str, behind_ms: Mapping[str, int] | None = None) -> None:
+        """No mark yet; `behind_ms` of a topic: how much later its rows come than those of the others."""
+        self._topics = [(prefix + topic, (behind_ms or {}).get(topic, 0)) for topic in topics]
         self._next_ms = 0
 
     def come_to(self, time_ms: int | None, partition: int) -> list[Rows]:
         """The marks after all rows up to an event time; none while nothing is known or too little has passed."""
-        if time_ms is None or time_ms < self._next_ms:
+        if time_ms is None or time_ms < self._next_ms or time_ms <= 0:
             return []
         self._next_ms = time_ms + MARKED_MS
-        return [Rows(topic, partition, [(KEY, None)], [time_ms]) for topic in self._topics]
+        return [Rows(topic, partition, [(KEY, None)], [time_ms - behind_ms]) for topic, behind_ms in self._topics]
 
 
 def rejects(reader: str, found: Sequence[Reject], prefix: str, partition: int) -> Iterable[Rows]:
