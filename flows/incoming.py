@@ -34,7 +34,7 @@ def foreign(settings: Settings, flow: str, topics: Iterable[str]) -> Foreign:
     kafka = settings.kafka
     return Foreign(
         tuple(topics),
-        GuessLog(kafka, kafka.prefix + guesses_topic(flow), kafka.retry_s),
+        GuessLog(kafka, kafka.prefix + guesses_topic(flow), kafka.retry_s, kafka.prefix),
         settings.clock.guesses == "recorded",
     )
 

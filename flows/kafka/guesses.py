@@ -34,11 +34,14 @@ _decode = msgspec.json.Decoder(Guess).decode
 
 
 class GuessLog:
-    """The guesses of one flow in its topic, each in the partition of the log that it is about."""
+    """The guesses of one flow in its topic, each in the partition of the log that it is about.
 
-    def __init__(self, brokers: Brokers, topic: str, retry_s: float = 120.0) -> None:
+    Topics are named there without `prefix`, so that a replay under another prefix finds them.
+    """
+
+    def __init__(self, brokers: Brokers, topic: str, retry_s: float = 120.0, prefix: str = "") -> None:
         """Nothing is opened before it is needed."""
-        self._brokers, self._topic, self._retry_s = brokers, topic, retry_s
+        self._brokers, self._topic, self._retry_s, self._prefix = brokers, topic, retry_s, prefix
         self._publisher: Publisher | None = None
 
     def write(self, guesses: Iterable[Guess]) -> None:
@@ -46,8 +49,9 @@ class GuessLog:
         if self._publisher is None:
             self._publisher = Publisher(self._brokers, self._retry_s)
         for guess in guesses:
-            value = msgspec.json.encode(guess)
-            self._publisher.publish(self._topic, guess.topic.encode(), value, guess.time_ms, partition=guess.partition)
+            name = guess.topic.removeprefix(self._prefix)
+            value = msgspec.json.encode(msgspec.structs.replace(guess, topic=name))
+            self._publisher.publish(self._topic, name.encode(), value, guess.time_ms, partition=guess.partition)
         self._publisher.flush()
 
     def read(self, since: Mapping[int, int]) -> tuple[list[Guess], dict[int, int]]:
@@ -70,7 +74,8 @@ class GuessLog:
                     elif error is not None and not error.retriable():
                         raise Unreachable(f"{self._topic}[{partition}]: {error.str()}")
                     elif error is None and value is not None:
-                        found.append(_decode(value))
+                        guess = _decode(value)
+                        found.append(msgspec.structs.replace(guess, topic=self._prefix + guess.topic))
         finally:
             consumer.close()
         return found, ends

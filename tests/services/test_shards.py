@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from flows.kafka.ends import announce, withdraw
-from flows.kafka.guesses import GuessLog
+from flows.kafka.guesses import Guess, GuessLog
 from flows.kafka.guessing import Foreign
 from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
@@ -270,6 +270,14 @@ def test_guesses_are_taken_again_where_they_were_made_before_new_ones_are(addres
         again = KafkaShards(Kafka(address), (a, b), 1, foreign=foreign(address, a), ends=tmp_path)
         assert guessed(batches(open_shard(again, resume), never), a) == told
         again.reader.close()
+
+
+def test_guesses_are_found_again_by_a_replay_under_another_prefix(address):
+    (a,) = named("guesses")
+    create_topics(address, [a], 2, forever=True)
+    GuessLog(address, a, prefix="live.").write([Guess("live.accounts", 1, 7, 5_000)])
+    found, ends = GuessLog(address, a, prefix="verify.").read({0: 0, 1: 0})
+    assert (found, ends) == ([Guess("verify.accounts", 1, 7, 5_000)], {0: 0, 1: 1})
 
 
 def test_it_resumes_exactly_after_what_it_handed_over(address):
