@@ -170,7 +170,8 @@ class VenueMarket:
         out: list[Published] = []
         for table in self.tables.values():
             out += self._windows(table, until, closed_by)
-        self.meeting.forget(min(until, passed) * self.cut.base_ns)
+        if min(until, passed) > NEVER:
+            self.meeting.forget(min(until, passed) * self.cut.base_ns)
         for lane in lanes:
             out += self._rows_of_their_own(lane, until, closed_by)
         for lane in lanes:

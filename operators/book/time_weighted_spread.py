@@ -5,7 +5,8 @@
 
 Exact: s changes at depth messages only, at their event times, and what was in force before the first message of the
 window and after the last one counts to the window's edges, also through panes without a message. While the book is not
-live or a side is empty there is no spread; null where that holds for the whole window. A message that comes late counts
+live or a side is empty there is no spread, nor from the last message before a gap to the one that shows it, for what
+was missed is not known; null where that holds for the whole window. A message that comes late counts
 from the start of its pane.
 
 McInish & Wood (1992), Journal of Finance 47(2), 753-764: quotes weighted by the time they stand.
@@ -56,8 +57,8 @@ def _integrate(
         spread = last_spread[k]
         if first_ns[p] == 0:
             first_ns[p], from_ns[p] = at, last_ns[k]
-            before[p] = _NONE if np.isnan(spread) else spread
-        if not np.isnan(spread):
+            before[p] = _NONE if np.isnan(spread) or not live[i] else spread
+        if live[i] and not np.isnan(spread):
             area[p] += spread * (at - last_ns[k])
             known_ns[p] += at - last_ns[k]
         bid, ask = bids[i, 0], asks[i, 0]

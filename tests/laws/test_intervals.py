@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from flows.tables import TABLES
 from models import calibration, evaluation
 from models.calibrator import interval, probability
+from operators.tape.kyle import KYLE, LEAST
 from tests.laws import feature_rows
 
 DAY_NS = 86_400_000_000_000
@@ -38,7 +39,19 @@ def scores(seed: int) -> dict[str, np.ndarray]:
     return {"skill": np.array([got.skill]), "skill_low": np.array([got.low]), "skill_high": np.array([got.high])}
 
 
-MADE_BY = {"forecasts_liquidation": forecasts, "forecast_scores": scores}
+def tape(seed: int) -> dict[str, np.ndarray]:
+    """Slopes of few and many minutes, of moves that follow the volume closely or not at all."""
+    rng = np.random.default_rng(seed)
+    n, many = 40, int(rng.choice([LEAST, 300]))
+    x = rng.normal(0, 10.0 ** rng.integers(-3, 4), (n, many))
+    y = rng.normal(0, 2) * x + rng.normal(0, rng.choice([1e-9, 1.0]) * np.abs(x).max(), (n, many))
+    sums = (np.full(n, float(many)), x.sum(1), y.sum(1), (x * x).sum(1), (x * y).sum(1), (y * y).sum(1))
+    windows = dict(zip((f"kyle_{name}" for name in ("n", "x", "y", "xx", "xy", "yy")), sums, strict=True))
+    end = np.full(n, DAY_NS)
+    return dict(KYLE.compute(windows | {"window_end_ns": end, "kyle_end_ns": end}))
+
+
+MADE_BY = {"features_tape": tape, "forecasts_liquidation": forecasts, "forecast_scores": scores}
 
 
 def declared() -> list[tuple[str, str]]:

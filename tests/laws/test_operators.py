@@ -367,8 +367,9 @@ def test_freezing_a_thawed_state_gives_the_same_bytes_and_another_declaration_re
     data = frozen((running,))
     assert frozen((thawed(running),)) == data
     changed = Running((replace(operator, revision=operator.revision + 1),))
-    with pytest.raises(Changed, match=f"^{operator.name} is "):
-        take_up((changed,), data)
+    if not operator.anew:
+        with pytest.raises(Changed, match=f"^{operator.name} is "):
+            take_up((changed,), data)
     anew = Running((replace(operator, revision=operator.revision + 1, anew=True),))
     take_up((anew,), data)
     assert all(len(values) == 0 for values in anew.states[operator.name].values())

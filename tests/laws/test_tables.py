@@ -10,7 +10,9 @@ from schemas.rejected import Rejected
 from tests.laws.test_market import Run, lines_of
 
 UNITS = ("_ns", "_ms", "_s", "_bps", "_usd", "_base", "_lots", "_ticks", "_bp", "_pct", "_count", "_id", "_offset")
-COUNTED = re.compile(r"^(messages|trades|buys|nth|partition|offset|size|depth_\w+|bid_levels|ask_levels|late_rows)$")
+COUNTED = re.compile(
+    r"^(messages|trades|buys|nth|partition|offset|size|depth_\w+|bid_levels|ask_levels|late_rows|repeated_rows|feed_switches)$"
+)
 COLUMNS = [pytest.param(t, c, id=f"{t.name}.{c.name}") for t in TABLES for c in t.columns]
 
 

@@ -15,10 +15,11 @@ from flows.bench.result import Result, table
 from flows.commands.query import shown
 from flows.health import Health
 from flows.kafka.tail import Seen
+from flows.pages import PAGES, screen
 from flows.printable import Printer, printable
 from flows.refusal import Refused
 from flows.supervisor import Supervisor
-from flows.view import line, screen
+from flows.view import line
 
 EVIL = (
     "\x1b[2J\x1b]0;owned\x07",
@@ -78,7 +79,7 @@ def test_the_screen_and_the_line_of_a_demo_show_symbols_accounts_and_rules_as_th
     words: list[str], head: str
 ) -> None:
     health = {words[0]: Health(False, {})}
-    text = printed(screen(seen_with(words), "", health, {}, 1.0, head))
+    text = "".join(printed(screen(page, seen_with(words), "", health, {}, 1.0, head)) for page in PAGES)
     assert acts(text) == []
     assert acts(line(seen_with(words), "", health), keep="") == []
     for word in words:

@@ -46,7 +46,7 @@ class Simulated:
             for kind in market.lanes:
                 market.mark(kind, ended=True)
             for published in market.advance():
-                if published.table.startswith("features"):
+                if published.table in ("features_book", "features_tape"):
                     name = f"{published.table.removeprefix('features_')}/{place}"
                     table = BY_NAME[published.table]
                     values = [value for _, value in records(published, table.columns)]
