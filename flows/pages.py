@@ -24,7 +24,7 @@ PAGES = ("overview", "accounts", "alerts", "books", "bursts", "liquidations", "f
 """In the order of their keys, 1 for the first."""
 DROPPED = {"Books": ("OFI", "imbalance"), "Accounts": ("VaR 1h 99 %", "maintenance"), "Flows": ("rows", "commit age s")}
 """Columns that a narrow terminal does without, by title, the first to go first."""
-_GRAVITY = ("critical", "high", "unknown", "elevated", "low")
+_GRAVITY = {level: i for i, level in enumerate(("critical", "high", "unknown", "elevated", "low"))}
 _ROWS = 4
 """Of each table in the overview."""
 
@@ -124,7 +124,7 @@ def screen(
 
 
 def _gravest(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    order = sorted(accounts, key=lambda name: _GRAVITY.index(accounts[name]["risk_level"]))
+    order = sorted(accounts, key=lambda name: _GRAVITY.get(accounts[name]["risk_level"], -1))
     return {name: accounts[name] for name in order[:_ROWS]}
 
 

@@ -45,11 +45,11 @@ def windows(messages, lengths=(1, 4), closed=None):
 
 
 def from_scratch(messages, start, end):
-    """The integral of the spread over (start, end], exactly, over the time in which there is one."""
+    """The integral of the spread over (start, end], exactly, over the time in which there is one; none to a gap that the window shows."""
     area, known = Fraction(0), 0
-    for (at, bid, ask), (until, *_) in zip(messages, [*messages[1:], (10**9, None, None)], strict=True):
+    for (at, bid, ask), (until, then, _) in zip(messages, [*messages[1:], (10**9, 0, 0)], strict=True):
         low, high = max(at, start), min(until, end)
-        if bid is not None and high > low:
+        if bid is not None and (then is not None or until > end) and high > low:
             area += Fraction(20_000 * (ask - bid), ask + bid) * (high - low)
             known += high - low
     return float(area / known) if known else math.nan
@@ -69,7 +69,7 @@ def test_a_window_without_a_message_has_the_spread_in_force_and_the_next_one_beg
 
 
 def test_time_without_a_book_does_not_count_and_a_window_of_nothing_else_is_null():
-    found = windows([(3, 995, 1005), (5, None, None), (25, 990, 1010)], lengths=(1,))
+    found = windows([(3, 995, 1005), (4, 995, 1005), (5, None, None), (25, 990, 1010)], lengths=(1,))
     assert found[0, 10] == 100.0
     assert math.isnan(found[10, 20])
     assert found[20, 30] == 200.0
