@@ -27,7 +27,7 @@ from flows.bench.result import Result
 from flows.bench.size import Size
 from flows.capture import Recorded
 from flows.refusal import Refused
-from flows.settings import Settings, environment, load
+from flows.settings import Settings, environment, load, written
 
 RATE = 2_000.0
 """Frames a second of event time, of all instruments, while what one takes is measured."""
@@ -63,9 +63,7 @@ def measure(material: Material, settings: Settings, size: Size, folder: Path) ->
 
 
 def _encoded(settings: Settings) -> str:
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.json.encode(settings).decode()
+    return written(settings).decode()
 
 
 def _run(material: Material, settings: Settings, instruments: int, frames: int) -> dict[str, float]:

@@ -8,14 +8,13 @@ import sys
 import time
 from collections import Counter
 
-import msgspec
 import pytest
 
 from flows.forecast import folder
 from flows.kafka.producer import Publisher
 from flows.kafka.topics import create_topics
 from flows.learning.promotion import put_in_force
-from flows.settings import Forecast, Kafka, Settings
+from flows.settings import Forecast, Kafka, Settings, written
 from models import registry
 from tests.laws.feature_rows import T0, logs, model
 from tests.services.running import ROOT, brokers, named, read, wait_until
@@ -53,7 +52,7 @@ def test_a_swap_under_load_changes_the_version_once_loses_nothing_and_a_corrupt_
     file = root / "versions" / bad / "long5.txt"
     file.write_bytes(file.read_bytes() + b" ")
     settings = tmp_path / "settings.json"
-    settings.write_bytes(msgspec.json.encode(told))
+    settings.write_bytes(written(told))
     command = [sys.executable, "-m", "flows", "run", "forecast", "--settings", str(settings)]
     command += ["--recovery", str(tmp_path / "recovery")]
     said = (tmp_path / "log").open("ab")
