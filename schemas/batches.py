@@ -32,6 +32,8 @@ REFUSED, BESIDE = -2, -3
 """Ids of depth messages that only say what became of a frame; see `Depth`."""
 WHOLE = -4
 """In place of `previous_id`, of a snapshot: ids before it have no bearing on it, it is of another view of the book."""
+ASKED = -5
+"""In place of `previous_id`, of a snapshot that somebody asked for by REST where the stream sends its own."""
 
 
 @dataclass(frozen=True, slots=True)

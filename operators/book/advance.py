@@ -56,6 +56,7 @@ from operators.book.pages import (
     refresh,
 )
 from operators.book.prefetch import prefetch
+from schemas.batches import ASKED
 from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
@@ -182,7 +183,7 @@ def advance(
                     elif head[BEFORE] == 0:
                         head[BEFORE], head[BEFORE_NS] = head[LAST] + 1, head[EVENT_NS]
                     head[STATE] = JOINING
-                    head[PREVIOUS] = _NONE
+                    head[PREVIOUS] = ASKED if previous_id[i] == ASKED else _NONE
                     head[SEQUENCED] = u != NO_ID
                     head[CROSSED_NS] = -1
                     head[FLOOR], head[CEILING] = _ends(ticks, lots, starts[i], middle, starts[i + 1])

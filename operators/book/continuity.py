@@ -26,6 +26,9 @@ before the snapshot or does not.
 Diffs that meet an empty book are held and tried again on the next snapshot. There, on the venues whose snapshots come
 in the stream (all but Binance), a held diff that does not join the snapshot is older than it and is dropped.
 
+Where the stream sends snapshots, one that came by REST (`ASKED`) begins a book, but replaces none that the stream has
+given or continued: it may have fewer levels, and ids of another count. After `ASKED_AFTER_NS` of silence it does.
+
 An OKX message without ids (recordings from before they were sent) is applied unverified.
 
 Sources: Binance "How to manage a local order book correctly" (USD-M and spot; spot since 2025: start again only if
@@ -38,7 +41,7 @@ True
 True
 """
 
-from schemas.batches import BESIDE, REFUSED, WHOLE, Sequencing
+from schemas.batches import ASKED, BESIDE, REFUSED, WHOLE, Sequencing
 from schemas.kernels import inner, kernel
 
 EMPTY, JOINING, LIVE = 0, 1, 2
@@ -49,6 +52,9 @@ APPLY, REPLACE, DROP, HOLD, GAP = 0, 1, 2, 3, 4
 
 NO_ID = -1
 """An id that the venue does not send."""
+
+ASKED_AFTER_NS = 90_000_000_000
+"""Event time without a message of the stream (OKX sends one a minute) after which REST may replace its book."""
 
 _FUTURES = int(Sequencing.BINANCE_FUTURES)
 _SPOT = int(Sequencing.BINANCE_SPOT)
@@ -80,6 +86,8 @@ def verdict(
     if u == REFUSED:
         return GAP
     if snapshot:
+        if previous == ASKED and state != EMPTY and last_previous != ASKED and later_ns <= ASKED_AFTER_NS:
+            return DROP
         told = u <= last and (from_rest or (u >= 0 and later_ns <= 0 and previous != WHOLE))
         return DROP if state != EMPTY and told else REPLACE
     if state == EMPTY:

@@ -322,6 +322,8 @@ def _read_liquidations(data: bytes, named: str | None, orders: Orders, *, future
 def _quote(body: _Mark, futures: int) -> tuple[Quote, ...]:
     if body.event is None and body.open_interest is not None:
         symbol = present(body.asked_symbol, "symbol")
+        if not _here(body.merged, symbol, futures):
+            return ()
         at = nanoseconds(body.asked_ms, "time")
         return (Quote(symbol, at, open_interest=amount(body.open_interest, "openInterest")),)
     if body.event != "markPriceUpdate":

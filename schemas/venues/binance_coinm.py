@@ -5,18 +5,17 @@ from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
 from schemas.venues.binance import instruments, kind_of, readers, split, symbol_of
 from schemas.venues.binance_batch import scanned_depth, scanned_trades
-from schemas.venues.symbols import coins
 
 NAME = "binance-coinm"
 
 
 def base(symbol: str) -> str:
-    """The base asset.
+    """The base asset: all are quoted in USD, also where the name could be read otherwise.
 
-    >>> base("BTCUSD_PERP"), base("ETHUSD_240927")
-    ('BTC', 'ETH')
+    >>> base("BTCUSD_PERP"), base("ETHUSD_240927"), base("BNBUSD_PERP")
+    ('BTC', 'ETH', 'BNB')
     """
-    return coins(symbol.partition("_")[0])[0]
+    return symbol.partition("_")[0].removesuffix("USD")
 
 
 def infer(symbol: str) -> Instrument:

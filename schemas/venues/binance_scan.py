@@ -14,6 +14,7 @@ from schemas.venues.binance_words import (
     COMMA,
     END,
     FALSE,
+    FIRST_MS,
     LAST_MS,
     MARKET,
     QUOTE,
@@ -128,7 +129,7 @@ def scan_depth(
             else:
                 at = -1
         ms = engine if futures else sent
-        if at < 0 or seen & needed != needed or ms == 0 or ms > LAST_MS:
+        if at < 0 or seen & needed != needed or ms < FIRST_MS or ms > LAST_MS:
             k = first
             left[lefts] = i
             lefts += 1
@@ -237,7 +238,7 @@ def scan_trades(
                 break
             else:
                 at = -1
-        whole = at >= 0 and seen & needed == needed and 0 < traded <= LAST_MS and price > 0 and size > 0
+        whole = at >= 0 and seen & needed == needed and FIRST_MS <= traded <= LAST_MS and price > 0 and size > 0
         if not whole:
             left[lefts] = i
             lefts += 1

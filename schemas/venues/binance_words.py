@@ -15,6 +15,7 @@ I4 = NDArray[np.int32]
 I1 = NDArray[np.int8]
 U1 = NDArray[np.uint8]
 
+FIRST_MS = 10**10
 LAST_MS = (2**63 - 1) // 1_000_000
 POWERS: I8 = 10 ** np.arange(19, dtype=np.int64)
 MOST = np.int64(LIMIT)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from schemas.batches import WHOLE, PriceKind
+from schemas.batches import ASKED, WHOLE, PriceKind
 from schemas.instrument import Instrument, Kind
 from schemas.venues.assembly import Readers
 from schemas.venues.book import Book
@@ -44,9 +44,20 @@ KINDS = {
     "tickers": "derivatives",
 }
 _FULL = 1_000_000
-_DATED = re.compile(r"-\d{2}[A-Z]{3}\d{2}|[FGHJKMNQUVXZ]\d{2}$")
+_DATED = re.compile(r"-\d{1,2}[A-Z]{3}\d{2}|[FGHJKMNQUVXZ]\d{2}$")
+_INVERSE = re.compile(r"(.+?)USD(?:[FGHJKMNQUVXZ]\d\d)?")
 _SIDES = {"Buy": 1, "Sell": -1}
 _FORCED = {"Buy": -1, "Sell": 1}
+
+
+def inverse(symbol: str) -> str:
+    """The coin of an inverse contract by its name; "" of any other.
+
+    >>> inverse("BTCUSD"), inverse("ETHUSDZ24"), inverse("BTCUSDT")
+    ('BTC', 'ETH', '')
+    """
+    found = _INVERSE.fullmatch(symbol)
+    return found[1] if found else ""
 
 
 class _Top(msgspec.Struct, kw_only=True):
@@ -76,7 +87,7 @@ class _Trade(msgspec.Struct, kw_only=True):
     side: str = msgspec.field(name="S")
     size: msgspec.Raw = msgspec.field(name="v")
     price: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
-    block: bool = msgspec.field(name="BT", default=False)
+    block: bool | None = msgspec.field(name="BT", default=None)
     id: msgspec.Raw = msgspec.field(name="i", default=msgspec.Raw())
 
 
@@ -162,7 +173,7 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     snapshot = rest or body.type == "snapshot"
     at = nanoseconds(ms, "cts")
     view, levels = ("", 0) if rest else _view(present(body.topic, "topic"))
-    previous = WHOLE if levels == 1 and snapshot else -1
+    previous = ASKED if rest else WHOLE if levels == 1 and snapshot else -1
     bids, asks = raw(book.bids, "b"), raw(book.asks, "a")
     return (Book(book.symbol, at, snapshot, book.last_id, book.last_id, previous, bids, asks, view, levels),)
 

@@ -1,14 +1,11 @@
 """Bybit inverse: coin-margined perpetuals and futures, quantities in USD."""
 
-import re
-
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.bybit import instruments, kind_of, readers, split, symbol_of
+from schemas.venues.bybit import instruments, inverse, kind_of, readers, split, symbol_of
 
 NAME = "bybit-inverse"
-_SYMBOL = re.compile(r"(.+?)USD(?:[FGHJKMNQUVXZ]\d\d)?")
 
 
 def base(symbol: str) -> str:
@@ -17,13 +14,17 @@ def base(symbol: str) -> str:
     >>> base("BTCUSD"), base("ETHUSDZ24")
     ('BTC', 'ETH')
     """
-    found = _SYMBOL.fullmatch(symbol)
-    return found[1] if found else symbol
+    return inverse(symbol) or symbol
 
 
 def infer(symbol: str) -> Instrument:
-    """An instrument from its symbol."""
-    return Instrument(NAME, symbol, base(symbol), "USD", "inverse", "1", "1", 1.0, inferred=True)
+    """An instrument from its symbol; what one unit of another name is (a linear contract's) cannot be told.
+
+    >>> [infer(s).contract for s in ("BTCUSD", "ETHUSDZ24", "BTCUSDT")]
+    [1.0, 1.0, None]
+    """
+    contract = 1.0 if inverse(symbol) else None
+    return Instrument(NAME, symbol, base(symbol), "USD", "inverse", "1", "1", contract, inferred=True)
 
 
 VENUE = venue(

@@ -3,7 +3,7 @@
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.bybit import instruments, kind_of, readers, split, symbol_of
+from schemas.venues.bybit import instruments, inverse, kind_of, readers, split, symbol_of
 from schemas.venues.symbols import coins
 
 NAME = "bybit-linear"
@@ -27,8 +27,13 @@ def base(symbol: str) -> str:
 
 
 def infer(symbol: str) -> Instrument:
-    """An instrument from its symbol."""
-    return Instrument(NAME, symbol, *_coins(symbol), "linear", "1", "1", 1.0, inferred=True)
+    """An instrument from its symbol; of an inverse contract's name, what one unit is in coins cannot be told.
+
+    >>> infer("BTCUSDT").contract, infer("BTCUSD").contract
+    (1.0, None)
+    """
+    contract = None if inverse(symbol) else 1.0
+    return Instrument(NAME, symbol, *_coins(symbol), "linear", "1", "1", contract, inferred=True)
 
 
 VENUE = venue(

@@ -40,7 +40,7 @@ from schemas.venues.splitting import splitter
 NAME = "deribit"
 KINDS = {"book": "depth", "trades": "trades", "ticker": "derivatives", "incremental_ticker": "derivatives"}
 _SIDES = {"buy": 1, "sell": -1}
-_FORCED = {"T": (1,), "M": (-1,), "MT": (1, -1)}
+_FORCED = {"none": (0,), "T": (1,), "M": (-1,), "MT": (1, -1)}
 _LEVELS = 10_000
 _COMBINATION = re.compile(r"(?!PERPETUAL)[A-Z]+-")
 
@@ -235,6 +235,11 @@ def infer(symbol: str) -> Instrument:
 
     >>> [(i.quote, i.kind, i.contract) for i in map(infer, ("BTC-27NOV26-90000-C", "BTC-FS-27NOV26_PERP"))]
     [('BTC', 'linear', 1.0), ('USD', 'inverse', None)]
+
+    Of a spread of linear futures the size is known, and that its price counts dollars is not said: it is a difference.
+
+    >>> infer("BTC_USDC-FS-27NOV26_PERP").quote, infer("BTC_USDC-27NOV26").quote
+    ('', 'USDC')
     """
     pair, _, rest = symbol.partition("-")
     coin, _, quote = pair.partition("_")
@@ -245,7 +250,8 @@ def infer(symbol: str) -> Instrument:
     if quote and not rest:
         kind = "spot"
     contract = None if futures and not quote else 1.0
-    return Instrument(NAME, symbol, coin, quote or (coin if option else "USD"), kind, "1", "1", contract, inferred=True)
+    quoted = ("" if futures else quote) or (coin if option else "USD" if not quote else "")
+    return Instrument(NAME, symbol, coin, quoted, kind, "1", "1", contract, inferred=True)
 
 
 class _Row(msgspec.Struct):

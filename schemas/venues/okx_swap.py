@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from schemas.batches import PriceKind, PrintFeed, Sequencing
+from schemas.batches import ASKED, PriceKind, PrintFeed, Sequencing
 from schemas.instrument import Instrument, Kind
 from schemas.venues.assembly import Readers, venue
 from schemas.venues.book import Book
@@ -149,12 +149,12 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
         raise Unusable("symbol_missing" if rest else "missing_field instId")
     snapshot = rest or body.action == "snapshot"
     view = ("", 0) if rest else (arg.channel or "", _LEVELS[arg.channel or ""])
-    return [
-        Book(
-            arg.symbol, _ns(b.engine_ms, "ts"), snapshot, b.id, b.id, b.previous_id, bytes(b.bids), bytes(b.asks), *view
-        )
-        for b in _books(raw(body.data, "data"))
-    ]
+    found = []
+    for b in _books(raw(body.data, "data")):
+        before = ASKED if rest else b.previous_id
+        at, bids, asks = _ns(b.engine_ms, "ts"), bytes(b.bids), bytes(b.asks)
+        found.append(Book(arg.symbol, at, snapshot, b.id, b.id, before, bids, asks, *view))
+    return found
 
 
 def _chain(data: bytes) -> tuple[str | None, str]:
@@ -220,7 +220,7 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
             price(q.mark, "markPx"),
             price(q.index, "idxPx"),
             number(q.rate, "fundingRate"),
-            _ns(q.funding_ms, "fundingTime") if q.funding_ms else 0,
+            _ns(q.funding_ms, "fundingTime") if q.funding_ms and q.funding_ms != "0" else 0,
             amount(q.contracts, "oi"),
         )
         for q in _quotes(raw(body.data, "data"))
@@ -272,14 +272,19 @@ def base(symbol: str) -> str:
 
 
 def infer(symbol: str) -> Instrument:
-    """An instrument from its symbol. The contract's size is unknown, except where quantities are coins (spot)."""
+    """An instrument from its symbol. The contract's size is unknown, except where quantities are coins (spot).
+
+    >>> [(i.quote, i.kind) for i in map(infer, ("BTC-USD-SWAP", "BTC-USD_UM-SWAP"))]
+    [('USD', 'inverse'), ('USD', 'linear')]
+    """
     coin, _, rest = symbol.partition("-")
     quote, _, dated = rest.partition("-")
     if not dated:
         return Instrument(NAME, symbol, coin, quote, "spot", "1", "1", 1.0, inferred=True)
     option = dated.count("-") == 2
     kind: Kind = "inverse" if quote == "USD" and not option else "linear"
-    return Instrument(NAME, symbol, coin, coin if option else quote, kind, "1", "1", None, inferred=True)
+    quoted = coin if option else quote.removesuffix("_UM")
+    return Instrument(NAME, symbol, coin, quoted, kind, "1", "1", None, inferred=True)
 
 
 class _Row(msgspec.Struct):
@@ -290,6 +295,7 @@ class _Row(msgspec.Struct):
     value: str = msgspec.field(name="ctVal", default="")
     multiplier: str = msgspec.field(name="ctMult", default="")
     settle: str = msgspec.field(name="settleCcy", default="")
+    counted: str = msgspec.field(name="ctType", default="")
 
 
 class _Instruments(msgspec.Struct):
@@ -311,8 +317,9 @@ def instruments(data: bytes) -> list[Instrument]:
             if not row.value:
                 raise ValueError(f"{row.symbol}: ctVal is missing")
             contract = number(row.value, "ctVal") * number(row.multiplier or "1", "ctMult")
-        steps = {"tick": row.tick, "lot": row.lot, "contract": contract}
-        found.append(msgspec.structs.replace(guess, **steps, inferred=False, settle=row.settle))
+        kind = row.counted if row.counted in ("linear", "inverse") else guess.kind
+        told = {"tick": row.tick, "lot": row.lot, "contract": contract, "kind": kind, "settle": row.settle}
+        found.append(msgspec.structs.replace(guess, **told, inferred=False))
     return found
 
 

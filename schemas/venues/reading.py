@@ -18,6 +18,7 @@ Id = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _LAST_MS = (2**63 - 1) // 1_000_000
 _FIRST_US = 10**14
+_SECONDS = range(10**9, 10**10)
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?")
 
 
@@ -41,13 +42,15 @@ def raw(value: msgspec.Raw, name: str) -> bytes:
 
 
 def nanoseconds(ms: int | None, name: str) -> int:
-    """An event time in ms as ns; one in microseconds (16 digits, Binance's `timeUnit`) is recognised.
+    """An event time in ms as ns; one in microseconds (16 digits, Binance's `timeUnit`) is recognised, others are named.
 
     >>> nanoseconds(1740996000200, "E"), nanoseconds(1740996000200137, "E")
     (1740996000200000000, 1740996000200137000)
     """
     if not ms:
         raise Unusable(f"event_time_missing {name}")
+    if ms in _SECONDS:
+        raise Unusable(f"out_of_range {name}, seconds?")
     if _FIRST_US <= ms <= _LAST_MS * 1000:
         return ms * 1000
     if not 0 < ms <= _LAST_MS:
@@ -59,7 +62,7 @@ def milliseconds(text: str | None, name: str) -> int | None:
     """The integer in a string that some venues use for times."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 18):
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise Unusable(f"wrong_type {name}")
     return int(text)
 

@@ -1,9 +1,10 @@
 """Symbols: a symbol written without a separator, split into base and quote."""
 
 QUOTES = (
-    "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "USD1", "USDE", "USDS", "BFUSD", "AEUR", "EURI",
-    "USD", "DAI", "EUR", "GBP", "TRY", "BRL", "JPY", "AUD", "RUB", "UAH", "PLN", "RON", "ARS", "ZAR", "MXN", "COP",
-    "IDRT", "BIDR", "BKRW", "BVND", "NGN", "VAI", "UST", "PAX", "BTC", "ETH", "BNB", "XRP", "TRX", "DOGE", "DOT", "SOL",
+    "FDUSD", "RLUSD", "PYUSD", "GUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "USD1", "USDE", "USDS", "BFUSD", "AEUR",
+    "EURI", "USD", "DAI", "EUR", "GBP", "TRY", "BRL", "JPY", "AUD", "RUB", "UAH", "PLN", "RON", "ARS", "ZAR", "MXN",
+    "COP", "IDRT", "BIDR", "BKRW", "BVND", "NGN", "VAI", "UST", "PAX", "BTC", "ETH", "BNB", "XRP", "TRX", "DOGE",
+    "DOT", "SOL",
 )  # fmt: skip
 _BY_LENGTH = sorted(QUOTES, key=len, reverse=True)
 

@@ -1,0 +1,142 @@
+"""What a name and a number mean: bases, quotes, contract sizes and units of time where they can be taken for others."""
+
+import math
+
+import msgspec
+import pytest
+
+from schemas.instrument import DOLLARS
+from schemas.venues import okx_swap
+from schemas.venues.registry import VENUES
+from schemas.venues.symbols import QUOTES, coins
+from tests.venues.cases import parsed, replayed
+from tests.venues.test_kinds import (
+    BYBIT,
+    COINM,
+    DERIBIT,
+    OKX,
+    SPOT,
+    SYMBOLS,
+    USDM,
+    T,
+    capture,
+    depth,
+    forced,
+    trade,
+)
+
+INVERSE = "bybit-inverse"
+
+
+def bybit_trade(symbol, size="1", price="60000", n=0, **more):
+    row = {"T": T + n, "s": symbol, "S": "Buy", "v": size, "p": price, "i": f"t{n}", "BT": False, **more}
+    return {"topic": f"publicTrade.{symbol}", "type": "snapshot", "ts": T, "data": [row]}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "base"),
+    [("BNBUSD_PERP", "BNB"), ("DOTUSD_PERP", "DOT"), ("BNBUSD_261225", "BNB"), ("BTCUSD_PERP", "BTC")],
+)
+def test_a_coin_m_contract_is_of_its_coin_also_where_its_name_ends_like_another_quote(symbol, base):
+    """BNBUSD ends in BUSD, DOTUSD in TUSD: they would go to another shard than BNBUSDT, under another name."""
+    assert VENUES[COINM].base(symbol) == base
+    _, _, table = parsed(COINM, "liquidations", [forced(symbol)])
+    assert (table.rows[0].base, table.rows[0].quote, table.rows[0].kind) == (base, "USD", "inverse")
+
+
+def test_every_quote_that_counts_as_dollars_is_recognised_at_the_end_of_a_name():
+    assert set(QUOTES) >= DOLLARS
+    assert coins("XRPRLUSD") == ("XRP", "RLUSD")
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "base_known"),
+    [(BYBIT, "BTCUSDT", True), (BYBIT, "BTCUSD", False), (BYBIT, "ETHUSDZ26", False), (BYBIT, "BTCPERP", True),
+     (INVERSE, "BTCUSD", True), (INVERSE, "ETHUSDZ26", True), (INVERSE, "BTCUSDT", False)],
+)  # fmt: skip
+def test_a_contract_of_bybits_other_kind_has_no_sizes_rather_than_wrong_ones(venue, symbol, base_known, tmp_path):
+    """10,000 of BTCUSD are dollars; as linear they were 10,000 BTC."""
+    frames = [bybit_trade(symbol, n=n) for n in range(3)]
+    got = replayed([(venue, capture(tmp_path / "kind.log", frames))])
+    rows = [r for r in got.rows("features_tape") if r["trades"]]
+    assert rows
+    assert all(math.isfinite(r[c]) == base_known for r in rows for c in ("volume_base", "volume_usd"))
+
+
+def test_okx_contracts_margined_in_dollars_are_linear_and_counted_in_dollars():
+    """OKX, public/instruments: `ctType` says linear or inverse; `USD_UM` is the family quoted in USD, settled in USDC."""
+    rows = [
+        {"instId": i, "instType": "SWAP", "tickSz": "0.1", "lotSz": "1", "ctVal": v, "ctMult": "1", "settleCcy": s}
+        | {"ctType": c}
+        for i, v, s, c in (
+            ("BTC-USD_UM-SWAP", "0.001", "USDC", "linear"),
+            ("BTC-USD-SWAP", "100", "BTC", "inverse"),
+            ("XYZ-USD-SWAP", "1", "USD", "linear"),
+        )
+    ]
+    found = okx_swap.instruments(msgspec.json.encode({"code": "0", "data": rows}))
+    assert [(r.base, r.quote, r.kind, r.contract, r.in_dollars) for r in found] == [
+        ("BTC", "USD", "linear", 0.001, True),
+        ("BTC", "USD", "inverse", 100.0, True),
+        ("XYZ", "USD", "linear", 1.0, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "base", "dollars"),
+    [
+        ("BTC_USDC-FS-27NOV26_PERP", True, False),
+        ("BTC_USDC-PERPETUAL", True, True),
+        ("BTC_USDC-27NOV26-90000-C", True, True),
+        ("XRP_USDC-30JUN27-0d625-C", True, True),
+        ("BTC-FS-27NOV26_PERP", False, False),
+    ],
+)
+def test_a_spread_of_deribits_linear_futures_has_a_size_and_no_value(symbol, base, dollars, tmp_path, monkeypatch):
+    """Its price is the difference of two futures: 0.5 BTC at 35.5 are not 17.75 dollars."""
+    monkeypatch.setitem(SYMBOLS, DERIBIT, symbol)
+    frames = [trade(DERIBIT, n, 100 * n, size="0.5", price="35.5") for n in range(3)]
+    got = replayed([(DERIBIT, capture(tmp_path / "spread.log", frames))])
+    rows = [r for r in got.rows("features_tape") if r["trades"]]
+    assert rows and got.reasons == []
+    assert all(math.isfinite(r["volume_base"]) == base and math.isfinite(r["volume_usd"]) == dollars for r in rows)
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM, SPOT, BYBIT, OKX, DERIBIT])
+@pytest.mark.parametrize("kind", ["trades", "depth"])
+def test_event_times_in_seconds_or_nanoseconds_are_refused_by_naming_the_unit(venue, kind):
+    """In milliseconds 1790000000 is a day in January 1970, in which rows would be published."""
+    text = msgspec.json.encode(trade(venue, 5) if kind == "trades" else depth(venue, 11, 11, 10))
+    for at, unit in ((T // 1000, "seconds?"), (T * 10**6, "nanoseconds?")):
+        *_, rejects, _ = parsed(venue, kind, [text.replace(str(T).encode(), str(at).encode())] * 2)
+        assert len(rejects) == 2
+        assert all(r.startswith("out_of_range ") and r.endswith(f", {unit}") for r in rejects), rejects
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "other"), [(USDM, "BTCUSDT", "BTCUSD_PERP"), (COINM, "BTCUSD_PERP", "BTCUSDT")]
+)
+def test_an_answer_of_open_interest_is_of_its_own_venue(venue, symbol, other):
+    frames = [{"symbol": s, "openInterest": "5", "time": T} for s in (symbol, other)]
+    found, rejects, table = parsed(venue, "derivatives", frames)
+    assert (found.open_interest.tolist(), rejects, [r.symbol for r in table.rows]) == ([5.0], [], [symbol])
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT-5DEC26", "BTC-5DEC26", "BTCUSDT-25DEC26"])
+def test_a_bybit_future_with_a_day_of_one_digit_has_no_funding_rate(symbol):
+    row = {"symbol": symbol, "markPrice": "1", "fundingRate": "0", "nextFundingTime": "0"}
+    found, rejects, _ = parsed(BYBIT, "derivatives", [{"topic": f"tickers.{symbol}", "ts": T, "data": row}])
+    assert (rejects, math.isnan(found.funding_rate[0])) == ([], True)
+
+
+def test_fields_that_say_nothing_cost_no_frame():
+    none = trade(DERIBIT, 5)
+    none["params"]["data"][0]["liquidation"] = "none"
+    rows, forced_, rejects, _ = parsed(DERIBIT, "trades", [none])
+    assert (len(rows), len(forced_), rejects) == (1, 0, [])
+    rows, _, rejects, _ = parsed(BYBIT, "trades", [bybit_trade("BTCUSDT", BT=None), bybit_trade("BTCUSDT", n=1)])
+    assert (len(rows), rejects) == (2, [])
+    funding = {"instId": "BTC-USDT-SWAP", "fundingRate": "0.0001", "fundingTime": "0", "ts": str(T)}
+    frame = {"arg": {"channel": "funding-rate", "instId": "BTC-USDT-SWAP"}, "data": [funding]}
+    found, rejects, _ = parsed(OKX, "derivatives", [frame])
+    assert (found.funding_rate.tolist(), found.next_funding_ns.tolist(), rejects) == ([0.0001], [0], [])
