@@ -11,7 +11,7 @@ A line that cannot be read is handed on as such, with its number; a file of whic
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -130,7 +130,8 @@ def read_records(path: Path) -> Iterator[Recorded]:
     for number, line in lines(path):
         found = receive_time(line)
         if line and found is None:
-            raise CaptureError(f"{path}: line {number} is not <receive time> <JSON>: {line[:60]!r}")
+            told = f"line {number} is not <receive time> <JSON>: {line[:60]!r}{_unit(line)}"
+            raise CaptureError(f"{path}: {told}")
         if found is not None:
             empty = False
             yield Recorded(found[0], "accounts", None, True, found[1])
@@ -170,6 +171,18 @@ def _unit(line: bytes) -> str:
     return (
         f"; a time of {len(head)} digits is neither nanoseconds (19), micro- (16), milliseconds (13) nor seconds (10)"
     )
+
+
+def places(paths: Iterable[Path], frames: Iterable[bytes]) -> dict[bytes, str]:
+    """Where frames stand first in the files, as `<file>:<line>`; without those that no line holds as they are."""
+    wanted = set(frames)
+    found: dict[bytes, str] = {}
+    for path in paths if wanted else ():
+        for number, line in lines(path):
+            got = split(line, 0)
+            if got is not None and got[1] in wanted and got[1] not in found:
+                found[got[1]] = f"{path.name}:{number}"
+    return found
 
 
 def only_symbol(path: Path, venue: Venue) -> str | None:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -63,12 +64,17 @@ def reasons(client: ClickHouse) -> list[Reason]:
     ]
 
 
-def grid(found: list[Reason]) -> Table:
-    """Reasons with their counts and the place of the first of each, as a table for people."""
+def grid(found: list[Reason], files: Mapping[bytes, str] | None = None) -> Table:
+    """Reasons with their counts and the place of the first of each, as a table for people.
+
+    `files` says of frames that came from files where they stand there.
+    """
+    at = files or {}
     table = Table("rejects", "by", "why", "the first", "what to do", box=None, pad_edge=False)
     table.columns[0].justify = "right"
+    table.columns[3].overflow = "fold"  # a place that is cut short names none
     for row in found[:MOST]:
-        table.add_row(f"{row.times:,}", row.reader, row.reason, row.place, row.advice)
+        table.add_row(f"{row.times:,}", row.reader, row.reason, at.get(row.frame, row.place), row.advice)
     if left := found[MOST:]:
         table.add_row(f"{sum(r.times for r in left):,}", "", f"of {len(left)} other kinds", "", "see the table rejects")
     return table

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rich.table import Table as Grid
 
 from flows import market
-from flows.capture import CaptureError, Recorded, account_key, read, read_records
+from flows.capture import CaptureError, Recorded, account_key, places, read, read_records
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import FOLDER, apply_migrations
@@ -242,7 +242,9 @@ def _run(
     rate = f"{sum(frames.values()) / elapsed:,.0f} frames/s overall, {elapsed:.1f} s"
     say.print(f"gaps {gaps}, rejects {rejects}, {rate}")
     if rejects:
-        say.print(grid(reasons(client)), soft_wrap=True)
+        kinds = reasons(client)
+        paths = [path for _, path in files] + ([accounts] if accounts is not None else [])
+        say.print(grid(kinds, places(paths, {kind.frame for kind in kinds})), soft_wrap=True)
     _where(told, session, say)
     return 0
 

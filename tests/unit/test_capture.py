@@ -1,12 +1,15 @@
 """Captures: the forms of lines, files of one symbol and of several, and files that cannot be read."""
 
 import gzip
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from flows.capture import CaptureError, Recorded, read, split
+from flows.capture import CaptureError, Recorded, places, read, read_records, split
+from flows.commands.reasons import Reason, grid
 from schemas.venues.registry import VENUES
 
 USDM = VENUES["binance-usdm"]
@@ -172,3 +175,21 @@ def test_the_other_forms_of_lines_are_read_and_nothing_else(line, wanted):
 @given(st.integers(10**17, 10**19 - 1), st.binary(max_size=40))
 def test_what_is_written_as_a_line_is_read_back_byte_for_byte(ns, frame):
     assert split(at(frame, ns), 0) == (ns, frame)
+
+
+def test_a_frame_is_found_again_by_file_and_line_and_the_table_of_reasons_says_so(tmp_path):
+    first = file(tmp_path, at(TRADE), b"", at(DEPTH), at(DEPTH))
+    second = file(tmp_path, at(SNAPSHOT), at(TRADE), name="more.log")
+    told = places([first, second], [DEPTH, SNAPSHOT, b"{}"])
+    assert told == {DEPTH: "frames.log:3", SNAPSHOT: "more.log:1"}
+    rows = [Reason("market", "raw.depth.binance-usdm", 2, 1, 7, "off_tick", f) for f in (DEPTH, b"{}")]
+    assert list(grid(rows, told).columns[3].cells) == ["frames.log:3", "raw.depth.binance-usdm[1] offset 7"]
+    narrow = Console(width=60, file=StringIO())
+    narrow.print(grid(rows, {DEPTH: "a_long_name_of_a_recording.log:48151623"}))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in narrow.file.getvalue().replace(" ", "")
+
+
+def test_an_account_record_with_a_time_of_no_unit_is_refused_by_naming_its_digits(tmp_path):
+    path = file(tmp_path, b"%d {}" % (NS // 100))
+    with pytest.raises(CaptureError, match="a time of 17 digits is neither nanoseconds"):
+        list(read_records(path))
