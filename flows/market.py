@@ -17,6 +17,7 @@ from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
 from operators import catalog
+from operators.asset_books import AssetBooks
 from operators.evolving import Part
 from operators.market import Cut, VenueMarket
 from operators.market_tables import WINDOW_TABLES
@@ -32,6 +33,8 @@ EVENT_TIME = Gauge(
     "alphaplus_venue_closed_until_seconds", "event time up to which windows are closed", ["shard", "venue"]
 )
 
+BESIDE = "all venues"
+"""What a shard's state of no single venue is called in what it freezes."""
 Known = dict[str, dict[str, Instrument]]
 
 
@@ -102,6 +105,9 @@ class MarketShard:
             else VenueMarket(v, known[v.name], how)
             for v in venues(settings)
         }
+        self.beside = AssetBooks(how.base_ns, how.keyframe_ns)
+        if BESIDE in was:
+            self.beside.thaw(was[BESIDE])
         if settings.market.misplaced == "reject":
             for market in self.markets.values():
                 market.keep_to(lambda base: partition_of(base.encode(), settings.kafka.partitions) == shard)
@@ -120,6 +126,9 @@ class MarketShard:
         for market in self.markets.values():
             out += [outgoing.rows(published, self.prefix, self.shard) for published in market.advance()]
             EVENT_TIME.labels(str(self.shard), market.venue.name).set(market.closed_until_s)
+        out += [
+            outgoing.rows(published, self.prefix, self.shard) for published in self.beside.meet(self.markets.values())
+        ]
         reached = [market.complete_ms for market in self.markets.values()]
         complete = min((ms for ms in reached if ms is not None), default=None) if None not in reached else None
         self.closing.came(sum(map(len, batch.frames)), complete)
@@ -131,8 +140,9 @@ class MarketShard:
         return f"{raw_topic(market.furthest_behind, market.venue.name)}[{self.shard}]"
 
     def freeze(self) -> bytes:
-        """All markets."""
-        return msgspec.msgpack.encode({name: market.freeze() for name, market in self.markets.items()})
+        """All markets, and the books that meet across them."""
+        markets = {name: market.freeze() for name, market in self.markets.items()}
+        return msgspec.msgpack.encode({**markets, BESIDE: self.beside.freeze()})
 
 
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
