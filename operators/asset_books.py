@@ -9,7 +9,7 @@ in force. Nothing is held, and nothing taken, where no operator stands at the st
 the depth logs alone: of trades and marks only when.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from operators import catalog, quality
-from operators.contract import I8, Array, EventTable, Operator
+from operators.contract import I8, Array, Columns, EventTable, Operator
 from operators.delta import Deltas
 from operators.evolving import matched
 from operators.lanes import depth
@@ -64,6 +64,7 @@ class _Frozen(msgspec.Struct):
     fingerprints: dict[str, str]
     assets: list[tuple[str, str]]
     books: list[Book]
+    inferred: list[int]
     held: bytes
     deltas: dict[str, bytes]
     operators: bytes
@@ -72,7 +73,7 @@ class _Frozen(msgspec.Struct):
 
 
 class _Laid(NamedTuple):
-    """The books as arrays: their assets, venues and symbols; and the assets, whether steps of theirs were inferred."""
+    """The books as arrays: of each its asset, its names, whether its steps were inferred; then the assets."""
 
     asset: I8
     names: tuple[Array, Array]
@@ -166,8 +167,7 @@ class AssetBooks:
             rank = np.empty(len(names), np.int64)
             rank[np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)] = np.arange(len(names))
             told = np.array([b.venue for b in books] + [""]), np.array([b.symbol for b in books] + [""])
-            inferred = np.zeros(len(names), np.bool_)
-            inferred[[books[i].asset for i in self._inferred]] = True
+            inferred = np.array([i in self._inferred for i in range(len(books))] + [False])
             self._laid = _Laid(np.array([b.asset for b in books], np.int64), told, inferred, beside, rank)
         return self._laid
 
@@ -204,6 +204,7 @@ class AssetBooks:
         row = order[np.maximum(at, 0)] if len(order) else at
         there = (book != _NO_BOOK) & (at >= 0) & (self.held.instrument[row] == book)
         out: dict[str, Array] = {"instrument": instrument, "pane": pane}
+        out["inferred"] = (laid.inferred[book] & there).any(axis=1)
         out |= {"pane_start_ns": pane * self.base_ns, "pane_end_ns": (pane + 1) * self.base_ns}
         out |= {name: told[book] for name, told in zip(_WHO, laid.names, strict=True)}
         for s in self.statistics:
@@ -214,13 +215,13 @@ class AssetBooks:
         given = self._side_by_side(instrument, pane)
         self.running.grow(len(self.assets))
         made = self.running.rows(given)
-        return [self._rows(o, made[o.name], instrument, pane, passed) for o in self.running.operators]
+        return [self._rows(o, made[o.name], given, passed) for o in self.running.operators]
 
-    def _rows(self, operator: Operator, made: Mapping[str, Array], instrument: I8, pane: I8, passed: int) -> Published:
+    def _rows(self, operator: Operator, made: Columns, given: Columns, passed: int) -> Published:
         """The rows of an operator's table in which something moved, and at keyframes."""
         assert isinstance(operator.table, EventTable)
         row = made["row"]
-        who, at = instrument[row], pane[row]
+        who, at = given["instrument"][row], given["pane"][row]
         deltas = self.deltas[operator.name]
         values = np.column_stack([_number(made[n]) for n in deltas.names])
         chosen = np.flatnonzero(deltas.news(who, (at + 1) % self.keyframe == 0, values))
@@ -229,13 +230,13 @@ class AssetBooks:
         code = np.where(at <= passed, quality.EVENT, quality.END)
         code = np.where(within(self.guessed, at), quality.IDLE, code)[chosen]
         end_ms = ((at[chosen] + 1) * self.base_ns // 1_000_000).tolist()
-        given: dict[str, Array | list[str]] = {
+        beside: dict[str, Array | list[str]] = {
             "asset": [asset for asset, _ in told],
             "quote": [quote for _, quote in told],
             "closed_by": [quality.CLOSED_BY[c] for c in code.tolist()],
-            "inferred": self._lay().inferred[who[chosen]],
+            "inferred": given["inferred"][row][chosen],
         }
-        out = {n: given[n] if n in given else _listed(made[n][chosen]) for n in _columns(operator)}
+        out = {n: beside[n] if n in beside else _listed(made[n][chosen]) for n in _columns(operator)}
         natural = [f"{asset}|{quote}" for asset, quote in told]
         return Published(operator.table.name, [asset for asset, _ in told], natural, end_ms, end_ms, out)
 
@@ -259,6 +260,7 @@ class AssetBooks:
                 {o.name: o.fingerprint for o in self.running.operators},
                 list(self.assets),
                 self.books,
+                sorted(self._inferred),
                 self.held.freeze(),
                 {name: deltas.freeze() for name, deltas in self.deltas.items()},
                 frozen((self.running,)),
@@ -272,7 +274,7 @@ class AssetBooks:
         was = msgspec.msgpack.decode(data, type=_Frozen)
         still = matched(was.fingerprints, (part(o) for o in self.running.operators))
         self.assets = {name: i for i, name in enumerate(was.assets)}
-        self.books = was.books
+        self.books, self._inferred = was.books, set(was.inferred)
         self._place = {(b.venue, b.symbol): i for i, b in enumerate(self.books)}
         self.held = Panes.thaw(self.statistics, was.held)
         for name, deltas in self.deltas.items():

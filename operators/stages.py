@@ -93,8 +93,14 @@ STAGES = {
             "an asset and quote currency at the end of a pane in which one of its books had a message, at the end of "
             "the one `horizons_ns` after a message, and at the keyframe after it. What starts with `book_` has a row "
             "a pane and a column a book, of all venues, by venue and symbol; a book that has said nothing yet is there "
-            "or not, with NaN and 0. Contracts with a date of expiry are left out. `instrument` numbers the assets",
-            ("instrument", *PANE, "book_venue", "book_symbol", "book_live", "book_sequenced", "book_last_event_ns"),
+            "or not, with NaN and 0. Contracts with a date of expiry are left out. `instrument` numbers the assets; "
+            "`inferred`: steps of a book of it were",
+            (
+                "instrument",
+                *PANE,
+                "inferred",
+                *(BOOK + n for n in ("venue", "symbol", "live", "sequenced", "last_event_ns")),
+            ),
             columns_of=("close",),
         ),
         Stage(

@@ -44,10 +44,10 @@ def _best(price: Array, size: Array, sign: int) -> tuple[Array, Array]:
 def _compute(panes: Columns) -> Columns:
     end_ns, event_ns = panes["pane_end_ns"], panes["book_last_event_ns"]
     bid, ask = panes["book_best_bid"], panes["book_best_ask"]
-    known = event_ns > 0
-    counts = known & (panes["book_live"] == 1) & ~(bid >= ask) & (end_ns[:, None] - event_ns < STALE_NS)
+    known, age_ns = event_ns > 0, end_ns[:, None] - event_ns
+    counts = known & (panes["book_live"] == 1) & ~(bid >= ask) & (age_ns < STALE_NS)
     out: dict[str, Array] = {"event_time": end_ns}
-    oldest = np.full(len(end_ns), np.inf)
+    oldest = np.full(len(end_ns), np.nan)
     for side, price, sign in (("bid", bid, 1), ("ask", ask, -1)):
         size = panes[f"book_best_{side}_qty_base"]
         best, there = _best(np.where(counts, price, np.nan), size, sign)
@@ -63,7 +63,7 @@ def _compute(panes: Columns) -> Columns:
             f"best_{side}_venue": of(panes["book_venue"], ""),
             f"best_{side}_symbol": of(panes["book_symbol"], ""),
         }
-        oldest = np.minimum(oldest, of(event_ns, np.inf))
+        oldest = np.fmax(oldest, of(age_ns, np.nan))
     best_bid, best_ask = out["best_bid"], out["best_ask"]
     return out | {
         "mid": (best_bid + best_ask) / 2,
@@ -71,7 +71,7 @@ def _compute(panes: Columns) -> Columns:
         "crossed": best_bid > best_ask,
         "books": counts.sum(axis=1),
         "books_out": (known & ~counts).sum(axis=1),
-        "stale_ms": np.where(np.isfinite(oldest), (end_ns - oldest) / 1e6, np.nan),
+        "stale_ms": oldest / 1e6,
     }
 
 

@@ -18,7 +18,7 @@ TABLE = "consolidated_bbo"
 BYBIT = "bybit-linear"
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10**6), turn=st.integers(0, 10**6))
 def test_cuts_turns_freezing_and_the_moment_of_each_end_do_not_matter(seed, turn):
     lines = lines_of_venues(VENUES, seed)
