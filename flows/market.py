@@ -12,7 +12,7 @@ from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import FEATURES, raw_topic
 from flows.kafka.partitioner import partition_of
-from flows.kafka.source import KafkaShards
+from flows.kafka.source import KafkaShards, shard_name
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
@@ -88,8 +88,11 @@ def topics(settings: Settings) -> dict[str, tuple[str, str]]:
 class MarketShard:
     """One shard: the markets of all venues on it."""
 
-    def __init__(self, settings: Settings, known: Known, shard: int, frozen: bytes | None) -> None:
-        """New, or as it was frozen."""
+    def __init__(
+        self, settings: Settings, known: Known, shard: int, frozen: bytes | None, held: dict[str, int] | None = None
+    ) -> None:
+        """New, or as it was frozen; in `held` it says how many rows wait here for other logs."""
+        self.held = {} if held is None else held
         self.shard = shard
         self.prefix = settings.kafka.prefix
         self.topics = topics(settings)
@@ -131,6 +134,8 @@ class MarketShard:
         ]
         reached = [market.complete_ms for market in self.markets.values()]
         complete = min((ms for ms in reached if ms is not None), default=None) if None not in reached else None
+        waiting = sum(market.waiting for market in self.markets.values())
+        self.held[shard_name(self.shard)] = self.beside.waiting + waiting
         self.closing.came(sum(map(len, batch.frames)), complete)
         return out + self.marks.come_to(complete, self.shard)
 
@@ -150,6 +155,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     known = known_instruments(settings)
     named = topics(settings)
     kafka = settings.kafka
+    held: dict[str, int] = {}
     source = KafkaShards(
         replace(
             incoming.kafka(settings, "market"),
@@ -162,10 +168,11 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         ends=ends,
         stopping=stopping,
         foreign=incoming.foreign(settings, "market", named),
+        held=held,
     )
 
     def shard(key: str, frozen: bytes | None) -> MarketShard:
-        return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen)
+        return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen, held)
 
     return flow("market", source, [("features", shard)], outgoing.sink(settings))
 

@@ -93,7 +93,7 @@ class AssetBooks:
         self.running = Running(catalog.at("asset"))
         self.horizons_ns = sorted({h for o in self.running.operators for h in o.horizons_ns})
         asked = {name.removeprefix(BOOK) for name in self.running.reads if name.startswith(BOOK)} | {"last_event_ns"}
-        self.statistics = tuple(s for s in depth.STATISTICS if s.name in asked)
+        self.statistics = tuple(s for s in depth.STATISTICS if s.name in asked and self.running.operators)
         self.deltas = {o.name: Deltas(_compared(o)) for o in self.running.operators}
         self.held = Panes.of(self.statistics)
         self.assets: dict[tuple[str, str], int] = {}
@@ -104,6 +104,11 @@ class AssetBooks:
         self._place: dict[tuple[str, str], int] = {}
         self._numbers: dict[str, tuple[list[Instrument], I8]] = {}
         self._laid: _Laid | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are held: panes that not all venues have closed, and what is in force."""
+        return len(self.held)
 
     def meet(self, markets: Iterable[Market]) -> list[Published]:
         """Take what the markets have closed, and publish what all of them have passed."""

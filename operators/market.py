@@ -184,6 +184,11 @@ class VenueMarket:
             lane.clock.forget(until)
         return [p for p in out if p.base]
 
+    @property
+    def waiting(self) -> int:
+        """How many trades wait for what the books say later, and panes of such trades."""
+        return len(self.meeting.trades["pane"]) + len(self.panes)
+
     def instruments(self) -> list[Instrument]:
         """The venue's instruments by number."""
         return self.numbers.who(self._tables()).rows
