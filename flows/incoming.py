@@ -26,6 +26,7 @@ def pace(settings: Settings) -> Pace:
         batch_bytes=source.batch_bytes,
         epoch_bytes=source.epoch_bytes,
         align_ms=source.align_ms,
+        held_rows=source.held_rows,
     )
 
 

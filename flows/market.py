@@ -12,11 +12,12 @@ from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import FEATURES, raw_topic
 from flows.kafka.partitioner import partition_of
-from flows.kafka.source import KafkaShards
+from flows.kafka.source import KafkaShards, shard_name
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
 from operators import catalog
+from operators.asset_books import AssetBooks
 from operators.evolving import Part
 from operators.market import Cut, VenueMarket
 from operators.market_tables import WINDOW_TABLES
@@ -32,6 +33,8 @@ EVENT_TIME = Gauge(
     "alphaplus_venue_closed_until_seconds", "event time up to which windows are closed", ["shard", "venue"]
 )
 
+BESIDE = "all venues"
+"""What a shard's state of no single venue is called in what it freezes."""
 Known = dict[str, dict[str, Instrument]]
 
 
@@ -85,8 +88,11 @@ def topics(settings: Settings) -> dict[str, tuple[str, str]]:
 class MarketShard:
     """One shard: the markets of all venues on it."""
 
-    def __init__(self, settings: Settings, known: Known, shard: int, frozen: bytes | None) -> None:
-        """New, or as it was frozen."""
+    def __init__(
+        self, settings: Settings, known: Known, shard: int, frozen: bytes | None, held: dict[str, int] | None = None
+    ) -> None:
+        """New, or as it was frozen; in `held` it says how many rows wait here for other logs."""
+        self.held = {} if held is None else held
         self.shard = shard
         self.prefix = settings.kafka.prefix
         self.topics = topics(settings)
@@ -102,6 +108,9 @@ class MarketShard:
             else VenueMarket(v, known[v.name], how)
             for v in venues(settings)
         }
+        self.beside = AssetBooks(how.base_ns, how.keyframe_ns)
+        if BESIDE in was:
+            self.beside.thaw(was[BESIDE])
         if settings.market.misplaced == "reject":
             for market in self.markets.values():
                 market.keep_to(lambda base: partition_of(base.encode(), settings.kafka.partitions) == shard)
@@ -120,8 +129,13 @@ class MarketShard:
         for market in self.markets.values():
             out += [outgoing.rows(published, self.prefix, self.shard) for published in market.advance()]
             EVENT_TIME.labels(str(self.shard), market.venue.name).set(market.closed_until_s)
+        out += [
+            outgoing.rows(published, self.prefix, self.shard) for published in self.beside.meet(self.markets.values())
+        ]
         reached = [market.complete_ms for market in self.markets.values()]
         complete = min((ms for ms in reached if ms is not None), default=None) if None not in reached else None
+        waiting = sum(market.waiting for market in self.markets.values())
+        self.held[shard_name(self.shard)] = self.beside.waiting + waiting
         self.closing.came(sum(map(len, batch.frames)), complete)
         return out + self.marks.come_to(complete, self.shard)
 
@@ -131,8 +145,9 @@ class MarketShard:
         return f"{raw_topic(market.furthest_behind, market.venue.name)}[{self.shard}]"
 
     def freeze(self) -> bytes:
-        """All markets."""
-        return msgspec.msgpack.encode({name: market.freeze() for name, market in self.markets.items()})
+        """All markets, and the books that meet across them."""
+        markets = {name: market.freeze() for name, market in self.markets.items()}
+        return msgspec.msgpack.encode({**markets, BESIDE: self.beside.freeze()})
 
 
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
@@ -140,6 +155,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     known = known_instruments(settings)
     named = topics(settings)
     kafka = settings.kafka
+    held: dict[str, int] = {}
     source = KafkaShards(
         replace(
             incoming.kafka(settings, "market"),
@@ -152,10 +168,11 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         ends=ends,
         stopping=stopping,
         foreign=incoming.foreign(settings, "market", named),
+        held=held,
     )
 
     def shard(key: str, frozen: bytes | None) -> MarketShard:
-        return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen)
+        return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen, held)
 
     return flow("market", source, [("features", shard)], outgoing.sink(settings))
 

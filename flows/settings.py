@@ -168,6 +168,8 @@ class Source(_Strict, frozen=True):
     """Bytes between two snapshots at the most."""
     align_ms: Positive = 10_000
     """How far, in time of receipt, one topic may run ahead of another."""
+    held_rows: Positive = 1_000_000
+    """So many trades and panes of a shard may wait in memory for a topic that is at its end; more wait in Kafka."""
 
 
 class Recovery(_Strict, frozen=True):

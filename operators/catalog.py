@@ -4,6 +4,7 @@ The order is that of the columns in their tables, and of those at one stage the 
 """
 
 from operators.book.bands import BANDS
+from operators.book.consolidated_bbo import CONSOLIDATED_BBO
 from operators.book.flow import ORDER_FLOW
 from operators.book.imbalance import IMBALANCE
 from operators.book.pressure import PRESSURE
@@ -44,6 +45,7 @@ OPERATORS: tuple[Operator, ...] = (
     LIQUIDATIONS,
     MARKS,
     COSTS,
+    CONSOLIDATED_BBO,
     LEVERAGE,
 )
 check(OPERATORS)

@@ -86,7 +86,9 @@ class EventTable:
     """A table of an operator's own, a row an event: what it is called, and how long its rows are kept.
 
     Its columns are the operator's, in their order. The room gives `nth`, `closed_by` and `inferred`, and puts venue and
-    symbol before them; the first column is `event_time`. A row is published when the pane of its event is closed.
+    symbol before them; the first column is `event_time`. A row is published when the pane of its event is closed. At
+    the stage `asset` it begins with asset and quote, and a row is published when something in it moved, and at
+    keyframes.
     """
 
     name: str
@@ -107,8 +109,9 @@ class Operator:
     `window` the `columns`; at a stage before another one what it `writes` for that. With an `EventTable` it gives any
     number of rows, and beside the columns `row`: which row of its input each one comes from.
 
-    `compute(rows)`: the `columns`, row by row: at `close` and `window` from what it `reads`, after a `fold` or `step`
-    on events from what a closed window holds: its own statistics and what it `uses`. A null is NaN, in f8 columns only.
+    `compute(rows)`: the `columns`, row by row: at `close`, `asset` and `window` from what it `reads`, after a `fold` or
+    `step` on events from what a closed window holds: its own statistics and what it `uses`. A null is NaN, in f8
+    columns only.
 
     Cutting a batch in two, with a freeze and a thaw of state and panes between, does not change what comes out.
     """
@@ -126,7 +129,7 @@ class Operator:
     uses: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     horizons_ns: tuple[int, ...] = ()
-    """At the stage `meeting`: how long after each event what is in force is asked for again."""
+    """At the stages `meeting` and `asset`: how long after each event what is in force is asked for again."""
     revision: int = 1
     """Raised when what the state means has changed although its declaration has not."""
     anew: bool = False

@@ -111,6 +111,9 @@ class VenueMarket:
         self.closed, self.met = Running(catalog.at("pane")), Running(catalog.at("meeting"))
         self.panes = Panes.of(STATISTICS["meeting"])
         self.released = NEVER
+        self.closed_books: Panes | None = None
+        """The panes of books that the last `advance` closed, by the venue's numbers; for who asks at once."""
+        self.guessed: list[tuple[int, int]] = []
 
     def read(self, kind: str, frames: Frames) -> list[Reject]:
         """Take in frames of one lane, in log order."""
@@ -156,6 +159,7 @@ class VenueMarket:
         """Publish what has closed since the last call."""
         lanes = list(self.lanes.values())
         until = min(closed(lane) for lane in lanes)
+        self.closed_books = None
         if until <= self.released:
             return []
         self.released = until
@@ -174,9 +178,20 @@ class VenueMarket:
             self.meeting.forget(min(until, passed) * self.cut.base_ns)
         for lane in lanes:
             out += self._rows_of_their_own(lane, until, closed_by)
+        if "depth" in self.lanes:
+            self.guessed = list(self.lanes["depth"].clock.guessed)
         for lane in lanes:
             lane.clock.forget(until)
         return [p for p in out if p.base]
+
+    @property
+    def waiting(self) -> int:
+        """How many trades wait for what the books say later, and panes of such trades."""
+        return len(self.meeting.trades["pane"]) + len(self.panes)
+
+    def instruments(self) -> list[Instrument]:
+        """The venue's instruments by number."""
+        return self.numbers.who(self._tables()).rows
 
     def _tables(self) -> list[InstrumentTable]:
         return [lane.table for lane in self.lanes.values()]
@@ -189,6 +204,8 @@ class VenueMarket:
             lane = self.lanes[kind]
             panes = lane.release(until).renumber(self.numbers.of(lane.table))
             self._bring(kind)
+            if kind == "depth":
+                self.closed_books = panes
             return self._close(panes) if kind == "trades" else panes
         trades = self.lanes.get("trades")
         if kind == "liquidations" and isinstance(trades, tape.TapeLane):

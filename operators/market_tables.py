@@ -15,6 +15,10 @@ KEY = (
     Column("window_ms", "i8", "length of the window", unit="ms", low=100),
     Column("window_start", "time", "start of the window, itself outside: the window is (start, start + window_ms]"),
 )
+ASSET_KEY = (
+    Column("asset", "str", "the base asset"),
+    Column("quote", "str", "the currency of all its prices: books in another one are another row, USDT is not USD"),
+)
 WINDOW_KEY = ("venue", "symbol", "window_ms", "window_start")
 
 
@@ -102,8 +106,9 @@ QUALITY_MS = 60_000
 
 
 def _of_events(operator: Operator, table: EventTable) -> Table:
-    key = ("venue", "symbol", "event_time", "nth")
-    columns = (*KEY[:2], *only_in_dollars(operator.columns))
+    asset = operator.stage == "asset"
+    key = ("asset", "quote", "event_time") if asset else ("venue", "symbol", "event_time", "nth")
+    columns = (*(ASSET_KEY if asset else KEY[:2]), *only_in_dollars(operator.columns))
     return Table(table.name, table.topic, columns, key, time="event_time", ttl_days=table.ttl_days)
 
 

@@ -80,8 +80,16 @@ class Running:
 
     def rows(self, events: Columns) -> dict[str, Columns]:
         """The rows of the tables that are operators' own, by operator."""
-        own = (o for o in self.operators if isinstance(o.table, EventTable) and o.step is not None)
-        return {o.name: o.step(self.states[o.name], events) for o in own if o.step is not None}
+        out: dict[str, Columns] = {}
+        for operator in self.operators:
+            if not isinstance(operator.table, EventTable):
+                continue
+            if operator.step is not None:
+                out[operator.name] = operator.step(self.states[operator.name], events)
+            elif operator.compute is not None:
+                made = operator.compute(events)
+                out[operator.name] = {**made, "row": np.arange(len(made[operator.columns[0].name]))}
+        return out
 
     def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:
         """An inferred tick or lot was refined: the same quantities in the finer unit."""

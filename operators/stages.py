@@ -12,6 +12,8 @@ from operators.book.midpoint import LADDER
 from operators.contract import Operator
 
 PANE = ("pane", "pane_start_ns", "pane_end_ns")
+BOOK = "book_"
+"""How the columns begin at the stage `asset` that have a value a book."""
 EVENT = ("instrument", "event_ns", *PANE)
 """`pane_start_ns` is outside the pane and `pane_end_ns` inside; a late event's pane begins after the event."""
 
@@ -25,6 +27,8 @@ class Stage:
     offers: tuple[str, ...]
     statistics_of: tuple[str, ...] = ()
     """Stages whose operators' statistics are offered too."""
+    columns_of: tuple[str, ...] = ()
+    """Stages whose operators' columns in tables of windows are offered too, of every book: `book_<column>`."""
 
 
 STAGES = {
@@ -85,6 +89,21 @@ STAGES = {
             (*EVENT, "price", "qty_base", "sign", "mid_before", "mid_after"),
         ),
         Stage(
+            "asset",
+            "an asset and quote currency at the end of a pane in which one of its books had a message, at the end of "
+            "the one `horizons_ns` after a message, and at the keyframe after it. What starts with `book_` has a row "
+            "a pane and a column a book, of all venues, by venue and symbol; a book that has said nothing yet is there "
+            "or not, with NaN and 0. Contracts with a date of expiry are left out. `instrument` numbers the assets; "
+            "`inferred`: steps of a book of it were",
+            (
+                "instrument",
+                *PANE,
+                "inferred",
+                *(BOOK + n for n in ("venue", "symbol", "live", "sequenced", "last_event_ns")),
+            ),
+            columns_of=("close",),
+        ),
+        Stage(
             "window",
             "a closed window",
             ("instrument", "window_start_ns", "window_end_ns", *units.READS),
@@ -137,6 +156,8 @@ def check(operators: Iterable[Operator]) -> None:
             raise NotOffered(f"operator {o.name} stands at {o.stage!r}; the stages are {', '.join(STAGES)}")
         stage = STAGES[o.stage]
         there = {*stage.offers, *written[o.stage], *_held(every, stage.statistics_of, o.table)}
+        beside = (c for b in every if b.stage in stage.columns_of and isinstance(b.table, str) for c in b.columns)
+        there |= {BOOK + c.name for c in beside}
         if missing := [name for name in o.reads if name not in there]:
             raise NotOffered(f"operator {o.name} reads {missing[0]}, which the stage {o.stage} does not offer")
         written[o.stage] |= {*o.writes, *(c.name for c in o.columns)}

@@ -13,6 +13,7 @@ receipt, a mark counts as an event of its time, less the shortest delay from eve
 does one in a log of which nothing can be used. Marks stand in the log: what they close, they close in every replay.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -195,8 +196,13 @@ def by_guess(clock: Clock, pane: I8) -> Flags:
     >>> by_guess(Clock(1, 0, 0, guessed=[(3, 5)]), np.array([3, 4, 5, 6])).tolist()
     [False, True, True, False]
     """
+    return within(clock.guessed, pane)
+
+
+def within(stretches: Iterable[tuple[int, int]], pane: I8) -> Flags:
+    """Which of the panes lie in some stretch (after, up to)."""
     found = np.zeros(len(pane), np.bool_)
-    for after, to in clock.guessed:
+    for after, to in stretches:
         found |= (pane > after) & (pane <= to)
     return found
 

@@ -1,5 +1,6 @@
 """An instrument: how a venue counts price and quantity, and the table in which a log numbers its own."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -14,6 +15,8 @@ DOLLARS = frozenset(
     ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDE", "USD1", "USDS", "PYUSD", "GUSD", "RLUSD", "DAI")
 )
 """Quotes that count as US dollars. What is quoted in anything else has no value in USD, and what says so is null."""
+
+_DATE = re.compile(r"[-_]\d{6}(-|$)|-\d{1,2}[A-Z]{3}\d{2}|USDT?[FGHJKMNQUVXZ]\d{2}$")
 
 
 class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +52,16 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         False
         """
         return self.quote in DOLLARS
+
+    @property
+    def expires(self) -> bool:
+        """Whether its symbol names a date of expiry: futures, options and spreads of them, as venues write them.
+
+        >>> symbols = "BTCUSDT", "BTCUSDT_250627", "BTC-USD-250627", "BTC-27JUN25-60000-C", "BTCUSDM25", "BTC-PERPETUAL"
+        >>> [Instrument("v", s, "BTC", "USD", "linear", "1", "1").expires for s in symbols]
+        [False, True, True, True, True, False]
+        """
+        return _DATE.search(self.symbol) is not None
 
 
 class View(msgspec.Struct, frozen=True):

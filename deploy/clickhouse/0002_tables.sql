@@ -265,6 +265,37 @@ COMMENT 'records of the topic walls';
 ALTER TABLE `liquidations`
   COMMENT COLUMN IF EXISTS `notional_usd` 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0';
 
+CREATE TABLE IF NOT EXISTS `consolidated_bbo` (
+  `asset` LowCardinality(String) COMMENT 'the base asset' CODEC(ZSTD(3)),
+  `quote` LowCardinality(String) COMMENT 'the currency of all its prices: books in another one are another row, USDT is not USD' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the pane at which it holds; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `best_bid` Nullable(Float64) COMMENT 'highest bid price over the books that count; unit: quote; null when: no book that counts has one; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `best_bid_qty_base` Nullable(Float64) COMMENT 'size there, of the book that holds it; unit: base; null when: no book that counts has one, or contract unknown; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `best_bid_venue` LowCardinality(String) COMMENT 'venue of the book that holds it; empty: none' CODEC(ZSTD(3)),
+  `best_bid_symbol` LowCardinality(String) COMMENT 'the venue\'s name of that book\'s instrument; empty: none' CODEC(ZSTD(3)),
+  `best_ask` Nullable(Float64) COMMENT 'lowest ask price over the books that count; unit: quote; null when: no book that counts has one; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `best_ask_qty_base` Nullable(Float64) COMMENT 'size there, of the book that holds it; unit: base; null when: no book that counts has one, or contract unknown; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `best_ask_venue` LowCardinality(String) COMMENT 'venue of the book that holds it; empty: none' CODEC(ZSTD(3)),
+  `best_ask_symbol` LowCardinality(String) COMMENT 'the venue\'s name of that book\'s instrument; empty: none' CODEC(ZSTD(3)),
+  `mid` Nullable(Float64) COMMENT 'midpoint of both; unit: quote; formula: (Pb + Pa) / 2; null when: no best bid or no best ask; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `spread_bps` Nullable(Float64) COMMENT 'best ask less best bid, relative to their midpoint, also across venues; unit: bps; formula: 1e4 (Pa - Pb) / M; sign: negative: one venue\'s bid is above another\'s ask; null when: no best bid or no best ask; at least: -20000; at most: 20000' CODEC(Gorilla, ZSTD(1)),
+  `crossed` Bool COMMENT 'one venue\'s bid is above another\'s ask; formula: Pb > Pa' CODEC(ZSTD(1)),
+  `books` Int64 COMMENT 'books that count; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `books_out` Int64 COMMENT 'books left out: not trusted, crossed in themselves, or stale; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `stale_ms` Nullable(Float64) COMMENT 'age of the last message of the older of the two books that hold the best prices; unit: ms; null when: no book that counts has one; at least: 0' CODEC(Gorilla, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK ifNull(isFinite(`best_bid`), true) AND ifNull(isFinite(`best_bid_qty_base`), true) AND ifNull(isFinite(`best_ask`), true) AND ifNull(isFinite(`best_ask_qty_base`), true) AND ifNull(isFinite(`mid`), true) AND ifNull(isFinite(`spread_bps`), true) AND ifNull(isFinite(`stale_ms`), true)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`asset`, `quote`, `event_time`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic consolidated.bbo';
+
 ALTER TABLE `quality`
   COMMENT COLUMN IF EXISTS `depth_dropped` 'depth messages rightly ignored: stale, repeated, or of another view of the book; at least: 0';
 

@@ -2,11 +2,12 @@
 
 The topics of a shard are aligned by the time of receipt: none is handed over more than `align_ms` ahead of the slowest
 one that is not at its end, so that no join buffers without bound. A topic with nothing fetched that is not known to be
-at its end counts as standing at its last frame; a topic at its end holds nobody up.
+at its end counts as standing at its last frame; a topic at its end holds nobody up, unless the step already holds
+`held_rows` that wait for it: then what is ahead waits in Kafka until it is heard of again, and nothing is dropped.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,8 @@ class Pace:
     batch_bytes: int = 4 << 20
     epoch_bytes: int = 256 << 20
     align_ms: int = 2_000
+    held_rows: int = 1_000_000
+    """So much may wait in a shard's step for a topic that is at its end."""
 
 
 def shard_name(partition: int) -> str:
@@ -100,8 +103,12 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         stopping: Stopping | None = None,
         others: bool = False,
         foreign: Foreign | None = None,
+        held: Mapping[str, int] | None = None,
     ) -> None:
-        """`others`: positions of other topics may be met; a new topic is then read from its beginning."""
+        """`others`: positions of other topics may be met; a new topic is then read from its beginning.
+
+        `held`: by shard how many rows its step holds until other topics have come as far.
+        """
         self.topics, self.others = topics, others
         self.partitions = partitions
         self.share = share
@@ -110,6 +117,7 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         self._pace = pace or Pace()
         self._ends = ends
         self._foreign = foreign
+        self._held = {} if held is None else held
         self.reader = Reader(kafka, topics, partitions)
 
     def list_parts(self) -> list[str]:
@@ -123,7 +131,9 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         logs = self.reader.add(partition, saved)
         guessing = None if self._foreign is None else Guessing(self._foreign, self.reader, logs, read)
         epochs = Epochs(for_part, self.stopping)
-        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, guessing=guessing)
+        return Shard(
+            for_part, self.reader, logs, self._pace, self._ends, told, epochs, guessing=guessing, held=self._held
+        )
 
 
 def log_name(topic: str, partition: int) -> str:
@@ -192,9 +202,11 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         epochs: Epochs,
         strict: bool = False,
         guessing: Guessing | None = None,
+        held: Mapping[str, int] | None = None,
     ) -> None:
         """`strict`: a log at its end holds the others up too, unless that end was announced."""
         self._strict = strict
+        self._held = {} if held is None else held
         self._guessing = guessing
         self._name = name
         self._reader = reader
@@ -273,7 +285,12 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
 
     def _behind(self) -> list[Log]:
         over = {t for t, log in self._logs.items() if self._found.get(t) == log.position}
-        return [log for t, log in self._logs.items() if t not in over and (self._strict or not log.at_end)]
+        full = self._held.get(self._name, 0) >= self._pace.held_rows
+
+        def waited_for(log: Log) -> bool:
+            return self._strict or not log.at_end or (full and log.time_ns is not None)
+
+        return [log for t, log in self._logs.items() if t not in over and waited_for(log)]
 
     def _ended(self) -> dict[str, int]:
         if self._ends is None:

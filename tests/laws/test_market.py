@@ -17,6 +17,7 @@ from flows.tables import BY_NAME
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
+from operators.asset_books import AssetBooks
 from operators.catalog import OPERATORS
 from operators.lanes.lane import AHEAD
 from operators.market import Cut, VenueMarket
@@ -531,5 +532,6 @@ def test_every_operator_of_the_catalog_is_run_by_the_flow(monkeypatch):
             return original(self, *given)
 
         monkeypatch.setattr(Running, name, seen)
-    Run(USDM, lines_of(USDM, 1)).end()
+    run = Run(USDM, lines_of(USDM, 1)).end()
+    AssetBooks(CUT.base_ns, CUT.keyframe_ns).meet([run.market])
     assert {o.name for o in OPERATORS if o.stage != "account"} - ran == set()

@@ -1,0 +1,140 @@
+"""Consolidated BBO: the best bid and the best offer over the books of all venues of one asset and quote currency.
+
+    best_bid = max of best bids    best_ask = min of best asks    spread_bps = 1e4 (ask - bid) / ((ask + bid) / 2)
+
+over the books that count at the end of a pane: trusted, not locked or crossed in themselves, and not stale, which is
+5 s of event time or more since the last message. Of books with the same best price the one with the larger size there
+holds it, then the first by venue and symbol; the size is that book's alone. A book of one side counts with that side.
+Each venue's clock is its own and its prices are its own market's (spot beside perpetuals), so a bid can stand above
+another venue's offer: the spread is then below zero, and `crossed`. Books in other quote currencies, USDT beside USD,
+are other rows; contracts with a date of expiry are in none. Null where no book that counts has the side.
+
+A synthetic "national" best bid and offer, as 17 CFR 242.600(b) defines it for stocks, on books that are known exactly.
+
+>>> books = {"pane_end_ns": [9_000_000_000], "book_venue": [["a", "b", "c"]], "book_symbol": [["X", "Y", "Z"]],
+...          "book_live": [[1, 1, 1]], "book_last_event_ns": [[8_900_000_000, 8_000_000_000, 4_000_000_000]],
+...          "book_best_bid": [[99.0, 101.0, 500.0]], "book_best_bid_qty_base": [[1.0, 2.0, 3.0]],
+...          "book_best_ask": [[100.0, 102.0, 501.0]], "book_best_ask_qty_base": [[4.0, 5.0, 6.0]]}
+>>> bbo = CONSOLIDATED_BBO.compute({k: np.array(v) for k, v in books.items()})
+>>> [bbo[n].tolist()[0] for n in ("best_bid", "best_bid_venue", "best_ask", "best_ask_venue", "books", "books_out")]
+[101.0, 'b', 100.0, 'a', 2, 1]
+>>> round(float(bbo["spread_bps"][0]), 4), bool(bbo["crossed"][0])
+(-99.5025, True)
+"""
+
+import numpy as np
+
+from operators import quality
+from operators.contract import Array, Columns, EventTable, Operator
+from schemas.column import Column
+
+STALE_NS = 5_000_000_000
+
+
+def _best(price: Array, size: Array, sign: int) -> tuple[Array, Array]:
+    """Which book of each row has the highest `sign * price`, and then the largest size; and whether one has any."""
+    towards = np.where(np.isnan(price), -np.inf, sign * price)
+    most = towards.max(axis=1, initial=-np.inf, keepdims=True)
+    there = most[:, 0] > -np.inf
+    at_best = towards == most
+    weight = np.where(at_best, np.where(np.isnan(size), -1.0, size), -2.0)
+    return weight.argmax(axis=1) if weight.shape[1] else np.zeros(len(weight), np.int64), there
+
+
+def _compute(panes: Columns) -> Columns:
+    end_ns, event_ns = panes["pane_end_ns"], panes["book_last_event_ns"]
+    bid, ask = panes["book_best_bid"], panes["book_best_ask"]
+    known, age_ns = event_ns > 0, end_ns[:, None] - event_ns
+    counts = known & (panes["book_live"] == 1) & ~(bid >= ask) & (age_ns < STALE_NS)
+    out: dict[str, Array] = {"event_time": end_ns}
+    oldest = np.full(len(end_ns), np.nan)
+    for side, price, sign in (("bid", bid, 1), ("ask", ask, -1)):
+        size = panes[f"book_best_{side}_qty_base"]
+        best, there = _best(np.where(counts, price, np.nan), size, sign)
+
+        def of(values: Array, none: float | str, best: Array = best, there: Array = there) -> Array:
+            if not values.shape[1]:
+                return np.full(len(values), none)
+            return np.where(there, np.take_along_axis(values, best[:, None], axis=1)[:, 0], none)
+
+        out |= {
+            f"best_{side}": of(price, np.nan),
+            f"best_{side}_qty_base": of(size, np.nan),
+            f"best_{side}_venue": of(panes["book_venue"], ""),
+            f"best_{side}_symbol": of(panes["book_symbol"], ""),
+        }
+        oldest = np.fmax(oldest, of(age_ns, np.nan))
+    best_bid, best_ask = out["best_bid"], out["best_ask"]
+    return out | {
+        "mid": (best_bid + best_ask) / 2,
+        "spread_bps": 2e4 * (best_ask - best_bid) / (best_ask + best_bid),
+        "crossed": best_bid > best_ask,
+        "books": counts.sum(axis=1),
+        "books_out": (known & ~counts).sum(axis=1),
+        "stale_ms": oldest / 1e6,
+    }
+
+
+_NO_BOOK = "no book that counts has one"
+_NO_SIDE = "no best bid or no best ask"
+
+
+def _side(side: str, what: str) -> tuple[Column, ...]:
+    best = f"best_{side}"
+    return (
+        Column(best, "f8", f"{what} price over the books that count", "quote", null_when=_NO_BOOK, low=0),
+        Column(
+            f"{best}_qty_base",
+            "f8",
+            "size there, of the book that holds it",
+            "base",
+            null_when=_NO_BOOK + ", or contract unknown",
+            low=0,
+        ),
+        Column(f"{best}_venue", "str", "venue of the book that holds it; empty: none"),
+        Column(f"{best}_symbol", "str", "the venue's name of that book's instrument; empty: none"),
+    )
+
+
+CONSOLIDATED_BBO = Operator(
+    "consolidated_bbo",
+    "asset",
+    (
+        *("pane_end_ns", "book_venue", "book_symbol", "book_live", "book_last_event_ns"),
+        *(f"book_best_{side}{what}" for side in ("bid", "ask") for what in ("", "_qty_base")),
+    ),
+    table=EventTable("consolidated_bbo", "consolidated.bbo", ttl_days=90),
+    horizons_ns=(STALE_NS,),
+    compute=_compute,
+    columns=(
+        Column("event_time", "time", "end of the pane at which it holds", "ns since 1970 UTC", low=0),
+        *_side("bid", "highest bid"),
+        *_side("ask", "lowest ask"),
+        Column("mid", "f8", "midpoint of both", "quote", "(Pb + Pa) / 2", null_when=_NO_SIDE, low=0),
+        Column(
+            "spread_bps",
+            "f8",
+            "best ask less best bid, relative to their midpoint, also across venues",
+            "bps",
+            "1e4 (Pa - Pb) / M",
+            sign="negative: one venue's bid is above another's ask",
+            null_when=_NO_SIDE,
+            low=-2e4,
+            high=2e4,
+        ),
+        Column("crossed", "bool", "one venue's bid is above another's ask", formula="Pb > Pa"),
+        Column("books", "i8", "books that count", "count", low=0),
+        Column("books_out", "i8", "books left out: not trusted, crossed in themselves, or stale", "count", low=0),
+        Column(
+            "stale_ms",
+            "f8",
+            "age of the last message of the older of the two books that hold the best prices",
+            "ms",
+            null_when=_NO_BOOK,
+            low=0,
+            tolerance=float("inf"),
+        ),
+        quality.CLOSED,
+        quality.INFERRED,
+    ),
+)
