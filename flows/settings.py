@@ -127,6 +127,8 @@ class Clickhouse(_Strict, frozen=True):
     """Rows of an insert at the most."""
     inserts: Positive = 4
     """At a time, of different shards."""
+    lease_s: Positive = 30
+    """So long after the last word of an archive that is gone another one may take over what it archived."""
 
 
 class Windows(_Strict, frozen=True):
