@@ -177,6 +177,8 @@ class Recovery(_Strict, frozen=True):
 
     epoch_ms: NotNegative = 1_000
     """Time between snapshots: what is read again after a crash."""
+    key_file: str = ""
+    """The key of the checksums of what is saved, 32 bytes; empty: `recovery.key` beside the recovery directory."""
 
 
 class Share(_Strict, frozen=True):
