@@ -1,8 +1,8 @@
 """A later release, for the upgrade drill: `alphaplus` with another catalog, `python -m tests.services.next_release KIND`.
 
-`later`: a column is added (`mid_twice`), an operator is added (`trades_ever`), one is removed (the time-weighted
-spread, whose column stays and is null), and one is changed and begins anew by its own declaration (`cvd`). `abrupt`:
-`cvd` is changed and declares nothing. `later migration` prints the statements that bring a store up to it.
+`later`: a column is added (`mid_twice`), an operator is added (`trades_ever`), one is removed (Kyle's lambda, whose
+columns stay and are null), and one is changed and begins anew by its own declaration (`cvd`). `abrupt`: `cvd` is
+changed and declares nothing. `later migration` prints the statements that bring a store up to it.
 """
 
 import sys
@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from operators import catalog
-from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
 from operators.book.touch import TOUCH
 from operators.contract import I8, Columns, Field, Operator, State, Statistic
 from operators.tape.cvd import CVD
+from operators.tape.kyle import KYLE
 from schemas.column import Column
 
 ALWAYS = float("inf")
@@ -53,14 +53,14 @@ RETIRED = Operator(
     "retired",
     "window",
     ("window_end_ns",),
-    TIME_WEIGHTED_SPREAD.columns,
-    table="features_book",
-    compute=lambda windows: {"time_weighted_spread_bps": np.full(len(windows["window_end_ns"]), np.nan)},
+    KYLE.columns,
+    table="features_tape",
+    compute=lambda windows: {c.name: np.full(len(windows["window_end_ns"]), np.nan) for c in KYLE.columns},
 )
 RELEASES = {
     "later": {
         "touch": (WIDER,),
-        "time_weighted_spread": (RETIRED,),
+        "kyle": (RETIRED,),
         "cvd": (replace(CVD, revision=2, anew=True), ADDED),
     },
     "abrupt": {"cvd": (replace(CVD, revision=2),)},
