@@ -116,7 +116,7 @@ class Clickhouse(_Strict, frozen=True):
     key_file: str = ""
     """PEM file with the key of that certificate."""
     database: str = "default"
-    """Where the tables are."""
+    """Where the tables are; an embedded store is then asked for the rows of its newest run."""
     connect_s: Positive = 5
     """How long a connection may take."""
     timeout_s: Positive = 60

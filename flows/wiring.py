@@ -97,18 +97,18 @@ class _SealedSink(FixedPartitionedSink[Any, bytes]):
     """A sink whose states are saved sealed."""
 
     def __init__(self, sink: FixedPartitionedSink[Any, Any]) -> None:
-        self._sink = sink
+        self.sealed = sink
 
     def list_parts(self) -> list[str]:
-        return self._sink.list_parts()
+        return self.sealed.list_parts()
 
     def part_fn(self, item_key: str) -> int:
-        return self._sink.part_fn(item_key)
+        return self.sealed.part_fn(item_key)
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> _SealedSinkPart:
         where = place(step_id, for_part)
         was = None if resume_state is None else sealing.current().load(where, resume_state)
-        return _SealedSinkPart(self._sink.build_part(step_id, for_part, was), where)
+        return _SealedSinkPart(self.sealed.build_part(step_id, for_part, was), where)
 
 
 class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
