@@ -7,6 +7,8 @@ committed, so a process that dies while inserting finds in its recovery director
 equal bytes, and ClickHouse drops what it has. The price is a latency of about one epoch.
 """
 
+import os
+import socket
 import sys
 import time
 from collections import deque
@@ -24,6 +26,7 @@ from prometheus_client import Counter
 
 from flows import incoming
 from flows.clickhouse.client import BadBlock, ClickHouse
+from flows.clickhouse.leases import Leases
 from flows.clickhouse.sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.epochs import Epochs, Stopping
 from flows.kafka.ends import announced
@@ -97,6 +100,7 @@ class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
         ends: Path | None = None,
         stopping: Stopping | None = None,
         own: tuple[str, ...] = (REJECTS,),
+        leases: Leases | None = None,
     ) -> None:
         self.topics = topics
         self.partitions = partitions
@@ -107,6 +111,7 @@ class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
         self._size = size or BlockSize()
         self._ends = ends
         self._own = own
+        self._leases = leases
         self._names = {shard_name(p): p for p in shards_of(partitions, *share)}
 
     def list_parts(self) -> list[str]:
@@ -116,18 +121,28 @@ class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
     def build_part(self, step_id: str, for_part: str, resume_state: Plan | None) -> "PlannedShard":
         """One shard, with the plan of the last committed epoch; a topic that is read since then, from its start.
 
+        A topic that the recovery directory does not know goes on where the database says that another archive left it.
         Refused for a topic that is no longer read: what it still holds would never be stored.
         """
         partition = self._names[for_part]
-        if resume_state is None:
-            logs, plans = self.reader.add(partition, None), {}
-        else:
-            plans = {topic: cuts for topic, _, cuts in resume_state[1]}
-            if gone := [topic for topic in plans if topic not in self.topics]:
-                raise Refused(f"{for_part} was read from {', '.join(gone)} too, which is no longer archived")
-            logs = self.reader.add(partition, {topic: (topic_id, cuts[0]) for topic, topic_id, cuts in resume_state[1]})
+        known = {} if resume_state is None else {topic: (topic_id, cuts) for topic, topic_id, cuts in resume_state[1]}
+        if gone := [topic for topic in known if topic not in self.topics]:
+            raise Refused(f"{for_part} was read from {', '.join(gone)} too, which is no longer archived")
+        series = dict.fromkeys(self.topics, self._run_id)
+        if self._leases is not None:
+            ids = self.reader.ids()
+            own = {topic: cuts for topic, (topic_id, cuts) in known.items() if topic_id == ids[topic]}
+            left = self._leases.take({(topic, partition, ids[topic]): own.get(topic) for topic in self.topics})
+            series = {topic: left[topic, partition, ids[topic]].series for topic in self.topics}
+            for (topic, _, topic_id), (_, cuts) in left.items():
+                if cuts and topic not in known:
+                    known[topic] = topic_id, cuts
+        logs = self.reader.add(partition, {topic: (topic_id, cuts[0]) for topic, (topic_id, cuts) in known.items()})
+        plans = {topic: cuts for topic, (_, cuts) in known.items()}
         epochs = Epochs(for_part, self.stopping)
-        return PlannedShard(for_part, self.reader, logs, plans, self._run_id, self._size, self._ends, self._own, epochs)
+        return PlannedShard(
+            for_part, self.reader, logs, plans, series, self._size, self._ends, self._own, epochs, self._leases
+        )
 
 
 class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
@@ -139,19 +154,21 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         reader: Reader,
         logs: dict[str, Log],
         plans: dict[str, tuple[int, ...]],
-        run_id: str,
+        series: dict[str, str],
         size: BlockSize,
         ends: Path | None,
         own: tuple[str, ...],
         epochs: Epochs,
+        leases: Leases | None = None,
     ) -> None:
         self._name = name
         self._reader = reader
         self._logs = logs
-        self._run_id = run_id
+        self._series = series
         self._size = size
         self._ends = ends
         self._own = own
+        self._leases = leases
         self._epochs = epochs
         self._handed_over = True
         self._settled = False
@@ -162,11 +179,14 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
             self._planned.extend((topic, *block) for block in pairwise(cuts))
         self._next = self._planned
         self._resumes: dict[tuple[str, int], int] = {}
+        self._cuts: dict[tuple[str, int, str], tuple[int, ...]] = {}
 
     def next_batch(self) -> Iterable[tuple[str, Block]]:
         """One planned block, as soon as all of it is fetched."""
         if self._epochs.begin():
             self._reader.committed(self._resumes)
+            if self._leases is not None:
+                self._leases.plan(self._cuts)
             self._settled, self._handed_over = not self._handed_over, False
         self._planned = self._next
         if self._epochs.quiet:
@@ -188,7 +208,7 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         frames = log.take(None, last - first, 1 << 62, before=last)
         if frames is None or not len(frames) or frames.offsets[0] < first:
             raise Refused(f"{topic}[{log.partition}] no longer has the planned offsets {first} to {last - 1}")
-        token = f"{self._run_id}-{topic}-{log.partition}-{first}-{last}"
+        token = f"{self._series[topic]}-{topic}-{log.partition}-{first}-{last}"
         return ((self._name, Block(token, frames)),)
 
     def next_awake(self) -> datetime:
@@ -210,6 +230,7 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         for topic, log in self._logs.items():
             cuts = left[topic][:-1] + log.cuts(left[topic][-1], self._size.rows, self._size.bytes)
             plan.append((topic, ids[topic], tuple(cuts)))
+        self._cuts = {(topic, self._logs[topic].partition, topic_id): cuts for topic, topic_id, cuts in plan}
         self._resumes = {(topic, self._logs[topic].partition): cuts[0] for topic, _, cuts in plan}
         self._next = deque((t, *block) for t, _, cuts in plan for block in pairwise(cuts))
         return 1, tuple(plan)
@@ -249,10 +270,16 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     prefix = kafka.prefix.replace(".", "_")
 
     def insert(clickhouse: ClickHouse, table: str, rows: bytes, token: str, count: int) -> None:
+        leases.settle()
         name = table.removeprefix(prefix)
         clickhouse.insert_block(name, rows, token, lambda attempt, error: RETRIES.labels(name).inc(), count)
         ARCHIVED.labels(name).inc(count)
 
+    def say(text: str) -> None:
+        print(f"archive: {text}", file=sys.stderr, flush=True)
+
+    place = f"{socket.gethostname()}, process {os.getpid()}"
+    leases = Leases(ClickHouse(settings.clickhouse), run_id, place, say)
     source = PlannedBlocks(
         replace(incoming.kafka(settings, "archive"), buffer_bytes=BUFFER_BYTES),
         topics(settings),
@@ -263,10 +290,11 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         ends,
         stopping,
         own=(rejects,),
+        leases=leases,
     )
     # a connection is not for several threads at once
     lanes = [ClickHouse(settings.clickhouse, TABLES) for _ in range(settings.clickhouse.inserts)]
-    lanes[0].reach(lambda error: print(f"archive: waiting for ClickHouse: {error}", file=sys.stderr, flush=True))
+    lanes[0].reach(lambda error: say(f"waiting for ClickHouse: {error}"))
     inserts = [partial(insert, lane) for lane in lanes]
     return archive(source, ClickHouseBlocks(inserts, BadBlock, kafka, kafka.partitions, rejects))
 

@@ -185,5 +185,14 @@ def identity(settings: Settings) -> Identity:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """The states that are recovered, operator by operator."""
-    return [part(operator) for operator in catalog.OPERATORS]
+    """The states that are recovered, operator by operator, and by what contracts they go on."""
+    return [*(part(operator) for operator in catalog.OPERATORS), *contracts(settings)]
+
+
+def contracts(settings: Settings) -> list[Part]:
+    """What a unit of each known instrument is: recovered state goes on by what is said of it now."""
+    return [
+        Part(f"the contract of {venue} {symbol}", f"{row.kind} {row.contract} {row.settlement}", "goes on")
+        for venue, rows in known_instruments(settings).items()
+        for symbol, row in rows.items()
+    ]

@@ -3,8 +3,8 @@
 Its SQLite part holds offsets and states under the names of steps. A renamed step, other topics or another share of the
 partitions would find nothing there and silently begin anew, so `manifest.json` keeps what it was made for, by which
 release, and the fingerprints of the states in it (`operators.evolving`). What it holds are pickles, which the engine
-will load: they are read here first, by a reader that makes plain values and nothing else, so that a directory that was
-altered is one line and runs no code.
+will load: they are read here first, by a reader that makes plain values and nothing else, and each must carry the right
+keyed checksum (`flows/sealing`), so that a directory that was altered is one line and runs no code.
 
 A process that dies while an epoch is written leaves some of its snapshots without their commit. Bytewax passes over
 them at the next start but does not delete them, and numbers its epochs on from there; if a step gets nothing in the
@@ -14,10 +14,8 @@ killed twelve times counted frames twice.) So they are deleted before each start
 
 import fcntl
 import importlib.metadata
-import io
 import json
 import os
-import pickle
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -28,9 +26,11 @@ from typing import Any
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from flows import sealing
 from flows.owned import own
 from flows.refusal import Refused, Unreachable
-from flows.wiring import BEGIN_ANEW, STATE, opened
+from flows.sealing import BEGIN_ANEW
+from flows.wiring import place
 from operators.evolving import Changed, Part, matched
 
 FORMAT = 2
@@ -49,6 +49,7 @@ DELETE FROM snaps WHERE snap_epoch >= coalesce((SELECT min(epoch) FROM resume), 
 """
 """The epoch to resume is the least that a worker of the last execution reached, where it began if it told none."""
 
+MOST_NAMED = 8
 STATES = "SELECT step_id, state_key, ser_change FROM snaps WHERE ser_change IS NOT NULL ORDER BY step_id, state_key"
 DRAINED = "what it makes again of what it reads replaces what is there"
 
@@ -66,13 +67,6 @@ def step_ids(dataflow: Dataflow) -> list[str]:
     return found
 
 
-class _Plain(pickle.Unpickler):
-    """A reader of pickles that makes numbers, text, bytes and their tuples, lists and dicts, and calls nothing."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it would call {module}.{name}")
-
-
 def release() -> str:
     """The version of this package, as it is installed."""
     try:
@@ -84,7 +78,8 @@ def release() -> str:
 class Recovery:
     """An opened recovery directory; the lock lasts as long as the process. `run_id` was drawn when it was made."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, key: Path | None = None) -> None:
+        """`key` is the file with the key of its states, by default beside the directory, made with the first one."""
         self.directory = directory
         self.evolved = ""
         own(directory)
@@ -96,10 +91,18 @@ class Recovery:
             raise Refused(f"{directory} is in use by another process") from None
         try:
             self._manifest = self._read()
+            key = key or directory.resolve().parent / "recovery.key"
+            self.seal = sealing.kept(key, make=self._manifest is None)
             if self._manifest is None:
                 self._make()
             else:
+                if self._manifest.get("key") != self.seal.name:
+                    raise Refused(
+                        f"{directory} was sealed with another key than {key}: name that one (recovery.key_file), or"
+                        " start with a new recovery directory"
+                    )
                 self._inspect()
+            sealing.use(self.seal)
         except BaseException:
             self.close()
             raise
@@ -138,14 +141,14 @@ class Recovery:
         except Changed as error:
             raise Refused(f"{self.directory}: {error}; {BEGIN_ANEW}") from None
         told = {
-            "new, empty": [name for name in now if name not in there],
+            "new, empty": [p.name for p in declared if p.name not in there and p.changed != "goes on"],
             "gone": [name for name in there if name not in now],
             "changed, begins anew": [name for name in now if name in there and name not in known],
             "changed, counts from here on": [
                 f"{name} {there[name]} to {now[name]}" for name in now if name in known and there[name] != now[name]
             ],
         }
-        self.evolved = "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)
+        self.evolved = "; ".join(f"{what}: {_some(names)}" for what, names in told.items() if names)
 
     def close(self) -> None:
         """Give the directory free."""
@@ -191,7 +194,7 @@ class Recovery:
         for leftover in self.directory.glob(f"{PART}*"):
             leftover.unlink()
         init_db_dir(self.directory, 1)  # type: ignore[no-untyped-call]
-        self._write({"format": FORMAT, "release": release(), "run_id": secrets.token_hex(8)})
+        self._write({"format": FORMAT, "release": release(), "run_id": secrets.token_hex(8), "key": self.seal.name})
 
     def _inspect(self) -> None:
         part = self.directory / PART
@@ -215,16 +218,11 @@ class Recovery:
             raise Unreachable(f"{part} cannot be written: {error}") from None
         with closing(sqlite3.connect(part)) as database:
             for step, key, saved in database.execute(STATES):
-                self._read_through(f"{step} of {key}", step, saved)
-
-    def _read_through(self, what: str, step: str, saved: bytes) -> None:
-        """Refuse a state that the engine would not load, or that is not as it was saved."""
-        try:
-            state = _Plain(io.BytesIO(saved)).load()
-            if step.endswith(STATE) and isinstance(state, bytes):
-                opened(state)
-        except Exception as error:  # whatever a reader of altered bytes may raise
-            raise Refused(f"{self.directory}: the state of {what} cannot be used: {error}") from None
+                where = place(step, key)
+                try:
+                    self.seal.open(where, sealing.plain(saved))
+                except Exception as error:  # whatever a reader of altered bytes may raise
+                    raise Refused(f"{self.directory}: the state of {where} cannot be used: {error}") from None
 
     def _count(self, part: Path, table: str) -> int:
         try:
@@ -234,6 +232,10 @@ class Recovery:
             return 0
         except sqlite3.DatabaseError as error:
             raise Refused(f"{part} is damaged: {error}") from None
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def _difference(name: str, then: object, now: object) -> str:

@@ -1,6 +1,6 @@
 """The risk flow: accounts by key, marks and books of every market to all -> rows of accounts and positions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import RISK
 from flows.kafka.source import KafkaShare, log_name
-from flows.market import known_instruments
+from flows.market import contracts, known_instruments
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
@@ -143,7 +143,19 @@ def identity(settings: Settings) -> Identity:
 
 def parts(settings: Settings) -> list[Part]:
     """What the recovered state may be valued by otherwise than before, from the next second on."""
-    told = [Part("risk.bybit_rule", settings.risk.bybit_rule, "goes on")]
-    for venue, file in settings.risk.brackets_json.items():
-        told.append(Part(f"risk.brackets_json of {venue}", fingerprint(Path(file).read_bytes()), "goes on"))
-    return told
+    risk = settings.risk
+    brackets = {
+        venue: fingerprint(Path(risk.brackets_json[venue]).read_bytes()) if venue in risk.brackets_json else "none"
+        for venue in BRACKETS
+    }
+    told = {
+        "risk.bybit_rule": risk.bybit_rule,
+        **{f"risk.brackets_json of {venue}": mark for venue, mark in brackets.items()},
+        "risk.haircuts": _listed(risk.haircuts),
+        "risk.taker_fee": _listed(risk.taker_fee),
+    }
+    return [*(Part(name, now, "goes on") for name, now in told.items()), *contracts(settings)]
+
+
+def _listed(rates: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {rate}" for name, rate in sorted(rates.items())) or "none"

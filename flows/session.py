@@ -50,6 +50,23 @@ def running_store(data: Path) -> str | None:
         return None
 
 
+def refuse_in_use(told: Settings) -> None:
+    """Refused while another session has the embedded store of these settings open."""
+    if not told.clickhouse.url and running_store(Path(told.data)):
+        raise Refused(f"{told.data} is in use: another demo or replay writes there; name another folder with --data")
+
+
+def newest_database(data: Path) -> str:
+    """The database that the newest demo or replay of a data folder wrote into, "" when there was none."""
+    runs = [file for kind in ("demo", "replay") for file in (data / "runs").glob(f"{kind}-*/settings.json")]
+    for file in sorted(runs, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+        try:
+            return str(json.loads(file.read_bytes())["clickhouse"]["database"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""
+
+
 def asking(told: Clickhouse, url: str, data: Path, *, reads: bool = False) -> Clickhouse:
     """The settings with which the embedded store at `url` is asked; one who only `reads` has a secret of his own."""
     user, file = ("reader", "store.reader") if reads else ("default", "store.secret")

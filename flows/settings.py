@@ -116,7 +116,7 @@ class Clickhouse(_Strict, frozen=True):
     key_file: str = ""
     """PEM file with the key of that certificate."""
     database: str = "default"
-    """Where the tables are."""
+    """Where the tables are; an embedded store is then asked for the rows of its newest run."""
     connect_s: Positive = 5
     """How long a connection may take."""
     timeout_s: Positive = 60
@@ -127,6 +127,8 @@ class Clickhouse(_Strict, frozen=True):
     """Rows of an insert at the most."""
     inserts: Positive = 4
     """At a time, of different shards."""
+    lease_s: Positive = 30
+    """So long after the last word of an archive that is gone another one may take over what it archived."""
 
 
 class Windows(_Strict, frozen=True):
@@ -177,6 +179,8 @@ class Recovery(_Strict, frozen=True):
 
     epoch_ms: NotNegative = 1_000
     """Time between snapshots: what is read again after a crash."""
+    key_file: str = ""
+    """The key of the checksums of what is saved, 32 bytes; empty: `recovery.key` beside the recovery directory."""
 
 
 class Share(_Strict, frozen=True):

@@ -1,29 +1,25 @@
 """Where a shard's pure state becomes a Bytewax step; no other file subclasses the engine's logic.
 
-A state is saved as the format, a checksum and what the shard froze. One that was altered, or that the operators of now
-cannot take up (`operators.evolving`), is refused in one line before anything is computed with it.
+All states are saved sealed (`flows/sealing`). One that the operators of now cannot take up (`operators.evolving`) is
+refused in one line before anything is computed with it.
 """
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, operator
-from bytewax.inputs import FixedPartitionedSource
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.operators import KeyedStream, StatefulBatchLogic
-from bytewax.outputs import FixedPartitionedSink
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from flows import sealing
 from flows.refusal import Refused
+from flows.sealing import BEGIN_ANEW
 
-FORMAT = b"\x02"
-CHECKSUM_BYTES = 4
 STATE = ".state"
 """How the names of the engine's steps end that keep the state of a shard."""
-BEGIN_ANEW = (
-    "let the release that saved it run until its lag is 0 and stop it, then start with a new recovery directory"
-)
-"""What to do about a recovered state that cannot be taken up."""
 
 
 class Shard(Protocol):
@@ -42,23 +38,77 @@ Build = Callable[[str, bytes | None], Shard]
 """From the shard's key and the frozen state, None at the very start."""
 
 
-def sealed(state: bytes) -> bytes:
-    """A frozen state with its format and checksum."""
-    return FORMAT + zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "big") + state
+def place(step_id: str, key: str) -> str:
+    """What a state is sealed for, by the name of the engine's step and the key."""
+    return f"{step_id} of {key}"
 
 
-def opened(saved: bytes) -> bytes:
-    """The frozen state; ValueError if it is of another format or was altered.
+class _SealedPart(StatefulSourcePartition[Any, bytes]):
+    """A part of a source whose position is saved sealed."""
 
-    >>> opened(sealed(b"state"))
-    b'state'
-    """
-    if saved[:1] != FORMAT:
-        raise ValueError(f"it was saved in format {saved[0] if saved else 'none'}, not {FORMAT[0]}; {BEGIN_ANEW}")
-    state = saved[1 + CHECKSUM_BYTES :]
-    if zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "big") != saved[1 : 1 + CHECKSUM_BYTES]:
-        raise ValueError("it was altered since it was saved; restore the recovery directory, or start with a new one")
-    return state
+    def __init__(self, part: StatefulSourcePartition[Any, Any], where: str) -> None:
+        self._part, self._where = part, where
+
+    def next_batch(self) -> Iterable[Any]:
+        return self._part.next_batch()
+
+    def next_awake(self) -> datetime | None:
+        return self._part.next_awake()
+
+    def close(self) -> None:
+        self._part.close()
+
+    def snapshot(self) -> bytes:
+        return sealing.current().dump(self._where, self._part.snapshot())
+
+
+class _SealedSource(FixedPartitionedSource[Any, bytes]):
+    """A source whose positions are saved sealed."""
+
+    def __init__(self, source: FixedPartitionedSource[Any, Any]) -> None:
+        self._source = source
+
+    def list_parts(self) -> list[str]:
+        return self._source.list_parts()
+
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> _SealedPart:
+        where = place(step_id, for_part)
+        was = None if resume_state is None else sealing.current().load(where, resume_state)
+        return _SealedPart(self._source.build_part(step_id, for_part, was), where)
+
+
+class _SealedSinkPart(StatefulSinkPartition[Any, bytes]):
+    """A part of a sink whose state is saved sealed."""
+
+    def __init__(self, part: StatefulSinkPartition[Any, Any], where: str) -> None:
+        self._part, self._where = part, where
+
+    def write_batch(self, values: list[Any]) -> None:
+        self._part.write_batch(values)
+
+    def snapshot(self) -> bytes:
+        return sealing.current().dump(self._where, self._part.snapshot())
+
+    def close(self) -> None:
+        self._part.close()
+
+
+class _SealedSink(FixedPartitionedSink[Any, bytes]):
+    """A sink whose states are saved sealed."""
+
+    def __init__(self, sink: FixedPartitionedSink[Any, Any]) -> None:
+        self.sealed = sink
+
+    def list_parts(self) -> list[str]:
+        return self.sealed.list_parts()
+
+    def part_fn(self, item_key: str) -> int:
+        return self.sealed.part_fn(item_key)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> _SealedSinkPart:
+        where = place(step_id, for_part)
+        was = None if resume_state is None else sealing.current().load(where, resume_state)
+        return _SealedSinkPart(self.sealed.build_part(step_id, for_part, was), where)
 
 
 class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
@@ -67,6 +117,7 @@ class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
         self._build = build
         self._saved = saved
         self._shard: Shard | None = None
+        self._where = ""
 
     def on_batch(self, values: list[tuple[str, Any]]) -> tuple[list[Any], bool]:
         shard = self._shard or self._thaw(values[0][0])
@@ -76,15 +127,16 @@ class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
         if self._shard is None:
             assert self._saved is not None
             return self._saved
-        return sealed(self._shard.freeze())
+        return sealing.current().seal(self._where, self._shard.freeze())
 
     def _thaw(self, key: str) -> Shard:
+        self._where = place(self._step_id + STATE, key)
         if self._saved is None:
             self._shard = self._build(key, None)
             return self._shard
         what = f"{self._step_id} of {key}: the recovered state cannot be used"
         try:
-            state = opened(self._saved)
+            state = sealing.current().open(self._where, self._saved)
         except ValueError as error:
             raise Refused(f"{what}: {error}") from None
         try:
@@ -110,8 +162,8 @@ def flow(
 ) -> Dataflow:
     """Source to sink through the steps; their names, and the flow's, are the keys of the recovered state."""
     dataflow = Dataflow(name)
-    stream: KeyedStream[Any] = op.input("read", dataflow, source)
+    stream: KeyedStream[Any] = op.input("read", dataflow, _SealedSource(source))
     for step_id, build in steps:
         stream = step(step_id, stream, build)
-    op.output("write", stream, sink)
+    op.output("write", stream, _SealedSink(sink) if isinstance(sink, FixedPartitionedSink) else sink)
     return dataflow

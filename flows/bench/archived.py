@@ -15,6 +15,7 @@ from flows.bench.multiplied import multiplied
 from flows.bench.place import Sample, place, timed
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
+from flows.clickhouse import leases
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.clickhouse.sink import REJECTS
@@ -55,6 +56,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
                 if stored != len(rows):
                     raise Refused(f"{table} holds {stored} rows of {len(rows)}")
                 client.command(f"TRUNCATE TABLE `{table}`")
+            client.command(f"TRUNCATE TABLE `{leases.NAME}`")
 
         for n in range(size.repeats):
             ours.append(_rate(timed(session, "archive", f"archive-{n}")))

@@ -142,6 +142,16 @@ class ClickHouse:
         with self.connection() as client:
             return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
 
+    def patient_rows(self, sql: str, **parameters: object) -> list[tuple[object, ...]]:
+        """The rows of a query; trouble is waited out for `retry_s`."""
+        out: list[tuple[object, ...]] = []
+
+        def ask(client: Client) -> None:
+            out[:] = [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
+
+        self._patiently(ask, None)
+        return out
+
     def query(self, sql: str, form: Format = "table", null: str = "") -> str:
         """The result as people read it: a table, CSV with a header (nulls as `null`), or one JSON object a row."""
         plain = {

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.clickhouse import leases
 from flows.clickhouse.client import ClickHouse
 
 FOLDER = Path(str(importlib.resources.files("deploy"))) / "clickhouse"
@@ -53,6 +54,7 @@ def apply_migrations(clickhouse: ClickHouse, folder: Path) -> list[str]:
     """
     files, final = migrations(folder), released(folder)
     clickhouse.command(_RECORD)
+    clickhouse.command(leases.CREATE)
     done = applied(clickhouse)
     refuse_ahead(done, files, folder)
     for number, (name, there) in done.items():

@@ -1,37 +1,39 @@
-"""Apart: simulated and replayed data keep to topics and tables of their own on services that others use too."""
+"""Apart: simulated and replayed rows keep to topics and a database of their own, whose names say what they are."""
 
 import re
 
 import msgspec
 
 from flows.clickhouse.client import connect
-from flows.settings import Settings
+from flows.settings import Clickhouse, Settings
 
 
 def apart(told: Settings, run: str) -> Settings:
-    """The settings with a prefix and a database named after the run, where brokers and ClickHouse are configured.
+    """The settings with a prefix (on configured brokers) and a database that are named after the run.
 
-    Embedded ones are the run's own as they are.
+    The embedded broker is the run's own; the embedded store is not, so the run has a database there too.
 
     >>> from flows.settings import load
     >>> on = apart(load(None, {}, ["kafka.brokers=b:9092", "kafka.prefix=eu.", "clickhouse.url=http://c"]), "simulated")
     >>> on.kafka.prefix, on.clickhouse.database
     ('eu.simulated.', 'default_simulated')
-    >>> apart(load(None, {}), "simulated") == load(None, {})
-    True
+    >>> on = apart(load(None, {}), "replay-18fa")
+    >>> on.kafka.prefix, on.clickhouse.database
+    ('', 'replay_18fa')
     """
     kafka, clickhouse = told.kafka, told.clickhouse
     if kafka.brokers:
         kafka = msgspec.structs.replace(kafka, prefix=f"{kafka.prefix}{run}.")
-    if clickhouse.url:
-        database = f"{clickhouse.database}_{re.sub(r'[^A-Za-z0-9_]', '_', run)}"
-        clickhouse = msgspec.structs.replace(clickhouse, database=database)
+    name = re.sub(r"[^A-Za-z0-9_]", "_", run)
+    if clickhouse.url or clickhouse.database != Clickhouse().database:
+        name = f"{clickhouse.database}_{name}"
+    clickhouse = msgspec.structs.replace(clickhouse, database=name)
     return msgspec.structs.replace(told, kafka=kafka, clickhouse=clickhouse)
 
 
-def make_database(configured: Settings, told: Settings) -> None:
-    """Create the database of a run that is `apart` from what is configured."""
-    if told.clickhouse.database != configured.clickhouse.database:
-        server = connect(configured.clickhouse)
-        server.command(f"CREATE DATABASE IF NOT EXISTS `{told.clickhouse.database}`")
+def make_database(told: Clickhouse, through: str) -> None:
+    """Create the database of a run, `through` one that is there."""
+    if told.database != through:
+        server = connect(msgspec.structs.replace(told, database=through))
+        server.command(f"CREATE DATABASE IF NOT EXISTS `{told.database}`")
         server.close()

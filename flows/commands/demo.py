@@ -15,7 +15,7 @@ from rich.live import Live
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import DEMO, Data, File, Sets, settings
 from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
 from flows.kafka.tail import Tail
@@ -23,7 +23,7 @@ from flows.kafka.topics import create_topics
 from flows.pages import Keys, screen, turned
 from flows.preflight import check
 from flows.printable import Printer, printable
-from flows.session import Session
+from flows.session import Session, refuse_in_use
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.topics import every_topic, input_topics
@@ -68,25 +68,29 @@ def demo(
 ) -> int:
     """Run broker, store, a simulated market and every flow on this machine, and show what they say.
 
-    On configured brokers its topics begin with `simulated.`, in a configured ClickHouse its database ends with
-    `_simulated`.
+    Its rows are in a database of their own, `simulated`; in a configured ClickHouse its name begins with that of the
+    configured one, and on configured brokers its topics begin with `simulated.`.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     if past < 0:
         raise SettingsError("--past must not be negative")
     simulated = _simulated(instruments, seed)
     told = settings(config, set, data)
+    if data is None:
+        told = msgspec.structs.replace(told, data=str(Path(told.data) / DEMO))
+    refuse_in_use(told)
     changed = msgspec.structs.replace(told.market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
     told = check(msgspec.structs.replace(told, market=changed))
+    through = told.clickhouse.database
     if not real_topics:
-        configured, told = told, apart(told, "simulated")
-        make_database(configured, told)
+        told = apart(told, "simulated")
     console = Printer()
     console.print("starting: broker, store, simulated market, flows (the first start compiles for some seconds)")
     try:
         session = Session(told, "demo")
         session.settings = _with_brackets(told, session.folder / BRACKETS, simulated)
         with session:
+            make_database(session.settings.clickhouse, through)
             until = time.monotonic() + 60 * minutes if minutes else float("inf")
             _show(session, simulated, console, until, past)
     except KeyboardInterrupt:

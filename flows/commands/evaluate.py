@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import store, with_broker
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores
@@ -29,7 +29,7 @@ def evaluate(
     from models import registry  # noqa: PLC0415
     from models.labels import STEP_NS  # noqa: PLC0415
 
-    told = with_broker(settings(config, set, data))
+    told = with_broker(asked(config, set, data))
     root = folder(told)
     chosen = version or registry.champion(root)
     if chosen is None:

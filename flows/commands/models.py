@@ -8,7 +8,7 @@ import numpy as np
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import with_broker
 from flows.durable import settle
 from flows.forecast import folder, loader
@@ -25,7 +25,7 @@ Named = Annotated[str, Parameter(help="model version, see `alphaplus models list
 @models.command(name="list")
 def list_versions(set: Sets = (), config: File = None, data: Data = None) -> int:
     """All versions; the champion is marked."""
-    root = folder(settings(config, set, data))
+    root = folder(asked(config, set, data))
     champion = registry.champion(root)
     grid = Table("", "version", "forecasts", "trained to (UTC)", "PR-AUC / prevalence", box=None)
     for name in registry.versions(root):
@@ -53,7 +53,7 @@ def _ratio(score: dict[str, float | None]) -> str:
 def show(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
     """All that is kept of a version, as JSON."""
     try:
-        about = registry.load(folder(settings(config, set, data)), version).metadata
+        about = registry.load(folder(asked(config, set, data)), version).metadata
     except ValueError as error:
         raise Refused(str(error)) from None
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(about), indent=1).decode() + "\n")
@@ -63,7 +63,7 @@ def show(version: Named, set: Sets = (), config: File = None, data: Data = None)
 @models.command
 def promote(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Make a version champion and put it in force in the flows of the brokers, from a minute soon."""
-    told = with_broker(settings(config, set, data))
+    told = with_broker(asked(config, set, data))
     try:
         loader(told)(version)
         registry.promote(folder(told), version, settle)
@@ -75,7 +75,7 @@ def promote(version: Named, set: Sets = (), config: File = None, data: Data = No
 @models.command
 def rollback(set: Sets = (), config: File = None, data: Data = None) -> int:
     """Put the champion before this one in force again."""
-    told = with_broker(settings(config, set, data))
+    told = with_broker(asked(config, set, data))
     try:
         version = registry.rollback(folder(told), settle)
     except ValueError as error:

@@ -1,18 +1,37 @@
-"""Options that commands share."""
+"""Options that commands share, and where a demo is when no folder is named."""
 
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
+from flows.session import running_store
 from flows.settings import Settings, environment, load
+
+DEMO = "demo"
+"""A demo that is given no folder is in this one of the default folder, so that replays and demos do not meet."""
 
 Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), help="section.key=value, as often as needed")]
 File = Annotated[Path | None, Parameter(name="--settings", help="a TOML or JSON file of settings")]
-Data = Annotated[Path | None, Parameter(name="--data", help="folder of the embedded store (default ./.alphaplus)")]
+Data = Annotated[
+    Path | None,
+    Parameter(name="--data", help="folder of the embedded store (default ./.alphaplus, of a demo ./.alphaplus/demo)"),
+]
 
 
 def settings(file: Path | None, sets: tuple[str, ...], data: Path | None) -> Settings:
     """The settings of a command."""
     more = (f"data={data}",) if data is not None else ()
     return load(file, environment(), (*sets, *more))
+
+
+def asked(file: Path | None, sets: tuple[str, ...], data: Path | None) -> Settings:
+    """The settings of a command that asks a run: if no folder is named, the demo when that is all that runs or ran."""
+    told = settings(file, sets, data)
+    folder, demo = Path(told.data), Path(told.data) / DEMO
+    if data is not None or told.clickhouse.url or running_store(folder):
+        return told
+    if running_store(demo) or (not (folder / "store").exists() and (demo / "store").exists()):
+        return msgspec.structs.replace(told, data=str(demo))
+    return told

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from cyclopts import Parameter
 
 from flows.clickhouse.client import connect
-from flows.commands.options import Data, File, Sets, settings
-from flows.commands.reach import store
+from flows.commands.options import Data, File, Sets, asked
+from flows.commands.reach import of_newest_run, store
 from flows.printable import printable
 from flows.refusal import Refused
 from flows.session import asking, running_store
-from flows.settings import Settings, SettingsError
+from flows.settings import Clickhouse, Settings, SettingsError
 
 
 def query(
@@ -28,7 +28,7 @@ def query(
     data: Data = None,
 ) -> int:
     """Run one SQL statement and print its rows; works while flows write. On the embedded store it only reads."""
-    told = settings(config, set, data)
+    told = asked(config, set, data)
     if url:
         print(_address(told))
         return 0
@@ -52,5 +52,7 @@ def _address(told: Settings) -> str:
     found = running_store(folder)
     if found is None:
         raise Refused(f"{folder}: no store runs here; `alphaplus demo` and `alphaplus replay` run one while they last")
-    asked, place = asking(told.clickhouse, found, folder, reads=True), urlsplit(found)
-    return f"{place.scheme}://{asked.user}:{asked.password.reveal()}@{place.netloc}/"
+    reader, place = asking(told.clickhouse, found, folder, reads=True), urlsplit(found)
+    database = of_newest_run(told).clickhouse.database
+    which = f"?database={quote(database)}" if database != Clickhouse().database else ""
+    return f"{place.scheme}://{reader.user}:{reader.password.reveal()}@{place.netloc}/{which}"

@@ -8,17 +8,28 @@ from pathlib import Path
 import msgspec
 
 from flows.refusal import Refused
-from flows.session import Session, asking, running_store
-from flows.settings import Settings, environment, load
+from flows.session import Session, asking, newest_database, running_store
+from flows.settings import Clickhouse, Settings, environment, load
+
+
+def of_newest_run(told: Settings) -> Settings:
+    """The settings with the database of the newest run in the embedded store, unless another one is named."""
+    if told.clickhouse.database != Clickhouse().database or not (newest := newest_database(Path(told.data))):
+        return told
+    return msgspec.structs.replace(told, clickhouse=msgspec.structs.replace(told.clickhouse, database=newest))
 
 
 @contextmanager
 def store(told: Settings) -> Iterator[Settings]:
-    """The settings with a ClickHouse: the configured one, the embedded one that runs, or the embedded one started."""
+    """The settings with a ClickHouse: the configured one, the embedded one that runs, or the embedded one started.
+
+    Of an embedded one, where no database is named, that of the newest run.
+    """
     folder = Path(told.data)
     if told.clickhouse.url:
         yield told
         return
+    told = of_newest_run(told)
     if url := running_store(folder):
         yield msgspec.structs.replace(told, clickhouse=asking(told.clickhouse, url, folder, reads=True))
         return

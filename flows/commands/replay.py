@@ -30,7 +30,7 @@ from flows.learning.promotion import put_in_force
 from flows.preflight import check
 from flows.printable import Printer, printable
 from flows.refusal import Refused
-from flows.session import Session, running_store
+from flows.session import Session, refuse_in_use
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES
@@ -160,7 +160,11 @@ def replay(
     config: File = None,
     data: Data = None,
 ) -> int:
-    """Publish recorded frames, run every flow until all of it is committed, print counts and digests."""
+    """Publish recorded frames, run every flow until all of it is committed, print counts and digests.
+
+    Its rows are in a database of their own, `replay_<run>`, and on configured brokers its topics begin with
+    `replay-<run>.`.
+    """
     chosen = _files(files)
     if accounts is not None:
         _check(accounts)
@@ -170,14 +174,13 @@ def replay(
     base = settings(config, set, data)
     base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
     known = market.known_instruments(check(base))
-    if not base.clickhouse.url and running_store(Path(base.data)):
-        raise Refused(f"{base.data} is in use: another demo or replay writes there; name another folder with --data")
-    configured, base = base, apart(base, f"replay-{time.time_ns():x}")
-    make_database(configured, base)
+    refuse_in_use(base)
+    through, base = base.clickhouse.database, apart(base, f"replay-{time.time_ns():x}")
     say = Printer(highlight=False)
     began = time.monotonic()
     try:
         with Session(base, "replay") as session:
+            make_database(session.settings.clickhouse, through)
             times = {"max": 0.0, "1": 1.0, "10": 10.0}[speed]
             return _run(session, known, chosen, accounts, times, processes, say, began)
     except (ProcessFailed, CaptureError) as error:
@@ -253,10 +256,11 @@ def _where(told: Settings, session: Session, say: Printer) -> None:
     """Where the rows are, and a query to begin with."""
     sql = "SELECT symbol, window_start, best_bid, best_ask, book_ok FROM features_book"
     sql += " WHERE window_ms = 60000 ORDER BY symbol, window_start LIMIT 10"
+    database = told.clickhouse.database
     if "store" in session.embedded:
-        place, more = f"in {session.data / 'store'}", f"--data {shlex.quote(told.data)}"
+        place, more = f"{session.data / 'store'}", f"--data {shlex.quote(told.data)}"
     else:
-        place = f"in database {told.clickhouse.database} of {told.clickhouse.url}"
-        more = f"--set clickhouse.url={told.clickhouse.url}"
+        place, more = told.clickhouse.url, f"--set clickhouse.url={told.clickhouse.url}"
+    place, more = f"in database {database} of {place}", f"{more} --set clickhouse.database={database}"
     say.print(f"the rows are {place}; try:", soft_wrap=True)
     say.print(f'alphaplus query {more} "{sql}"', soft_wrap=True)

@@ -56,7 +56,7 @@ def run(
     directory = recovery or Path(told.data) / "recovery" / f"{name}-{told.share.ordinal}"
     module = importlib.import_module(MODULES[name])
     identity = module.identity(told)
-    held = Recovery(directory)
+    held = Recovery(directory, Path(told.recovery.key_file) if told.recovery.key_file else None)
     try:
         if told.metrics_port:
             _serve_metrics(told)

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import store, with_broker
 from flows.durable import settle
 from flows.forecast import folder
@@ -30,7 +30,7 @@ def train(
     from flows.refusal import Refused  # noqa: PLC0415
     from models import registry  # noqa: PLC0415
 
-    told = with_broker(settings(config, set, data))
+    told = with_broker(asked(config, set, data))
     say = Printer(highlight=False, width=WIDTH)
     with store(told) as reached:
         vectors = read(connect(reached.clickhouse), days)

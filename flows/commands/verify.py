@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from rich.table import Table as Grid
 
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, File, Sets, asked
 from flows.graph import FEATURES, FORECASTS, RISK
 from flows.kafka.topics import create_topics, end_offsets
 from flows.printable import Printer
@@ -27,7 +27,7 @@ SHOWN = 5
 
 def verify(set: Sets = (), config: File = None, data: Data = None) -> int:
     """Replay the recorded topics of a run (of a demo under way, or of the settings), and compare every table."""
-    told = settings(config, set, data)
+    told = asked(config, set, data)
     if not told.kafka.brokers:
         told = under_way(Path(told.data))
     say = Printer()

@@ -106,6 +106,12 @@ class Reader:
         self.newest_ns = 0
         """The latest time of any record or mark that was read."""
 
+    def ids(self) -> dict[str, str]:
+        """Topic -> its id, which another one of that name will not have."""
+        with self._lock:
+            self._open()
+            return self.topic_ids
+
     def add(self, partition: int, resume: Mapping[str, tuple[str, int]] | None) -> dict[str, Log]:
         """The logs of a partition, one a topic; see `add_logs`."""
         return self.add_logs({topic: (topic, partition) for topic in self._topics}, resume)

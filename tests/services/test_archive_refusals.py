@@ -48,7 +48,7 @@ class Between:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if proxy.lie and "insert_deduplication_token" in self.path:
+                if proxy.lie and "insert_deduplication_token" in self.path and "archive_leases" not in self.path:
                     headers, content = proxy.lie[proxy.told % len(proxy.lie)]
                     proxy.told += 1
                     self.reply(200, headers, content)

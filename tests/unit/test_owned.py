@@ -58,6 +58,6 @@ def test_runs_on_services_of_others_have_topics_and_tables_of_their_own(monkeypa
             pass
 
     monkeypatch.setattr("flows.commands.apart.connect", lambda clickhouse: Server(clickhouse.database))
-    make_database(told, run)
-    make_database(told, told)
+    make_database(run.clickhouse, "prod")
+    make_database(told.clickhouse, "prod")
     assert asked == [("prod", "CREATE DATABASE IF NOT EXISTS `prod_replay_1a`")]

@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
 
-from flows import market
+from flows import market, risk
 from flows.recovery import PART, Recovery, step_ids
 from flows.refusal import Refused
+from flows.sealing import Seal
 from flows.settings import load
-from flows.wiring import flow, sealed
+from flows.wiring import flow
 from operators.evolving import Part
 
 
@@ -180,28 +181,107 @@ class Evil:
         return os.system, ("exit 1",)
 
 
-@pytest.mark.parametrize(
-    ("blob", "why"),
-    [
-        (pickle.dumps(Evil()), "it would call posix.system"),
-        (b"\x80\x04 nothing", "invalid load key"),
-        (b"", "Ran out of input"),
-        (pickle.dumps(sealed(b"state")[:-1] + b"!"), "it was altered since it was saved"),
-        (pickle.dumps(b"\x01state"), "it was saved in format 1, not 2"),
-    ],
-)
-def test_a_state_that_was_altered_is_one_line_before_the_engine_loads_it(tmp_path, blob, why):
-    out: list = []
-    dataflow = flow("market", TestingSource([("a", 1)]), [("book", Nothing)], TestingSink(out))
-    recovery = Recovery(tmp_path)
+BOOK = "market.book.state of a"
+
+
+def saved_by(directory):
+    """A directory with states of a flow, of a source and a sink that have some too."""
+    recovery = Recovery(directory)
+    dataflow = flow("market", TestingSource([("a", 1), ("b", 2)]), [("book", Nothing)], TestingSink([]))
     run_main(dataflow, epoch_interval=timedelta(0), recovery_config=recovery.bind(dataflow, {}))
     recovery.close()
-    with closing(sqlite3.connect(tmp_path / PART)) as database, database:
-        database.execute("UPDATE snaps SET ser_change = ? WHERE step_id = 'market.book.state'", (blob,))
+    return recovery.seal
+
+
+def put(directory, step, blob, more=""):
+    with closing(sqlite3.connect(directory / PART)) as database, database:
+        assert database.execute(f"UPDATE snaps SET ser_change = ? WHERE step_id = ? {more}", (blob, step)).rowcount > 0
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda seal: pickle.dumps(Evil()), "it would call posix.system"),
+        (lambda seal: b"\x80\x04 nothing", "invalid load key"),
+        (lambda seal: b"", "Ran out of input"),
+        (lambda seal: pickle.dumps(7), "is not"),
+        (lambda seal: pickle.dumps(seal.seal(BOOK, b"state")[:-1] + b"!"), "it was altered since it was saved"),
+        (lambda seal: pickle.dumps(seal.seal("market.book.state of b", b"")), "it was altered since it was saved"),
+        (lambda seal: pickle.dumps(Seal(b"another key").seal(BOOK, b"")), "it was altered since it was saved"),
+        (lambda seal: pickle.dumps(b"\x01state"), "it was saved in format 1, not 3"),
+    ],
+)
+def test_a_state_that_was_altered_is_one_line_before_the_engine_loads_it(tmp_path, made, why):
+    seal = saved_by(tmp_path)
+    put(tmp_path, "market.book.state", made(seal), "AND state_key = 'a'")
     with pytest.raises(Refused) as refused:
         Recovery(tmp_path)
-    assert str(refused.value).startswith(f"{tmp_path}: the state of market.book.state of a cannot be used: ")
+    assert str(refused.value).startswith(f"{tmp_path}: the state of {BOOK} cannot be used: ")
     assert why in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("blob", [pickle.dumps(1), pickle.dumps(Evil())])
+def test_the_positions_of_a_source_are_sealed_too(tmp_path, blob):
+    saved_by(tmp_path)
+    Recovery(tmp_path).close()
+    put(tmp_path, "market.read", blob)
+    with pytest.raises(Refused, match=r"the state of market.read of .* cannot be used: "):
+        Recovery(tmp_path)
+
+
+def test_another_key_or_none_is_refused_in_one_line(tmp_path):
+    directory, key = tmp_path / "r", tmp_path / "recovery.key"
+    saved_by(directory)
+    assert key.stat().st_mode & 0o777 == 0o600 and len(key.read_bytes()) == 32
+    first = key.read_bytes()
+    key.unlink()
+    with pytest.raises(Refused, match=f"^the key {key} of the recovered states is missing: restore it "):
+        Recovery(directory)
+    key.write_bytes(first[::-1])
+    key.chmod(0o600)
+    with pytest.raises(Refused, match=f"^{directory} was sealed with another key than {key}: name that one "):
+        Recovery(directory)
+    key.write_bytes(first)
+    Recovery(directory).close()
+    key.chmod(0o644)
+    with pytest.raises(Refused, match=f"others can read or write it: chmod 600 {key}$"):
+        Recovery(directory)
+
+
+def test_a_key_of_another_place_is_taken_where_it_is_named(tmp_path):
+    Recovery(tmp_path / "r", tmp_path / "keys" / "k").close()
+    assert not (tmp_path / "recovery.key").exists()
+    Recovery(tmp_path / "r", tmp_path / "keys" / "k").close()
+
+
+def test_a_contract_size_that_changed_is_told_of(tmp_path):
+    def told(contract, symbols=("BTC-USDT-SWAP",)):
+        rows = [
+            {"venue": "okx-swap", "symbol": s, "base": "BTC", "quote": "USDT", "kind": "linear", "tick": "0.1"}
+            | {"lot": "1", "contract": contract}
+            for s in symbols
+        ]
+        given = [f"market.instruments={json.dumps(rows)}", 'market.venues=["okx-swap"]']
+        return market.contracts(load(None, {}, given))
+
+    assert evolve(tmp_path, *told(0.01)) == ""
+    assert evolve(tmp_path, *told(0.1)) == (
+        "changed, counts from here on: the contract of okx-swap BTC-USDT-SWAP linear 0.01 USDT to linear 0.1 USDT"
+    )
+    many = tuple(f"C{i}-USDT-SWAP" for i in range(20))
+    assert evolve(tmp_path, *told(0.1, many)) == "gone: the contract of okx-swap BTC-USDT-SWAP"
+    assert evolve(tmp_path, *told(0.2, many)).endswith("C7-USDT-SWAP linear 0.1 USDT to linear 0.2 USDT and 12 more")
+
+
+def test_every_rule_that_accounts_are_valued_by_is_told_of_when_it_changes(tmp_path):
+    (tmp_path / "brackets.json").write_text("[]")
+    before = risk.parts(load(None, {}, []))
+    given = ["risk.bybit_rule=2026-05", 'risk.haircuts={"BTC":0.95}', 'risk.taker_fee={"okx-swap":0.0005}']
+    given.append(f'risk.brackets_json={{"bybit-linear":"{tmp_path / "brackets.json"}"}}')
+    assert evolve(tmp_path / "r", *before) == ""
+    said = evolve(tmp_path / "r", *risk.parts(load(None, {}, given)))
+    assert said.startswith("changed, counts from here on: risk.bybit_rule 2024-09 to 2026-05, risk.brackets_json of ")
+    assert "risk.haircuts none to BTC 0.95, risk.taker_fee none to okx-swap 0.0005" in said
 
 
 def test_a_process_that_died_while_making_the_directory_does_not_spoil_it(tmp_path):

@@ -9,7 +9,8 @@ from flows.epochs import Stopping
 from flows.recovery import Recovery
 from flows.refusal import Refused
 from flows.runner import REFUSED, root, run
-from flows.wiring import _Stepping, flow, sealed
+from flows.sealing import current
+from flows.wiring import _Stepping, flow
 from operators.evolving import Part, freeze, thaw
 
 
@@ -44,6 +45,10 @@ def test_a_resumed_flow_goes_on_with_the_state(tmp_path):
     assert out[-2:] == [("a", "a=3"), ("b", "b=6")]
 
 
+def sealed(state, where="market.book.state of shard-0001"):
+    return current().seal(where, state)
+
+
 def refusal(build, saved):
     with pytest.raises(Refused) as refused:
         _Stepping("market.book", build, saved).on_batch([("shard-0001", 1)])
@@ -54,16 +59,21 @@ def refusal(build, saved):
 @pytest.mark.parametrize("saved", [b"\x01rest", b"\x07rest"])
 def test_a_state_of_another_format_is_refused_with_what_to_do(saved):
     assert refusal(Sum, saved) == (
-        f"market.book of shard-0001: the recovered state cannot be used: it was saved in format {saved[0]}, not 2;"
+        f"market.book of shard-0001: the recovered state cannot be used: it was saved in format {saved[0]}, not 3;"
         " let the release that saved it run until its lag is 0 and stop it, then start with a new recovery directory"
     )
 
 
-@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("at", range(20))
 def test_a_state_that_was_altered_is_refused_whichever_byte_it_was(at):
     saved = bytearray(sealed(b"123"))
     saved[at] ^= 1
     assert "was altered since it was saved" in refusal(Sum, bytes(saved)) or at == 0
+
+
+def test_a_state_of_another_shard_or_step_is_refused():
+    for where in ("market.book.state of shard-0002", "market.ladder.state of shard-0001"):
+        assert "was altered since it was saved" in refusal(Sum, sealed(b"123", where))
 
 
 class Narrower:
