@@ -14,6 +14,36 @@ MOST_S = 1.0
 """A longer time between two batches does not count: this process was not there, or nothing came."""
 
 
+class Held:
+    """Whether a shard's source hands nothing over although frames wait. `waits_for` says for which log it waits."""
+
+    def __init__(self, shard: str, waits_for: Callable[[], str]) -> None:
+        """Nothing is held back yet."""
+        self._shard, self._waits_for = shard, waits_for
+        self._attended_s = 0.0
+        self._seen_s = time.monotonic()
+        self._told = False
+
+    def looked(self, held: bool) -> None:
+        """Whether anything that was fetched could not be handed over now."""
+        now = time.monotonic()
+        self._attended_s = self._attended_s + min(MOST_S, now - self._seen_s) if held else 0.0
+        self._seen_s = now
+        if self._told and not held:
+            self._told = False
+            STANDING_STILL.labels(self._shard).set(0)
+            print(f"{self._shard} hands over again", file=sys.stderr, flush=True)
+        elif self._attended_s > STILL_S and not self._told:
+            self._told = True
+            STANDING_STILL.labels(self._shard).set(1)
+            print(
+                f"{self._shard} has handed nothing over for {self._attended_s:.0f} s although frames wait: "
+                f"{self._waits_for()} is not read to its end; look whether it has a leader",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
 class Closing:
     """How far one shard has closed. `waits_for` says in a few words for which log it waits."""
 

@@ -14,20 +14,29 @@ from flows.refusal import Refused, Unreachable
 Place = tuple[str, int]
 """Topic and partition."""
 STILL_S = 60.0
-CONSUMER = {"group.id": "alphaplus-recorded", "enable.auto.commit": False, "auto.offset.reset": "error", "log_level": 2}
+CONSUMER = {
+    "group.id": "alphaplus-recorded",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "log_level": 2,
+}
 
 
-def consumer(brokers: Brokers, places: Iterable[Place]) -> Consumer:
-    """A consumer of these logs from their very first record."""
+def consumer(brokers: Brokers, places: Iterable[Place], since: Mapping[Place, int] = {}) -> Consumer:
+    """A consumer of these logs from their very first record, or from where `since` says."""
     made = Consumer(client_config(brokers) | CONSUMER | {"fetch.queue.backoff.ms": 2})
-    made.assign([TopicPartition(topic, partition, 0) for topic, partition in places])
+    made.assign([TopicPartition(*place, since.get(place, 0)) for place in places])
     return made
 
 
-def records(brokers: Brokers, ends: Mapping[Place, int]) -> Iterator[Message]:
-    """All records of logs up to their ends. Refused when a log no longer begins at its first record."""
-    left = {place: end for place, end in ends.items() if end > 0}
-    reading = consumer(brokers, left)
+def records(brokers: Brokers, ends: Mapping[Place, int], since: Mapping[Place, int] = {}) -> Iterator[Message]:
+    """All records of logs, or those from `since` on, up to their ends.
+
+    Refused when a log no longer begins at its first record.
+    """
+    left = {place: end for place, end in ends.items() if end > since.get(place, 0)}
+    reading = consumer(brokers, left, since)
     came_s = time.monotonic()
     try:
         while left:
@@ -39,6 +48,10 @@ def records(brokers: Brokers, ends: Mapping[Place, int]) -> Iterator[Message]:
                 )
                 if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
                     raise Refused(f"{place[0]}[{place[1]}] no longer begins at its first record: it cannot be replayed")
+                if error is not None and error.code() == KafkaError._PARTITION_EOF and offset is not None:
+                    if offset >= left.get(place, offset + 1):  # its last offsets hold no record: a transaction's end
+                        del left[place]
+                    continue
                 if error is not None or place not in left or offset is None:
                     continue
                 came_s = time.monotonic()

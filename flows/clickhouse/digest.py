@@ -3,12 +3,12 @@
 from flows.clickhouse.client import ClickHouse, StoreError
 
 
-def digest(clickhouse: ClickHouse, table: str) -> tuple[int, str]:
-    """Number of rows and the sum, modulo 2**128, of a 128-bit hash of each, as hex; 32 zeros for an empty table.
+def row_hash(clickhouse: ClickHouse, table: str) -> str:
+    """SQL for a 128-bit hash of a row of a table; StoreError if there is no such table.
 
-    Rows are those of FINAL, columns those that are inserted: what the store adds itself (`ingested_at`) is left out.
-    A row is hashed as its columns by name, a number as its eight bytes, a time as milliseconds, text with its length;
-    null is distinct from every value. StoreError if there is no such table.
+    Columns are those that are inserted: what the store adds itself (`ingested_at`) is left out. A row is hashed as its
+    columns by name, a number as its eight bytes, a time as milliseconds, text with its length; null is distinct from
+    every value.
     """
     found = clickhouse.rows(
         "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
@@ -18,7 +18,16 @@ def digest(clickhouse: ClickHouse, table: str) -> tuple[int, str]:
     if not found:
         raise StoreError(f"there is no table {table}", 60)
     row = ", ".join(f"'{name}', {_exact(f'`{name}`', str(kind))}" for name, kind in found)
-    sql = f"SELECT count(), sum(reinterpretAsUInt128(sipHash128(concat({row})))) FROM `{table}` FINAL"
+    return f"sipHash128(concat({row}))"
+
+
+def digest(clickhouse: ClickHouse, table: str) -> tuple[int, str]:
+    """Number of rows and the sum, modulo 2**128, of the hash of each, as hex; 32 zeros for an empty table.
+
+    Rows are those of FINAL.
+    """
+    hashed = row_hash(clickhouse, table)
+    sql = f"SELECT count(), sum(reinterpretAsUInt128({hashed})) FROM `{table}` FINAL"
     ((rows, total),) = clickhouse.rows(sql)
     assert isinstance(rows, int) and isinstance(total, int)
     return rows, f"{total % 2**128:032x}"

@@ -1,57 +1,70 @@
-"""`alphaplus verify`: the recorded topics of a run once more through every flow, and whether the same came out."""
+"""`alphaplus verify`: the recorded topics of a run once more through every flow, and whether the same came out.
+
+Two comparisons: what the flows derive of the recorded inputs with what was derived, and what is stored with the topics.
+"""
 
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from rich.table import Table as Grid
 
+from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
 from flows.graph import FEATURES, FORECASTS, RISK
+from flows.kafka.marks import KEY
 from flows.kafka.topics import create_topics, end_offsets
-from flows.printable import Printer
+from flows.printable import Printer, printable
 from flows.recorded import Derived, Place, copy, digest, records
 from flows.recorded import consumer as reading_from
 from flows.refusal import Refused
 from flows.session import Session
 from flows.settings import Settings, SettingsError, environment, load
 from flows.supervisor import ProcessFailed
+from flows.tables import TABLES as STORED
 from flows.topics import every_topic, guess_topics, input_topics
 
 TABLES = (*FEATURES, *RISK, *FORECASTS, "alerts")
 COMPUTING = ("market", "risk", "forecast", "alerts")
 STILL_S = 60.0
-SHOWN = 5
 
 
 def verify(set: Sets = (), config: File = None, data: Data = None) -> int:
     """Replay the recorded topics of a run (of a demo under way, or of the settings), and compare every table."""
-    told = asked(config, set, data)
+    told, since_ms = asked(config, set, data), 0
     if not told.kafka.brokers:
-        told = under_way(Path(told.data))
+        told, since_ms = under_way(Path(told.data))
     say = Printer()
     try:
-        differences = compare(told, say)
+        differences = compare(told, say, since_ms)
     except ProcessFailed as error:
-        print(f"alphaplus: {error}", file=sys.stderr)
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
-    for line in differences[:SHOWN]:
-        print(f"alphaplus: {line}", file=sys.stderr)
+    if differences:
+        more = f" (and {len(differences) - 1} more differences)" if len(differences) > 1 else ""
+        print(printable(f"alphaplus: {differences[0]}{more}"), file=sys.stderr)
     return 1 if differences else 0
 
 
-def under_way(data: Path) -> Settings:
-    """The settings of the demo that runs on a data folder."""
+def under_way(data: Path) -> tuple[Settings, int]:
+    """The settings of the demo that runs on a data folder, and when it began, Unix time in milliseconds.
+
+    Its store may hold rows of earlier ones.
+    """
     for file in sorted((data / "runs").glob("demo-*/settings.json"), key=lambda f: f.stat().st_mtime, reverse=True):
         told = load(file, environment())
         if told.kafka.brokers:
-            return told
+            return told, int(file.stat().st_mtime * 1e3)
     raise SettingsError(f"no demo runs on {data}, and kafka.brokers is not set: there are no topics to replay")
 
 
-def compare(told: Settings, say: Printer) -> list[str]:
-    """Each difference in a line. Tables are compared up to the last mark that a log shows in both runs."""
+def compare(told: Settings, say: Printer, since_ms: int = 0) -> list[str]:
+    """Each difference in a line. Tables are compared up to the last mark that a log shows in both runs.
+
+    Of what is stored, rows count that were stored since `since_ms`.
+    """
     kafka = told.kafka
     recorded = read(told)
     inputs = ends(told, [*input_topics(told), *guess_topics(told)])
@@ -68,7 +81,27 @@ def compare(told: Settings, say: Printer) -> list[str]:
         for flow in COMPUTING:
             session.start_flow(flow)
         replayed = follow(again, recorded, session)
-    return judge(recorded, replayed, say)
+    name = f"{told.clickhouse.database}_{prefix.removeprefix(kafka.prefix).strip('.').replace('-', '_')}"
+    kept = unlike_stored(told, name, since_ms)
+    return judge(recorded, replayed, kept, say)
+
+
+def unlike_stored(told: Settings, name: str, since_ms: int) -> dict[str, str]:
+    """A line on each table that does not hold what its topic holds."""
+    prefix, read_to = told.kafka.prefix, dict[Place, int]()
+    topics = {prefix + table.topic: table.name for table in STORED}
+
+    def gained() -> Iterator[Record]:
+        since = dict(read_to)
+        read_to.update(ends(told, list(topics)))
+        for message in records(told.kafka, read_to, since):
+            value = message.value()
+            if value is not None and message.key() != KEY:
+                yield topics[message.topic() or ""], value
+
+    with beside(told.clickhouse, name, STORED, since_ms) as kept:
+        kept.take(gained())
+        return kept.differences(gained, STILL_S)
 
 
 def ends(told: Settings, topics: list[str]) -> dict[Place, int]:
@@ -107,9 +140,11 @@ def follow(told: Settings, recorded: dict[Place, Derived], session: Session) -> 
     return found
 
 
-def judge(recorded: dict[Place, Derived], replayed: dict[Place, Derived], say: Printer) -> list[str]:
-    """Print digests by table; where the two differ, or the replay did not come as far."""
-    grid = Grid("table", "rows", "recorded", "replayed", "", box=None, pad_edge=False)
+def judge(
+    recorded: dict[Place, Derived], replayed: dict[Place, Derived], kept: Mapping[str, str], say: Printer
+) -> list[str]:
+    """Print digests by table; where the two differ, the replay did not come as far, or something else is stored."""
+    grid = Grid("table", "rows", "recorded", "replayed", "", "stored", box=None, pad_edge=False)
     out = []
     for table in TABLES:
         places = [place for place in recorded if place[0] == table]
@@ -118,7 +153,9 @@ def judge(recorded: dict[Place, Derived], replayed: dict[Place, Derived], say: P
         ours = {p: recorded[p].up_to(until[p]) for p in places}
         theirs = {p: replayed[p].up_to(until[p]) for p in places}
         (rows, one), (_, other) = digest(ours.values()), digest(theirs.values())
-        grid.add_row(table.replace(".", "_"), f"{rows:,}", one, other, "equal" if one == other else "DIFFERENT")
+        stored = "DIFFERENT" if table.replace(".", "_") in kept else "equal"
+        same = "equal" if one == other else "DIFFERENT"
+        grid.add_row(table.replace(".", "_"), f"{rows:,}", one, other, same, stored)
         for place in places:
             unlike = [
                 name for name in ours[place].keys() | theirs[place] if ours[place].get(name) != theirs[place].get(name)
@@ -131,4 +168,4 @@ def judge(recorded: dict[Place, Derived], replayed: dict[Place, Derived], say: P
             for t, p in short
         ]
     say.print(grid)
-    return out
+    return out + [f"{table}: {line}" for table, line in kept.items()]

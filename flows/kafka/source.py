@@ -15,6 +15,7 @@ from pathlib import Path
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.epochs import Epochs, Stopping
+from flows.event_time import Held
 from flows.kafka.ends import announced
 from flows.kafka.guessing import Foreign, Guessing
 from flows.kafka.log import Log
@@ -220,6 +221,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         self._budget = pace.epoch_bytes
         self._resumes: dict[tuple[str, int], int] = {}
         self._full = False
+        self._held = Held(name, self._furthest_behind)
         if ends is not None:
             self._look()
             self._told = {t: end for t, end in told.items() if self._found.get(t) == end == logs[t].position}
@@ -240,6 +242,8 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
             if self._guessing is not None and self._ends is None:
                 self._guessing.go_on()
         frames = self._ready() if self._budget > 0 else ()
+        if self._ends is None:
+            self._held.looked(not frames and self._budget > 0 and any(log.head_ns for log in self._logs.values()))
         ended = self._ended()
         grown = len(ended) > len(self._told)
         self._told = ended
@@ -291,6 +295,10 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
             return self._strict or not log.at_end or (full and log.time_ns is not None)
 
         return [log for t, log in self._logs.items() if t not in over and waited_for(log)]
+
+    def _furthest_behind(self) -> str:
+        log = min(self._behind(), key=lambda log: log.time_ns or 0)
+        return f"{log.topic}[{log.partition}]"
 
     def _ended(self) -> dict[str, int]:
         if self._ends is None:

@@ -1,137 +1,139 @@
-"""Pauses: a live demo in which each flow in turn is stopped again and again, and then for long; every second closes.
+"""Pauses: live flows are stopped again and again, starved, given empty partitions or many accounts; every second closes.
 
-`python -m tests.faults.pauses` takes minutes. What must hold is told in event time: once a flow runs again, the newest
-second that it has closed is never older than its pause plus `MOST_S`, and no table stops growing.
+`python -m tests.faults.pauses` takes minutes. What must hold is told in event time: the newest second that a flow has
+closed is never older than the pause plus `MOST_S`, no table stops growing, and nothing else ends or fails.
 """
 
 import argparse
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
-
-from flows.health import scrape
+from flows.commands.verify import compare
+from flows.graph import FLOWS
+from flows.printable import Printer
 from flows.supervisor import end_with_parent
+from models.simulator import numbered
+from tests.faults.kills import brokers
+from tests.faults.live_run import SYMBOLS, LiveRun, brief, live, not_grown, settings, simulated, stopped
 
-FLOWS = ("market", "risk", "forecast", "alerts", "archive")
-LAG = "alphaplus_event_time_lag_seconds"
+NAMES = tuple(flow.name for flow in FLOWS)
 STOPPED_S, EVERY_S, LONG_S = 0.6, 3.0, 10.0
 MOST_S = 5.0
-START_S = 300.0
+START_S = 600.0
 
 
-class Flow:
-    """A process of a demo: how to stop it, and what it says of itself."""
+class Judge:
+    """Notes every flow that was further behind than it may be, at its worst."""
 
-    def __init__(self, name: str, pid: int, port: int) -> None:
-        self.name, self.pid, self.port = name, pid, port
+    def __init__(self, run: LiveRun) -> None:
+        self.run = run
+        self.found: list[str] = []
 
-    def stop(self, seconds: float) -> None:
-        """Stop it for so long."""
-        os.kill(self.pid, signal.SIGSTOP)
+    def watch(self, seconds: float, pause_s: float, during: str) -> None:
+        """For so long no flow may be further behind than the pause plus `MOST_S`."""
+        worst: dict[str, float] = {}
+        for ages in self.run.attend(seconds):
+            for flow, age in ages.items():
+                worst[flow] = max(worst.get(flow, 0.0), float("inf") if age is None else age)
+        self.found += [
+            f"{during}: the newest second of {flow} was {age:.1f} s old, {pause_s + MOST_S:.1f} s are allowed"
+            for flow, age in worst.items()
+            if age > pause_s + MOST_S
+        ]
+
+    def calm(self, after: str) -> None:
+        """Soon all must be close behind again."""
         try:
-            time.sleep(seconds)
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
+            self.run.wait(MOST_S, 30.0)
+        except TimeoutError as error:
+            self.found.append(f"after {after}: {error}")
 
-    def lag_s(self) -> float | None:
-        """The age of the newest second that all its shards have closed."""
-        return scrape(self.port).highest.get(LAG)
-
-
-def flows_of(data: Path) -> dict[str, Flow]:
-    """The flows that run on a data folder, by the arguments of their processes."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if "run" in words and any(w.startswith(str(data)) for w in words):
-            name = words[words.index("run") + 1]
-            port = next(int(w.partition("=")[2]) for w in words if w.startswith("metrics_port="))
-            found[name] = Flow(name, int(folder.name), port)
-    return found
+    @contextmanager
+    def growing(self, during: str) -> Iterator[None]:
+        """Meanwhile every table grows that has time to."""
+        before, since_s = self.run.ages.rows(), time.monotonic()
+        yield
+        after, seconds = self.run.ages.rows(), time.monotonic() - since_s
+        self.found += [f"{during}: {line}" for line in not_grown(before, after, seconds)]
 
 
-def worst_lag(flow: Flow, seconds: float) -> float:
-    """The greatest age of its newest closed second within a time, looked at four times a second."""
-    until, worst = time.monotonic() + seconds, 0.0
-    while time.monotonic() < until:
-        worst = max(worst, flow.lag_s() or 0.0)
-        time.sleep(0.25)
-    return worst
+def pause(judge: Judge, flow: str, seconds: float, long_s: float = LONG_S) -> None:
+    """Stop a flow for 0.6 s of every 3 s, then for long at once."""
+    during = f"{flow} stopped for {STOPPED_S} s of {EVERY_S:.0f}"
+    with judge.growing(during):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with stopped(judge.run, flow):
+                judge.watch(STOPPED_S, STOPPED_S, during)
+            judge.watch(EVERY_S - STOPPED_S, STOPPED_S, during)
+    if long_s:
+        during = f"{flow} stopped for {long_s:.0f} s"
+        with stopped(judge.run, flow):
+            judge.watch(long_s, long_s, during)
+        judge.watch(EVERY_S, long_s, during)
+        judge.calm(during)
 
 
-def pause(flow: Flow, seconds: float) -> list[str]:
-    """Stop it for 0.6 s of every 3 s, then for 10 s; what it says that must not be."""
-    out = []
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        flow.stop(STOPPED_S)
-        lag = worst_lag(flow, EVERY_S - STOPPED_S)
-        if lag > STOPPED_S + MOST_S:
-            out.append(f"{flow.name}: stopped for {STOPPED_S} s, its newest second was {lag:.1f} s old")
-    flow.stop(LONG_S)
-    lag = worst_lag(flow, EVERY_S)
-    if lag > LONG_S + MOST_S:
-        out.append(f"{flow.name}: stopped for {LONG_S} s, its newest second was {lag:.1f} s old")
-    after = worst_lag(flow, 2 * EVERY_S)
-    print(f"{flow.name}: after {LONG_S:.0f} s {lag:.1f} s, then {after:.1f} s", flush=True)
-    return out
+@contextmanager
+def busy(loops: int) -> Iterator[None]:
+    """So many processes that do nothing but take the processors."""
+    with ExitStack() as stack:
+        for _ in range(loops):
+            process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        yield
 
 
-def drill(data: Path, seconds: float, names: tuple[str, ...]) -> list[str]:
-    """Each flow of a running demo in turn."""
-    out = []
-    for name in names:
-        flow = flows_of(data)[name]
-        if flow.lag_s() is not None:
-            out += pause(flow, seconds)
-    return out
+def drill(run: LiveRun, flows: tuple[str, ...], seconds: float, loops: int, loaded_s: float) -> list[str]:
+    """Each flow in turn, then the processors taken; what must not be."""
+    judge = Judge(run)
+    print(f"up: {brief(run.wait(MOST_S, START_S))}", flush=True)
+    for flow in flows:
+        already = len(judge.found)
+        pause(judge, flow, seconds)
+        print(f"{flow}: {'held' if len(judge.found) == already else 'NOT HELD'}; {brief(run.ages.look())}", flush=True)
+    if loops:
+        during = f"{loops} busy loops"
+        with judge.growing(during), busy(loops):
+            judge.watch(loaded_s, 0.0, during)
+        judge.calm(during)
+        print(f"{during}: {brief(run.ages.look())}", flush=True)
+    return judge.found
 
 
 def main() -> int:
-    """`python -m tests.faults.pauses --seconds 120`."""
+    """`python -m tests.faults.pauses --seconds 120`; 1 when something must not be, a line each."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.pauses", description=__doc__)
+    parser.add_argument("--flows", default=",".join(NAMES), help="which are stopped, in this order; none: ''")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long each flow is stopped now and then")
+    parser.add_argument("--busy", type=int, default=0, help="processes that take the processors, after the pauses")
+    parser.add_argument("--loaded", type=float, default=40.0, help="how long, in seconds")
     parser.add_argument("--partitions", type=int, default=16, help="more than instruments: most have nothing")
-    parser.add_argument("--data", type=Path, default=None, help="the folder of a demo that runs already")
+    parser.add_argument("--instruments", type=int, default=len(SYMBOLS))
+    parser.add_argument("--accounts", type=int, default=6)
+    parser.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
+    parser.add_argument("--verify", action="store_true", help="replay the recorded topics at the end, and compare")
     given = parser.parse_args()
     end_with_parent()
-    if given.data is not None:
-        return report(drill(given.data, given.seconds, FLOWS))
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        command = [sys.executable, "-m", "flows", "demo", "--data", folder, "--past", "2"]
-        command += ["--set", f"kafka.partitions={given.partitions}"]
-        with (data / "demo.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as demo:
-            try:
-                wait(data)
-                found = drill(data, given.seconds, FLOWS)
-            finally:
-                demo.send_signal(signal.SIGTERM)
-    return report(found)
-
-
-def wait(data: Path) -> None:
-    """Until all that closes windows is up and close behind."""
-    until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        lags = [flow.lag_s() for name, flow in flows_of(data).items() if name in ("market", "risk")]
-        if len(lags) == 2 and all(lag is not None and lag < MOST_S for lag in lags):
-            return
-        time.sleep(0.5)
-    raise SystemExit(f"the demo was not up within {START_S:.0f} s: {msgspec.json.encode(lags).decode()}")
-
-
-def report(found: list[str]) -> int:
-    """Print what must not be; 1 when there is any."""
+    more = numbered(max(0, given.instruments - len(SYMBOLS)))
+    market = simulated(symbols=(*SYMBOLS[: given.instruments], *more), accounts=given.accounts)
+    flows = tuple(filter(None, given.flows.split(",")))
+    with tempfile.TemporaryDirectory(prefix="alphaplus-pauses-") as name:
+        folder = Path(name)
+        with (
+            brokers(given.broker, folder / "kafka") as address,
+            live(settings(folder / "data", address, sets=[f"kafka.partitions={given.partitions}"]), market) as run,
+        ):
+            found = drill(run, flows, given.seconds, given.busy, given.loaded)
+            if given.verify:
+                run.quieten()
+                found += compare(run.settings, Printer())
     for line in found:
         print(line, file=sys.stderr)
     return 1 if found else 0

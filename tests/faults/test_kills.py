@@ -1,11 +1,11 @@
-"""A small campaign of kills in every run of the tests; `python -m tests.faults.campaign` is the large one."""
+"""A small campaign of kills in every run of the tests; `python -m tests.faults.kills` is the large one."""
 
 import random
 from itertools import islice
 
 import pytest
 
-from tests.faults.campaign import NAMES, SETS, disturbed
+from tests.faults.kills import NAMES, SETS, disturbed
 from tests.faults.replaying import differences, run, services, settings_for, simulated
 
 pytestmark = pytest.mark.services

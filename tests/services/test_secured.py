@@ -18,7 +18,7 @@ from flows.kafka.reader import Kafka, Reader
 from flows.kafka.topics import create_topics, end_offsets
 from flows.refusal import Refused
 from flows.settings import load
-from tests.faults.campaign import SETS, disturbed
+from tests.faults.kills import SETS, disturbed
 from tests.faults.replaying import differences, run, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore
 from tests.services.kafka_kraft.secured import PASSWORD, USER, Certificates, SecuredKraft

@@ -1,4 +1,4 @@
-"""Kill -9 by the hundred: `python -m tests.faults.campaign --seed 1 --kills 100 --broker embedded|kafka --flow all`.
+"""Kill -9 by the hundred: `python -m tests.faults.kills --seed 1 --kills 100 --broker embedded|kafka --flow all`.
 
 Replays a simulated market while flow processes are killed at seeded random moments and the supervisor starts them
 again. After each replay every table must be what an undisturbed one leaves, with no row stored twice.
@@ -183,7 +183,7 @@ def campaign(folder: Path, seed: int, kills: int, kind: str, victims: Sequence[s
 
 def main() -> int:
     """The command; 1 on a difference, whose folder is kept."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.kills", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
