@@ -1,18 +1,22 @@
-"""The broker and the store as containers: Apache's own Kafka image and a ClickHouse server."""
+"""The broker and the store as containers: the very images of deploy/compose.yaml."""
+
+from pathlib import Path
+
+import yaml
 
 from tests.services.backend import Broker, Store
 from tests.services.container import ContainerBackend
 from tests.services.embedded_store import http_answers
 from tests.services.kafka_answers import kafka_answers
-from tests.services.kafka_kraft.jars import kafka_version
 
-CLICKHOUSE_VERSION = "25.8"
+COMPOSE = Path(__file__).parents[2] / "deploy" / "compose.yaml"
+SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
 
 
 class DockerKafka(ContainerBackend, Broker):
     """Apache's own image, one KRaft node."""
 
-    image = f"apache/kafka:{kafka_version()}"
+    image = SERVICES["kafka"]["image"]
     inner_port = 9092
 
     def environment(self) -> dict[str, str]:
@@ -44,7 +48,7 @@ class DockerKafka(ContainerBackend, Broker):
 class DockerClickHouse(ContainerBackend, Store):
     """A ClickHouse server whose default user needs no password."""
 
-    image = f"clickhouse/clickhouse-server:{CLICKHOUSE_VERSION}"
+    image = SERVICES["clickhouse"]["image"]
     inner_port = 8123
 
     def environment(self) -> dict[str, str]:
