@@ -71,7 +71,8 @@ def _find(books: Ladders, sizes: F8, room: F8, median: F8, scale: F8, one: F8, o
             spread(sizes, room, n, median, scale)
             largest(ticks, sizes, n, FACTOR * median[0], max(GAP_TICKS, GAP_BPS * half / 2e4), one)
             if one[0] > 0:
-                out[s, i] = one
+                for c in range(len(one)):
+                    out[s, i, c] = one[c]
 
 
 def _clusters(books: Columns) -> Columns:
