@@ -31,8 +31,7 @@ def _step(state: State, rows: Columns) -> Columns:
 
 
 def _compute(windows: Columns) -> Columns:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        o, h, low, c = (np.log(np.where(windows["range_open"] > 0, windows[n], np.nan)) for n in _OF)
+    o, h, low, c = (np.log(np.where(windows[n] > 0, windows[n], np.nan)) for n in _OF)
     return {
         "parkinson_variance": (h - low) ** 2 / (4 * math.log(2)),
         "garman_klass_variance": np.maximum((h - low) ** 2 / 2 - (2 * math.log(2) - 1) * (c - o) ** 2, 0.0),
