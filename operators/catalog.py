@@ -4,10 +4,14 @@ The order is that of the columns in their tables, and of those at one stage the 
 """
 
 from operators.book.bands import BANDS
+from operators.book.clusters import CLUSTERS
 from operators.book.consolidated_bbo import CONSOLIDATED_BBO
 from operators.book.flow import ORDER_FLOW
 from operators.book.imbalance import IMBALANCE
+from operators.book.impact import IMPACT
+from operators.book.liquidity_score import LIQUIDITY_SCORE
 from operators.book.pressure import PRESSURE
+from operators.book.resilience import RESILIENCE
 from operators.book.slope import SLOPE
 from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
 from operators.book.touch import TOUCH
@@ -18,11 +22,19 @@ from operators.liquidation.normal import LIQUIDATIONS
 from operators.liquidation.repeats import REPEATS
 from operators.portfolio.leverage import LEVERAGE
 from operators.stages import check
+from operators.tape.absorption import ABSORPTION
+from operators.tape.asymmetry import ASYMMETRY
 from operators.tape.bars import BARS
+from operators.tape.bulk_vpin import BULK_VPIN
 from operators.tape.costs import COSTS
 from operators.tape.cvd import CVD
 from operators.tape.kyle import KYLE
+from operators.tape.lambdas import LAMBDAS
+from operators.tape.large_trades import LARGE_TRADES
 from operators.tape.marks import MARKS
+from operators.tape.ranges import RANGES
+from operators.tape.sign_autocorrelation import SIGN_AUTOCORRELATION
+from operators.tape.trailing import TRAILING
 from operators.tape.variance import VARIANCE
 from operators.tape.vpin import VPIN
 
@@ -46,6 +58,18 @@ OPERATORS: tuple[Operator, ...] = (
     MARKS,
     COSTS,
     CONSOLIDATED_BBO,
+    IMPACT,
+    CLUSTERS,
+    RESILIENCE,
+    LIQUIDITY_SCORE,
+    LARGE_TRADES,
+    SIGN_AUTOCORRELATION,
+    RANGES,
+    LAMBDAS,
+    BULK_VPIN,
+    ABSORPTION,
+    TRAILING,
+    ASYMMETRY,
     LEVERAGE,
 )
 check(OPERATORS)

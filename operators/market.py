@@ -13,7 +13,18 @@ from operators.delta import Deltas
 from operators.evolving import matched
 from operators.lanes import depth, derivatives, liquidation_log, liquidations, tape
 from operators.lanes.lane import Lane, closed, offered
-from operators.market_tables import BOOK, COSTS, HORIZONS_NS, QUALITY, QUALITY_MS, TAPE, WINDOW_TABLES, WindowTable
+from operators.market_tables import (
+    BOOK,
+    COSTS,
+    EFFICIENCY,
+    HORIZONS_NS,
+    LIQUIDITY,
+    QUALITY,
+    QUALITY_MS,
+    TAPE,
+    WINDOW_TABLES,
+    WindowTable,
+)
 from operators.meeting import Meeting
 from operators.numbering import Numbering
 from operators.panes import Panes, join, keys, layout
@@ -40,6 +51,9 @@ STATISTICS = {
     "meeting": tuple(s for o in catalog.at("meeting") for s in o.statistics),
 }
 """What the panes of each kind of log hold, and of what is made where trades and books meet."""
+_OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
+    c.name: o.table for o in catalog.at("close") for c in o.columns
+}
 _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
 
 
@@ -74,7 +88,12 @@ class _Table:
     def __init__(self, of: WindowTable, cut: Cut) -> None:
         """Nothing seen yet."""
         self.of = of
-        statistics = tuple(s for kind in of.logs for s in STATISTICS[kind])
+        # What no operator of another table keeps: a log's stamp, and what operators without a table make of it.
+        mine = (of.name, "")
+        self.statistics = {
+            kind: tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in mine) for kind in of.logs
+        }
+        statistics = tuple(s for kind in of.logs for s in self.statistics[kind])
         self.windows = Windows(statistics, [n // cut.base_ns for n in cut.lengths_ns], cut.keyframe_ns // cut.base_ns)
         self.deltas = Deltas({c.name: c.tolerance for c in of.columns if c.dtype != "str"})
         self.running = Running(o for o in of.operators if o.stage == "window")
@@ -172,8 +191,11 @@ class VenueMarket:
             return [quality.CLOSED_BY[c] for c in code.tolist()]
 
         out: list[Published] = []
+        released: dict[str, Panes] = {}
         for table in self.tables.values():
-            out += self._windows(table, until, closed_by)
+            for kind in (k for k in table.of.logs if k not in released):
+                released[kind] = self._release(kind, until)
+            out += self._windows(table, released, until, closed_by)
         if min(until, passed) > NEVER:
             self.meeting.forget(min(until, passed) * self.cut.base_ns)
         for lane in lanes:
@@ -239,11 +261,11 @@ class VenueMarket:
             self.met.fold(events, self.panes.columns, slot)
         return self.panes.close(until if ended else until - -(-self.meeting.longest_ns // base_ns))
 
-    def _windows(self, table: _Table, until: int, closed_by: ClosedBy) -> list[Published]:
+    def _windows(self, table: _Table, released: dict[str, Panes], until: int, closed_by: ClosedBy) -> list[Published]:
         """The rows of the windows of a table that have closed."""
         logs = ("trades",) if table.of is COSTS else table.of.logs
         mine = [self.lanes[kind] for kind in logs if kind in self.lanes]
-        parts = [self._release(kind, until) for kind in table.of.logs]
+        parts = [released[kind].only(table.statistics[kind]) for kind in table.of.logs]
         to_come = max(lane.last() for lane in mine) if all(lane.ended for lane in mine) else None
         delay = -(-table.of.delay_ns // self.cut.base_ns)
         if delay and to_come is not None:
@@ -289,8 +311,10 @@ class VenueMarket:
 
     def _stamp(self, table: WindowTable, values: dict[str, Array], end_ns: Array) -> dict[str, Array]:
         """How far to trust the rows, and what the windows of a table offer besides their statistics."""
-        if table is BOOK:
+        if table in (BOOK, LIQUIDITY):
             return dict(quality.book(values, end_ns))
+        if table is EFFICIENCY:
+            return {"stale_ms": quality.stale_ms(end_ns, values["last_trade_ns"])}
         if table is TAPE:
             marks = self.lanes.get("derivatives", self.lanes["trades"])
             own = self.numbers.who([marks.table, *self._tables()]).scales

@@ -83,7 +83,21 @@ COSTS = WindowTable(
     (quality.CLOSED, quality.INFERRED),
     delay_ns=max(HORIZONS_NS, default=0),
 )
-WINDOW_TABLES = (BOOK, TAPE, COSTS)
+LIQUIDITY = WindowTable(
+    "features_liquidity",
+    "features.liquidity",
+    ("depth",),
+    (),
+    (quality.BOOK_OK, quality.STALE_MS, quality.CLOSED, quality.INFERRED),
+)
+EFFICIENCY = WindowTable(
+    "features_efficiency",
+    "features.efficiency",
+    ("trades",),
+    (),
+    (quality.STALE_MS, quality.CLOSED, quality.INFERRED),
+)
+WINDOW_TABLES = (BOOK, TAPE, COSTS, LIQUIDITY, EFFICIENCY)
 
 QUALITY = (
     Column("depth_messages", "i8", "depth messages read", low=0),

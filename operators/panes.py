@@ -173,6 +173,17 @@ class Panes:
             self._lay(self.key[upto:].copy(), self.ints[:, upto:].copy(), self.floats[:, upto:].copy())
         return taken
 
+    def only(self, statistics: tuple[Statistic, ...]) -> "Panes":
+        """The same rows with some of their statistics, in that order."""
+        if statistics == self.layout.statistics:
+            return self
+        mine = layout(statistics)
+        ints, floats = (
+            [held.index(s) for s in wanted]
+            for held, wanted in ((self.layout.ints, mine.ints), (self.layout.floats, mine.floats))
+        )
+        return Panes(mine, self.key, self.ints[ints], self.floats[floats])
+
     def renumber(self, numbers: I8) -> "Panes":
         """The same rows with instrument i called `numbers[i]`, in the order of the new keys."""
         key = keys(numbers[self.instrument], self.pane)

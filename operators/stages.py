@@ -131,6 +131,8 @@ WINDOWS = {
     "features_book": ("depth", "close"),
     "features_tape": ("trade", "pane", "liquidation", "mark"),
     "features_costs": ("meeting",),
+    "features_liquidity": ("depth", "close"),
+    "features_efficiency": ("trade", "pane"),
 }
 """The tables of windows, and the stages whose statistics and columns their windows hold."""
 MORE = {"features_tape": ("mark_contract", "mark_inverse")}
@@ -155,12 +157,16 @@ def check(operators: Iterable[Operator]) -> None:
         if o.stage not in STAGES:
             raise NotOffered(f"operator {o.name} stands at {o.stage!r}; the stages are {', '.join(STAGES)}")
         stage = STAGES[o.stage]
-        there = {*stage.offers, *written[o.stage], *_held(every, stage.statistics_of, o.table)}
+        # A window holds what its own table keeps, a closed pane what all tables of its log do.
+        own = o.table if o.stage == "window" else None
+        there = {*stage.offers, *written[o.stage], *_held(every, stage.statistics_of, own)}
         beside = (c for b in every if b.stage in stage.columns_of and isinstance(b.table, str) for c in b.columns)
         there |= {BOOK + c.name for c in beside}
         if missing := [name for name in o.reads if name not in there]:
             raise NotOffered(f"operator {o.name} reads {missing[0]}, which the stage {o.stage} does not offer")
         written[o.stage] |= {*o.writes, *(c.name for c in o.columns)}
+        if o.stage == "pane":  # where operators follow one another, and their statistics are what a row holds
+            written[o.stage] |= {s.name for s in o.statistics}
         if o.uses:
             if o.table not in WINDOWS:
                 raise NotOffered(f"operator {o.name} uses {o.uses[0]} of the windows of {o.table!r}, which has none")
@@ -171,9 +177,9 @@ def check(operators: Iterable[Operator]) -> None:
 
 
 def _held(operators: Iterable[Operator], stages: tuple[str, ...], table: object) -> set[str]:
-    """What windows and panes hold of the operators of some stages."""
+    """What windows (of a table) and panes (None: of any) hold of the operators of some stages."""
     out: set[str] = set()
     for o in operators:
-        if o.stage in stages and (o.table == table or not o.table):
+        if o.stage in stages and (table is None or o.table == table or not o.table):
             out |= {s.name for s in o.statistics} | {c.name for c in o.columns}
     return out

@@ -86,21 +86,21 @@ def usd(lots: Array, at_price: Array, of: Columns) -> Array:
 
 
 def in_dollars(values: Mapping[str, Any], columns: Iterable[Column], dollars: Array) -> dict[str, Array]:
-    """The columns whose unit is USD, null in rows of instruments that are not quoted in US dollars.
+    """The columns that rest on US dollars, null in rows of instruments that are not quoted in US dollars.
 
     >>> volume = Column("volume_usd", "f8", "traded volume", "USD")
     >>> in_dollars({"volume_usd": np.array([5.0, 7.0])}, [volume], np.array([True, False]))
     {'volume_usd': array([ 5., nan])}
     """
-    return {c.name: np.where(dollars, values[c.name], np.nan) for c in columns if c.unit == "USD"}
+    return {c.name: np.where(dollars, values[c.name], np.nan) for c in columns if c.in_dollars}
 
 
 def only_in_dollars(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """The columns, those in USD with the reason why they are null where the quote is something else."""
+    """The columns, those that rest on US dollars with the reason why they are null where the quote is another."""
     reason = "not quoted in US dollars"
     return tuple(
         msgspec.structs.replace(c, null_when=f"{c.null_when}; {reason}" if c.null_when else reason)
-        if c.unit == "USD"
+        if c.in_dollars
         else c
         for c in columns
     )

@@ -23,6 +23,13 @@ class Column(msgspec.Struct, frozen=True):
     low: float | None = None
     high: float | None = None
     tolerance: float = 0.0
+    dollars: bool = False
+    """It rests on amounts in US dollars though its unit is another, so it too is null where the quote is none."""
+
+    @property
+    def in_dollars(self) -> bool:
+        """Whether it is known only where the quote is US dollars."""
+        return self.dollars or self.unit == "USD"
 
     def holds(self, value: object) -> bool:
         """Whether `value` obeys the declaration: null only where allowed, finite, within bounds."""

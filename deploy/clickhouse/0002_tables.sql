@@ -236,6 +236,244 @@ FROM (
 )
 ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
 
+CREATE TABLE IF NOT EXISTS `features_liquidity` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `window_ms` Int64 COMMENT 'length of the window; unit: ms; at least: 100' CODEC(Delta, ZSTD(1)),
+  `window_start` DateTime64(3, 'UTC') COMMENT 'start of the window, itself outside: the window is (start, start + window_ms]' CODEC(DoubleDelta, ZSTD(1)),
+  `buy_impact_10k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a buy of 10k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(10k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 10k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_slippage_10k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a buy of 10k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(10k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 10k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_impact_50k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a buy of 50k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(50k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 50k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_slippage_50k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a buy of 50k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(50k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 50k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_impact_100k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a buy of 100k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(100k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 100k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_slippage_100k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a buy of 100k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(100k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 100k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_impact_500k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a buy of 500k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(500k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 500k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_slippage_500k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a buy of 500k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(500k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 500k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_impact_1m_bps` Nullable(Float64) COMMENT 'how much worse than the mid a buy of 1m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(1m) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 1m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_slippage_1m_bps` Nullable(Float64) COMMENT 'how much worse than the best price a buy of 1m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(1m) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 1m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_impact_5m_bps` Nullable(Float64) COMMENT 'how much worse than the mid a buy of 5m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(5m) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 5m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_slippage_5m_bps` Nullable(Float64) COMMENT 'how much worse than the best price a buy of 5m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(5m) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 5m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `buy_filled_5m` Nullable(Float64) COMMENT 'share of 5m USD that a buy would find within 100 bps of mid; unit: 1; formula: min(1, sum p q / 5e6); null when: book not live, one-sided or crossed; less than 100 bps known; contract unknown; not quoted in US dollars; at least: 0; at most: 1; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_impact_10k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a sell of 10k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(10k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 10k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_slippage_10k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a sell of 10k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(10k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 10k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_impact_50k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a sell of 50k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(50k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 50k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_slippage_50k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a sell of 50k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(50k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 50k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_impact_100k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a sell of 100k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(100k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 100k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_slippage_100k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a sell of 100k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(100k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 100k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_impact_500k_bps` Nullable(Float64) COMMENT 'how much worse than the mid a sell of 500k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(500k) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 500k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_slippage_500k_bps` Nullable(Float64) COMMENT 'how much worse than the best price a sell of 500k USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(500k) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 500k USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_impact_1m_bps` Nullable(Float64) COMMENT 'how much worse than the mid a sell of 1m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(1m) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 1m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_slippage_1m_bps` Nullable(Float64) COMMENT 'how much worse than the best price a sell of 1m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(1m) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 1m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_impact_5m_bps` Nullable(Float64) COMMENT 'how much worse than the mid a sell of 5m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(5m) / M - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 5m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 100; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_slippage_5m_bps` Nullable(Float64) COMMENT 'how much worse than the best price a sell of 5m USD would be filled on average, right now; unit: bps; formula: 1e4 s (VWAP(5m) / P - 1); sign: worse for the aggressor: positive; null when: book not live, one-sided or crossed; no 5m USD in the levels known within 100 bps; contract unknown; not quoted in US dollars; at least: 0; at most: 210; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `sell_filled_5m` Nullable(Float64) COMMENT 'share of 5m USD that a sell would find within 100 bps of mid; unit: 1; formula: min(1, sum p q / 5e6); null when: book not live, one-sided or crossed; less than 100 bps known; contract unknown; not quoted in US dollars; at least: 0; at most: 1; source: VWAP to fill (walk the book)' CODEC(Gorilla, ZSTD(1)),
+  `bid_cluster_usd` Nullable(Float64) COMMENT 'notional of the bid side\'s largest cluster of large levels; unit: USD; formula: sum p q; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; contract unknown; not quoted in US dollars; at least: 0; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `bid_cluster_levels` Nullable(Float64) COMMENT 'number of levels of the bid side\'s largest cluster of large levels; unit: count; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; at least: 0; at most: 50; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `bid_cluster_distance_bps` Nullable(Float64) COMMENT 'distance from mid of the centre of the bid side\'s largest cluster of large levels; unit: bps; formula: 1e4 |sum p n / sum n - M| / M; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; at least: 0; at most: 10000; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `bid_cluster_width_bps` Nullable(Float64) COMMENT 'distance between the ends of the bid side\'s largest cluster of large levels; unit: bps; formula: 1e4 |p_far - p_near| / M; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; at least: 0; at most: 10000; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `ask_cluster_usd` Nullable(Float64) COMMENT 'notional of the ask side\'s largest cluster of large levels; unit: USD; formula: sum p q; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; contract unknown; not quoted in US dollars; at least: 0; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `ask_cluster_levels` Nullable(Float64) COMMENT 'number of levels of the ask side\'s largest cluster of large levels; unit: count; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; at least: 0; at most: 50; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `ask_cluster_distance_bps` Nullable(Float64) COMMENT 'distance from mid of the centre of the ask side\'s largest cluster of large levels; unit: bps; formula: 1e4 |sum p n / sum n - M| / M; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; at least: 0; at most: 10000; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `ask_cluster_width_bps` Nullable(Float64) COMMENT 'distance between the ends of the ask side\'s largest cluster of large levels; unit: bps; formula: 1e4 |p_far - p_near| / M; null when: book not live, one-sided or crossed; fewer than 8 levels known within 100 bps; no level of twice the median; at least: 0; at most: 10000; source: Sneath (1957): single linkage' CODEC(Gorilla, ZSTD(1)),
+  `bid_depth_half_life_s` Nullable(Float64) COMMENT 'how long bid depth within 10 bps takes to come back half way after a shock, mean over shocks; unit: s; formula: first t - t0 with x(t) <= 0.5; sign: slower: larger; null when: no shock seen yet since the start (book not live, one-sided or crossed: none is seen); not quoted in US dollars; at least: 0; at most: 120; source: Large (2007)' CODEC(Gorilla, ZSTD(1)),
+  `ask_depth_half_life_s` Nullable(Float64) COMMENT 'how long ask depth within 10 bps takes to come back half way after a shock, mean over shocks; unit: s; formula: first t - t0 with x(t) <= 0.5; sign: slower: larger; null when: no shock seen yet since the start (book not live, one-sided or crossed: none is seen); not quoted in US dollars; at least: 0; at most: 120; source: Large (2007)' CODEC(Gorilla, ZSTD(1)),
+  `spread_half_life_s` Nullable(Float64) COMMENT 'how long the spread takes to come back half way after a shock, mean over shocks; unit: s; formula: first t - t0 with x(t) <= 0.5; sign: slower: larger; null when: no shock seen yet since the start (book not live, one-sided or crossed: none is seen); at least: 0; at most: 120; source: Large (2007)' CODEC(Gorilla, ZSTD(1)),
+  `liquidity_score` Nullable(Float64) COMMENT 'liquidity against the instrument\'s own last day, 0 to 100; unit: 1; formula: 100 (.30 r_spread + .35 r_depth + .25 r_impact + .10 r_half_life); sign: more liquid: larger; null when: fewer than two of its parts known and ranked: about half an hour of minutes; not quoted in US dollars; at least: 0; at most: 100; source: weights over ranks (composite of our own)' CODEC(Gorilla, ZSTD(1)),
+  `liquidity_absolute` Nullable(Float64) COMMENT 'liquidity on one scale for all instruments, 0 to 100; unit: 1; formula: 100 sum w ln(v / worst) / ln(best / worst); sign: more liquid: larger; null when: fewer than two of its parts known; not quoted in US dollars; at least: 0; at most: 100; source: weights over ranks (composite of our own)' CODEC(Gorilla, ZSTD(1)),
+  `spread_rank` Nullable(Float64) COMMENT 'rank of spread among its last 12 to 24 hours, low values good; unit: 1; formula: 1 - samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; not quoted in US dollars; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `depth_rank` Nullable(Float64) COMMENT 'rank of depth among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; not quoted in US dollars; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `impact_rank` Nullable(Float64) COMMENT 'rank of impact among its last 12 to 24 hours, low values good; unit: 1; formula: 1 - samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; not quoted in US dollars; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `half_life_rank` Nullable(Float64) COMMENT 'rank of half_life among its last 12 to 24 hours, low values good; unit: 1; formula: 1 - samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; not quoted in US dollars; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `book_ok` Bool COMMENT 'the book was trusted for the whole window, up to its end' CODEC(ZSTD(1)),
+  `stale_ms` Nullable(Float64) COMMENT 'age at the window\'s end of the last message that the row rests on; unit: ms; null when: there was no message with an event time yet' CODEC(Gorilla, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK ifNull(isFinite(`buy_impact_10k_bps`), true) AND ifNull(isFinite(`buy_slippage_10k_bps`), true) AND ifNull(isFinite(`buy_impact_50k_bps`), true) AND ifNull(isFinite(`buy_slippage_50k_bps`), true) AND ifNull(isFinite(`buy_impact_100k_bps`), true) AND ifNull(isFinite(`buy_slippage_100k_bps`), true) AND ifNull(isFinite(`buy_impact_500k_bps`), true) AND ifNull(isFinite(`buy_slippage_500k_bps`), true) AND ifNull(isFinite(`buy_impact_1m_bps`), true) AND ifNull(isFinite(`buy_slippage_1m_bps`), true) AND ifNull(isFinite(`buy_impact_5m_bps`), true) AND ifNull(isFinite(`buy_slippage_5m_bps`), true) AND ifNull(isFinite(`buy_filled_5m`), true) AND ifNull(isFinite(`sell_impact_10k_bps`), true) AND ifNull(isFinite(`sell_slippage_10k_bps`), true) AND ifNull(isFinite(`sell_impact_50k_bps`), true) AND ifNull(isFinite(`sell_slippage_50k_bps`), true) AND ifNull(isFinite(`sell_impact_100k_bps`), true) AND ifNull(isFinite(`sell_slippage_100k_bps`), true) AND ifNull(isFinite(`sell_impact_500k_bps`), true) AND ifNull(isFinite(`sell_slippage_500k_bps`), true) AND ifNull(isFinite(`sell_impact_1m_bps`), true) AND ifNull(isFinite(`sell_slippage_1m_bps`), true) AND ifNull(isFinite(`sell_impact_5m_bps`), true) AND ifNull(isFinite(`sell_slippage_5m_bps`), true) AND ifNull(isFinite(`sell_filled_5m`), true) AND ifNull(isFinite(`bid_cluster_usd`), true) AND ifNull(isFinite(`bid_cluster_levels`), true) AND ifNull(isFinite(`bid_cluster_distance_bps`), true) AND ifNull(isFinite(`bid_cluster_width_bps`), true) AND ifNull(isFinite(`ask_cluster_usd`), true) AND ifNull(isFinite(`ask_cluster_levels`), true) AND ifNull(isFinite(`ask_cluster_distance_bps`), true) AND ifNull(isFinite(`ask_cluster_width_bps`), true) AND ifNull(isFinite(`bid_depth_half_life_s`), true) AND ifNull(isFinite(`ask_depth_half_life_s`), true) AND ifNull(isFinite(`spread_half_life_s`), true) AND ifNull(isFinite(`liquidity_score`), true) AND ifNull(isFinite(`liquidity_absolute`), true) AND ifNull(isFinite(`spread_rank`), true) AND ifNull(isFinite(`depth_rank`), true) AND ifNull(isFinite(`impact_rank`), true) AND ifNull(isFinite(`half_life_rank`), true) AND ifNull(isFinite(`stale_ms`), true)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`window_start`)
+ORDER BY (`venue`, `symbol`, `window_ms`, `window_start`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic features.liquidity';
+
+CREATE VIEW IF NOT EXISTS `features_liquidity_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_liquidity` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `buy_impact_10k_bps`,
+  `buy_slippage_10k_bps`,
+  `buy_impact_50k_bps`,
+  `buy_slippage_50k_bps`,
+  `buy_impact_100k_bps`,
+  `buy_slippage_100k_bps`,
+  `buy_impact_500k_bps`,
+  `buy_slippage_500k_bps`,
+  `buy_impact_1m_bps`,
+  `buy_slippage_1m_bps`,
+  `buy_impact_5m_bps`,
+  `buy_slippage_5m_bps`,
+  `buy_filled_5m`,
+  `sell_impact_10k_bps`,
+  `sell_slippage_10k_bps`,
+  `sell_impact_50k_bps`,
+  `sell_slippage_50k_bps`,
+  `sell_impact_100k_bps`,
+  `sell_slippage_100k_bps`,
+  `sell_impact_500k_bps`,
+  `sell_slippage_500k_bps`,
+  `sell_impact_1m_bps`,
+  `sell_slippage_1m_bps`,
+  `sell_impact_5m_bps`,
+  `sell_slippage_5m_bps`,
+  `sell_filled_5m`,
+  `bid_cluster_usd`,
+  `bid_cluster_levels`,
+  `bid_cluster_distance_bps`,
+  `bid_cluster_width_bps`,
+  `ask_cluster_usd`,
+  `ask_cluster_levels`,
+  `ask_cluster_distance_bps`,
+  `ask_cluster_width_bps`,
+  `bid_depth_half_life_s`,
+  `ask_depth_half_life_s`,
+  `spread_half_life_s`,
+  `liquidity_score`,
+  `liquidity_absolute`,
+  `spread_rank`,
+  `depth_rank`,
+  `impact_rank`,
+  `half_life_rank`,
+  `book_ok`,
+  `stale_ms`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `buy_impact_10k_bps`, `buy_slippage_10k_bps`, `buy_impact_50k_bps`, `buy_slippage_50k_bps`, `buy_impact_100k_bps`, `buy_slippage_100k_bps`, `buy_impact_500k_bps`, `buy_slippage_500k_bps`, `buy_impact_1m_bps`, `buy_slippage_1m_bps`, `buy_impact_5m_bps`, `buy_slippage_5m_bps`, `buy_filled_5m`, `sell_impact_10k_bps`, `sell_slippage_10k_bps`, `sell_impact_50k_bps`, `sell_slippage_50k_bps`, `sell_impact_100k_bps`, `sell_slippage_100k_bps`, `sell_impact_500k_bps`, `sell_slippage_500k_bps`, `sell_impact_1m_bps`, `sell_slippage_1m_bps`, `sell_impact_5m_bps`, `sell_slippage_5m_bps`, `sell_filled_5m`, `bid_cluster_usd`, `bid_cluster_levels`, `bid_cluster_distance_bps`, `bid_cluster_width_bps`, `ask_cluster_usd`, `ask_cluster_levels`, `ask_cluster_distance_bps`, `ask_cluster_width_bps`, `bid_depth_half_life_s`, `ask_depth_half_life_s`, `spread_half_life_s`, `liquidity_score`, `liquidity_absolute`, `spread_rank`, `depth_rank`, `impact_rank`, `half_life_rank`, `book_ok`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_liquidity` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
+
+CREATE TABLE IF NOT EXISTS `features_efficiency` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `window_ms` Int64 COMMENT 'length of the window; unit: ms; at least: 100' CODEC(Delta, ZSTD(1)),
+  `window_start` DateTime64(3, 'UTC') COMMENT 'start of the window, itself outside: the window is (start, start + window_ms]' CODEC(DoubleDelta, ZSTD(1)),
+  `large_trades` Nullable(Float64) COMMENT 'number of trades not below the 0.99 quantile of the last day\'s sizes; unit: count; formula: q >= Q_0.99; null when: fewer than 1,000 trades known in the last day; at least: 0; source: trailing quantile' CODEC(Gorilla, ZSTD(1)),
+  `large_buy_volume_base` Nullable(Float64) COMMENT 'volume of aggressive buys among trades not below the 0.99 quantile of the last day\'s sizes; unit: base; formula: q >= Q_0.99; null when: fewer than 1,000 trades known in the last day; contract unknown; at least: 0; source: trailing quantile' CODEC(Gorilla, ZSTD(1)),
+  `large_sell_volume_base` Nullable(Float64) COMMENT 'volume of aggressive sells among trades not below the 0.99 quantile of the last day\'s sizes; unit: base; formula: q >= Q_0.99; null when: fewer than 1,000 trades known in the last day; contract unknown; at least: 0; source: trailing quantile' CODEC(Gorilla, ZSTD(1)),
+  `sign_autocorrelation` Nullable(Float64) COMMENT 'correlation of a trade\'s side with that of the trade before it, last 200 trades or so; unit: 1; formula: (E[s_i s_{i-1}] - E[s]^2) / (1 - E[s]^2); sign: buys follow buys: positive; null when: fewer than 200 trades yet, or all of one side; at least: -1; at most: 1; source: Hasbrouck & Ho (1987)' CODEC(Gorilla, ZSTD(1)),
+  `parkinson_variance` Nullable(Float64) COMMENT 'variance of the window from its price range, not annualised; unit: 1; formula: ln^2(H / L) / (4 ln 2); null when: no trade in the window; at least: 0; source: Parkinson (1980)' CODEC(Gorilla, ZSTD(1)),
+  `garman_klass_variance` Nullable(Float64) COMMENT 'variance of the window from its price range, not annualised; unit: 1; formula: ln^2(H / L) / 2 - (2 ln 2 - 1) ln^2(C / O); null when: no trade in the window; at least: 0; source: Garman & Klass (1980)' CODEC(Gorilla, ZSTD(1)),
+  `rogers_satchell_variance` Nullable(Float64) COMMENT 'variance of the window from its price range, not annualised; unit: 1; formula: ln(H / C) ln(H / O) + ln(L / C) ln(L / O); null when: no trade in the window; at least: 0; source: Rogers & Satchell (1991)' CODEC(Gorilla, ZSTD(1)),
+  `roll_spread_bps` Nullable(Float64) COMMENT 'spread implied by prices that bounce, from bars of a minute of the last 30; unit: bps; formula: 2e4 sqrt(max(-cov(D_t, D_{t-1}), 0)) / C; null when: fewer than 20 minutes with trades in the last 30 or no trade for 30 minutes; contract unknown; at least: 0; source: Roll (1984)' CODEC(Gorilla, ZSTD(1)),
+  `corwin_schultz_spread_bps` Nullable(Float64) COMMENT 'spread implied by highs and lows, from bars of a minute of the last 30; unit: bps; formula: 2e4 (e^a - 1) / (1 + e^a); null when: fewer than 20 minutes with trades in the last 30 or no trade for 30 minutes; contract unknown; at least: 0; source: Corwin & Schultz (2012)' CODEC(Gorilla, ZSTD(1)),
+  `amihud_per_musd` Nullable(Float64) COMMENT 'illiquidity: absolute return of a million USD traded, from bars of a minute of the last 30; unit: 1/1e6 USD; formula: 1e6 mean |r| / V; sign: less liquid: larger; null when: fewer than 20 minutes with trades in the last 30 or no trade for 30 minutes; contract unknown; not quoted in US dollars; at least: 0; source: Amihud (2002)' CODEC(Gorilla, ZSTD(1)),
+  `hasbrouck_lambda` Nullable(Float64) COMMENT 'absolute return of a square root of a USD traded, from bars of a minute of the last 30; unit: 1/sqrt(USD); formula: mean |r| / sqrt(V); sign: less liquid: larger; null when: fewer than 20 minutes with trades in the last 30 or no trade for 30 minutes; contract unknown; not quoted in US dollars; at least: 0; source: Hasbrouck (2009)' CODEC(Gorilla, ZSTD(1)),
+  `kyle_lambda_bars` Nullable(Float64) COMMENT 'absolute change of price of a base unit traded, from bars of a minute of the last 30; unit: quote/base; formula: mean |D| / V; sign: less liquid: larger; null when: fewer than 20 minutes with trades in the last 30 or no trade for 30 minutes; contract unknown; at least: 0; source: Kyle (1985); Lopez de Prado (2018)' CODEC(Gorilla, ZSTD(1)),
+  `vpin_bulk` Nullable(Float64) COMMENT 'VPIN with sides guessed from price changes (bulk volume classification), last 50 buckets; unit: 1; formula: mean |2 Vb / V - 1|,  Vb = V Phi(D / s); null when: no day is over yet, fewer than 50 buckets are full, or 20 changes of price known; at least: 0; at most: 1; source: Easley, Lopez de Prado & O\'Hara (2012)' CODEC(Gorilla, ZSTD(1)),
+  `absorbed_buy_volume_base` Nullable(Float64) COMMENT 'aggressive buys of panes in which the mid did not rise; unit: base; formula: sum of buys where M\' <= M; null when: contract unknown; at least: 0; source: order-flow footprint (definition of our own)' CODEC(Gorilla, ZSTD(1)),
+  `absorbed_sell_volume_base` Nullable(Float64) COMMENT 'aggressive sells of panes in which the mid did not fall; unit: base; formula: sum of sells where M\' >= M; null when: contract unknown; at least: 0; source: order-flow footprint (definition of our own)' CODEC(Gorilla, ZSTD(1)),
+  `absorbed_share` Nullable(Float64) COMMENT 'share of the volume that did not move the mid its way; unit: 1; formula: (absorbed buys + absorbed sells) / volume; null when: no trade in panes whose mids are known; contract unknown; at least: 0; at most: 1; source: order-flow footprint (definition of our own)' CODEC(Gorilla, ZSTD(1)),
+  `trailing_realised_variance` Nullable(Float64) COMMENT 'sum of squared log returns, last 512 returns of 5 s; unit: 1; formula: sum r^2; null when: fewer than 512 returns of 5 s known, or no trade for as long; at least: 0; source: Andersen & Bollerslev (1998)' CODEC(Gorilla, ZSTD(1)),
+  `trailing_bipower_variation` Nullable(Float64) COMMENT 'realised variance without its jumps, last 512 returns of 5 s; unit: 1; formula: (pi / 2) sum |r_i| |r_{i-1}|; null when: fewer than 512 returns of 5 s known, or no trade for as long; at least: 0; source: Barndorff-Nielsen & Shephard (2004)' CODEC(Gorilla, ZSTD(1)),
+  `trailing_min_variance` Nullable(Float64) COMMENT 'realised variance from the smaller of two neighbours, robust to jumps, last 512 returns of 5 s; unit: 1; formula: pi / (pi - 2) n / (n - 1) sum min(|r_i|, |r_{i-1}|)^2; null when: fewer than 512 returns of 5 s known, or no trade for as long; at least: 0; source: Andersen, Dobrev & Schaumburg (2012)' CODEC(Gorilla, ZSTD(1)),
+  `trailing_med_variance` Nullable(Float64) COMMENT 'realised variance from the median of three neighbours, robust to jumps and zeros, last 512 returns of 5 s; unit: 1; formula: pi / (6 - 4 sqrt 3 + pi) n / (n - 2) sum med(|r_i|, |r_{i-1}|, |r_{i-2}|)^2; null when: fewer than 512 returns of 5 s known, or no trade for as long; at least: 0; source: Andersen, Dobrev & Schaumburg (2012)' CODEC(Gorilla, ZSTD(1)),
+  `jump_share` Nullable(Float64) COMMENT 'share of realised variance that came in jumps, last 512 returns of 5 s; unit: 1; formula: max(RV - BPV, 0) / RV; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; at most: 1; source: Barndorff-Nielsen & Shephard (2004)' CODEC(Gorilla, ZSTD(1)),
+  `variance_ratio_2` Nullable(Float64) COMMENT 'variance of 2-step returns relative to 2 times that of returns, last 512 returns of 5 s; unit: 1; formula: VR(q); sign: above 1: prices run on, below: they come back; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; source: Lo & MacKinlay (1988)' CODEC(Gorilla, ZSTD(1)),
+  `variance_ratio_4` Nullable(Float64) COMMENT 'variance of 4-step returns relative to 4 times that of returns, last 512 returns of 5 s; unit: 1; formula: VR(q); sign: above 1: prices run on, below: they come back; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; source: Lo & MacKinlay (1988)' CODEC(Gorilla, ZSTD(1)),
+  `variance_ratio_8` Nullable(Float64) COMMENT 'variance of 8-step returns relative to 8 times that of returns, last 512 returns of 5 s; unit: 1; formula: VR(q); sign: above 1: prices run on, below: they come back; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; source: Lo & MacKinlay (1988)' CODEC(Gorilla, ZSTD(1)),
+  `variance_ratio_16` Nullable(Float64) COMMENT 'variance of 16-step returns relative to 16 times that of returns, last 512 returns of 5 s; unit: 1; formula: VR(q); sign: above 1: prices run on, below: they come back; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; source: Lo & MacKinlay (1988)' CODEC(Gorilla, ZSTD(1)),
+  `variance_ratio_p` Nullable(Float64) COMMENT 'probability of a variance ratio as far from 1 if prices were a random walk, last 512 returns of 5 s; unit: 1; formula: 1 - (1 - p_max)^4; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; at most: 1; source: Chow & Denning (1993)' CODEC(Gorilla, ZSTD(1)),
+  `efficiency` Nullable(Float64) COMMENT 'how like a random walk prices are, 0 to 100, last 512 returns of 5 s; unit: 1; formula: 100 (1 - min(1, mean |VR(q) - 1| / 0.5)); sign: more efficient: larger; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; at least: 0; at most: 100; source: Lo & MacKinlay (1988)' CODEC(Gorilla, ZSTD(1)),
+  `hurst` Nullable(Float64) COMMENT 'exponent with which the distance that prices cover grows with time, last 512 returns of 5 s; unit: 1; formula: slope / 2 of ln mean (ln p_{i+m} - ln p_i)^2 on ln m; sign: above 0.5: prices run on, below: they come back; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; source: Taqqu, Teverovsky & Willinger (1995)' CODEC(Gorilla, ZSTD(1)),
+  `hurst_error` Nullable(Float64) COMMENT 'standard error of the Hurst exponent, last 512 returns of 5 s; unit: 1; formula: deviation of H of four quarters / 2; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed in one of the quarters; at least: 0; source: batch means: Law & Kelton (2000)' CODEC(Gorilla, ZSTD(1)),
+  `information_asymmetry` Nullable(Float64) COMMENT 'how much trades look informed, against the instrument\'s own last day, 0 to 100; unit: 1; formula: 100 mean(r_vpin, r_kyle, r_sign_persistence); sign: more informed: larger; null when: fewer than two of its parts known and ranked: about half an hour of minutes; at least: 0; at most: 100; source: weights over ranks (composite of our own)' CODEC(Gorilla, ZSTD(1)),
+  `vpin_rank` Nullable(Float64) COMMENT 'rank of vpin among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `kyle_rank` Nullable(Float64) COMMENT 'rank of kyle among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `sign_persistence_rank` Nullable(Float64) COMMENT 'rank of sign_persistence among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `stale_ms` Nullable(Float64) COMMENT 'age at the window\'s end of the last message that the row rests on; unit: ms; null when: there was no message with an event time yet' CODEC(Gorilla, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
+  CONSTRAINT finite CHECK ifNull(isFinite(`large_trades`), true) AND ifNull(isFinite(`large_buy_volume_base`), true) AND ifNull(isFinite(`large_sell_volume_base`), true) AND ifNull(isFinite(`sign_autocorrelation`), true) AND ifNull(isFinite(`parkinson_variance`), true) AND ifNull(isFinite(`garman_klass_variance`), true) AND ifNull(isFinite(`rogers_satchell_variance`), true) AND ifNull(isFinite(`roll_spread_bps`), true) AND ifNull(isFinite(`corwin_schultz_spread_bps`), true) AND ifNull(isFinite(`amihud_per_musd`), true) AND ifNull(isFinite(`hasbrouck_lambda`), true) AND ifNull(isFinite(`kyle_lambda_bars`), true) AND ifNull(isFinite(`vpin_bulk`), true) AND ifNull(isFinite(`absorbed_buy_volume_base`), true) AND ifNull(isFinite(`absorbed_sell_volume_base`), true) AND ifNull(isFinite(`absorbed_share`), true) AND ifNull(isFinite(`trailing_realised_variance`), true) AND ifNull(isFinite(`trailing_bipower_variation`), true) AND ifNull(isFinite(`trailing_min_variance`), true) AND ifNull(isFinite(`trailing_med_variance`), true) AND ifNull(isFinite(`jump_share`), true) AND ifNull(isFinite(`variance_ratio_2`), true) AND ifNull(isFinite(`variance_ratio_4`), true) AND ifNull(isFinite(`variance_ratio_8`), true) AND ifNull(isFinite(`variance_ratio_16`), true) AND ifNull(isFinite(`variance_ratio_p`), true) AND ifNull(isFinite(`efficiency`), true) AND ifNull(isFinite(`hurst`), true) AND ifNull(isFinite(`hurst_error`), true) AND ifNull(isFinite(`information_asymmetry`), true) AND ifNull(isFinite(`vpin_rank`), true) AND ifNull(isFinite(`kyle_rank`), true) AND ifNull(isFinite(`sign_persistence_rank`), true) AND ifNull(isFinite(`stale_ms`), true)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`window_start`)
+ORDER BY (`venue`, `symbol`, `window_ms`, `window_start`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic features.efficiency';
+
+CREATE VIEW IF NOT EXISTS `features_efficiency_dense` AS
+WITH (
+  SELECT mapFromArrays(groupArray(`window_ms`), groupArray(newest))
+  FROM (SELECT `window_ms`, max(toUnixTimestamp64Milli(`window_start`)) AS newest FROM `features_efficiency` GROUP BY `window_ms`)
+) AS _newest
+SELECT
+  `venue`,
+  `symbol`,
+  `window_ms`,
+  fromUnixTimestamp64Milli(_at + _step * `window_ms`, 'UTC') AS `window_start`,
+  `large_trades`,
+  `large_buy_volume_base`,
+  `large_sell_volume_base`,
+  `sign_autocorrelation`,
+  `parkinson_variance`,
+  `garman_klass_variance`,
+  `rogers_satchell_variance`,
+  `roll_spread_bps`,
+  `corwin_schultz_spread_bps`,
+  `amihud_per_musd`,
+  `hasbrouck_lambda`,
+  `kyle_lambda_bars`,
+  `vpin_bulk`,
+  `absorbed_buy_volume_base`,
+  `absorbed_sell_volume_base`,
+  `absorbed_share`,
+  `trailing_realised_variance`,
+  `trailing_bipower_variation`,
+  `trailing_min_variance`,
+  `trailing_med_variance`,
+  `jump_share`,
+  `variance_ratio_2`,
+  `variance_ratio_4`,
+  `variance_ratio_8`,
+  `variance_ratio_16`,
+  `variance_ratio_p`,
+  `efficiency`,
+  `hurst`,
+  `hurst_error`,
+  `information_asymmetry`,
+  `vpin_rank`,
+  `kyle_rank`,
+  `sign_persistence_rank`,
+  `stale_ms`,
+  `closed_by`,
+  `inferred`,
+  fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
+FROM (
+  SELECT `venue`, `symbol`, `window_ms`, `large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+    leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
+      PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS _next
+  FROM `features_efficiency` FINAL
+)
+ARRAY JOIN range(toUInt64(1 + intDivOrZero(least(_next - 1, _at + 120000, greatest(_at, _newest[`window_ms`])) - _at, `window_ms`))) AS _step;
+
 CREATE TABLE IF NOT EXISTS `walls` (
   `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
   `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),

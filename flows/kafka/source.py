@@ -221,7 +221,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         self._budget = pace.epoch_bytes
         self._resumes: dict[tuple[str, int], int] = {}
         self._full = False
-        self._held = Held(name, self._furthest_behind)
+        self._still = Held(name, self._furthest_behind)
         if ends is not None:
             self._look()
             self._told = {t: end for t, end in told.items() if self._found.get(t) == end == logs[t].position}
@@ -243,7 +243,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
                 self._guessing.go_on()
         frames = self._ready() if self._budget > 0 else ()
         if self._ends is None:
-            self._held.looked(not frames and self._budget > 0 and any(log.head_ns for log in self._logs.values()))
+            self._still.looked(not frames and self._budget > 0 and any(log.head_ns for log in self._logs.values()))
         ended = self._ended()
         grown = len(ended) > len(self._told)
         self._told = ended

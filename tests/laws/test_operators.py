@@ -72,6 +72,18 @@ COLUMNS = {
     "next_funding_ns": ints(0, 2**61),
     "open_interest": floats(0.0, 5e5, np.nan),
     "qty_base": floats(0.1, 0.2, 3e5, np.nan),
+    "spread_bps": floats(-1.0, 0.5, 8.0, 40.0, np.nan),
+    "bid_depth_10bps_usd": floats(0.0, 1e4, 5e6, np.nan),
+    "ask_depth_10bps_usd": floats(0.0, 1e4, 5e6, np.nan),
+    **{f"{side}_impact_100k_bps": floats(0.0, 0.4, 30.0, np.nan) for side in ("buy", "sell")},
+    **{f"{side}_depth_half_life_s": floats(0.4, 120.0, np.nan) for side in ("bid", "ask")},
+    **{f"{name}_ticks": ints(1, 3) for name in ("open", "high", "low")},
+    **{f"turnover_{part}": ints(0, 10**9) for part in ("hi", "lo")},
+    "vpin_last": floats(0.0, 0.3, 1.0, np.nan),
+    "sign_autocorrelation_last": floats(-1.0, 0.2, np.nan),
+    "kyle_n": floats(0.0, 29.0, 40.0),
+    **{f"kyle_{sum_of}": floats(0.0, -3.0, 7.0) for sum_of in ("x", "y", "xy")},
+    "kyle_xx": floats(0.0, 90.0),
     "mid_before": floats(61773.65, 61773.7, np.nan),
     "mid_after": lambda n: arrays(np.float64, (n, 3), elements=st.sampled_from([61770.05, 61773.65, np.nan])),
     "mark_contract": floats(1.0, 0.01, 100.0, np.nan),
@@ -326,7 +338,8 @@ def test_a_step_gives_what_it_declares_in_its_dtype_and_within_its_bounds(operat
     own = isinstance(operator.table, EventTable)
     row = out.pop("row") if own else np.arange(rows_of(batch))
     assert ((row >= 0) & (row < max(rows_of(batch), 1))).all()
-    columns = [c for c in operator.columns if own and c.name not in GIVEN]
+    said_there = own or operator.stage in ("close", "window")
+    columns = [c for c in operator.columns if said_there and c.name not in GIVEN]
     assert set(out) == {*operator.writes, *(s.name for s in operator.statistics), *(c.name for c in columns)}
     assert {len(array) for array in out.values()} == {len(row)}
     for statistic in operator.statistics:

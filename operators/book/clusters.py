@@ -1,0 +1,122 @@
+"""Order clusters: the largest group of large levels that stand close together, a side.
+
+    kept:    levels with notional n_i >= 2 median(n)
+    merged:  neighbours among the kept whose prices are at most max(3 ticks, 2 bps of mid) apart
+    cluster: the group with the largest sum of notional; of equals the one nearest to mid
+
+The levels are the best 50 of a side that are known exactly and within 100 bps of mid, if there are at least 8; null
+with fewer, and where none stands out. One-dimensional single-linkage clustering (Sneath 1957) with a fixed gap.
+
+>>> ticks, sizes = np.array([1000, 999, 998, 997, 980]), np.array([10.0, 9, 1, 8, 12])
+>>> [round(float(x), 2) for x in largest(ticks, sizes, 5, 7.2, 3.0, np.zeros(5))]  # size, levels, near, far, mean
+[27.0, 3.0, 1000.0, 997.0, 998.78]
+"""
+
+import numpy as np
+
+from operators import units
+from operators.book.bands import NO_MID
+from operators.book.midpoint import LADDER
+from operators.book.sides import F8, I8, Ladders, is_known, ladders, side_of
+from operators.book.walls import spread
+from operators.contract import Array, Columns, Operator
+from schemas.column import Column
+from schemas.kernels import kernel
+
+LEVELS = 50
+LEAST_LEVELS = 8
+WITHIN_BPS = 100
+FACTOR = 2.0
+GAP_TICKS, GAP_BPS = 3.0, 2.0
+
+
+@kernel
+def largest(ticks: I8, sizes: F8, n: int, least: float, gap: float, out: F8) -> F8:
+    """Of n levels, best first, the heaviest group: size, levels, nearest, farthest and size-weighted price."""
+    out[:] = 0.0
+    size, levels, near, moment = 0.0, 0, 0, 0.0
+    last = 0
+    for i in range(n):
+        if sizes[i] < least:
+            continue
+        if levels == 0 or abs(ticks[i] - last) > gap:
+            size, levels, near, moment = 0.0, 0, ticks[i], 0.0
+        size += sizes[i]
+        levels += 1
+        moment += sizes[i] * ticks[i]
+        last = ticks[i]
+        if size > out[0]:
+            out[0], out[1], out[2], out[3], out[4] = size, levels, near, last, moment / size
+    return out
+
+
+@kernel
+def _find(books: Ladders, sizes: F8, room: F8, median: F8, scale: F8, one: F8, out: F8) -> None:
+    """Per side and book what `largest` says, f8[2, m, 5]; size NaN where there is none."""
+    for i in range(len(books.half)):
+        half = books.half[i]
+        for s in range(2):
+            out[s, i, 0] = np.nan
+            if half == 0:
+                continue
+            ticks, lots, _ = side_of(books, i, s)
+            n = 0
+            while n < min(len(ticks), LEVELS) and is_known(books, i, s, ticks[n]):
+                if 10_000 * abs(2 * ticks[n] - half) > WITHIN_BPS * half:
+                    break
+                sizes[n] = np.float64(lots[n]) * (1.0 if books.inverse[i] else np.float64(ticks[n]))
+                n += 1
+            if n < LEAST_LEVELS:
+                continue
+            spread(sizes, room, n, median, scale)
+            largest(ticks, sizes, n, FACTOR * median[0], max(GAP_TICKS, GAP_BPS * half / 2e4), one)
+            if one[0] > 0:
+                for c in range(len(one)):
+                    out[s, i, c] = one[c]
+
+
+def _clusters(books: Columns) -> Columns:
+    view = ladders(books)
+    found = np.empty((2, len(view.half), 5))
+    _find(view, np.empty(LEVELS), np.empty(LEVELS), np.empty(1), np.empty(1), np.empty(5), found)
+    unit = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
+    unit = np.where(books["inverse"], unit, unit * books["tick_mantissa"] / books["tick_scale"])
+    half = np.where(view.half > 0, view.half, np.nan)
+    out: dict[str, Array] = {}
+    for s, side in enumerate(("bid", "ask")):
+        size, levels, near, far, mean = found[s].T
+        none = np.isnan(size)
+        out[f"{side}_cluster_usd"] = size * unit
+        out[f"{side}_cluster_levels"] = np.where(none, np.nan, levels)
+        out[f"{side}_cluster_distance_bps"] = np.where(none, np.nan, 1e4 * np.abs(2 * mean - half) / half)
+        out[f"{side}_cluster_width_bps"] = np.where(none, np.nan, 2e4 * np.abs(far - near) / half)
+    return out
+
+
+def _columns(side: str) -> list[Column]:
+    unknown = f"{NO_MID}; fewer than {LEAST_LEVELS} levels known within {WITHIN_BPS} bps; no level of twice the median"
+    source = "Sneath (1957): single linkage"
+    name = f"{side}_cluster"
+
+    def column(
+        what: str, meaning: str, unit: str, formula: str, null: str = unknown, high: float | None = None
+    ) -> Column:
+        of = f"of the {side} side's largest cluster of large levels"
+        return Column(f"{name}_{what}", "f8", f"{meaning} {of}", unit, formula, source, "", null, 0, high)
+
+    return [
+        column("usd", "notional", "USD", "sum p q", f"{unknown}; contract unknown"),
+        column("levels", "number of levels", "count", "", high=LEVELS),
+        column("distance_bps", "distance from mid of the centre", "bps", "1e4 |sum p n / sum n - M| / M", high=1e4),
+        column("width_bps", "distance between the ends", "bps", "1e4 |p_far - p_near| / M", high=1e4),
+    ]
+
+
+CLUSTERS = Operator(
+    "clusters",
+    "close",
+    (*LADDER, *units.READS),
+    columns=tuple(c for side in ("bid", "ask") for c in _columns(side)),
+    table="features_liquidity",
+    compute=_clusters,
+)

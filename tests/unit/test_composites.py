@@ -1,0 +1,113 @@
+"""Composites: ranks against counting, monotone scores of 50 at the medians, null parts, and the two that there are."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators import composite
+from operators.book.liquidity_score import LIQUIDITY_SCORE, PARTS, absolute
+from operators.composite import MINUTE_NS, Part, weighted
+from operators.running import Running
+from operators.tape.asymmetry import ASYMMETRY
+
+shares = st.one_of(st.floats(0, 1), st.just(math.nan))
+found = st.tuples(*[shares] * len(PARTS))
+
+
+def score(*ranks):
+    return weighted(np.array(ranks)[:, None], PARTS)[0].item()
+
+
+def test_all_parts_at_their_medians_make_fifty():
+    assert score(0.5, 0.5, 0.5, 0.5) == pytest.approx(50)
+
+
+@settings(max_examples=200, deadline=None)
+@given(found, st.integers(0, 3), st.floats(0, 1))
+def test_no_part_can_get_better_and_lower_the_score(ranks, part, better):
+    if math.isnan(ranks[part]):
+        return
+    raised = [max(r, better) if n == part else r for n, r in enumerate(ranks)]
+    if not math.isnan(score(*ranks)):
+        assert score(*raised) >= score(*ranks) - 1e-9
+
+
+@given(found)
+def test_a_score_is_the_weighted_mean_of_what_is_known_and_null_below_two(ranks):
+    known = [(p.weight, r) for p, r in zip(PARTS, ranks, strict=True) if not math.isnan(r)]
+    wanted = math.nan if len(known) < 2 else 100 * sum(w * r for w, r in known) / sum(w for w, _ in known)
+    assert score(*ranks) == pytest.approx(wanted, abs=1e-9, nan_ok=True)
+    assert math.isnan(wanted) or 0 <= score(*ranks) <= 100
+
+
+def ranked(values, good=1):
+    """The rank of each value, a minute apart."""
+    parts = (Part("x", 1.0, good, 1.0),)
+    state = {f.name: np.full((1, *f.shape), f.empty, f.dtype) for f in composite.fields(parts)}
+    end = (1 + np.arange(len(values))) * MINUTE_NS
+    return composite.ranked(state, parts, np.zeros(len(values)), end, np.array([values], np.float64))[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 20), min_size=31, max_size=60))
+def test_a_rank_is_the_share_of_earlier_minutes_that_were_lower_and_half_of_those_alike(powers):
+    values = [2 ** (p / 4) * 1.0001 for p in powers]
+    below = sum((p < powers[-1]) + 0.5 * (p == powers[-1]) for p in powers[:-1]) / (len(powers) - 1)
+    assert ranked(values)[-1] == pytest.approx(below)
+    lower = ranked(values, -1)[-1]
+    assert lower == pytest.approx(1 - below)
+
+
+def test_thirty_minutes_must_be_known_and_a_minute_counts_once():
+    assert math.isnan(ranked([5.0] * 30)[-1])
+    assert ranked([5.0] * 31)[-1] == 0.5
+
+
+def test_the_worst_book_scores_0_the_best_100_on_the_absolute_scale():
+    ends = np.array([[100, 0.1], [1e3, 1e7], [100, 0.1], [120, 0.5]], np.float64)
+    assert absolute(ends).tolist() == [0.0, 100.0]
+    alone = np.array([[0.1], [np.nan], [np.nan], [np.nan]])
+    assert math.isnan(absolute(alone)[0])
+
+
+def test_a_book_that_is_always_the_same_then_better_in_all_parts_scores_higher():
+    n = 40
+    rows = {
+        "instrument": np.zeros(n, np.int32),
+        "pane_end_ns": (1 + np.arange(n)) * MINUTE_NS,
+        "spread_bps": np.full(n, 2.0),
+        **{f"{side}_depth_10bps_usd": np.full(n, 1e6) for side in ("bid", "ask")},
+        **{f"{side}_impact_100k_bps": np.full(n, 3.0) for side in ("buy", "sell")},
+        **{f"{side}_depth_half_life_s": np.full(n, np.nan) for side in ("bid", "ask")},
+    }
+    rows["spread_bps"][-1], rows["bid_depth_10bps_usd"][-1], rows["ask_depth_10bps_usd"][-1] = 0.5, 9e6, 8e6
+    running = Running((LIQUIDITY_SCORE,))
+    running.grow(1)
+    out = running.step(rows)
+    assert np.isnan(out["liquidity_score"][:30]).all()
+    assert out["liquidity_score"][-1] > out["liquidity_score"][-2] + 20
+    assert out["liquidity_absolute"][-1] > out["liquidity_absolute"][-2]
+    assert np.isnan(out["half_life_rank"]).all()
+    assert out["depth_rank"][-1] == pytest.approx(1.0)
+
+
+def test_informed_looking_trades_score_higher_against_their_own_day():
+    n = 40
+    rows = {
+        "instrument": np.zeros(n, np.int32),
+        "pane_end_ns": (1 + np.arange(n)) * MINUTE_NS,
+        "mid": np.full(n, 10_000.0),
+    }
+    rows |= {"vpin_last": np.full(n, 0.2), "sign_autocorrelation_last": np.full(n, 0.1)}
+    rows |= {"kyle_n": np.full(n, 50.0), "kyle_x": np.zeros(n), "kyle_y": np.zeros(n)}
+    rows |= {"kyle_xx": np.full(n, 100.0), "kyle_xy": np.full(n, 2.0)}
+    rows["vpin_last"][-1], rows["sign_autocorrelation_last"][-1], rows["kyle_xy"][-1] = 0.6, -0.5, 9.0
+    running = Running((ASYMMETRY,))
+    running.grow(1)
+    out = running.step(rows)["asymmetry_last"]
+    assert math.isnan(out[29])
+    assert out[-1] == pytest.approx(100.0)
+    assert out[-2] == pytest.approx(50.0)

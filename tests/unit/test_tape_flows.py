@@ -1,0 +1,113 @@
+"""Absorption, large trades and the autocorrelation of signs: by hand and from scratch."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.ranks import TURN_NS
+from operators.running import Running
+from operators.tape import large_trades
+from operators.tape.absorption import ABSORPTION
+from operators.tape.large_trades import LARGE_TRADES
+from operators.tape.sign_autocorrelation import LEAST, SIGN_AUTOCORRELATION
+from tests.operators import folded, stepped
+
+SCALES = {"tick_mantissa": 1.0, "tick_scale": 10.0, "lot_mantissa": 1.0, "lot_scale": 1.0, "contract": 1.0}
+
+
+def absorbed(panes):
+    """Of panes (mid before, mid, buys, sells)."""
+    before, mid, buys, sells = (np.array(c, np.float64) for c in zip(*panes, strict=True))
+    n = len(panes)
+    rows = {
+        "mid_before": before,
+        "mid": mid,
+        "lots": (buys + sells).astype(np.int64),
+        "buy_lots": buys.astype(np.int64),
+    }
+    rows |= {"per_price": np.zeros(n), "buy_per_price": np.zeros(n), "inverse": np.zeros(n, np.bool_)}
+    out = stepped(ABSORPTION, rows | {k: np.full(n, v) for k, v in SCALES.items()})
+    found = ABSORPTION.compute({name: array.sum(keepdims=True) for name, array in out.items()})
+    return tuple(found[c.name][0].item() for c in ABSORPTION.columns)
+
+
+def test_buys_that_lifted_nothing_and_sells_that_pressed_nothing_are_absorbed():
+    panes = [(10, 10, 5, 0), (10, 11, 7, 2), (11, 10, 3, 4), (10, 10, 0, 6), (10, math.nan, 50, 50)]
+    assert absorbed(panes) == (5 + 3, 2 + 6, 16 / 27)
+
+
+def test_absorption_is_null_where_no_mid_is_known():
+    assert math.isnan(absorbed([(10, math.nan, 5, 5)])[2])
+
+
+def trades(lots, signs=None, at_ns=None):
+    n = len(lots)
+    return {
+        "instrument": np.zeros(n, np.int32),
+        "event_ns": np.full(n, 1, np.int64) if at_ns is None else np.array(at_ns, np.int64),
+        "lots": np.array(lots, np.int64),
+        "sign": np.array(signs or [1] * n, np.int8),
+        "qty_per_price": np.array(lots) / 100.0,
+        **{name: np.full(n, SCALES[name]) for name in ("lot_mantissa", "lot_scale")},
+        "inverse": np.zeros(n, np.bool_),
+    }
+
+
+def large(lots, signs=None, **how):
+    found = LARGE_TRADES.compute(folded(LARGE_TRADES, trades(lots, signs, **how)) | {"contract": np.ones(1)})
+    return tuple(found[c.name][0].item() for c in LARGE_TRADES.columns)
+
+
+def test_after_a_thousand_small_trades_two_hundredfold_ones_are_large():
+    assert large([1] * 1000 + [200, 300, 1], [1] * 1000 + [1, -1, 1]) == (2.0, 200.0, 300.0)
+    assert all(math.isnan(v) for v in large([1] * 999 + [200]))
+
+
+def test_about_one_trade_in_a_hundred_is_large_whatever_the_sizes_are_like():
+    rng = np.random.default_rng(3)
+    sizes = np.ceil(np.exp(rng.normal(4, 1.2, 6_000))).astype(np.int64).tolist()
+    assert large(sizes)[0] == pytest.approx(50, abs=20)
+    assert LARGE_TRADES.fields[0].shape == (2, 1, large_trades.BINS)
+
+
+def test_sizes_of_the_day_before_yesterday_count_no_more():
+    at_ns = [1] * 1000 + [1 + 2 * TURN_NS]
+    assert all(math.isnan(v) for v in large([1] * 1000 + [500], at_ns=at_ns))
+    assert large([1] * 1000 + [500], at_ns=[1] * 1000 + [1 + TURN_NS]) == (1.0, 500.0, 0.0)
+
+
+def autocorrelation(signs):
+    events = {"instrument": np.zeros(len(signs), np.int32), "sign": np.array(signs, np.int8)}
+    running, panes = Running((SIGN_AUTOCORRELATION,)), SIGN_AUTOCORRELATION.empty(1)
+    running.grow(1)
+    running.fold(events, panes, np.zeros(len(signs), np.int64))
+    return panes["sign_autocorrelation_last"][0]
+
+
+def naive(signs):
+    mean = product = 0.0
+    for i in range(1, len(signs)):
+        weight = 1 / min(i, LEAST)
+        mean, product = mean + weight * (signs[i] - mean), product + weight * (signs[i] * signs[i - 1] - product)
+    return (product - mean**2) / (1 - mean**2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([-1, 1]), st.integers(1, 9)), min_size=60, max_size=120))
+def test_autocorrelation_of_signs_is_that_from_scratch(runs):
+    signs = [s for s, times in runs for _ in range(times)]
+    found = autocorrelation(signs)
+    if len(signs) <= LEAST or len(set(signs)) < 2:
+        assert math.isnan(found)
+    else:
+        assert found == pytest.approx(max(-1, min(naive(signs), 1)), rel=1e-9)
+
+
+def test_signs_that_alternate_have_minus_one_and_long_runs_nearly_one():
+    assert autocorrelation([1, -1] * 400) == pytest.approx(-1.0, abs=0.01)
+    assert autocorrelation(([1] * 100 + [-1] * 100) * 8) > 0.9
+    rng = np.random.default_rng(1)
+    assert abs(autocorrelation(rng.choice([-1, 1], 4_000).tolist())) < 0.25
