@@ -77,7 +77,7 @@ def _find(books: Ladders, sizes: F8, room: F8, median: F8, scale: F8, one: F8, o
 
 def _clusters(books: Columns) -> Columns:
     view = ladders(books)
-    found = np.empty((2, len(view.half), 5))
+    found = np.full((2, len(view.half), 5), np.nan)
     _find(view, np.empty(LEVELS), np.empty(LEVELS), np.empty(1), np.empty(1), np.empty(5), found)
     unit = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], unit, unit * books["tick_mantissa"] / books["tick_scale"])
