@@ -60,7 +60,7 @@ def read(address: str, topic: str) -> list[list[bytes]]:
     values: list[list[bytes]] = [[] for _ in ends]
     try:
         left = sum(ends)
-        while left:
+        while left > 0:  # a log that grows meanwhile gives more
             for message in consumer.consume(5_000, 1.0):
                 assert message.error() is None, message.error()
                 left -= 1
