@@ -10,7 +10,7 @@ consumer.subscribe([topic])
 left = int(most[0]) if most else -1
 while left:
     message = consumer.poll(1.0)
-    if message is not None and message.error() is None:
-        print((message.value() or b"").decode(), flush=True)
+    if message is not None and message.error() is None and (value := message.value()):  # a mark has none
+        print(value.decode(), flush=True)
         left -= 1
 consumer.close()
