@@ -1,7 +1,7 @@
 """A later release, for the upgrade drill: `alphaplus` with another catalog, `python -m tests.services.next_release KIND`.
 
-`later`: a column is added (`mid_twice`), an operator is added (`trades_ever`), one is removed (Kyle's lambda, whose
-columns stay and are null), and one is changed and begins anew by its own declaration (`cvd`). `abrupt`: `cvd` is
+`later`: a column is added (`mid_twice`), an operator is added (`trades_ever`), one is removed (Kyle's lambda, and
+the one that reads it; their columns stay and are null), and one is changed and begins anew by its own declaration (`cvd`). `abrupt`: `cvd` is
 changed and declares nothing. `later migration` prints the statements that bring a store up to it.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from operators import catalog
 from operators.book.touch import TOUCH
 from operators.contract import I8, Columns, Field, Operator, State, Statistic
+from operators.tape.asymmetry import ASYMMETRY
 from operators.tape.cvd import CVD
 from operators.tape.kyle import KYLE
 from schemas.column import Column
@@ -49,18 +50,23 @@ ADDED = Operator(
     fold=_count,
     compute=lambda windows: {"trades_ever": windows["ever_last"]},
 )
-RETIRED = Operator(
-    "retired",
-    "window",
-    ("window_end_ns",),
-    KYLE.columns,
-    table="features_tape",
-    compute=lambda windows: {c.name: np.full(len(windows["window_end_ns"]), np.nan) for c in KYLE.columns},
-)
+
+
+def retired(operator: Operator) -> Operator:
+    """What stays of an operator that is removed: its published columns, null from now on, and no state."""
+
+    def nulls(windows: Columns) -> Columns:
+        return {c.name: np.full(len(windows["window_end_ns"]), np.nan) for c in operator.columns}
+
+    name, reads = f"retired_{operator.name}", ("window_end_ns",)
+    return Operator(name, "window", reads, operator.columns, table=operator.table, compute=nulls)
+
+
 RELEASES = {
     "later": {
         "touch": (WIDER,),
-        "kyle": (RETIRED,),
+        "kyle": (retired(KYLE),),
+        "asymmetry": (retired(ASYMMETRY),),
         "cvd": (replace(CVD, revision=2, anew=True), ADDED),
     },
     "abrupt": {"cvd": (replace(CVD, revision=2),)},

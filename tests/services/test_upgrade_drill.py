@@ -207,5 +207,5 @@ def test_the_archive_of_a_later_release_refuses_a_store_that_was_not_migrated(dr
 
 def test_the_flow_says_in_one_line_what_became_of_its_states(drill: Drill) -> None:
     (told,) = [line for line in drill.said["market"].splitlines() if "recovered state" in line]
-    what = "new, empty: trades_ever, retired; gone: kyle; changed, begins anew: cvd"
+    what = "new, empty: trades_ever, retired_kyle, retired_asymmetry; gone: kyle, asymmetry; changed, begins anew: cvd"
     assert told == f"market: recovered state: {what}"
