@@ -163,6 +163,8 @@ def load(root: Path, version: str) -> Version:
         raise ValueError(f"model {version} was made for labels {about.label_version}, here are {LABEL_VERSION}")
     contents = {}
     for name, told in about.files.items():
+        if Path(name).name != name:
+            raise ValueError(f"model {version} is corrupt: its metadata names a file outside its folder, {name!r}")
         contents[name] = _read(folder / name, version)
         if _hash(contents[name]) != told:
             raise ValueError(f"model {version} is corrupt: {name} does not have the hash that its metadata tells")

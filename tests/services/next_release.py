@@ -1,8 +1,8 @@
 """A later release, for the upgrade drill: `alphaplus` with another catalog, `python -m tests.services.next_release KIND`.
 
-`later`: a column is added (`mid_twice`), an operator is added (`trades_ever`), one is removed (Kyle's lambda, and
-the one that reads it; their columns stay and are null), and one is changed and begins anew by its own declaration (`cvd`). `abrupt`: `cvd` is
-changed and declares nothing. `later migration` prints the statements that bring a store up to it.
+`later`: a column is added (`mid_twice`), an operator is added (`trades_ever`), one is removed with the one that reads it
+(Kyle's lambda; their columns stay and are null), and one is changed and begins anew by its own declaration (`cvd`).
+`abrupt`: `cvd` is changed and declares nothing. `later migration` prints the statements that bring a store up to it.
 """
 
 import sys

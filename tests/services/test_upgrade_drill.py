@@ -19,7 +19,7 @@ from flows.session import Session
 from flows.settings import Settings
 from flows.supervisor import Child, Supervisor
 from flows.tables import TABLES
-from tests.faults.campaign import SETS
+from tests.faults.kills import SETS
 from tests.faults.replaying import running, services, settings_for, simulated, stored
 from tests.services.running import ROOT, wait_until
 

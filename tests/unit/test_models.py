@@ -1,6 +1,9 @@
 """The life of a model on a small learnable world: trained, scored, saved, refused when corrupt, promoted, used."""
 
+import hashlib
 import json
+import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -448,6 +451,44 @@ def test_a_booster_that_is_no_booster_is_refused(kept):
     broken = registry.Version("v1", version.metadata, {("long", 5): "tree\nnonsense"}, version.calibrators)
     with pytest.raises(ValueError, match=r"model v1: booster \('long', 5\)"):
         build(broken)
+
+
+class Evil:
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return exec, (f"open({str(self.trace)!r}, 'w')",)
+
+
+def test_a_model_file_that_is_a_pickle_is_refused_and_nothing_of_it_is_run(tmp_path, learned):
+    trace = tmp_path / "was-here"
+    pickled = pickle.dumps(Evil(trace), 0).decode("ascii")
+    forged = replace(learned[1], booster=pickled)
+    version = save(tmp_path, forged)
+    with pytest.raises(ValueError, match="not the text of a LightGBM booster"):
+        build(registry.load(tmp_path, version))
+    folder = tmp_path / "versions" / version
+    for file in folder.iterdir():
+        whole = file.read_bytes()
+        file.write_bytes(pickled.encode() + b" ")
+        with pytest.raises(ValueError, match="is corrupt"):
+            registry.load(tmp_path, version)
+        file.write_bytes(whole)
+    assert not trace.exists()
+
+
+def test_a_version_that_names_a_file_outside_its_folder_is_refused(tmp_path, learned):
+    version = save(tmp_path, learned[1])
+    folder = tmp_path / "versions" / version
+    about = json.loads((folder / "metadata.json").read_bytes())
+    about["files"]["../../champion.json"] = "0"
+    described = json.dumps(about).encode()
+    (folder / "metadata.json").write_bytes(described)
+    forged = "v" + hashlib.blake2b(described, digest_size=16).hexdigest()[:12]
+    folder.rename(folder.parent / forged)
+    with pytest.raises(ValueError, match=r"names a file outside its folder, '\.\./\.\./champion\.json'"):
+        registry.load(tmp_path, forged)
 
 
 def test_a_forecast_row_for_every_vector_side_and_horizon(kept, learned):
