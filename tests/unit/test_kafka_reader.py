@@ -64,9 +64,9 @@ def test_how_long_a_broker_may_hold_a_fetch_is_a_setting_that_reaches_the_consum
 
     monkeypatch.setattr(kafka_reader, "Consumer", open_consumer)
     settings = load(None, {}, ["kafka.brokers=nowhere:9", "kafka.fetch_wait_ms=7"])
-    source = market.build(settings, "run", Stopping(), None).substeps[0].source  # type: ignore[attr-defined]
+    sealed = market.build(settings, "run", Stopping(), None).substeps[0].source  # type: ignore[attr-defined]
     with pytest.raises(Refused, match="seen"):
-        source.reader.pump()
+        sealed._source.reader.pump()
     assert asked["fetch.wait.max.ms"] == 7
 
 
