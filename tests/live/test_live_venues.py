@@ -144,7 +144,7 @@ def test_updates_that_the_venue_lost_begin_the_book_anew(venue):
                 before = max(kept.ids(symbol))
                 server.lost[symbol] = 4
                 if FEEDS[venue].snapshots:
-                    await until(lambda asked=asked: server.rest_asked > asked)
+                    await until(lambda asked=asked: server.rest_asked == asked + 1)
                     await until(lambda before=before: any(int(i) > before for i in restored(kept, symbol)))
                 else:
                     await until(lambda subscribed=subscribed: server.subscriptions > subscribed)
@@ -152,8 +152,7 @@ def test_updates_that_the_venue_lost_begin_the_book_anew(venue):
                     await until(lambda before=before, whole=whole: whole_after(kept, symbol, whole, before))
             assert len(kept.of("depth", DIALECTS[venue].symbols[1])) > 5
         if FEEDS[venue].snapshots:
-            most = len(DIALECTS[venue].symbols) + 2 * 3
-            assert server.rest_asked <= most, "one snapshot a loss, or another where the first came behind the stream"
+            assert server.rest_asked == len(DIALECTS[venue].symbols) + 3, "one snapshot a loss"
 
     asyncio.run(bounded(run()))
 
