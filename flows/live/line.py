@@ -128,7 +128,8 @@ class Line:
                 failures = 1 if socket.brought else failures + 1
                 await self._wait(failures)
         finally:
-            for left in (self._current, previous[0] if previous else None):
+            # One that was told to stop while it subscribed is neither yet.
+            for left in (self._current, previous[0] if previous else None, socket):
                 if left is not None:
                     await self._leave(left)
 
