@@ -30,7 +30,7 @@ CREATE = f"""CREATE TABLE IF NOT EXISTS `{NAME}` (
   `turn` Int64 COMMENT 'grows with every row of a log',
   `run_id` String COMMENT 'of the recovery directory of the archive that stores the log',
   `process` String COMMENT 'drawn when that archive started',
-  `place` String COMMENT 'its host, process id and recovery directory',
+  `place` String COMMENT 'its host and process id',
   `series` String COMMENT 'what the tokens of its blocks begin with',
   `cuts` Array(Int64) COMMENT 'the next offset, then the end of each planned block; none: from the start of the log',
   `held` Bool COMMENT 'false once it was given up',
