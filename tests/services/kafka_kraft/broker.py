@@ -86,7 +86,9 @@ class KraftBroker(ProcessBackend, Broker):
             return
         self._properties.write_text(self.properties())
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(self._properties)]
+        # One word, since one id in 64 begins with "-" and would be read as an option.
+        tool = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}"]
+        tool += ["-c", str(self._properties)]
         tool += self.format_arguments()
         run = subprocess.run(
             [*self._java("-XX:TieredStopAtLevel=1"), *tool], capture_output=True, text=True, check=False, timeout=120
