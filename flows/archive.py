@@ -22,9 +22,8 @@ from typing import NamedTuple
 
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from prometheus_client import Counter
 
-from flows import incoming
+from flows import incoming, telemetry
 from flows.clickhouse.client import BadBlock, ClickHouse
 from flows.clickhouse.leases import Leases
 from flows.clickhouse.sink import REJECTS, ClickHouseBlocks, Fresh
@@ -41,8 +40,8 @@ from flows.wiring import flow
 from operators.once import Once
 from schemas.frames import Frames
 
-ARCHIVED = Counter("alphaplus_archived_rows", "rows stored", ["table"])
-RETRIES = Counter("alphaplus_archive_retries", "inserts that had to be tried again", ["table"])
+ARCHIVED = telemetry.ARCHIVED.counter()
+RETRIES = telemetry.ARCHIVE_RETRIES.counter()
 
 BUFFER_BYTES = 256 << 20
 """Room for what an epoch of a second plans at its fastest, 100,000 rows of 1 to 2 kB."""

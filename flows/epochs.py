@@ -8,17 +8,13 @@ because nothing was handed over since. Stopping by StopIteration would instead t
 import time
 
 from bytewax.inputs import AbortExecution
-from prometheus_client import Counter, Gauge, Histogram
 
+from flows import telemetry
 from flows.refusal import Unreachable
 
-COMMITTED = Gauge("alphaplus_last_commit_seconds", "When the last epoch of this process was committed, Unix time")
-SET_BACK = Counter("alphaplus_clock_set_back", "times that the wall clock was found set back, which ends the process")
-COMMIT = Histogram(
-    "alphaplus_commit_seconds",
-    "From the snapshot of an epoch to its commit: draining, writing and storing",
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-)
+COMMITTED = telemetry.COMMITTED.gauge()
+SET_BACK = telemetry.CLOCK_SET_BACK.counter()
+COMMIT = telemetry.COMMIT.histogram()
 STEP_S = 1.0
 """A wall clock that is set back by less delays one epoch by less."""
 

@@ -4,11 +4,12 @@ import sys
 import time
 from collections.abc import Callable
 
-from prometheus_client import Gauge
+from flows import telemetry
 
-CLOSED = Gauge("alphaplus_closed_until_seconds", "event time up to which a shard has closed, Unix time", ["shard"])
-LAG = Gauge("alphaplus_event_time_lag_seconds", "age of the newest closed event time of a shard", ["shard"])
-STANDING_STILL = Gauge("alphaplus_standing_still", "1 while a shard reads but has closed nothing for long", ["shard"])
+CLOSED = telemetry.CLOSED.gauge()
+LAG = telemetry.EVENT_LAG.gauge()
+STANDING_STILL = telemetry.STANDING_STILL.gauge()
+TO_ROWS = telemetry.EVENT_TO_ROWS.histogram()
 STILL_S = 30.0
 MOST_S = 1.0
 """A longer time between two batches does not count: this process was not there, or nothing came."""
@@ -84,3 +85,4 @@ class Closing:
             print(f"{self._flow}: shard {self._shard} closes again", file=sys.stderr, flush=True)
         self._until_ms, self._frames, self._attended_s = until_ms, 0, 0.0
         CLOSED.labels(self._shard).set(until_ms / 1e3)
+        TO_ROWS.observe(max(0.0, time.time() - until_ms / 1e3))

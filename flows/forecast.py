@@ -12,9 +12,8 @@ from pathlib import Path
 
 import msgspec
 from bytewax.dataflow import Dataflow
-from prometheus_client import Counter, Gauge
 
-from flows import incoming, outgoing
+from flows import incoming, outgoing, telemetry
 from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import FORECASTS
@@ -33,8 +32,8 @@ from operators.once import Once
 from schemas.frames import Frames, Reject
 from schemas.shard import Batch, Rows
 
-REFUSED = Counter("alphaplus_models_refused", "model versions that could not be used")
-IN_FORCE = Gauge("alphaplus_model_in_force", "1 for the model version that is in force", ["shard", "version"])
+REFUSED = telemetry.MODELS_REFUSED.counter()
+IN_FORCE = telemetry.MODEL_IN_FORCE.gauge()
 
 KINDS = {"features.book": "book", "features.tape": "tape", "model.versions": "models"}
 Load = Callable[[str], Forecaster]

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import msgspec
 from bytewax.dataflow import Dataflow
-from prometheus_client import Counter, Gauge
 
-from flows import incoming, outgoing
+from flows import incoming, outgoing, telemetry
 from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import FEATURES, raw_topic
@@ -27,11 +26,9 @@ from schemas.shard import Batch, Rows
 from schemas.venue import Venue
 from schemas.venues.registry import VENUES
 
-FRAMES = Counter("alphaplus_frames", "frames read", ["topic"])
-BYTES = Counter("alphaplus_frame_bytes", "bytes of frames read", ["topic"])
-EVENT_TIME = Gauge(
-    "alphaplus_venue_closed_until_seconds", "event time up to which windows are closed", ["shard", "venue"]
-)
+FRAMES = telemetry.FRAMES.counter()
+BYTES = telemetry.FRAME_BYTES.counter()
+EVENT_TIME = telemetry.VENUE_CLOSED.gauge()
 
 BESIDE = "all venues"
 """What a shard's state of no single venue is called in what it freezes."""

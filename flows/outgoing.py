@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from prometheus_client import Counter
-
+from flows import telemetry
 from flows.kafka.marks import KEY
 from flows.kafka.sink import KafkaRows
 from flows.rows import records
@@ -15,8 +14,8 @@ from schemas.frames import Reject
 from schemas.shard import Rows
 
 MARKED_MS = 500
-REJECTED = Counter("alphaplus_rejects", "frames and rows rejected", ["topic", "reason"])
-ROWS = Counter("alphaplus_rows", "rows published", ["table"])
+REJECTED = telemetry.REJECTS.counter()
+ROWS = telemetry.ROWS.counter()
 
 
 def sink(settings: Settings) -> KafkaRows:

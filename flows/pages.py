@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from flows import view
+from flows import telemetry, view
 from flows.health import Health
 from flows.kafka.tail import Seen
 from flows.printable import printable
@@ -132,8 +132,8 @@ def state(health: Mapping[str, Health]) -> str:
     """Whether everything runs and how far behind, in a line."""
     lags = [h.highest[view.EVENT_TIME] for h in health.values() if view.EVENT_TIME in h.highest]
     age = f"{max(lags):,.1f} s" if lags else "-"
-    behind = sum(h.totals.get("alphaplus_lag_messages", 0.0) for h in health.values())
-    rejects = sum(h.totals.get("alphaplus_rejects_total", 0.0) for h in health.values())
+    behind = sum(h.totals.get(telemetry.LAG.name, 0.0) for h in health.values())
+    rejects = sum(h.totals.get(telemetry.REJECTS.total, 0.0) for h in health.values())
     up = sum(h.up for h in health.values())
     return f"{up}/{len(health)} flows up, event time lag {age}, {behind:,.0f} messages behind, {rejects:,.0f} rejects"
 

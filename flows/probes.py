@@ -13,11 +13,12 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 
+from flows import telemetry
 from flows.settings import Probes
 
 Verdict = tuple[bool, str]
-COMMITTED = "alphaplus_last_commit_seconds"
-EVENT_LAG = "alphaplus_event_time_lag_seconds"
+COMMITTED = telemetry.COMMITTED.name
+EVENT_LAG = telemetry.EVENT_LAG.name
 
 
 class Judge:

@@ -1,4 +1,5 @@
-"""Published: the files made from the declarations: this release's migration, JSON Schemas, the example of settings.
+"""Published: the files made from the declarations: this release's migration, JSON Schemas, the example of settings,
+the dashboards and the runbook's table of figures.
 
 `python -m flows.published` writes them; a test compares them with what stands in the repository. Released migrations
 are never touched: what they lack goes into one more, which is made anew, as a whole, each time until `--release` seals
@@ -11,14 +12,17 @@ from pathlib import Path
 
 import msgspec
 
-from flows import example
+from flows import example, telemetry
 from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, digest, migrations, released, statements
+from flows.dashboards import boards
 from flows.tables import TABLES
 from schemas.account_schema import account_schema
 from schemas.json_schema import json_schema
 from schemas.migration import Incompatible, Store, added_up, steps
 
 EXAMPLE = Path(str(importlib.resources.files("deploy"))) / "settings" / "example.toml"
+DASHBOARDS = Path(str(importlib.resources.files("deploy"))) / "grafana" / "dashboards"
+RUNBOOK = Path(str(importlib.resources.files("deploy"))) / "runbook.md"
 SCHEMAS = Path(str(importlib.resources.files("schemas"))) / "json"
 
 
@@ -34,6 +38,15 @@ def unreleased() -> Path:
     return FOLDER / f"{len(released(FOLDER) or {}) + 1:04d}_tables.sql"
 
 
+def runbook(text: str) -> str:
+    """The runbook with the table of what processes export between its marks; ValueError where they are not."""
+    before, begins, rest = text.partition(telemetry.BEGINS + "\n")
+    _, ends, after = rest.partition(telemetry.ENDS + "\n")
+    if not begins or not ends:
+        raise ValueError(f"{RUNBOOK}: no {telemetry.BEGINS} or no {telemetry.ENDS}")
+    return f"{before}{begins}{telemetry.table()}{ends}{after}"
+
+
 def files() -> dict[Path, str]:
     """Path -> content of every generated file; no content where the file is not needed."""
     store = sealed()
@@ -44,6 +57,8 @@ def files() -> dict[Path, str]:
         text = msgspec.json.format(msgspec.json.encode(json_schema(table, first)), indent=2).decode() + "\n"
         out[SCHEMAS / f"{table.topic}.json"] = text
     out[EXAMPLE] = example.text()
+    out |= {DASHBOARDS / name: text for name, text in boards.files().items()}
+    out[RUNBOOK] = runbook(RUNBOOK.read_text())
     text = msgspec.json.format(msgspec.json.encode(account_schema()), indent=2).decode() + "\n"
     out[SCHEMAS / "accounts.json"] = text
     return out

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from flows import telemetry
+
 MINUTE_S = 60.0
 LOOK_S = 0.25
 Say = Callable[[str], None]
@@ -51,15 +53,15 @@ def minute(flow: str, before: dict[str, float], now: dict[str, float], elapsed_s
     def grown(name: str) -> float:
         return now.get(name, 0.0) - before.get(name, 0.0)
 
-    read = grown("alphaplus_read_messages_total")
-    rows = grown("alphaplus_rows_total") + grown("alphaplus_archived_rows_total")
-    committed = now.get("alphaplus_last_commit_seconds", 0.0)
+    read = grown(telemetry.READ.total)
+    rows = grown(telemetry.ROWS.total) + grown(telemetry.ARCHIVED.total)
+    committed = now.get(telemetry.COMMITTED.name, 0.0)
     age = f"committed {at_s - committed:,.1f} s ago" if committed else "nothing committed yet"
     clock = datetime.fromtimestamp(at_s, UTC).strftime("%H:%M:%S")
     return (
         f"{flow}: {clock} UTC, {read / max(elapsed_s, 1e-9):,.0f} messages/s, lag"
-        f" {now.get('alphaplus_lag_messages', 0.0):,.0f} messages, {rows:,.0f} rows,"
-        f" {grown('alphaplus_rejects_total'):,.0f} rejects, {age}"
+        f" {now.get(telemetry.LAG.name, 0.0):,.0f} messages, {rows:,.0f} rows,"
+        f" {grown(telemetry.REJECTS.total):,.0f} rejects, {age}"
     )
 
 
@@ -73,8 +75,8 @@ def tell(flow: str, say: Say, every_s: float = MINUTE_S) -> Callable[[], None]:
     def speak() -> None:
         before, began = totals(), time.monotonic()
         while not ended.wait(LOOK_S):
-            if totals().get("alphaplus_last_commit_seconds", 0.0):
-                lag = totals().get("alphaplus_lag_messages", 0.0)
+            if totals().get(telemetry.COMMITTED.name, 0.0):
+                lag = totals().get(telemetry.LAG.name, 0.0)
                 say(f"{flow}: ready after {time.monotonic() - began:.1f} s, {lag:,.0f} messages to read")
                 break
         while not ended.wait(every_s):

@@ -9,12 +9,13 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from flows import telemetry
 from flows.health import Health
 from flows.kafka.tail import Seen
 from flows.printable import printable
 
 SECOND_MS = 1_000
-EVENT_TIME = "alphaplus_event_time_lag_seconds"
+EVENT_TIME = telemetry.EVENT_LAG.name
 
 
 def _number(value: Any, form: str = ",.4f") -> str:
@@ -139,17 +140,17 @@ def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s:
             _add(grid, name, Text("starting", "yellow"), *("" for _ in names[1:]))
             continue
         was = before.get(name, Health(False, {})).totals
-        read = now.totals.get("alphaplus_read_messages_total", 0.0)
-        rate = (read - was.get("alphaplus_read_messages_total", read)) / max(elapsed_s, 1e-9)
-        committed = now.totals.get("alphaplus_last_commit_seconds", 0.0)
+        read = now.totals.get(telemetry.READ.total, 0.0)
+        rate = (read - was.get(telemetry.READ.total, read)) / max(elapsed_s, 1e-9)
+        committed = now.totals.get(telemetry.COMMITTED.name, 0.0)
         _add(
             grid,
             name,
             f"{rate:,.0f}",
-            f"{now.totals.get('alphaplus_lag_messages', 0):,.0f}",
+            f"{now.totals.get(telemetry.LAG.name, 0):,.0f}",
             _event_time_lag(now),
-            f"{now.totals.get('alphaplus_rows_total', now.totals.get('alphaplus_archived_rows_total', 0)):,.0f}",
-            f"{now.totals.get('alphaplus_rejects_total', 0):,.0f}",
+            f"{now.totals.get(telemetry.ROWS.total, now.totals.get(telemetry.ARCHIVED.total, 0)):,.0f}",
+            f"{now.totals.get(telemetry.REJECTS.total, 0):,.0f}",
             f"{time.time() - committed:,.1f}" if committed else "-",
         )
     return grid
@@ -158,14 +159,14 @@ def flows(health: Mapping[str, Health], before: Mapping[str, Health], elapsed_s:
 def _event_time_lag(now: Health) -> Text:
     """The age of the newest second that every shard has closed."""
     lag_s = now.highest.get(EVENT_TIME)
-    still = now.totals.get("alphaplus_standing_still", 0.0)
+    still = now.totals.get(telemetry.STANDING_STILL.name, 0.0)
     return Text("-" if lag_s is None else f"{lag_s:,.1f}", "bold red" if still else "")
 
 
 def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
     """The view as one line, for where there is no terminal."""
     books = [r for r in seen.rows[prefix + "features.book"].values() if r["window_ms"] == SECOND_MS]
-    rejects = sum(h.totals.get("alphaplus_rejects_total", 0.0) for h in health.values())
+    rejects = sum(h.totals.get(telemetry.REJECTS.total, 0.0) for h in health.values())
     up = sum(h.up for h in health.values())
     quoted = ", ".join(
         f"{r['symbol']} {_number(r['best_bid'], ',.6g')}/{_number(r['best_ask'], ',.6g')}"
@@ -176,7 +177,7 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
     levels = Counter(r["risk_level"] for r in seen.rows.get(prefix + "risk.accounts", {}).values())
     judged = ", ".join(f"{n} {level}" for level, n in sorted(levels.items()))
     told = seen.counts[prefix + "alerts"]
-    behind = sum(h.totals.get("alphaplus_lag_messages", 0.0) for h in health.values())
+    behind = sum(h.totals.get(telemetry.LAG.name, 0.0) for h in health.values())
     lags = [h.highest[EVENT_TIME] for h in health.values() if EVENT_TIME in h.highest]
     counts = (
         f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects, lag {behind:,.0f}"

@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from prometheus_client import Counter
 
+from flows import telemetry
 from flows.kafka.connection import Brokers, Complaints, admin
 
-FAILED = Counter("alphaplus_offsets_not_exported", "Attempts to tell a consumer group's offsets that failed")
+FAILED = telemetry.NOT_EXPORTED.counter()
 LOG = logging.getLogger("alphaplus.kafka")
 EVERY_S = 5.0
 REQUEST_S = 3.0

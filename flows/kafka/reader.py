@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
-from prometheus_client import Counter, Gauge
 
+from flows import telemetry
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.log import Chunk, Log, chunk
 from flows.kafka.marks import KEY
 from flows.kafka.offsets import Offsets, Positions
 from flows.refusal import Refused, Unreachable
 
-READ = Counter("alphaplus_read_messages", "Messages read", ["topic"])
-GAPS = Counter("alphaplus_read_offset_gaps", "Offsets without a message", ["topic"])
-LAG = Gauge("alphaplus_lag_messages", "Messages that the broker has and the flow has not taken up", ["topic"])
+READ = telemetry.READ.counter()
+GAPS = telemetry.GAPS.counter()
+LAG = telemetry.LAG.gauge()
 FETCH_WAIT_MS = 100
 """Some brokers hold a fetch for all of its time, whatever comes meanwhile; librdkafka's own 500 ms would be seen."""
 PULL = 20_000

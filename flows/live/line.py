@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import aiohttp
-from prometheus_client import Counter
 
+from flows import telemetry
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Stream
 
-OPENED = Counter("alphaplus_live_connections", "Websockets opened", ["venue", "why"])
-ENDED = Counter("alphaplus_live_disconnections", "Websockets that ended", ["venue", "why"])
-REFUSED = Counter("alphaplus_live_refusals", "Subscriptions that the venue refused", ["venue"])
+OPENED = telemetry.LIVE_OPENED.counter()
+ENDED = telemetry.LIVE_ENDED.counter()
+REFUSED = telemetry.LIVE_REFUSED.counter()
 LOG = logging.getLogger("alphaplus.live")
 _SHORT = 300
 TEXT, BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY

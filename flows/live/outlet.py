@@ -9,14 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from prometheus_client import Counter
-
+from flows import telemetry
 from flows.graph import raw_topic
 from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
 from flows.live.buffer import Missed
 
-MISSED = Counter("alphaplus_live_missed_frames", "Frames received for which there was no room", ["venue"])
+MISSED = telemetry.LIVE_MISSED.counter()
 LOG = logging.getLogger("alphaplus.live")
 MILLISECOND_NS = 1_000_000
 

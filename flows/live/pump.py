@@ -8,8 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from prometheus_client import Counter, Gauge
-
+from flows import telemetry
 from flows.live.buffer import Buffer, Missed, Received
 from flows.live.continuity import Continuity
 from flows.live.feed import Feed, Stream
@@ -18,10 +17,10 @@ from flows.live.silence import Silence
 from schemas.instrument import Instrument
 from schemas.venue import Venue
 
-FRAMES = Counter("alphaplus_live_frames", "Frames received", ["venue", "channel"])
-BROKEN = Counter("alphaplus_live_broken_books", "Updates of a book that did not follow the one before", ["venue"])
-SILENT = Gauge("alphaplus_live_silent_streams", "Streams that are silent while others move", ["venue", "channel"])
-HELD = Gauge("alphaplus_live_buffer_bytes", "Frames received and not handed on", ["venue"])
+FRAMES = telemetry.LIVE_FRAMES.counter()
+BROKEN = telemetry.LIVE_BROKEN.counter()
+SILENT = telemetry.LIVE_SILENT.gauge()
+HELD = telemetry.LIVE_HELD.gauge()
 LOG = logging.getLogger("alphaplus.live")
 LOOK_S = 0.25
 

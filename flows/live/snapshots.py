@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import aiohttp
 import stamina
-from prometheus_client import Counter
 
+from flows import telemetry
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Snapshots
 
-TAKEN = Counter("alphaplus_live_snapshots", "Books asked for by REST", ["venue", "result"])
+TAKEN = telemetry.LIVE_SNAPSHOTS.counter()
 LOG = logging.getLogger("alphaplus.live")
 PATIENCE_S = 10.0
 """What is waited after an answer that asks for patience and does not say how much."""

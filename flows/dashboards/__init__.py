@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, made from the declarations; `python -m flows.published` writes them."""

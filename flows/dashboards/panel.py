@@ -1,0 +1,150 @@
+"""A panel and what it asks, as the JSON that Grafana provisions."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from flows.telemetry import Figure
+from schemas.table import Table, describe
+
+CLICKHOUSE = {"type": "grafana-clickhouse-datasource", "uid": "clickhouse"}
+PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
+PLUGIN = "4.20.0"
+WIDTH, HEIGHT = 24, 8
+Kind = Literal["timeseries", "table", "stat"]
+FILTERS = {"venue": "venue", "symbol": "symbol", "account": "account", "position_side": "side"}
+"""Columns that variables of the dashboards choose by."""
+UNITS = {
+    "USD": "currencyUSD",
+    "bps": "suffix: bps",
+    "bps of mark": "suffix: bps",
+    "ms": "ms",
+    "share of equity": "percentunit",
+    "seconds": "s",
+    "bytes": "bytes",
+}
+"""Of declarations -> of Grafana; what is not here is a bare number."""
+
+
+class Sql(NamedTuple):
+    """A question to ClickHouse."""
+
+    text: str
+
+    def target(self, ref: str, kind: Kind) -> dict[str, Any]:
+        """As the official data source wants it."""
+        graph = kind == "timeseries"
+        return {
+            "refId": ref,
+            "datasource": CLICKHOUSE,
+            "editorType": "sql",
+            "rawSql": self.text,
+            "queryType": "timeseries" if graph else "table",
+            "format": 0 if graph else 1,
+            "pluginVersion": PLUGIN,
+        }
+
+
+class Prom(NamedTuple):
+    """A question to Prometheus."""
+
+    expr: str
+    legend: str
+
+    def target(self, ref: str, kind: Kind) -> dict[str, Any]:
+        """As Grafana wants it."""
+        asked = {"refId": ref, "datasource": PROMETHEUS, "expr": self.expr, "legendFormat": self.legend}
+        return asked | ({"range": True} if kind == "timeseries" else {"instant": True})
+
+
+class Panel(NamedTuple):
+    """`steps`: above which value which colour; without any the lines have colours of their own."""
+
+    title: str
+    kind: Kind
+    asks: tuple[Sql | Prom, ...]
+    tooltip: str
+    unit: str = "none"
+    steps: tuple[tuple[float, str], ...] = ()
+    width: int = 12
+
+    def drawn(self, number: int, x: int, y: int) -> dict[str, Any]:
+        """Its JSON."""
+        defaults: dict[str, Any] = {"unit": self.unit}
+        if self.steps:
+            marks = [{"color": "green", "value": None}, *({"color": c, "value": v} for v, c in self.steps)]
+            defaults["thresholds"] = {"mode": "absolute", "steps": marks}
+            if self.kind == "timeseries":
+                defaults["custom"] = {"thresholdsStyle": {"mode": "line"}}
+            else:
+                defaults["color"] = {"mode": "thresholds"}
+        return {
+            "id": number,
+            "title": self.title,
+            "description": self.tooltip,
+            "type": self.kind,
+            "datasource": CLICKHOUSE if isinstance(self.asks[0], Sql) else PROMETHEUS,
+            "gridPos": {"h": HEIGHT, "w": self.width, "x": x, "y": y},
+            "fieldConfig": {"defaults": defaults, "overrides": []},
+            "options": {},
+            "targets": [ask.target("ABCDEFGH"[i], self.kind) for i, ask in enumerate(self.asks)],
+        }
+
+
+def chosen(table: Table) -> list[str]:
+    """What the variables of a dashboard choose of a table, as conditions."""
+    found = [f"{c} IN (${{{v}:singlequote}})" for c, v in FILTERS.items() if c in {x.name for x in table.columns}]
+    return [*found, *(["window_ms = ${window}"] if any(c.name == "window_ms" for c in table.columns) else [])]
+
+
+def tooltip(table: Table, columns: Iterable[str]) -> str:
+    """What the declarations say of columns; KeyError names one that is not declared."""
+    return "\n\n".join(f"{name}: {describe(table.column(name))}" for name in columns)
+
+
+def _unit(table: Table, columns: Sequence[str]) -> str:
+    units = {table.column(name).unit for name in columns}
+    return UNITS.get(units.pop(), "none") if len(units) == 1 else "none"
+
+
+def over_time(
+    title: str, table: Table, columns: Sequence[str], steps: tuple[tuple[float, str], ...] = (), width: int = 12
+) -> Panel:
+    """Columns over their time, a line for each of what the table's key tells apart."""
+    by = [name for name in table.key if name not in (table.time, "window_ms", "nth")]
+    conditions = " AND ".join([f"$__timeFilter_ms({table.time})", *chosen(table)])
+    select = ", ".join([f"{table.time} AS time", *by, *columns])
+    text = f"SELECT {select} FROM {table.name} FINAL WHERE {conditions} ORDER BY time"
+    return Panel(title, "timeseries", (Sql(text),), tooltip(table, columns), _unit(table, columns), steps, width)
+
+
+def newest(
+    title: str, table: Table, columns: Sequence[str], by: Sequence[str] = (), flag: str = "", *, ever: bool = False
+) -> Panel:
+    """The newest rows as a list: of each of `by` the last one where it has the `flag`, or the last hundred of all.
+
+    `ever`: whatever time the dashboard shows.
+    """
+    time = table.time or "ingested_at"
+    conditions = [*([] if ever else [f"$__timeFilter_ms({time})"]), *chosen(table)]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    select = ", ".join(dict.fromkeys([time, *by, *columns]))
+    text = f"SELECT {select} FROM {table.name} FINAL{where} ORDER BY {time} DESC"
+    if by:
+        last = f"{text} LIMIT 1 BY {', '.join(by)}".replace(" FROM", f", {flag} FROM" if flag else " FROM", 1)
+        text = f"SELECT {select} FROM ({last}){f' WHERE {flag}' if flag else ''} ORDER BY {', '.join(by)}"
+    else:
+        text += " LIMIT 100"
+    return Panel(title, "table", (Sql(text),), tooltip(table, columns), width=WIDTH)
+
+
+def figures(
+    title: str,
+    asked: Sequence[tuple[Figure, str, str]],
+    unit: str = "none",
+    steps: tuple[tuple[float, str], ...] = (),
+    width: int = 12,
+) -> Panel:
+    """Figures of Prometheus: of each the question, in which `{}` is its name, and the legend."""
+    asks = tuple(Prom(expr.replace("{}", figure.series[0]), legend) for figure, expr, legend in asked)
+    told = "\n\n".join(f"{figure.name}: {figure.meaning}" for figure, _, _ in asked)
+    return Panel(title, "timeseries", asks, told, unit, steps, width)
