@@ -103,9 +103,9 @@ Part = TypeVar("Part", Balance, Position)
 def decode(data: bytes) -> Account | str:
     """The account, or in one line why nothing of the record can be used. Never raises.
 
-    >>> decode(b'{"account":"a","as_of":1,"balances":[{"asset":"USDT"}],"positions":[]}').left_out
+    >>> decode(b'{"account":"a","as_of":1760000000000,"balances":[{"asset":"USDT"}],"positions":[]}').left_out
     ['balance 1: Object missing required field `wallet`']
-    >>> decode(b'{"account":"a","as_of":1,"balances":[]}')
+    >>> decode(b'{"account":"a","as_of":1760000000000,"balances":[]}')
     'Object missing required field `positions`'
     """
     if len(data) > MAX_BYTES:
@@ -118,8 +118,8 @@ def decode(data: bytes) -> Account | str:
     reason = _name("account", head.account)
     if reason:
         return reason
-    if not 0 < head.as_of < LAST_MS:
-        return f"as_of {head.as_of} is not a time in milliseconds since 1970"
+    if not 0 < head.as_of < LAST_MS or _unit(head.as_of):
+        return f"as_of {head.as_of} is not a time in milliseconds since 1970{_unit(head.as_of)}"
     if len(written.positions) > MAX_POSITIONS:
         return f"{len(written.positions)} positions, more than {MAX_POSITIONS}"
     left_out: list[str] = []
@@ -132,6 +132,16 @@ def decode(data: bytes) -> Account | str:
         ),
         left_out,
     )
+
+
+def _unit(time: int) -> str:
+    """The unit that a time seems to be in, where that is told by its size.
+
+    >>> _unit(1_760_000_000), _unit(1_760_000_000_000_000), _unit(1_760_000_000_000)
+    (' (seconds?)', ' (microseconds?)', '')
+    """
+    units = {10**9: "seconds", 10**15: "microseconds", 10**18: "nanoseconds"}
+    return next((f" ({unit}?)" for first, unit in units.items() if first <= time < 10 * first), "")
 
 
 def removed(account: str, as_of: int) -> Account | str:

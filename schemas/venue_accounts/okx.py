@@ -1,7 +1,7 @@
 """OKX v5: the channels `positions`, `account` and `balance_and_position`, and the answers of the same names and config.
 
 `pos` counts contracts: what one is comes from the instrument. `cashBal` is taken as the wallet, `margin` as the margin
-put aside for an isolated position.
+put aside for an isolated position. A snapshot in pages begins with its first page and goes on with the others.
 """
 
 import msgspec
@@ -47,6 +47,7 @@ class _Frame(msgspec.Struct, rename="camel"):
     arg: _Arg | None = None
     event: str = ""
     event_type: str = ""
+    cur_page: int = 1
     data: msgspec.Raw = msgspec.Raw()
 
 
@@ -56,7 +57,7 @@ def read(frame: bytes) -> Change | None:
     if it.event or not bytes(it.data):
         return None
     rows = msgspec.json.decode(it.data, type=list[_Row])
-    whole = it.arg is None or it.event_type == "snapshot"
+    whole = it.arg is None or (it.event_type == "snapshot" and it.cur_page <= 1)
     at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in rows], default=0)
     if (it.arg is not None and it.arg.channel == "positions") or any(r.inst_id for r in rows):
         return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, whole=whole)

@@ -3,7 +3,7 @@
 A liquidation's `S` is the side of the position: Buy means that a long was liquidated, so the forced order sells. Block
 trades (`BT`) are left out of the tape: they do not meet the order book. `orderbook.rpi` is not the full book; of the
 others (`orderbook.1` to `.1000`, `.full`), each a view with ids of its own, the deepest is kept. Topics of other names
-are of no use here and left out. Funding is of perpetuals only.
+are of no use here and left out.
 """
 
 import re
@@ -32,7 +32,7 @@ from schemas.venues.reading import (
     raw,
     stated,
 )
-from schemas.venues.rows import NAN, Print, Quote
+from schemas.venues.rows import Print, Quote
 from schemas.venues.splitting import splitter
 
 KINDS = {
@@ -44,7 +44,6 @@ KINDS = {
     "tickers": "derivatives",
 }
 _FULL = 1_000_000
-_DATED = re.compile(r"-\d{1,2}[A-Z]{3}\d{2}|[FGHJKMNQUVXZ]\d{2}$")
 _INVERSE = re.compile(r"(.+?)USD(?:[FGHJKMNQUVXZ]\d\d)?")
 _SIDES = {"Buy": 1, "Sell": -1}
 _FORCED = {"Buy": -1, "Sell": 1}
@@ -228,7 +227,7 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
             nanoseconds(body.sent_ms, "ts"),
             price(ticker.mark, "markPrice"),
             price(ticker.index, "indexPrice"),
-            NAN if _DATED.search(ticker.symbol) else number(ticker.rate, "fundingRate"),
+            number(ticker.rate, "fundingRate"),
             nanoseconds(ahead, "nextFundingTime") if ahead else 0,
             amount(ticker.open_interest, "openInterest"),
         ),

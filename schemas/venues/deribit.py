@@ -3,7 +3,8 @@
 Options are quoted in their coin. A trade with `liquidation` is a liquidation too: T, its taker was liquidated, and
 the forced order has the trade's direction; M, its maker was, and the order stood on the other side; MT, both were.
 Block trades are left out of the tape: they do not meet the order book. Combinations (`BTC-FS-...`, `BTC-CS-...`) are
-priced by the difference of their legs, so what a USD amount of them is in coins cannot be told. Of a book's views
+priced by the difference of their legs, so what a USD amount of them is in coins cannot be told, and they have no mark
+and no index here; options have no index: it is of another unit than their premium. Of a book's views
 (`raw`, `100ms`, `agg2`) one is kept; grouped ones (`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and
 are left out. A book message that nothing comes before (`prev_change_id` missing or 0) begins the book, whatever its
 type. Channels of other names are of no use here and left out.
@@ -114,6 +115,16 @@ def _of_kind(body: _Top, kind: str) -> bytes | None:
     return raw(params.data, "data") if _channel_kind(present(params.channel, "channel")) == kind else None
 
 
+def _shape(symbol: str) -> tuple[bool, bool]:
+    """Whether a contract is a combination, and whether an option: neither is priced as its index is.
+
+    >>> [_shape(s) for s in ("BTC-PERPETUAL", "BTC-27NOV26-90000-C", "BTC-FS-27NOV26_PERP")]
+    [(False, False), (False, True), (True, False)]
+    """
+    rest = symbol.partition("-")[2]
+    return bool(_COMBINATION.match(rest)), rest.endswith(("-C", "-P"))
+
+
 def _channel_kind(channel: str) -> str | None:
     """The kind of a channel's messages; None for those that are left out.
 
@@ -177,12 +188,13 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
     if inner is None:
         return ()
     ticker = _ticker(inner)
+    combination, option = _shape(ticker.symbol)
     return (
         Quote(
             ticker.symbol,
             nanoseconds(ticker.sent_ms, "timestamp"),
-            price(ticker.mark, "mark_price"),
-            price(ticker.index, "index_price"),
+            NAN if combination else price(ticker.mark, "mark_price"),
+            NAN if combination or option else price(ticker.index, "index_price"),
             number(ticker.rate, "current_funding"),
             0,
             amount(ticker.open_interest, "open_interest"),
@@ -243,9 +255,9 @@ def infer(symbol: str) -> Instrument:
     """
     pair, _, rest = symbol.partition("-")
     coin, _, quote = pair.partition("_")
-    combination = bool(_COMBINATION.match(rest))
+    combination, option = _shape(symbol)
     futures = rest.startswith("FS-")
-    option = rest.endswith(("-C", "-P")) or (combination and not futures)
+    option = option or (combination and not futures)
     kind: Kind = "linear" if quote or option else "inverse"
     if quote and not rest:
         kind = "spot"

@@ -230,7 +230,10 @@ def derivatives(
     read: Callable[[bytes, str | None], Sequence[Quote]],
     infer: Infer,
 ) -> tuple[Derivatives, Parsed]:
-    """Marks, funding and open interest of some frames of a batch. They do not tell an unknown instrument's steps."""
+    """Marks, funding and open interest of some frames of a batch. They do not tell an unknown instrument's steps.
+
+    What expires is not funded, whatever a venue sends in that place.
+    """
     at, quotes, reasons = gather(frames, which, read)
     own: list[int] = []
     foreign: dict[int, str] = {}
@@ -245,14 +248,17 @@ def derivatives(
     at, quotes = [at[k] for k in own], [quotes[k] for k in own]
     reasons |= {i: reason for i, reason in foreign.items() if i not in set(at)}
     numbers = np.array([q[2:5] for q in quotes], np.float64).reshape(-1, 3)
+    instrument = np.array([table.index[q.symbol] for q in quotes], np.int32)
+    expires = {i: table.rows[i].expires for i in set(instrument.tolist())}
+    funded = ~np.array([expires[i] for i in instrument.tolist()], np.bool_)
     rows = Derivatives(
         frame=np.array(at, np.int32),
-        instrument=np.array([table.index[q.symbol] for q in quotes], np.int32),
+        instrument=instrument,
         event_ns=np.array([q.event_ns for q in quotes], np.int64),
         mark=numbers[:, 0].copy(),
         index=numbers[:, 1].copy(),
-        funding_rate=numbers[:, 2].copy(),
-        next_funding_ns=np.array([q.next_funding_ns for q in quotes], np.int64),
+        funding_rate=np.where(funded, numbers[:, 2], NAN),
+        next_funding_ns=np.where(funded, np.array([q.next_funding_ns for q in quotes], np.int64), 0),
         open_interest=np.array([q.open_interest for q in quotes], np.float64),
     )
     return rows, Parsed(reasons, [])

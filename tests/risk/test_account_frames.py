@@ -318,6 +318,19 @@ def test_both_legs_of_hedge_mode_are_kept_apart():
     ]
 
 
+def test_a_snapshot_of_okx_in_pages_is_all_its_pages():
+    """OKX: `eventType` snapshot, `curPage` from 1, `lastPage`; the second page closed what the first one held."""
+    row = OKX[2]["data"][0]
+    other = {**row, "posSide": "long", "pos": "3"}
+    arg = OKX[2]["arg"]
+    pages = [
+        {"arg": arg, "eventType": "snapshot", "curPage": n, "lastPage": n == 2, "data": [r]}
+        for n, r in ((1, row), (2, other))
+    ]
+    assert [p.qty_base for p in read("okx-swap", OKX[0], *pages).positions] == [-0.05, 0.03]
+    assert [p.qty_base for p in read("okx-swap", OKX[0], *pages, pages[0]).positions] == [-0.05]
+
+
 def test_modes_are_told_by_frames_too():
     assert (
         read("binance-usdm", BINANCE[0], {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "ai": {"j": True}}).multi_assets is True

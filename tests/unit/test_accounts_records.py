@@ -144,8 +144,8 @@ def test_of_many_bad_parts_the_first_are_named():
 
 
 def test_an_account_is_removed_by_a_record_without_a_value_or_one_that_says_closed():
-    told = decode(b'{"account":"a","as_of":5,"closed":true}')
-    assert told == removed("a", 5) == Account("a", 5, [], [], closed=True)
+    told = decode(b'{"account":"a","as_of":1760000000000,"closed":true}')
+    assert told == removed("a", 1_760_000_000_000) == Account("a", 1_760_000_000_000, [], [], closed=True)
     assert removed("", 5) == "a record without a value must have an account as its key"
 
 
@@ -179,3 +179,17 @@ def test_mutated_records_are_a_reason_or_an_account_that_can_be_written_again(da
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_reason(data):
     assert isinstance(decode(data), str)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "unit"),
+    [
+        (1_760_000_000, " (seconds?)"),
+        (1_760_000_000_000_000, " (microseconds?)"),
+        (1_760_000_000_000_000_000, " (nanoseconds?)"),
+        (5, ""),
+        (-1, ""),
+    ],
+)
+def test_a_time_in_another_unit_is_refused_by_its_name(as_of, unit):
+    assert decode(record(as_of=as_of)) == f"as_of {as_of} is not a time in milliseconds since 1970{unit}"

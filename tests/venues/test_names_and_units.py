@@ -140,3 +140,57 @@ def test_fields_that_say_nothing_cost_no_frame():
     frame = {"arg": {"channel": "funding-rate", "instId": "BTC-USDT-SWAP"}, "data": [funding]}
     found, rejects, _ = parsed(OKX, "derivatives", [frame])
     assert (found.funding_rate.tolist(), found.next_funding_ns.tolist(), rejects) == ([0.0001], [0], [])
+
+
+def deribit_ticker(symbol, **fields):
+    told = {"timestamp": T, "instrument_name": symbol, "open_interest": 5.0, **fields}
+    return {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": f"ticker.{symbol}.100ms", "data": told}}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "mark", "marked", "indexed"),
+    [("BTC-27NOV26-90000-C", 0.03, True, False), ("BTC_USDC-27NOV26-90000-P", 700.5, True, False),
+     ("BTC-FS-27NOV26_PERP", -35.0, False, False), ("BTC-PERPETUAL", 92300.0, True, True),
+     ("BTC-27NOV26", 92300.0, True, True)],
+)  # fmt: skip
+def test_what_deribit_prices_otherwise_than_its_index_has_no_basis(symbol, mark, marked, indexed, tmp_path):
+    """A premium of .03 BTC against an index of 92,000 dollars was a basis of -9999 bps; a spread's mark may be negative."""
+    frame = deribit_ticker(symbol, mark_price=mark, index_price=92_000.0, underlying_price=92_000.0)
+    found, rejects, _ = parsed(DERIBIT, "derivatives", [frame])
+    assert (rejects, found.open_interest.tolist()) == ([], [5.0])
+    assert (math.isfinite(found.mark[0]), math.isfinite(found.index[0])) == (marked, indexed)
+    frames = [deribit_ticker(symbol, mark_price=mark, index_price=92_000.0), trade(DERIBIT, 1)]
+    rows = replayed([(DERIBIT, capture(tmp_path / "basis.log", frames))]).rows("features_tape", symbol=symbol)
+    assert all(math.isfinite(r["basis_bps"]) == indexed for r in rows)
+
+
+def dated(venue, symbol):
+    if venue == DERIBIT:
+        return deribit_ticker(symbol, mark_price=1.0, current_funding=0.0)
+    if venue == OKX:
+        row = {"instId": symbol, "fundingRate": "0.0001", "fundingTime": str(T + 1000), "ts": str(T)}
+        return {"arg": {"channel": "funding-rate", "instId": symbol}, "data": [row]}
+    if venue in (BYBIT, INVERSE):
+        row = {"symbol": symbol, "markPrice": "1", "fundingRate": "0", "nextFundingTime": str(T + 1000)}
+        return {"topic": f"tickers.{symbol}", "ts": T, "data": row}
+    return {"e": "markPriceUpdate", "E": T, "s": symbol, "p": "1", "i": "1", "P": "1", "r": "0.0", "T": T + 1000}
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol"),
+    [(USDM, "BTCUSDT_261225"), (COINM, "BTCUSD_261225"), (BYBIT, "BTCUSDT-25DEC26"), (INVERSE, "BTCUSDZ26"),
+     (OKX, "BTC-USDT-261225"), (OKX, "BTC-USD-261225"), (DERIBIT, "BTC-27NOV26")],
+)  # fmt: skip
+def test_what_expires_has_no_funding_whatever_a_venue_sends_in_its_place(venue, symbol):
+    found, rejects, _ = parsed(venue, "derivatives", [dated(venue, symbol)])
+    assert (rejects, math.isnan(found.funding_rate[0]), found.next_funding_ns.tolist()) == ([], True, [0])
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol"),
+    [(USDM, "BTCUSDT"), (COINM, "BTCUSD_PERP"), (BYBIT, "BTCUSDT"), (INVERSE, "BTCUSD"), (OKX, "BTC-USDT-SWAP"),
+     (DERIBIT, "BTC-PERPETUAL")],
+)  # fmt: skip
+def test_a_funding_rate_of_0_of_what_does_not_expire_is_0(venue, symbol):
+    found, rejects, _ = parsed(venue, "derivatives", [dated(venue, symbol)])
+    assert (rejects, found.funding_rate.tolist()) == ([], [0.0001 if venue == OKX else 0.0])
