@@ -17,7 +17,7 @@ from flows.wiring import flow
 from operators.alerts.rules import Rule, load
 from operators.alerts.watch import Watch
 from operators.once import Once
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.shard import Batch, Rows
 
 

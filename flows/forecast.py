@@ -22,7 +22,7 @@ from flows.printable import printable
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
-from models import registry
+from models import model_registry
 from models.bursts import Bursts, How
 from models.forecaster import Forecaster
 from models.forecaster import build as forecaster
@@ -64,7 +64,7 @@ def loader(settings: Settings) -> Load:
 
     def load(version: str) -> Forecaster:
         if version not in known:
-            made = forecaster(registry.load(folder(settings), version))
+            made = forecaster(model_registry.load(folder(settings), version))
             told = made.version.metadata.parameters.get("floor_usd")
             if told != floor:
                 raise ValueError(f"model {version} calls more than {told} USD a burst, forecast.floor_usd is {floor}")

@@ -20,7 +20,7 @@ from operators.asset_books import AssetBooks
 from operators.evolving import Part
 from operators.market import Cut, VenueMarket
 from operators.market_tables import WINDOW_TABLES
-from operators.running import part
+from operators.operator_states import part
 from schemas.instrument import Instrument
 from schemas.shard import Batch, Rows
 from schemas.venue import Venue

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from flows import telemetry
-from flows.kafka.marks import KEY
+from flows.json_rows import records
 from flows.kafka.sink import KafkaRows
-from flows.rows import records
+from flows.kafka.written_marks import KEY
 from flows.settings import Settings
 from flows.tables import BY_NAME
-from operators.published import Published
+from operators.published_rows import Published
 from schemas import rejected
 from schemas.frames import Reject
 from schemas.shard import Rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from flows.kafka.connection import Brokers, client_config, producer_config
-from flows.kafka.marks import KEY
+from flows.kafka.written_marks import KEY
 from flows.refusal import Refused, Unreachable
 
 Place = tuple[str, int]

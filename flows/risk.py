@@ -7,7 +7,7 @@ import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import incoming, outgoing
-from flows.candles import candles
+from flows.candle_files import candles
 from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.graph import RISK

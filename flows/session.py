@@ -11,7 +11,7 @@ import msgspec
 
 from flows.graph import FLOWS, derived_topics
 from flows.kafka.ends import announce
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from flows.refusal import Refused, Unreachable
 from flows.secret import Secret
 from flows.settings import Clickhouse, Settings, environment, environment_of, written

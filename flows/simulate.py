@@ -10,13 +10,13 @@ from types import FrameType
 import msgspec
 
 from flows.graph import raw_topic
-from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
+from flows.kafka.written_marks import Marks
 from flows.printable import printable
 from flows.refusal import Unreachable
 from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
-from flows.topics import written_topics
+from flows.topic_names import written_topics
 from models.simulator import Settings as Simulated
 from models.simulator import disturb, market
 

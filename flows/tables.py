@@ -3,7 +3,7 @@
 from models import bursts, versions
 from operators import market_tables
 from operators.alerts.watch import ALERTS
-from operators.portfolio.rows import RISK_ACCOUNTS, RISK_POSITIONS
+from operators.portfolio.risk_rows import RISK_ACCOUNTS, RISK_POSITIONS
 from schemas.column import Column
 from schemas.table import Table
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from flows import telemetry
 from flows.health import Health
-from flows.kafka.tail import Seen
+from flows.kafka.topic_tail import Seen
 from flows.printable import printable
 
 SECOND_MS = 1_000

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models import levels
+from models import risk_levels
 from models.forecaster import WRITES, Forecaster, forecast
 from models.minutes import CLOSED_BY, Minute
 from models.thresholds import Thresholds
@@ -21,7 +21,7 @@ from operators import quality
 from operators.contract import Array
 from operators.market_tables import KEY
 from operators.pack import pack, unpack
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.column import Column
 from schemas.venues.registry import VENUES
 
@@ -199,7 +199,7 @@ class Bursts:
             **{name: column.reshape(-1) for name, column in numbers.items()},
             "position_side": [side for _ in range(n) for side, _ in self.grid],
             "horizon_min": np.tile(np.array([h for _, h in self.grid], np.int64), n),
-            "risk_level": np.where(used, levels.LEVELS[force], "").reshape(-1).tolist(),
+            "risk_level": np.where(used, risk_levels.LEVELS[force], "").reshape(-1).tolist(),
             "top_factors": np.where(used, factors, "{}").reshape(-1).tolist(),
             "model_version": ["" if by is None else by.version.version] * (n * k),
             "abstain_reason": reason.reshape(-1).tolist(),
@@ -212,8 +212,8 @@ class Bursts:
         """The risk levels of one side and horizon, held against flicker."""
         p, usd = of["p_burst"][:, g], of["expected_notional_usd"][:, g]
         b, q99 = np.full(len(p), base_rate), np.full(len(p), q99_usd)
-        now, slack = levels.level(p, b, usd, q99), levels.level(p, b, usd, q99, levels.SLACK)
-        force, calm = levels.hold(self.level[instrument, g], self.calm[instrument, g], now, slack, known)
+        now, slack = risk_levels.level(p, b, usd, q99), risk_levels.level(p, b, usd, q99, risk_levels.SLACK)
+        force, calm = risk_levels.hold(self.level[instrument, g], self.calm[instrument, g], now, slack, known)
         self.level[instrument, g], self.calm[instrument, g] = force, calm
         return force
 

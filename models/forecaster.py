@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibrator import interval, probability
-from models.levels import LEVELS, level
-from models.registry import Card, Version
+from models.model_registry import Card, Version
+from models.risk_levels import LEVELS, level
 from models.trees import Trees, parse, walk
 from models.vector_items import ITEMS, NAMES, seen_by
 from operators.contract import Array, Columns

@@ -23,9 +23,9 @@ from operators.delta import Deltas
 from operators.evolving import matched
 from operators.lanes import depth
 from operators.lanes.lane import Lane
+from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, keys
-from operators.published import Published
-from operators.running import Running, frozen, part, take_up
+from operators.published_rows import Published
 from operators.stages import BOOK
 from operators.watermark import NEVER, within
 from schemas.instrument import Instrument

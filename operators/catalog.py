@@ -31,7 +31,7 @@ from operators.tape.cvd import CVD
 from operators.tape.kyle import KYLE
 from operators.tape.lambdas import LAMBDAS
 from operators.tape.large_trades import LARGE_TRADES
-from operators.tape.marks import MARKS
+from operators.tape.marks_in_force import MARKS
 from operators.tape.ranges import RANGES
 from operators.tape.sign_autocorrelation import SIGN_AUTOCORRELATION
 from operators.tape.trailing import TRAILING

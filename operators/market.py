@@ -27,10 +27,10 @@ from operators.market_tables import (
 )
 from operators.meeting import Meeting
 from operators.numbering import Numbering
+from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, join, keys, layout
-from operators.published import Published
+from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
-from operators.running import Running, frozen, part, take_up
 from operators.watermark import ENDED, NEVER, Clock, by_guess, pass_marks
 from operators.windows import Windows
 from schemas.frames import Frames, Reject

@@ -7,7 +7,7 @@ import numpy as np
 from operators import quality
 from operators.contract import Array, Columns
 from operators.numbering import Numbered
-from operators.published import Published
+from operators.published_rows import Published
 from operators.windows import Rows
 from schemas.column import Column
 from schemas.instrument import Instrument

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from operators.running import Running
+from operators.operator_states import Running
 
 
 def folded(operator, events, panes=1, slot=None):

@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from deploy.local.body import LARGEST, WITHIN_S, Room, read_body
 from deploy.local.engine import AT_ONCE, Answer, Engine, Refusal
-from deploy.local.secret import WRITER, Secrets
+from deploy.local.store_secrets import WRITER, Secrets
 
 NAME = "alphaplus-store"
 _TRANSPORT = frozenset(

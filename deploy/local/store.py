@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 from deploy.local.fence import fence
 from deploy.local.process import announce, listening, orphaned, refuse, stop_on_signals, withdraw
-from deploy.local.secret import Secrets, kept, private
+from deploy.local.store_secrets import Secrets, kept, private
 
 if TYPE_CHECKING:
     from uvicorn import Server

@@ -19,9 +19,9 @@ from flows.clickhouse import leases
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.clickhouse.sink import REJECTS
+from flows.json_rows import records
 from flows.kafka.producer import Publisher
 from flows.refusal import Refused
-from flows.rows import records
 from flows.settings import Settings
 from flows.tables import BY_NAME
 

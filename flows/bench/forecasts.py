@@ -6,7 +6,7 @@ import numpy as np
 
 from flows.bench.result import Result
 from flows.bench.size import Size
-from models import registry
+from models import model_registry
 from models.forecaster import build, forecast
 from models.labels import LABEL_VERSION, STEP_NS
 from models.vector_items import FEATURE_VERSION, NAMES
@@ -26,13 +26,13 @@ def measure(size: Size) -> list[Result]:
     cases = Cases(at, at + STEP_NS, x, y, np.where(y, 1e6, 1e3), rng.random(CASES))
     trained, _ = train(cases, Parameters(rounds=ROUNDS, patience=ROUNDS, threads=1))
     cards = [
-        registry.Card(side, m, "b", "c", trained.rounds, 0.05, 1e6, 1e3, 1e6, {})
+        model_registry.Card(side, m, "b", "c", trained.rounds, 0.05, 1e6, 1e3, 1e6, {})
         for side in ("long", "short")
         for m in (5, 15, 30, 60)
     ]
-    about = registry.Metadata(FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, "", {}, cards)
+    about = model_registry.Metadata(FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, "", {}, cards)
     models, maps = {c.key: trained.booster for c in cards}, {c.key: trained.calibrator for c in cards}
-    by = build(registry.Version("v0", about, models, maps))
+    by = build(model_registry.Version("v0", about, models, maps))
     live = rng.normal(size=(INSTRUMENTS, len(NAMES)))
     live[:, -3:] = 0.1
     took = []

@@ -10,7 +10,7 @@ from flows.market import cut
 from flows.refusal import Refused
 from flows.settings import Settings
 from operators.market import VenueMarket
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.frames import Frames, frames
 from schemas.venue import Venue
 

@@ -20,8 +20,8 @@ from flows.bench.multiplied import SECOND_NS, multiplied
 from flows.bench.place import raw_topics
 from flows.graph import raw_topic
 from flows.kafka.connection import producer_config
-from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
+from flows.kafka.written_marks import Marks
 from flows.refusal import Unreachable
 from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent

@@ -15,12 +15,12 @@ from flows.capture import Recorded
 from flows.graph import raw_topic
 from flows.kafka.connection import Complaints, admin
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.refusal import Unreachable
 from flows.session import Session
 from flows.settings import Settings
 from flows.supervisor import Child
-from flows.topics import every_topic
+from flows.topic_names import every_topic
 from schemas.venue import Venue
 
 

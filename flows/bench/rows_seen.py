@@ -6,7 +6,7 @@ from collections.abc import Callable
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from flows.kafka.connection import client_config
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from flows.refusal import Unreachable
 from flows.settings import Settings
 from flows.tables import BY_NAME

@@ -16,7 +16,7 @@ from flows.bench.place import place, publish, rate, raw_topics, timed
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
 from flows.graph import raw_topic
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.settings import Settings
 
 RATE = 2_000.0

@@ -16,22 +16,22 @@ from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import DEMO, Data, File, Sets, settings
+from flows.demo_pages import Keys, screen, turned
 from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
-from flows.kafka.tail import Tail
-from flows.kafka.topics import create_topics
-from flows.pages import Keys, screen, turned
+from flows.kafka.topic_making import create_topics
+from flows.kafka.topic_tail import Tail
 from flows.preflight import check
 from flows.printable import Printer, printable
 from flows.session import Session, refuse_in_use
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
-from flows.topics import every_topic, input_topics
+from flows.topic_names import every_topic, input_topics
 from flows.view import line
 from models.simulator import Disturbances, brackets, numbered
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
-from models.simulator.settings import LISTED
+from models.simulator.simulation import LISTED
 
 PLAIN_S = 5.0
 PAST = 70

@@ -26,16 +26,16 @@ def evaluate(
     from flows.learning import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that need them
     from flows.learning.vectors import read  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
-    from models import registry  # noqa: PLC0415
+    from models import model_registry  # noqa: PLC0415
     from models.labels import STEP_NS  # noqa: PLC0415
 
     told = with_broker(asked(config, set, data))
     root = folder(told)
-    chosen = version or registry.champion(root)
+    chosen = version or model_registry.champion(root)
     if chosen is None:
         raise Refused(f"{root} has no champion: name a version, see `alphaplus models list`")
     try:
-        of = registry.load(root, chosen)
+        of = model_registry.load(root, chosen)
     except ValueError as error:
         raise Refused(str(error)) from None
     with store(told) as reached:

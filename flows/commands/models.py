@@ -16,7 +16,7 @@ from flows.learning.promotion import put_in_force
 from flows.printable import Printer
 from flows.refusal import Refused
 from flows.settings import Settings
-from models import registry
+from models import model_registry
 
 models = App(name="models", help="Model versions: list, show, promote, rollback.")
 Named = Annotated[str, Parameter(help="model version, see `alphaplus models list`")]
@@ -26,11 +26,11 @@ Named = Annotated[str, Parameter(help="model version, see `alphaplus models list
 def list_versions(set: Sets = (), config: File = None, data: Data = None) -> int:
     """All versions; the champion is marked."""
     root = folder(asked(config, set, data))
-    champion = registry.champion(root)
+    champion = model_registry.champion(root)
     grid = Table("", "version", "forecasts", "trained to (UTC)", "PR-AUC / prevalence", box=None)
-    for name in registry.versions(root):
+    for name in model_registry.versions(root):
         try:
-            about = registry.load(root, name).metadata
+            about = model_registry.load(root, name).metadata
         except ValueError as error:
             grid.add_row("", name, str(error), "", "")
             continue
@@ -53,7 +53,7 @@ def _ratio(score: dict[str, float | None]) -> str:
 def show(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
     """All that is kept of a version, as JSON."""
     try:
-        about = registry.load(folder(asked(config, set, data)), version).metadata
+        about = model_registry.load(folder(asked(config, set, data)), version).metadata
     except ValueError as error:
         raise Refused(str(error)) from None
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(about), indent=1).decode() + "\n")
@@ -66,7 +66,7 @@ def promote(version: Named, set: Sets = (), config: File = None, data: Data = No
     told = with_broker(asked(config, set, data))
     try:
         loader(told)(version)
-        registry.promote(folder(told), version, settle)
+        model_registry.promote(folder(told), version, settle)
     except ValueError as error:
         raise Refused(str(error)) from None
     return _tell(told, version)
@@ -77,7 +77,7 @@ def rollback(set: Sets = (), config: File = None, data: Data = None) -> int:
     """Put the champion before this one in force again."""
     told = with_broker(asked(config, set, data))
     try:
-        version = registry.rollback(folder(told), settle)
+        version = model_registry.rollback(folder(told), settle)
     except ValueError as error:
         raise Refused(str(error)) from None
     return _tell(told, version)
@@ -87,6 +87,6 @@ def _tell(told: Settings, version: str) -> int:
     if not told.kafka.brokers:
         print(f"{version} is champion; no broker is configured or running here: the next replay uses it")
         return 0
-    since_ms = put_in_force(told, registry.load(folder(told), version))
+    since_ms = put_in_force(told, model_registry.load(folder(told), version))
     print(f"{version} is champion, in force from {np.datetime64(since_ms, 'ms')} UTC")
     return 0

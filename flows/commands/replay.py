@@ -23,9 +23,9 @@ from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reasons import grid, reasons
 from flows.forecast import folder
 from flows.graph import FLOWS, raw_topic
-from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
+from flows.kafka.written_marks import Marks
 from flows.learning.promotion import put_in_force
 from flows.preflight import check
 from flows.printable import Printer, printable
@@ -34,8 +34,8 @@ from flows.session import Session, refuse_in_use
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES
-from flows.topics import ACCOUNTS, every_topic, input_topics, written_topics
-from models import registry
+from flows.topic_names import ACCOUNTS, every_topic, input_topics, written_topics
+from models import model_registry
 from schemas.frames import Reject
 from schemas.rejected import records
 from schemas.venue import Venue
@@ -201,8 +201,8 @@ def start(session: Session, processes: int) -> list[str]:
         message_max_bytes=told.kafka.message_max_bytes,
     )
     try:
-        if champion := registry.champion(folder(told)):
-            put_in_force(told, registry.load(folder(told), champion), 0)
+        if champion := model_registry.champion(folder(told)):
+            put_in_force(told, model_registry.load(folder(told), champion), 0)
     except ValueError as error:
         raise Refused(str(error)) from None
     for flow in FLOWS:

@@ -2,9 +2,9 @@
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.graph import MODELS
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.settings import SettingsError
-from flows.topics import every_topic
+from flows.topic_names import every_topic
 
 
 def topics(set: Sets = (), config: File = None, data: Data = None) -> int:

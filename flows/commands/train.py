@@ -28,7 +28,7 @@ def train(
     from flows.learning import modelling  # noqa: PLC0415 - LightGBM and scikit-learn are imported by the commands that train only
     from flows.learning.vectors import read  # noqa: PLC0415
     from flows.refusal import Refused  # noqa: PLC0415
-    from models import registry  # noqa: PLC0415
+    from models import model_registry  # noqa: PLC0415
 
     told = with_broker(asked(config, set, data))
     say = Printer(highlight=False, width=WIDTH)
@@ -59,8 +59,8 @@ def train(
     if told.kafka.brokers:
         publish_scores(told, version, shown)
     if promote:
-        registry.promote(root, version, settle)
+        model_registry.promote(root, version, settle)
         if told.kafka.brokers:
-            since_ms = put_in_force(told, registry.load(root, version))
+            since_ms = put_in_force(told, model_registry.load(root, version))
             say.print(f"{version} is in force from {np.datetime64(since_ms, 'ms')} UTC")
     return 0

@@ -14,8 +14,8 @@ from rich.table import Table as Grid
 from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
 from flows.graph import FEATURES, FORECASTS, RISK
-from flows.kafka.marks import KEY
-from flows.kafka.topics import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
+from flows.kafka.written_marks import KEY
 from flows.printable import Printer, printable
 from flows.recorded import Derived, Place, copy, digest, records
 from flows.recorded import consumer as reading_from
@@ -24,7 +24,7 @@ from flows.session import Session
 from flows.settings import Settings, SettingsError, environment, load
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES as STORED
-from flows.topics import every_topic, guess_topics, input_topics
+from flows.topic_names import every_topic, guess_topics, input_topics
 
 TABLES = (*FEATURES, *RISK, *FORECASTS, "alerts")
 COMPUTING = ("market", "risk", "forecast", "alerts")

@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from flows import telemetry
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.log import Chunk, Log, chunk
-from flows.kafka.marks import KEY
 from flows.kafka.offsets import Offsets, Positions
+from flows.kafka.written_marks import KEY
 from flows.refusal import Refused, Unreachable
 
 READ = telemetry.READ.counter()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flows.durable import settle
 from flows.settings import Forecast
-from models import baselines, registry, training
+from models import baselines, model_registry, training
 from models.bursts import SIDES
 from models.calibrator import probability
 from models.dataset import Dataset
@@ -81,7 +81,9 @@ def scored(of: Trained, cases: Cases, test: NDArray[np.int64]) -> Score:
     return evaluate(of, raw(of.booster, cases.x[test]), cases, test)
 
 
-def scored_version(of: registry.Version, card: registry.Card, cases: Cases, test: NDArray[np.int64]) -> Score:
+def scored_version(
+    of: model_registry.Version, card: model_registry.Card, cases: Cases, test: NDArray[np.int64]
+) -> Score:
     """The same of a model of a stored version, against the baselines of its own training."""
     p = probability(of.calibrators[card.key], raw(of.boosters[card.key], cases.x[test]))
     inputs = training.baseline_inputs(cases)
@@ -99,7 +101,7 @@ def save(
 ) -> str:
     """A version in the registry; its name. `more`: what else it should say of how it was made."""
     cards = [
-        registry.Card(
+        model_registry.Card(
             side,
             horizon,
             f"{horizon}.txt",
@@ -117,7 +119,7 @@ def save(
     ]
     size = {"floor_usd": told.floor_usd, "vectors": float(len(of.at_ns)), **(more or {})}
     numbers = {name: float(value) for name, value in msgspec.structs.asdict(by).items() if name != "shares"}
-    about = registry.Metadata(
+    about = model_registry.Metadata(
         FEATURE_VERSION,
         LABEL_VERSION,
         list(NAMES),
@@ -129,7 +131,7 @@ def save(
     )
     boosters = {key: trained.booster for key, (trained, _) in made.items()}
     calibrators = {key: trained.calibrator for key, (trained, _) in made.items()}
-    return registry.save(root, about, boosters, calibrators, settle)
+    return model_registry.save(root, about, boosters, calibrators, settle)
 
 
 def _hash(of: Dataset) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.json_rows import records
 from flows.kafka.producer import Publisher
-from flows.rows import records
 from flows.settings import Settings
 from flows.tables import BY_NAME
-from models.registry import Version
+from models.model_registry import Version
 from operators.contract import Array
-from operators.published import Published
+from operators.published_rows import Published
 
 if TYPE_CHECKING:
     from models.evaluation import Score

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from flows.rows import records
+from flows.json_rows import records
 from flows.tables import BY_NAME
 from models.bursts import Bursts, How
 from models.dataset import Dataset, together
@@ -17,7 +17,7 @@ from models.minutes import Minutes
 from models.simulator import Frame, Settings, coarse, instruments, market
 from models.vector_items import NAMES
 from operators.market import Cut, VenueMarket
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.frames import NO_MARKS, Marks, Reject, frames, marks
 from schemas.venues.registry import VENUES
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from flows.compiled import cache
 from flows.durable import settle
 from flows.forecast import folder, how
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from flows.learning import modelling, rehearsal
 from flows.learning.promotion import publish_scores, put_in_force
 from flows.settings import Settings, environment, load
 from flows.supervisor import end_with_parent
 from flows.tables import BY_NAME
-from models import registry
+from models import model_registry
 from models.dataset import together
 
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
@@ -72,9 +72,9 @@ def main() -> int:
     root = folder(told)
     simulated = {"simulated_markets": given.markets, "simulated_hours": given.hours, "simulated_seed": given.seed}
     version = modelling.save(root, made, vectors, told.forecast, modelling.QUICK, simulated)
-    registry.promote(root, version, settle)
+    model_registry.promote(root, version, settle)
     publish_scores(told, version, shown)
-    put_in_force(told, registry.load(root, version))
+    put_in_force(told, model_registry.load(root, version))
     print(f"model: {version} trained on {of} in {took}", flush=True)
     return 0
 

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from flows import telemetry
 from flows.graph import raw_topic
-from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
+from flows.kafka.written_marks import Marks
 from flows.live.buffer import Missed
 
 MISSED = telemetry.LIVE_MISSED.counter()

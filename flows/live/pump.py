@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from flows import telemetry
+from flows.live.book_continuity import Continuity
 from flows.live.buffer import Buffer, Missed, Received
-from flows.live.continuity import Continuity
 from flows.live.feed import Feed, Stream
 from flows.live.outlet import Outlet
 from flows.live.silence import Silence

@@ -1,10 +1,10 @@
 """The simulated market: order flow that clusters, traders who are really liquidated, frames as a venue sends them."""
 
 from models.simulator.disturb import Injected, disturb
+from models.simulator.fast_market import history
 from models.simulator.frame import Frame, Kind
-from models.simulator.history import history
-from models.simulator.market import Simulation, brackets, market
-from models.simulator.settings import Disturbances, Settings, coarse, instruments, numbered
+from models.simulator.simulated_market import Simulation, brackets, market
+from models.simulator.simulation import Disturbances, Settings, coarse, instruments, numbered
 
 __all__ = [
     "Disturbances",

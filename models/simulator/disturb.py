@@ -7,7 +7,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from models.simulator.frame import Frame, Kind
-from models.simulator.settings import Settings
+from models.simulator.simulation import Settings
 
 What = Literal["gap", "duplicate", "delay", "garbage"]
 SNAPSHOT = b'{"lastUpdateId"'

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from models.simulator.book import price
 from models.simulator.chance import U8, uniform
-from models.simulator.rows import DEPTH, FORCE, I8, INTEREST, MARK, SNAPSHOT, TRADE, Clock, Event, Market
+from models.simulator.simulated_rows import DEPTH, FORCE, I8, INTEREST, MARK, SNAPSHOT, TRADE, Clock, Event, Market
+from models.simulator.slot_ring import price
 from schemas.kernels import kernel
 
 MS = 1_000_000

@@ -8,12 +8,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulator import rows
-from models.simulator.book import rebuild, room
+from models.simulator import simulated_rows
 from models.simulator.chance import words
-from models.simulator.engine import advance, skip
-from models.simulator.rows import I8
-from models.simulator.settings import Settings, instruments, listing
+from models.simulator.second import advance, skip
+from models.simulator.simulated_rows import I8
+from models.simulator.simulation import Settings, instruments, listing
+from models.simulator.slot_ring import rebuild, room
 from models.simulator.weather import BASE_VOL_BPS
 from schemas.instrument import scale
 
@@ -53,10 +53,10 @@ def buffers(settings: Settings) -> Buffers:
     """Room for several of the busiest steps, whatever the settings."""
     most = 4 * (settings.traders + settings.levels) + 512
     return Buffers(
-        np.zeros(max(EVENTS, most), rows.dtype(rows.Event)),
+        np.zeros(max(EVENTS, most), simulated_rows.dtype(simulated_rows.Event)),
         np.zeros((max(LEVELS, 16 * room(settings.levels)), 2), np.int64),
-        np.zeros(4096 + settings.traders, rows.dtype(rows.Liquidation)),
-        np.zeros(len(settings.symbols), rows.dtype(rows.Second)),
+        np.zeros(4096 + settings.traders, simulated_rows.dtype(simulated_rows.Liquidation)),
+        np.zeros(len(settings.symbols), simulated_rows.dtype(simulated_rows.Second)),
     )
 
 
@@ -65,11 +65,11 @@ def begin(settings: Settings) -> State:
     n = len(settings.symbols)
     start = settings.start_ns // 1_000_000_000
     state = State(
-        np.zeros(1, rows.dtype(rows.Clock)),
-        np.zeros(1, rows.dtype(rows.Tide)),
+        np.zeros(1, simulated_rows.dtype(simulated_rows.Clock)),
+        np.zeros(1, simulated_rows.dtype(simulated_rows.Tide)),
         words(settings.seed, (*settings.symbols, "the tide")),
-        np.zeros(n, rows.dtype(rows.Market)),
-        np.zeros((n, settings.traders), rows.dtype(rows.Trader)),
+        np.zeros(n, simulated_rows.dtype(simulated_rows.Market)),
+        np.zeros((n, settings.traders), simulated_rows.dtype(simulated_rows.Trader)),
         np.zeros((n, room(settings.levels)), np.int64),
         np.zeros((n, room(settings.levels)), np.int64),
     )
@@ -115,38 +115,46 @@ def second(state: State, out: Buffers, steps: I8, trades_per_s: float) -> Iterat
             steps,
             trades_per_s,
             *_rows(state),
-            cast(list[rows.Event], out.events),
+            cast(list[simulated_rows.Event], out.events),
             out.levels,
-            cast(list[rows.Liquidation], out.truth),
-            cast(list[rows.Second], out.seconds),
+            cast(list[simulated_rows.Liquidation], out.truth),
+            cast(list[simulated_rows.Second], out.seconds),
         )
         yield int(state.clock["events"][0]), int(state.clock["liquidations"][0])
 
 
 def unseen(state: State, out: Buffers, steps: I8, trades_per_s: float, seconds: int) -> Rows:
     """Run seconds without frames. Returns what an observer knew after each (`rows.Second`), (seconds, instruments)."""
-    table = np.zeros((seconds, len(state.markets)), rows.dtype(rows.Second))
+    table = np.zeros((seconds, len(state.markets)), simulated_rows.dtype(simulated_rows.Second))
     skip(
         steps,
         trades_per_s,
         *_rows(state),
-        cast(list[rows.Event], out.events),
+        cast(list[simulated_rows.Event], out.events),
         out.levels,
-        cast(list[rows.Liquidation], out.truth),
-        cast(list[list[rows.Second]], table),
+        cast(list[simulated_rows.Liquidation], out.truth),
+        cast(list[list[simulated_rows.Second]], table),
     )
     return table
 
 
 def _rows(
     state: State,
-) -> tuple[list[rows.Clock], list[rows.Tide], NDArray[np.uint64], list[rows.Market], list[list[rows.Trader]], I8, I8]:
+) -> tuple[
+    list[simulated_rows.Clock],
+    list[simulated_rows.Tide],
+    NDArray[np.uint64],
+    list[simulated_rows.Market],
+    list[list[simulated_rows.Trader]],
+    I8,
+    I8,
+]:
     return (
-        cast(list[rows.Clock], state.clock),
-        cast(list[rows.Tide], state.tide),
+        cast(list[simulated_rows.Clock], state.clock),
+        cast(list[simulated_rows.Tide], state.tide),
         state.words,
-        cast(list[rows.Market], state.markets),
-        cast(list[list[rows.Trader]], state.crowds),
+        cast(list[simulated_rows.Market], state.markets),
+        cast(list[list[simulated_rows.Trader]], state.crowds),
         state.books,
         state.shown,
     )

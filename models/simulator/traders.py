@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from models.simulator.chance import U8, normal, uniform
-from models.simulator.rows import Market, Trader
+from models.simulator.simulated_rows import Market, Trader
 from schemas.kernels import inner, kernel
 
 FLOORS = np.array([0.0, 300e3, 800e3, 3e6, 12e6])

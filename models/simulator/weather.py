@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from models.simulator.chance import U8, normal, uniform
-from models.simulator.rows import Market, Tide
+from models.simulator.simulated_rows import Market, Tide
 from schemas.kernels import inner
 
 CALM, ACTIVE, STORM, BREWING = range(4)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulator.rows import DEPTH, FORCE, I8, INTEREST, MARK, SNAPSHOT, TRADE, Event
+from models.simulator.simulated_rows import DEPTH, FORCE, I8, INTEREST, MARK, SNAPSHOT, TRADE, Event
 from schemas.kernels import kernel
 
 U1 = NDArray[np.uint8]

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from operators.alerts.alert_step import WRITES, AlertState, abandon, advance, alert_id, alerts
 from operators.alerts.rules import Rule
-from operators.alerts.step import WRITES, AlertState, abandon, advance, alert_id, alerts
 from operators.alerts.storm import Alert, Storm
 from operators.contract import Array, Columns, Step
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.column import Column, Dtype
 from schemas.frames import Frames, Reject
 from schemas.table import Table

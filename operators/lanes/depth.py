@@ -9,8 +9,8 @@ from operators.book import ladder, packing
 from operators.book.midpoint import SIDES
 from operators.contract import Array, EventTable, Statistic
 from operators.lanes.lane import offered, refused
+from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
-from operators.running import Running, frozen, take_up
 from operators.waiting import Waiting
 from operators.watermark import NEVER, Clock, assign, never_back
 from schemas.batches import BESIDE, Depth

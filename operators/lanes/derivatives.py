@@ -6,8 +6,8 @@ import numpy as np
 from operators import catalog
 from operators.contract import Array, Statistic
 from operators.lanes.lane import offered, refused
+from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
-from operators.running import Running, frozen, take_up
 from operators.waiting import Waiting
 from operators.watermark import Clock, assign
 from schemas.frames import Frames, Reject

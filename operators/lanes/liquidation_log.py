@@ -8,8 +8,8 @@ from operators import catalog, units
 from operators.contract import Array
 from operators.lanes.lane import offered
 from operators.liquidation.normal import sizes
+from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
-from operators.running import Running, frozen, take_up
 from operators.waiting import Waiting
 from schemas.batches import Liquidations
 from schemas.frames import Frames

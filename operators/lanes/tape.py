@@ -7,8 +7,8 @@ from operators import catalog, units
 from operators.contract import Array, Statistic
 from operators.lanes.lane import offered, refused
 from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
+from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
-from operators.running import Running, frozen, take_up
 from operators.tape import bars, feeds, identity
 from operators.waiting import Waiting
 from operators.watermark import Assigned, Clock, assign

@@ -3,7 +3,7 @@
 import numpy as np
 
 from operators.contract import Array
-from operators.portfolio import leverage, rows, tail
+from operators.portfolio import leverage, risk_rows, tail_loss
 from operators.portfolio.assets import prices
 from operators.portfolio.crossing import PURSE, QTY
 from operators.portfolio.news import MS, age_ms
@@ -21,9 +21,9 @@ def values(
     untrusted = np.bincount(flat.owner, weights=~books.ok[flat.market], minlength=len(state.held))
     age = age_ms(at_ms, a["oldest_mark_ns"])
     none = a["oldest_mark_ns"] == 0
-    marks_ok = (a["positions_without_mark"] == 0) & (none | (age <= rows.MARK_STALE_MS))
+    marks_ok = (a["positions_without_mark"] == 0) & (none | (age <= risk_rows.MARK_STALE_MS))
     told: dict[str, Array] = {**a, **leverage.compute(a), **tails}
-    level = rows.risk_level(
+    level = risk_rows.risk_level(
         told["insolvent"],
         told["maintenance_ratio"],
         a["nearest_liquidation_bps"],
@@ -41,8 +41,8 @@ def values(
         "record_ok": lacking == 0,
         "parts_left_out": lacking,
         "remarks": np.array([h.remarks for h in held], np.object_),
-        "equity_reason": rows.EQUITY_REASONS[np.select([~no_equity, unread > 0], [0, 1], 2)],
-        "risk_level": rows.LEVELS[level],
+        "equity_reason": risk_rows.EQUITY_REASONS[np.select([~no_equity, unread > 0], [0, 1], 2)],
+        "risk_level": risk_rows.LEVELS[level],
         "late_rows": np.array(late, np.int64)[account],
         "marks_ok": marks_ok,
         "mark_age_ms": np.where(none, np.nan, age),
@@ -51,14 +51,14 @@ def values(
     }
 
 
-def exposures(state: Positions) -> tail.Exposures:
+def exposures(state: Positions) -> tail_loss.Exposures:
     """What of each account moves with which market at the marks in force."""
     flat = flatten(state)
     priced = prices(state.assets, state.mark, state.mark_ns, state.moved)
     asset = flat.purse_places[:, 0]
     unit = priced.usd[asset]
     market, wallet = flat.market, flat.purse_numbers[:, 0]
-    return tail.Exposures(
+    return tail_loss.Exposures(
         flat.starts,
         market,
         flat.numbers[:, QTY] * state.mark[market] * unit[flat.places[:, PURSE]],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from operators import evolving
 from operators.evolving import Part, fingerprint
-from operators.portfolio import account_rows, position_rows, positions, returns, rows, tail
+from operators.portfolio import account_rows, position_rows, positions, returns, risk_rows, tail_loss
 from operators.portfolio.margin import BYBIT_LINEAR_V2024
 from operators.portfolio.news import MS, News
 from operators.portfolio.position_rows import Place
@@ -17,7 +17,7 @@ from operators.portfolio.resting import Resting, number
 from operators.portfolio.revaluation import Revalued, revalue
 from operators.portfolio.timeline import Second, TapeRow, Timeline, clock
 from operators.progress import Progress
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.accounts import Account, Position
 from schemas.brackets import Tiers
 from schemas.frames import Frames, Reject
@@ -78,8 +78,8 @@ class Ledger:
         self.home: list[int] = []
         self.late: list[int] = []
         self.places: dict[Place, int] = {}
-        self.accounts_news = News("risk_accounts", rows.RISK_ACCOUNTS)
-        self.positions_news = News("risk_positions", rows.RISK_POSITIONS)
+        self.accounts_news = News("risk_accounts", risk_rows.RISK_ACCOUNTS)
+        self.positions_news = News("risk_positions", risk_rows.RISK_POSITIONS)
 
     def _seeds(self) -> returns.Seeds:
         return {positions.market(self.positions, *market): hours for market, hours in self.terms.candles.items()}
@@ -145,7 +145,7 @@ class Ledger:
         end_ns = np.array([r.window_start + r.window_ms for r in known], np.int64) * MS
         age_ms = np.array([number(r.mark_age_ms) for r in known], np.float64)
         positions.move(self.positions, at, price, end_ns - (age_ms * MS).astype(np.int64))
-        fresh = age_ms <= rows.MARK_STALE_MS
+        fresh = age_ms <= risk_rows.MARK_STALE_MS
         returns.observe(self.returns, at[fresh], price[fresh], end_ns[fresh] - 1)
 
     def _positions(
@@ -171,7 +171,7 @@ class Ledger:
 
     def _accounts(self, second: Second, due: Revalued, keyframe: bool) -> list[tuple[int, Published]]:
         state, account = self.positions, due.account["account"]
-        tails = tail.portfolio(
+        tails = tail_loss.portfolio(
             account_rows.exposures(state), account, due.account["equity_usd"], returns.returns(self.returns)
         )
         told = account_rows.values(state, due, self.books, tails, self.late, second.at_ms)

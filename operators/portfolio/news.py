@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from operators.contract import Array
 from operators.delta import Deltas
 from operators.portfolio.timeline import Second
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.column import Column
 
 MS = 1_000_000

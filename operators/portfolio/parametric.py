@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.portfolio.tail import historical
+from operators.portfolio.tail_loss import historical
 
 F8 = NDArray[np.float64]
 _NORMAL = NormalDist()

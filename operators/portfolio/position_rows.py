@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from operators.contract import Array
-from operators.portfolio import distance, rows
+from operators.portfolio import distance, risk_rows
 from operators.portfolio.news import age_ms
 from operators.portfolio.positions import SIDES, Positions, flatten
 from operators.portfolio.resting import BANDS, Resting
@@ -35,8 +35,15 @@ def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[
             ~cross & np.isnan(p["isolated_margin_usd"]),
             np.isnan(p["backing"]),
         ],
-        [0, rows.NO_SETTLEMENT, rows.NO_TIERS, rows.EVERY_PRICE, rows.NO_MARGIN, rows.NO_BACKING],
-        rows.NO_PRICE,
+        [
+            0,
+            risk_rows.NO_SETTLEMENT,
+            risk_rows.NO_TIERS,
+            risk_rows.EVERY_PRICE,
+            risk_rows.NO_MARGIN,
+            risk_rows.NO_BACKING,
+        ],
+        risk_rows.NO_PRICE,
     )
     age = age_ms(at_ms, state.mark_ns[market])
     side = flat.sides[row]
@@ -48,13 +55,13 @@ def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[
         "margin_mode": _MODES[cross.astype(np.int64)],
         "distance_to_liquidation_bps": distance.distance_bps(sign, mark, price),
         "depth_to_liquidation_usd": np.where(ok, depth, np.nan),
-        "null_reason": rows.REASONS[reason],
-        "marks_ok": ~no_mark & (age <= rows.MARK_STALE_MS),
+        "null_reason": risk_rows.REASONS[reason],
+        "marks_ok": ~no_mark & (age <= risk_rows.MARK_STALE_MS),
         "mark_age_ms": np.where(no_mark, np.nan, age),
         "book_ok": ok,
         "settlement_asset": settles,
         "pool": _pools(state, p),
-        "remark": rows.REMARKS[4 * p["over_leverage"] + 2 * no_mark + ~p["settled_known"]],
+        "remark": risk_rows.REMARKS[4 * p["over_leverage"] + 2 * no_mark + ~p["settled_known"]],
     }
 
 
@@ -66,7 +73,7 @@ def _pools(state: Positions, p: Mapping[str, Array]) -> Array:
 
 def with_closed(told: Mapping[str, Array], gone: list[Place]) -> dict[str, Array]:
     """A last row for each position that is no more: size 0, everything that rests on it null."""
-    fill: dict[str, object] = {"open": False, "qty_base": 0.0, "null_reason": rows.REASONS[rows.CLOSED]}
+    fill: dict[str, object] = {"open": False, "qty_base": 0.0, "null_reason": risk_rows.REASONS[risk_rows.CLOSED]}
     fill |= {"margin_mode": "", "marks_ok": True, "book_ok": True, "entry_price": 0.0, "leverage": 0.0}
     fill |= {"settlement_asset": "", "pool": "", "remark": ""}
     fill |= {"position_side": np.array([SIDES[side] for _, _, side in gone], np.object_)}

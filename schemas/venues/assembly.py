@@ -11,11 +11,11 @@ from schemas.batches import I4, MESSAGE, REFUSED, Depth, Derivatives, Liquidatio
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venue import Venue
-from schemas.venues import rows
-from schemas.venues.book import Book
-from schemas.venues.orders import Orders
+from schemas.venues import message_rows
+from schemas.venues.depth_message import Book
+from schemas.venues.forced_orders import Orders
+from schemas.venues.message_rows import Parsed, Print, Quote
 from schemas.venues.reading import attempt, rejects
-from schemas.venues.rows import Parsed, Print, Quote
 from schemas.venues.scaling import Infer
 
 ReadBooks = Callable[[bytes, str | None], Sequence[Book]]
@@ -87,7 +87,7 @@ def general_depth(readers: Readers) -> ParseDepth:
 
     def depth(frames: Frames, table: InstrumentTable) -> tuple[Depth, list[Reject]]:
         every, known = range(len(frames)), len(table.rows)
-        found, parsed = rows.depth(frames, every, table, readers.depth, readers.infer, actions=readers.actions)
+        found, parsed = message_rows.depth(frames, every, table, readers.depth, readers.infer, actions=readers.actions)
         found = with_refused(frames, table, known, found, parsed, readers.chain)
         return found, settled(frames, table, found.frame, parsed)
 
@@ -98,7 +98,7 @@ def general_trades(readers: Readers) -> ParseTrades:
     """The parser of trade frames, frame by frame."""
 
     def trades(frames: Frames, table: InstrumentTable) -> tuple[Trades, Liquidations, list[Reject]]:
-        found, forced, parsed = rows.trades(frames, range(len(frames)), table, readers.trades, readers.infer)
+        found, forced, parsed = message_rows.trades(frames, range(len(frames)), table, readers.trades, readers.infer)
         return found, forced, settled(frames, table, found.frame, parsed)
 
     return trades
@@ -125,11 +125,11 @@ def venue(
         def read(data: bytes, named: str | None) -> Sequence[Print]:
             return readers.liquidations(data, named, table.orders)
 
-        found, parsed = rows.liquidations(frames, range(len(frames)), table, read, readers.infer)
+        found, parsed = message_rows.liquidations(frames, range(len(frames)), table, read, readers.infer)
         return found, settled(frames, table, found.frame, parsed)
 
     def derivatives(frames: Frames, table: InstrumentTable) -> tuple[Derivatives, list[Reject]]:
-        found, parsed = rows.derivatives(frames, range(len(frames)), table, readers.derivatives, readers.infer)
+        found, parsed = message_rows.derivatives(frames, range(len(frames)), table, readers.derivatives, readers.infer)
         return found, settled(frames, table, found.frame, parsed)
 
     return Venue(

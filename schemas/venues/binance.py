@@ -20,8 +20,9 @@ from schemas.batches import PriceKind, PrintFeed
 from schemas.instrument import Instrument
 from schemas.levels import LIMIT
 from schemas.venues.assembly import Readers
-from schemas.venues.book import Book
-from schemas.venues.orders import Fill, Orders, new_part
+from schemas.venues.depth_message import Book
+from schemas.venues.forced_orders import Fill, Orders, new_part
+from schemas.venues.message_rows import NAN, Print, Quote
 from schemas.venues.reading import (
     Id,
     Name,
@@ -37,7 +38,6 @@ from schemas.venues.reading import (
     raw,
     stated,
 )
-from schemas.venues.rows import NAN, Print, Quote
 from schemas.venues.splitting import splitter
 
 KINDS = {

@@ -14,10 +14,10 @@ from schemas.batches import Depth, Liquidations, Trades
 from schemas.frames import Frames, Reject
 from schemas.instrument import InstrumentTable
 from schemas.levels import LIMIT
-from schemas.venues import rows
+from schemas.venues import message_rows
 from schemas.venues.assembly import ParseDepth, ParseTrades, Readers, settled, with_refused
 from schemas.venues.binance_scan import scan_depth, scan_trades
-from schemas.venues.rows import Parsed, no_liquidations
+from schemas.venues.message_rows import Parsed, no_liquidations
 
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
@@ -47,7 +47,7 @@ def _table(table: InstrumentTable) -> tuple[NDArray[np.uint8], I8, I4, I8]:
     return table.names, table.name_starts, slots, scales
 
 
-def _refine(part: _Part, refined: rows.Refined, reasons: dict[int, str]) -> _Part:
+def _refine(part: _Part, refined: message_rows.Refined, reasons: dict[int, str]) -> _Part:
     """The part in the finer steps of later refinements; a frame whose numbers become too large is rejected."""
     of_level = np.repeat(np.arange(len(part.frame)), np.diff(part.starts))
     for i, instrument, tick_factor, lot_factor in refined:
@@ -98,7 +98,7 @@ def _parse(frames: Frames, table: InstrumentTable, scan: Scan, general: General)
     """Scan; give what is left to the general path; scan the rest again whenever that changed the table."""
     parts: list[_Part] = []
     reasons: dict[int, str] = {}
-    refined: rows.Refined = []
+    refined: message_rows.Refined = []
     pending = np.arange(len(frames), dtype=np.int32)
     chunk = _FIRST_CHUNK
     fresh = bool(table.rows)
@@ -193,7 +193,7 @@ def scanned_depth(readers: Readers, *, futures: int) -> ParseDepth:
         known = len(table.rows)
 
         def general(which: list[int]) -> tuple[_Part, Parsed]:
-            d, parsed = rows.depth(frames, which, table, readers.depth, readers.infer)
+            d, parsed = message_rows.depth(frames, which, table, readers.depth, readers.infer)
             headers = np.empty((6, len(d)), np.int64)
             for k, column in enumerate((d.event_ns, d.first_id, d.last_id, d.previous_id, d.snapshot, d.bids)):
                 headers[k] = column
@@ -228,7 +228,7 @@ def scanned_trades(readers: Readers, *, futures: int) -> ParseTrades:
 
     def trades(frames: Frames, table: InstrumentTable) -> tuple[Trades, Liquidations, list[Reject]]:
         def general(which: list[int]) -> tuple[_Part, Parsed]:
-            t, _, parsed = rows.trades(frames, which, table, readers.trades, readers.infer)
+            t, _, parsed = message_rows.trades(frames, which, table, readers.trades, readers.infer)
             sign, feed = t.sign.astype(np.int64), t.feed.astype(np.int64)
             headers = np.stack((t.event_ns, sign, feed, t.id, t.first_id, t.last_id))
             return _Part(t.frame, t.instrument, headers, np.arange(len(t) + 1), t.ticks, t.lots), parsed

@@ -13,8 +13,9 @@ import msgspec
 from schemas.batches import ASKED, PriceKind, PrintFeed, Sequencing
 from schemas.instrument import Instrument, Kind
 from schemas.venues.assembly import Readers, venue
-from schemas.venues.book import Book
-from schemas.venues.orders import Orders
+from schemas.venues.depth_message import Book
+from schemas.venues.forced_orders import Orders
+from schemas.venues.message_rows import Print, Quote
 from schemas.venues.reading import (
     Id,
     Name,
@@ -32,7 +33,6 @@ from schemas.venues.reading import (
     raw,
     stated,
 )
-from schemas.venues.rows import Print, Quote
 from schemas.venues.splitting import splitter
 
 NAME = "okx-swap"

@@ -7,7 +7,7 @@ saw first, until a snapshot of a deeper one comes, or until it was silent for `S
 
 from schemas.batches import BESIDE, WHOLE
 from schemas.instrument import View
-from schemas.venues.book import Book
+from schemas.venues.depth_message import Book
 
 SILENT_NS = 10_000_000_000
 """Event time without a message after which another view takes over."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.rows import records
+from flows.json_rows import records
 from flows.tables import BY_NAME
-from models import registry
+from models import model_registry
 from models.bursts import Bursts, How
 from models.forecaster import build
 from models.minutes import Minute
@@ -23,7 +23,7 @@ def main() -> None:
     """Print the medians of the step and of the step with its JSON records, and the size of the frozen state."""
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
-        by = build(registry.load(Path(folder), model(Path(folder), 1, HORIZONS)))
+        by = build(model_registry.load(Path(folder), model(Path(folder), 1, HORIZONS)))
     bursts, step, whole = Bursts(How(HORIZONS, 50_000.0)), [], []
     names = [f"S{i:03d}USDT" for i in range(INSTRUMENTS)]
     for m in range(1, MINUTES + 1):

@@ -22,7 +22,7 @@ from pathlib import Path
 import aiohttp
 
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.live.outlet import Topics
 from flows.live.receiver import Receiver
 from flows.live.registry import FEEDS

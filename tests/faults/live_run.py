@@ -19,13 +19,13 @@ from flows.clickhouse.errors import Trouble
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.graph import FLOWS
 from flows.kafka.connection import client_config
-from flows.kafka.marks import KEY
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
+from flows.kafka.written_marks import KEY
 from flows.session import EMBEDDED_FETCH_WAIT_MS, EMBEDDED_LINGER_MS, EMBEDDED_MARK_MS, Session
 from flows.settings import Settings, load
 from flows.supervisor import Supervisor
 from flows.tables import TABLES
-from flows.topics import every_topic, input_topics
+from flows.topic_names import every_topic, input_topics
 from models.simulator import Disturbances, brackets
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from tests.faults.replaying import Item, Tables, differences, run, running, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore
 

@@ -1,8 +1,8 @@
-"""A few thousand mutated frames in every run of the tests; `python -m tests.faults.fuzz` is the large one."""
+"""A few thousand mutated frames in every run of the tests; `python -m tests.faults.fuzz_flow` is the large one."""
 
 import pytest
 
-from tests.faults.fuzz import check
+from tests.faults.fuzz_flow import check
 from tests.faults.replaying import differences, services
 
 pytestmark = pytest.mark.services

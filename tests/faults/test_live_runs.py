@@ -15,11 +15,11 @@ from confluent_kafka.cimpl import NewPartitions
 from flows.clickhouse.client import connect
 from flows.commands.verify import judge, unlike_stored
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.printable import Printer
 from flows.recorded import Derived
 from flows.session import Session
-from flows.topics import every_topic
+from flows.topic_names import every_topic
 from tests.faults.live_run import COMPUTING, SPARING, live, settings, simulated
 from tests.faults.pauses import Judge, pause
 

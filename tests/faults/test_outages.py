@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from tests.faults.outage import SETS, outage
 from tests.faults.replaying import differences, run, running, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from flows.tables import BY_NAME
-from models import registry
+from models import model_registry
 from models.calibrator import Calibrator
 from models.labels import LABEL_VERSION, STEP_NS
 from models.training import Cases, Parameters, train
@@ -57,12 +57,12 @@ def model(root, seed: int, horizons: tuple[int, ...] = (5, 15), floor_usd: float
     cases = Cases(at, at + 5 * STEP_NS, x, y, np.where(y == 1, 1e6, 1e3), rng.random(n))
     trained, _ = train(cases, Parameters(learning_rate=0.3, num_leaves=4, rounds=5, patience=5, seed=seed, threads=1))
     cards = [
-        registry.Card(side, h, f"{side}{h}.txt", f"{side}{h}.json", trained.rounds, 0.1, 1e6, 1e3, 1e6, {})
+        model_registry.Card(side, h, f"{side}{h}.txt", f"{side}{h}.json", trained.rounds, 0.1, 1e6, 1e3, 1e6, {})
         for side in ("long", "short")
         for h in horizons
     ]
-    about = registry.Metadata(
+    about = model_registry.Metadata(
         FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, str(seed), {"floor_usd": floor_usd}, cards
     )
     calibrators: dict[tuple[str, int], Calibrator] = {c.key: trained.calibrator for c in cards}
-    return registry.save(root, about, {c.key: trained.booster for c in cards}, calibrators)
+    return model_registry.save(root, about, {c.key: trained.booster for c in cards}, calibrators)

@@ -82,11 +82,11 @@ def test_an_interval_holds_its_own_point(table, name, seed):
 
 
 def test_the_rows_that_a_model_writes_hold_their_own_points(tmp_path):
-    from models import registry
+    from models import model_registry
     from models.forecaster import build, forecast
     from models.vector_items import NAMES
 
-    by = build(registry.load(tmp_path, feature_rows.model(tmp_path, 3)))
+    by = build(model_registry.load(tmp_path, feature_rows.model(tmp_path, 3)))
     out = forecast(by, np.random.default_rng(5).normal(size=(300, len(NAMES))), np.ones(300, np.bool_))
     used = out["abstain_reason"] == ""
     assert used.any()

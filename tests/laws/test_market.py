@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.rows import records
+from flows.json_rows import records
 from flows.tables import BY_NAME
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
@@ -21,7 +21,7 @@ from operators.asset_books import AssetBooks
 from operators.catalog import OPERATORS
 from operators.lanes.lane import AHEAD
 from operators.market import Cut, VenueMarket
-from operators.running import Running
+from operators.operator_states import Running
 from schemas import rejected
 from schemas.frames import frames, marks
 from schemas.instrument import Instrument, InstrumentTable

@@ -15,8 +15,8 @@ from operators import catalog
 from operators.catalog import OPERATORS
 from operators.contract import EventTable, Operator
 from operators.evolving import Changed
+from operators.operator_states import Running, frozen, take_up
 from operators.pack import pack, unpack
-from operators.running import Running, frozen, take_up
 from operators.stages import NotOffered, check
 from operators.waiting import GIVEN
 

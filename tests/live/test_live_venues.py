@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from flows.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.live.buffer import Buffer, Missed
 from flows.live.feed import streams
 from flows.live.outlet import MISSED, Captures, Topics
@@ -22,7 +22,7 @@ from flows.settings import Live
 from schemas.venues.registry import VENUES
 from tests.live.dialects import DIALECTS, LAST_ID
 from tests.live.venue_server import VenueServer
-from tests.services import log
+from tests.services import topic_log
 
 FAST = {"lifetime_s": 3600.0, "overlap_s": 2.0, "heartbeat_s": 0.5, "backoff_s": 0.02, "seed": 7, "connect_s": 2.0}
 
@@ -396,7 +396,7 @@ def test_frames_marks_and_holes_stand_in_the_raw_topics_in_the_order_of_their_re
             await asyncio.sleep(0.5)
 
     asyncio.run(bounded(run()))
-    read = {topic: log.read(broker.bootstrap, topic) for topic in topics}
+    read = {topic: topic_log.read(broker.bootstrap, topic) for topic in topics}
     records = [r for some in read.values() for r in some]
     frames = [r for r in records if r.value is not None]
     assert {VENUES[venue].kind_of(r.value) for r in frames} == {"depth", "trades", "derivatives"}

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from flows.alerts import rules
-from flows.rows import records
+from flows.json_rows import records
 from flows.settings import Settings
 from flows.tables import BY_NAME
 from operators.alerts.watch import Watch

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from operators.portfolio import account_rows, positions, returns, tail
+from operators.portfolio import account_rows, positions, returns, tail_loss
 from schemas.accounts import Account, Balance, Position
 
 HISTORY = Path(__file__).parents[2].parent / "shared" / "history"
@@ -63,7 +63,7 @@ def test_one_hour_at_99_percent_is_exceeded_as_often_as_it_says(name, side):
     for at in range(ring, len(past)):
         window = np.full((len(book.mark), ring), np.nan)
         window[market] = past[at - ring : at]
-        told = tail.portfolio(of, np.array([0]), np.array([1.0]), window)
+        told = tail_loss.portfolio(of, np.array([0]), np.array([1.0]), window)
         exceeded += side * past[at] < -told["var_99_1h"][0]
         hours += 1
     print(

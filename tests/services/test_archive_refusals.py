@@ -21,10 +21,10 @@ import pytest
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.tables import BY_NAME, TABLES
 from tests.services.backend import Broker, Store
-from tests.services.running import ROOT, wait_until
+from tests.services.flow_processes import ROOT, wait_until
 from tests.services.test_upgrade_store import of, record
 
 BOOK = BY_NAME["features_book"]

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.services import log
+from tests.services import topic_log
 from tests.services.backend import Broker
 
 TopicName = Callable[[str], str]
@@ -16,9 +16,9 @@ KEEP = {"retention.ms": "-1"}
 
 def test_what_is_produced_is_consumed_with_its_key(broker: Broker, topic_name: TopicName) -> None:
     topic = topic_name("roundtrip")
-    log.create(broker.bootstrap, topic)
-    log.append(broker.bootstrap, topic, [(b"BTC", b'{"a":1}'), (None, b""), (b"ETH", b"\x00\xff")])
-    found = log.read(broker.bootstrap, topic)
+    topic_log.create(broker.bootstrap, topic)
+    topic_log.append(broker.bootstrap, topic, [(b"BTC", b'{"a":1}'), (None, b""), (b"ETH", b"\x00\xff")])
+    found = topic_log.read(broker.bootstrap, topic)
     # an empty value is not null
     assert [(r.offset, r.key, r.value) for r in found] == [
         (0, b"BTC", b'{"a":1}'),
@@ -31,9 +31,9 @@ def test_a_partition_keeps_the_order_of_its_records_and_numbers_them_without_gap
     broker: Broker, topic_name: TopicName
 ) -> None:
     topic = topic_name("order")
-    log.create(broker.bootstrap, topic, partitions=4)
-    log.append(broker.bootstrap, topic, [(f"asset{i % 7}".encode(), str(i).encode()) for i in range(5_000)])
-    found = log.read(broker.bootstrap, topic)
+    topic_log.create(broker.bootstrap, topic, partitions=4)
+    topic_log.append(broker.bootstrap, topic, [(f"asset{i % 7}".encode(), str(i).encode()) for i in range(5_000)])
+    found = topic_log.read(broker.bootstrap, topic)
     assert sorted(int(r.value or b"") for r in found) == list(range(5_000))
     for partition in range(4):
         part = [r for r in found if r.partition == partition]
@@ -44,18 +44,18 @@ def test_a_partition_keeps_the_order_of_its_records_and_numbers_them_without_gap
 
 def test_the_time_that_the_producer_gave_is_the_record_timestamp(broker: Broker, topic_name: TopicName) -> None:
     topic = topic_name("timestamps")
-    log.create(broker.bootstrap, topic, config=KEEP)
-    log.append(broker.bootstrap, topic, [(b"BTC", b"1")], timestamp_ms=NEW_YEAR_2020_MS)
-    log.append(broker.bootstrap, topic, [(b"BTC", b"0")], timestamp_ms=NEW_YEAR_2020_MS - 1)
+    topic_log.create(broker.bootstrap, topic, config=KEEP)
+    topic_log.append(broker.bootstrap, topic, [(b"BTC", b"1")], timestamp_ms=NEW_YEAR_2020_MS)
+    topic_log.append(broker.bootstrap, topic, [(b"BTC", b"0")], timestamp_ms=NEW_YEAR_2020_MS - 1)
     # not sorted, not clipped, not the time of the append
-    assert [r.timestamp_ms for r in log.read(broker.bootstrap, topic)] == [NEW_YEAR_2020_MS, NEW_YEAR_2020_MS - 1]
+    assert [r.timestamp_ms for r in topic_log.read(broker.bootstrap, topic)] == [NEW_YEAR_2020_MS, NEW_YEAR_2020_MS - 1]
 
 
 def test_the_end_of_a_partition_is_told_exactly(broker: Broker, topic_name: TopicName) -> None:
     topic = topic_name("end")
-    log.create(broker.bootstrap, topic, partitions=2)
+    topic_log.create(broker.bootstrap, topic, partitions=2)
     records: list[tuple[bytes | None, bytes]] = [(b"21", str(i).encode()) for i in range(123)]
-    (partition,) = {r.partition for r in log.append(broker.bootstrap, topic, records)}
+    (partition,) = {r.partition for r in topic_log.append(broker.bootstrap, topic, records)}
     settings = {"bootstrap.servers": broker.bootstrap, "group.id": topic, "enable.partition.eof": True}
     reader = Consumer(settings | {"enable.auto.commit": False})
     try:
@@ -82,32 +82,32 @@ def test_the_end_of_a_partition_is_told_exactly(broker: Broker, topic_name: Topi
 def test_old_records_stay_where_retention_is_off_and_go_where_it_is_not(broker: Broker, topic_name: TopicName) -> None:
     """Kafka keeps seven days by default, so frames of 2020 go at its next look; the embedded broker never looks."""
     kept, expiring = topic_name("kept"), topic_name("expiring")
-    log.create(broker.bootstrap, kept, config=KEEP)
-    log.create(broker.bootstrap, expiring)
+    topic_log.create(broker.bootstrap, kept, config=KEEP)
+    topic_log.create(broker.bootstrap, expiring)
     records: list[tuple[bytes | None, bytes]] = [(b"BTC", str(i).encode()) for i in range(10)]
-    log.append(broker.bootstrap, kept, records, timestamp_ms=NEW_YEAR_2020_MS)
-    log.append(broker.bootstrap, expiring, records, timestamp_ms=NEW_YEAR_2020_MS)
-    left = log.read(broker.bootstrap, expiring)
+    topic_log.append(broker.bootstrap, kept, records, timestamp_ms=NEW_YEAR_2020_MS)
+    topic_log.append(broker.bootstrap, expiring, records, timestamp_ms=NEW_YEAR_2020_MS)
+    left = topic_log.read(broker.bootstrap, expiring)
     for _ in range(120 if broker.expires else 0):
         if not left:
             break
-        left = log.read(broker.bootstrap, expiring)
+        left = topic_log.read(broker.bootstrap, expiring)
     assert len(left) == (0 if broker.expires else 10)
-    assert len(log.read(broker.bootstrap, kept)) == 10
+    assert len(topic_log.read(broker.bootstrap, kept)) == 10
 
 
 def test_a_paused_broker_acknowledges_nothing_and_everything_after_it_resumes(
     broker: Broker, topic_name: TopicName
 ) -> None:
     topic = topic_name("pause")
-    log.create(broker.bootstrap, topic)
-    log.append(broker.bootstrap, topic, [(b"BTC", b"before")])
+    topic_log.create(broker.bootstrap, topic)
+    topic_log.append(broker.bootstrap, topic, [(b"BTC", b"before")])
     landed: list[KafkaError | None] = []
 
     def delivered(error: KafkaError | None, _: Message) -> None:
         landed.append(error)
 
-    writer = log.producer(broker.bootstrap)
+    writer = topic_log.producer(broker.bootstrap)
     broker.pause()
     for i in range(100):
         writer.produce(topic, key=b"BTC", value=str(i).encode(), on_delivery=delivered)
@@ -116,30 +116,33 @@ def test_a_paused_broker_acknowledges_nothing_and_everything_after_it_resumes(
     broker.resume()
     assert writer.flush(60) == 0
     assert landed == [None] * 100
-    assert [r.value for r in log.read(broker.bootstrap, topic)] == [b"before", *(str(i).encode() for i in range(100))]
+    assert [r.value for r in topic_log.read(broker.bootstrap, topic)] == [
+        b"before",
+        *(str(i).encode() for i in range(100)),
+    ]
 
 
 def test_a_kill_amid_writing_loses_no_acknowledged_record_of_a_durable_broker(
     broker: Broker, topic_name: TopicName
 ) -> None:
     topic = topic_name("kill")
-    log.create(broker.bootstrap, topic, partitions=2, config=KEEP)
-    landed: list[log.Record] = []
+    topic_log.create(broker.bootstrap, topic, partitions=2, config=KEEP)
+    landed: list[topic_log.Record] = []
     failed: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:
         if error is None:
-            landed.append(log.record(message))
+            landed.append(topic_log.record(message))
         else:
             failed.append(error)
 
     if not broker.durable:
-        log.append(broker.bootstrap, topic, [(b"BTC", b"0")])
+        topic_log.append(broker.bootstrap, topic, [(b"BTC", b"0")])
         broker.kill()
         broker.restart()
         assert topic not in AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10).topics
         return
-    writer = log.producer(broker.bootstrap)
+    writer = topic_log.producer(broker.bootstrap)
     written = 0
     while len(landed) < 500:
         writer.produce(topic, key=str(written % 9).encode(), value=str(written).encode(), on_delivery=delivered)
@@ -152,7 +155,7 @@ def test_a_kill_amid_writing_loses_no_acknowledged_record_of_a_durable_broker(
     broker.restart()
     assert writer.flush(60) == 0
     assert failed == []
-    found = log.read(broker.bootstrap, topic)
+    found = topic_log.read(broker.bootstrap, topic)
     assert [(r.partition, r.offset, r.value) for r in found] == sorted((r.partition, r.offset, r.value) for r in landed)
     # idempotent: what was sent again after the kill stands there once
     assert sorted(int(r.value or b"") for r in found) == list(range(written))
@@ -174,6 +177,6 @@ def test_a_key_lands_in_the_partition_that_the_java_client_would_choose(
     broker: Broker, topic_name: TopicName, key: str, murmur2: int
 ) -> None:
     topic = topic_name("partitioner")
-    log.create(broker.bootstrap, topic, partitions=6)
-    (landed,) = log.append(broker.bootstrap, topic, [(key.encode(), b"")])
+    topic_log.create(broker.bootstrap, topic, partitions=6)
+    (landed,) = topic_log.append(broker.bootstrap, topic, [(key.encode(), b"")])
     assert landed.partition == (murmur2 & 0x7FFFFFFF) % 6

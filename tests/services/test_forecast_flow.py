@@ -12,12 +12,12 @@ import pytest
 
 from flows.forecast import folder
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.learning.promotion import put_in_force
 from flows.settings import Forecast, Kafka, Settings, written
-from models import registry
+from models import model_registry
 from tests.laws.feature_rows import T0, logs, model
-from tests.services.running import ROOT, brokers, named, read, wait_until
+from tests.services.flow_processes import ROOT, brokers, named, read, wait_until
 
 pytestmark = pytest.mark.services
 MINUTES = 100
@@ -48,7 +48,7 @@ def test_a_swap_under_load_changes_the_version_once_loses_nothing_and_a_corrupt_
     create_topics(address, [prefix + n for n in names], 1, forever=True)
     root = folder(told)
     one, two, bad = (model(root, seed) for seed in (1, 2, 3))
-    versions = {name: registry.load(root, name) for name in (one, two, bad)}
+    versions = {name: model_registry.load(root, name) for name in (one, two, bad)}
     file = root / "versions" / bad / "long5.txt"
     file.write_bytes(file.read_bytes() + b" ")
     settings = tmp_path / "settings.json"

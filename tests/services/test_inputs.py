@@ -11,12 +11,12 @@ from confluent_kafka import Consumer, TopicPartition
 
 from flows.capture import read
 from flows.kafka.partitioner import partition_of
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.tables import ALERTED_COLUMNS
 from operators.alerts.rules import load
 from schemas.brackets import binance
 from schemas.venues.registry import VENUES
-from tests.services.running import brokers
+from tests.services.flow_processes import brokers
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "deploy" / "inputs" / "README.md"

@@ -12,8 +12,8 @@ import pytest
 
 from flows.kafka.ends import announce
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics, end_offsets
-from tests.services.running import brokers, finish, named, read, start, wait_until
+from flows.kafka.topic_making import create_topics, end_offsets
+from tests.services.flow_processes import brokers, finish, named, read, start, wait_until
 
 pytestmark = pytest.mark.services
 

@@ -9,10 +9,10 @@ import pytest
 
 from flows.kafka.ends import announce
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
 from operators.once import Once
 from schemas.frames import frames
-from tests.services.running import Growth, brokers, finish, named, read, start, wait_until
+from tests.services.flow_processes import Growth, brokers, finish, named, read, start, wait_until
 
 pytestmark = pytest.mark.services
 

@@ -11,7 +11,7 @@ from flows.kafka.offsets import Offsets
 from flows.kafka.producer import Publisher
 from flows.kafka.reader import Kafka
 from flows.kafka.source import KafkaShards, Pace
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.settings import load
 
 pytestmark = pytest.mark.services

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.session import Session
 from flows.settings import load
 from flows.simulate import topic_of
-from flows.topics import every_topic, input_topics
+from flows.topic_names import every_topic, input_topics
 from models.simulator import Settings as Simulated
 from models.simulator import Simulation, brackets, coarse, instruments
 from operators.once import Once
 from schemas.frames import frames
-from tests.services.running import brokers, read
+from tests.services.flow_processes import brokers, read
 
 pytestmark = pytest.mark.services
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.simulator import Settings as Simulated
 from models.simulator import coarse, market
-from tests.services.running import ROOT
+from tests.services.flow_processes import ROOT
 
 pytestmark = pytest.mark.services
 

@@ -15,7 +15,7 @@ from flows.__main__ import main
 from flows.clickhouse.client import StoreError, connect
 from flows.kafka.producer import Publisher
 from flows.kafka.reader import Kafka, Reader
-from flows.kafka.topics import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
 from flows.refusal import Refused
 from flows.settings import load
 from tests.faults.kills import SETS, disturbed

@@ -9,16 +9,16 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from flows.kafka.ends import announce, withdraw
 from flows.kafka.guesses import Guess, GuessLog
 from flows.kafka.guessing import Foreign
-from flows.kafka.marks import Marks
 from flows.kafka.producer import Publisher
 from flows.kafka.reader import Kafka, Reader
 from flows.kafka.source import KafkaShards, Pace, Shard
-from flows.kafka.topics import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
+from flows.kafka.written_marks import Marks
 from flows.refusal import Refused, Unreachable
 from schemas.frames import Frames
 from schemas.shard import Batch
 from tests.services.broker_tansu import Tansu, free_port
-from tests.services.running import brokers, named
+from tests.services.flow_processes import brokers, named
 
 pytestmark = pytest.mark.services
 

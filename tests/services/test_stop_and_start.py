@@ -6,9 +6,9 @@ import time
 import pytest
 
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
 from flows.runner import REFUSED
-from tests.services.running import Growth, brokers, finish, named, read, start, wait_until
+from tests.services.flow_processes import Growth, brokers, finish, named, read, start, wait_until
 
 pytestmark = pytest.mark.services
 

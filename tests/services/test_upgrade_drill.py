@@ -21,7 +21,7 @@ from flows.supervisor import Child, Supervisor
 from flows.tables import TABLES
 from tests.faults.kills import SETS
 from tests.faults.replaying import running, services, settings_for, simulated, stored
-from tests.services.running import ROOT, wait_until
+from tests.services.flow_processes import ROOT, wait_until
 
 pytestmark = pytest.mark.services
 

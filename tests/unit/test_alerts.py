@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from flows.tables import ALERTED_COLUMNS
 from operators import hysteresis
+from operators.alerts.alert_step import GONE, WRITES, advance, alert_id, alerts
 from operators.alerts.rules import Rule, load
-from operators.alerts.step import GONE, WRITES, advance, alert_id, alerts
 from schemas.column import Column
 
 S = 1_000_000_000

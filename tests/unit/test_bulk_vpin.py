@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.running import Running
+from operators.operator_states import Running
 from operators.tape.bulk_vpin import BULK_VPIN, CHANGES, buy_share
 from operators.tape.vpin import A_DAY
 

@@ -16,7 +16,7 @@ from flows import compiled
 from flows.__main__ import COMMANDS, app, main
 from flows.commands import topics as topics_command
 from flows.graph import mermaid
-from flows.kafka.topics import create_topics
+from flows.kafka.topic_making import create_topics
 from flows.tables import TABLES
 
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from operators import composite
 from operators.book.liquidity_score import LIQUIDITY_SCORE, PARTS, absolute
 from operators.composite import MINUTE_NS, Part, weighted
-from operators.running import Running
+from operators.operator_states import Running
 from operators.tape.asymmetry import ASYMMETRY
 
 shares = st.one_of(st.floats(0, 1), st.just(math.nan))

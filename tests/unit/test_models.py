@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from models import baselines, calibration, evaluation, levels, registry, trees
+from models import baselines, calibration, evaluation, model_registry, risk_levels, trees
 from models.calibrator import Calibrator, interval, probability
 from models.forecaster import WRITES, build, confidence, forecast, freshness
 from models.labels import LABEL_VERSION, STEP_NS, Labels
@@ -275,12 +275,12 @@ def test_a_map_of_an_earlier_release_whose_interval_was_another_maps_is_refused(
         old = msgspec.json.decode((folder / name).read_bytes())
         del old["covariance"]
         (folder / name).write_bytes(msgspec.json.encode(old))
-        about["files"][name] = registry._hash((folder / name).read_bytes())
-    described = registry._json(about)
+        about["files"][name] = model_registry._hash((folder / name).read_bytes())
+    described = model_registry._json(about)
     (folder / "metadata.json").write_bytes(described)
-    folder.rename(folder.with_name("v" + registry._hash(described)[:12]))
+    folder.rename(folder.with_name("v" + model_registry._hash(described)[:12]))
     with pytest.raises(ValueError, match=r"its interval need not hold its own point, .* train it again"):
-        registry.load(root, "v" + registry._hash(described)[:12])
+        model_registry.load(root, "v" + model_registry._hash(described)[:12])
 
 
 def test_the_interval_equals_two_isotonic_fits_with_the_case_counted_both_ways():
@@ -316,9 +316,9 @@ def test_levels_go_up_at_once_and_down_after_three_calm_minutes():
     force, calm, seen = np.zeros(1, np.int64), np.zeros(1, np.int64), []
     for p in (0.05, 0.3, 0.22, 0.19, 0.19, 0.19, 0.6, 0.0, float("nan"), 0.0, 0.0, 0.0):
         x, usd = np.array([p]), np.array([6e5])
-        now, slack = levels.level(x, b, usd, q99), levels.level(x, b, usd, q99, levels.SLACK)
-        force, calm = levels.hold(force, calm, now, slack, ~np.isnan(x))
-        seen.append(levels.LEVELS[force[0]])
+        now, slack = risk_levels.level(x, b, usd, q99), risk_levels.level(x, b, usd, q99, risk_levels.SLACK)
+        force, calm = risk_levels.hold(force, calm, now, slack, ~np.isnan(x))
+        seen.append(risk_levels.LEVELS[force[0]])
     assert seen == [
         "low",
         "high",
@@ -343,7 +343,7 @@ def kept(tmp_path, learned):
 
 def save(root, trained, settle=lambda path: None, **changes) -> str:
     cards = [
-        registry.Card(
+        model_registry.Card(
             side,
             minutes,
             f"{side}_{minutes}.txt",
@@ -359,9 +359,9 @@ def save(root, trained, settle=lambda path: None, **changes) -> str:
         for side in ("long", "short")
         for minutes in (5, 60)
     ]
-    about = registry.Metadata(FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, "d", {"seed": 1.0}, cards)
+    about = model_registry.Metadata(FEATURE_VERSION, LABEL_VERSION, list(NAMES), 0, 1, "d", {"seed": 1.0}, cards)
     about = msgspec.structs.replace(about, **changes)
-    return registry.save(
+    return model_registry.save(
         root, about, {c.key: trained.booster for c in cards}, {c.key: trained.calibrator for c in cards}, settle
     )
 
@@ -369,34 +369,34 @@ def save(root, trained, settle=lambda path: None, **changes) -> str:
 def test_equal_training_makes_the_same_version_and_saving_it_twice_changes_nothing(kept, learned):
     root, version = kept
     assert save(root, learned[1]) == version
-    assert registry.versions(root) == [version]
+    assert model_registry.versions(root) == [version]
 
 
 def test_a_stored_version_is_scored_like_the_model_that_it_was(kept, learned):
     from flows.learning.modelling import scored, scored_version
 
     cases, trained, test = learned
-    of = registry.load(*kept)
+    of = model_registry.load(*kept)
     assert scored_version(of, of.metadata.models[0], cases, test) == scored(trained, cases, test)
 
 
 def test_promotion_and_rollback(kept, learned):
     root, first = kept
-    assert registry.champion(root) is None
-    registry.promote(root, first)
+    assert model_registry.champion(root) is None
+    model_registry.promote(root, first)
     second = save(root, learned[1], data_hash="other")
-    registry.promote(root, second)
-    assert registry.champion(root) == second
-    assert registry.rollback(root) == first == registry.champion(root)
+    model_registry.promote(root, second)
+    assert model_registry.champion(root) == second
+    assert model_registry.rollback(root) == first == model_registry.champion(root)
     with pytest.raises(ValueError, match="there is no earlier champion to go back to"):
-        registry.rollback(root)
+        model_registry.rollback(root)
 
 
 @pytest.mark.parametrize("name", ["long_5.txt", "short_60.json", "metadata.json"])
 @pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
 def test_a_corrupt_version_is_refused_in_one_line_and_the_champion_goes_on(kept, learned, name, how):
     root, champion = kept
-    registry.promote(root, champion)
+    model_registry.promote(root, champion)
     version = save(root, learned[1], data_hash="other")
     path = root / "versions" / version / name
     data = bytearray(path.read_bytes())
@@ -405,18 +405,24 @@ def test_a_corrupt_version_is_refused_in_one_line_and_the_champion_goes_on(kept,
     else:
         data[len(data) // 2] ^= 1
         path.write_bytes(data if how == "flipped" else data[: len(data) // 2])
-    for use in (registry.load, registry.promote):
+    for use in (model_registry.load, model_registry.promote):
         with pytest.raises(ValueError, match=f"model {version} is corrupt: {name}") as error:
             use(root, version)
         assert "\n" not in str(error.value)
-    assert registry.champion(root) == champion
+    assert model_registry.champion(root) == champion
 
 
 def test_a_version_and_the_champion_are_on_the_disk_before_they_count(tmp_path, learned):
     seen = []
 
     def settle(path):
-        seen.append((path.relative_to(tmp_path).as_posix(), registry.versions(tmp_path), registry.champion(tmp_path)))
+        seen.append(
+            (
+                path.relative_to(tmp_path).as_posix(),
+                model_registry.versions(tmp_path),
+                model_registry.champion(tmp_path),
+            )
+        )
 
     version = save(tmp_path, learned[1], settle=settle)
     partial = f"versions/.{version}.partial"
@@ -425,7 +431,7 @@ def test_a_version_and_the_champion_are_on_the_disk_before_they_count(tmp_path, 
     assert sorted(before) == sorted([partial, *(f"{partial}/{name}" for name in names)])
     assert before[-1] == partial and seen[-1][:2] == ("versions", [version])
     seen.clear()
-    registry.promote(tmp_path, version, settle)
+    model_registry.promote(tmp_path, version, settle)
     assert [(path, champion) for path, _, champion in seen] == [("champion.json.partial", None), (".", version)]
 
 
@@ -433,22 +439,22 @@ def test_a_version_for_other_features_is_refused(kept, learned):
     root, _ = kept
     version = save(root, learned[1], feature_version="0000")
     with pytest.raises(ValueError, match=f"model {version} was made for features 0000, here are {FEATURE_VERSION}"):
-        registry.promote(root, version)
+        model_registry.promote(root, version)
     relabelled = save(root, learned[1], label_version="old")
     with pytest.raises(ValueError, match="was made for labels old"):
-        registry.load(root, relabelled)
+        model_registry.load(root, relabelled)
 
 
 def test_an_unknown_version_is_refused(kept):
     with pytest.raises(ValueError, match="no model version 'v0'"):
-        registry.load(kept[0], "v0")
+        model_registry.load(kept[0], "v0")
     with pytest.raises(ValueError, match="no model version"):
-        registry.load(kept[0], "../versions")
+        model_registry.load(kept[0], "../versions")
 
 
 def test_a_booster_that_is_no_booster_is_refused(kept):
-    version = registry.load(*kept)
-    broken = registry.Version("v1", version.metadata, {("long", 5): "tree\nnonsense"}, version.calibrators)
+    version = model_registry.load(*kept)
+    broken = model_registry.Version("v1", version.metadata, {("long", 5): "tree\nnonsense"}, version.calibrators)
     with pytest.raises(ValueError, match=r"model v1: booster \('long', 5\)"):
         build(broken)
 
@@ -467,13 +473,13 @@ def test_a_model_file_that_is_a_pickle_is_refused_and_nothing_of_it_is_run(tmp_p
     forged = replace(learned[1], booster=pickled)
     version = save(tmp_path, forged)
     with pytest.raises(ValueError, match="not the text of a LightGBM booster"):
-        build(registry.load(tmp_path, version))
+        build(model_registry.load(tmp_path, version))
     folder = tmp_path / "versions" / version
     for file in folder.iterdir():
         whole = file.read_bytes()
         file.write_bytes(pickled.encode() + b" ")
         with pytest.raises(ValueError, match="is corrupt"):
-            registry.load(tmp_path, version)
+            model_registry.load(tmp_path, version)
         file.write_bytes(whole)
     assert not trace.exists()
 
@@ -488,12 +494,12 @@ def test_a_version_that_names_a_file_outside_its_folder_is_refused(tmp_path, lea
     forged = "v" + hashlib.blake2b(described, digest_size=16).hexdigest()[:12]
     folder.rename(folder.parent / forged)
     with pytest.raises(ValueError, match=r"names a file outside its folder, '\.\./\.\./champion\.json'"):
-        registry.load(tmp_path, forged)
+        model_registry.load(tmp_path, forged)
 
 
 def test_a_forecast_row_for_every_vector_side_and_horizon(kept, learned):
     cases, trained, _ = learned
-    by = build(registry.load(*kept))
+    by = build(model_registry.load(*kept))
     out = forecast(by, cases.x[:50], np.ones(50, np.bool_))
     assert set(out) == {c.name for c in WRITES} | {"row"}
     assert len(out["row"]) == 50 * 4
@@ -509,7 +515,7 @@ def test_a_forecast_row_for_every_vector_side_and_horizon(kept, learned):
 
 def test_it_abstains_with_a_reason_when_book_or_features_are_bad(kept, learned):
     cases, _, _ = learned
-    by = build(registry.load(*kept))
+    by = build(model_registry.load(*kept))
     x = cases.x[:3].copy()
     x[1, [NAMES.index(n) for n in ("book_age_s", "tape_age_s", "derivatives_age_s")]] = [9, np.nan, 1]
     out = forecast(by, x, np.array([False, True, True]))
@@ -555,7 +561,7 @@ def test_the_walk_equals_lightgbm_whether_training_saw_gaps_or_zeros(missing):
 
 
 def test_an_empty_batch_gives_no_rows(kept):
-    out = forecast(build(registry.load(*kept)), np.empty((0, len(NAMES))), np.empty(0, np.bool_))
+    out = forecast(build(model_registry.load(*kept)), np.empty((0, len(NAMES))), np.empty(0, np.bool_))
     assert len(out["p_burst"]) == 0
 
 

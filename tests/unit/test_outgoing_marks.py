@@ -1,6 +1,6 @@
 """Marks of a derived topic: seldom, never before anything is known, and as much earlier as a table's rows come later."""
 
-from flows.kafka.marks import KEY
+from flows.kafka.written_marks import KEY
 from flows.outgoing import MarkTimes
 
 

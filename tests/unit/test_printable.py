@@ -13,9 +13,9 @@ from rich.table import Table
 from flows.__main__ import main
 from flows.bench.result import Result, table
 from flows.commands.query import shown
+from flows.demo_pages import PAGES, screen
 from flows.health import Health
-from flows.kafka.tail import Seen
-from flows.pages import PAGES, screen
+from flows.kafka.topic_tail import Seen
 from flows.printable import Printer, printable
 from flows.refusal import Refused
 from flows.supervisor import Supervisor

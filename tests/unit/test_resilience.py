@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.book.resilience import MEASURES, RESILIENCE, WEIGHT
-from operators.running import Running
+from operators.operator_states import Running
 
 SECOND_NS = 10**9
 USUAL = [100.0] * 61

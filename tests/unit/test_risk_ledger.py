@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from flows.rows import records
+from flows.json_rows import records
 from flows.tables import BY_NAME
 from models.simulator import Settings, Simulation, brackets, coarse, instruments
 from operators.market import Cut, VenueMarket

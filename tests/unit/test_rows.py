@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.rows import records
-from operators.published import Published
+from flows.json_rows import records
+from operators.published_rows import Published
 from schemas.column import Column
 from schemas.frames import Reject
 from schemas.rejected import KEPT_BYTES, NTH

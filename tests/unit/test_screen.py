@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client import Counter as Counted
 from rich.console import Console
 
+from flows.demo_pages import PAGES, screen, state
 from flows.health import Health, scrape
-from flows.kafka.tail import Seen
-from flows.pages import PAGES, screen, state
+from flows.kafka.topic_tail import Seen
 from flows.session import running_store
 from flows.view import line
 from tests.laws.test_market import Run, lines_of

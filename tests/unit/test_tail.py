@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from operators.portfolio import account_rows, parametric, positions, returns, tail
+from operators.portfolio import account_rows, parametric, positions, returns, tail_loss
 from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 
@@ -35,12 +35,12 @@ def edhec() -> np.ndarray:
 )
 def test_value_at_risk_of_empyrical(values, cutoff, expected):
     """[EXT✓] empyrical-reloaded tests/test_stats.py; its sign is that of the return."""
-    assert tail.historical(np.array(values, np.float64), cutoff) == pytest.approx(-expected)
+    assert tail_loss.historical(np.array(values, np.float64), cutoff) == pytest.approx(-expected)
 
 
 def test_shortfall_is_the_mean_at_or_below_the_quantile():
     """[EXT✓] empyrical-reloaded: CVaR = mean(returns <= VaR); at .3 the quantile is 81.5, so of 1 and 81."""
-    assert tail.shortfall(np.array([1, 81, 82, 83, 84, 85.0]), 0.3) == pytest.approx(-41)
+    assert tail_loss.shortfall(np.array([1, 81, 82, 83, 84, 85.0]), 0.3) == pytest.approx(-41)
 
 
 def test_the_baselines_of_performance_analytics(edhec):
@@ -49,9 +49,9 @@ def test_the_baselines_of_performance_analytics(edhec):
     got = [
         parametric.gaussian(first, 0.05),
         parametric.modified(first, 0.05),
-        tail.historical(first, 0.05),
+        tail_loss.historical(first, 0.05),
         parametric.gaussian_shortfall(first, 0.05),
-        tail.shortfall(first, 0.05),
+        tail_loss.shortfall(first, 0.05),
     ]
     assert got == pytest.approx([0.012133, 0.014674, 0.014095, 0.017133, 0.024080], abs=5e-7)
 
@@ -102,21 +102,21 @@ def hold(name: str, wallet: float, asset: str = "USDT", **qty: float) -> Account
 def naive(path: np.ndarray) -> tuple[float, float, float]:
     """Value at risk, shortfall and EWMA value at risk as the file says them, loop by loop."""
     r = path[~np.isnan(path)]
-    variance, scaled = float(np.mean(r[: tail.BURN_IN] ** 2)), []
-    for x in r[tail.BURN_IN :].tolist():
+    variance, scaled = float(np.mean(r[: tail_loss.BURN_IN] ** 2)), []
+    for x in r[tail_loss.BURN_IN :].tolist():
         scaled.append(x / variance**0.5)
         variance = 0.97 * variance + 0.03 * x * x
     z = np.array(scaled)
     return (
-        tail.historical(z) * variance**0.5,
-        tail.shortfall(z) * variance**0.5,
-        tail.ewma(np.where(np.isnan(path), 0, path)) if not np.isnan(path).any() else np.nan,
+        tail_loss.historical(z) * variance**0.5,
+        tail_loss.shortfall(z) * variance**0.5,
+        tail_loss.ewma(np.where(np.isnan(path), 0, path)) if not np.isnan(path).any() else np.nan,
     )
 
 
-def tails(book: positions.Positions, past: np.ndarray, least: int = tail.LEAST):
+def tails(book: positions.Positions, past: np.ndarray, least: int = tail_loss.LEAST):
     value = revalue(book).account["equity_usd"]
-    return value, tail.portfolio(account_rows.exposures(book), np.arange(len(value)), value, past, least)
+    return value, tail_loss.portfolio(account_rows.exposures(book), np.arange(len(value)), value, past, least)
 
 
 @pytest.mark.parametrize(("seed", "holes"), [(0, 0.0), (1, 0.01), (2, 0.0), (3, 0.02)])
@@ -128,7 +128,7 @@ def test_the_portfolio_tail_equals_the_naive_oracle(seed, holes):
         weight = np.array(quantities) * [100.0, 50, 10] / value[row]
         path = sum(weight[i] * past[i] for i in range(3) if weight[i])
         var, es, ewma = naive(path)
-        assert got["tail_returns"][row] == (~np.isnan(path)).sum() - tail.BURN_IN > 200
+        assert got["tail_returns"][row] == (~np.isnan(path)).sum() - tail_loss.BURN_IN > 200
         assert got["var_99_1h"][row] == pytest.approx(var, rel=1e-9)
         assert got["es_99_1h"][row] == pytest.approx(es, rel=1e-9)
         assert np.isnan(ewma) or got["var_ewma_99_1h"][row] == pytest.approx(ewma, rel=1e-9)

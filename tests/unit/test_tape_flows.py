@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.operator_states import Running
 from operators.ranks import TURN_NS
-from operators.running import Running
 from operators.tape import large_trades
 from operators.tape.absorption import ABSORPTION
 from operators.tape.large_trades import LARGE_TRADES

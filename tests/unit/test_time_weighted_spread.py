@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
+from operators.operator_states import Running
 from operators.panes import Panes, keys
-from operators.running import Running
 from operators.windows import Windows
 
 BASE_NS = 10

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.running import Running
+from operators.operator_states import Running
 from operators.tape.trailing import GRID_NS, RETURNS, SCALES, TRAILING, hurst, ratio, variation
 
 GRID = Path(__file__).parents[3] / "shared" / "reference" / "hf_5min_grid.csv"

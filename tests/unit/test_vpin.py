@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.running import Running
+from operators.operator_states import Running
 from operators.tape.vpin import A_DAY, DAY_NS, VPIN
 
 

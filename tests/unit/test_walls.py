@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.book.walls import WALLS, spread
-from operators.running import Running
+from operators.operator_states import Running
 
 SECOND_NS = 10**9
 PLAIN = [(1000 - k, 5 + k % 2) for k in range(20)]

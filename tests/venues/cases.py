@@ -14,7 +14,7 @@ from flows.market import cut, known_instruments
 from flows.settings import load
 from operators.book import ladder
 from operators.market import VenueMarket
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.frames import Reject, frames
 from schemas.instrument import InstrumentTable
 from schemas.venues.registry import VENUES

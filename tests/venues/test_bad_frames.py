@@ -6,7 +6,7 @@ from schemas.frames import frames
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.levels import LIMIT
 from schemas.venues.registry import VENUES
-from tests.venues import fuzz, samples
+from tests.venues import fuzz_parsers, samples
 
 DIFF = samples.USDM_DEPTH[0]
 BTCUSDT = Instrument("binance-usdm", "BTCUSDT", "BTC", "USDT", "linear", "0.1", "0.001")
@@ -108,5 +108,5 @@ def test_an_instrument_is_not_inferred_from_a_frame_that_is_rejected():
 
 
 def test_two_thousand_mutated_frames_become_rows_nothing_or_rejects():
-    outcome = fuzz.run(seed=7, count=2_000)
+    outcome = fuzz_parsers.run(seed=7, count=2_000)
     assert outcome["rows"] > 500 and outcome["not_json"] > 500

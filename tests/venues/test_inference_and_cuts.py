@@ -18,7 +18,7 @@ from schemas.batches import REFUSED
 from schemas.frames import frames
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venues.registry import VENUES
-from tests.venues.fuzz import GENERAL, KNOWN, check, mutate, same
+from tests.venues.fuzz_parsers import GENERAL, KNOWN, check, mutate, same
 from tests.venues.samples import SAMPLES, USDM_DEPTH
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"

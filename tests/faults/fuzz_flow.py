@@ -1,4 +1,4 @@
-"""Mutated frames through the market flow: `python -m tests.faults.fuzz --seed 1 --frames 100000`.
+"""Mutated frames through the market flow: `python -m tests.faults.fuzz_flow --seed 1 --frames 100000`.
 
 Frames of every venue and kind, most of them damaged, are published into the raw topics. The flow must never stop, and
 every offset must be accounted for: rows, a reject that names it with a reason, or an acknowledgement that means
@@ -23,7 +23,7 @@ from flows.capture import Recorded
 from flows.clickhouse.client import connect
 from flows.graph import raw_topic
 from flows.kafka.partitioner import partition_of
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from flows.settings import Settings
 from operators.lanes.lane import AHEAD
 from schemas.frames import frames
@@ -31,7 +31,7 @@ from schemas.instrument import InstrumentTable
 from schemas.venue import Venue
 from schemas.venues.registry import VENUES
 from tests.faults.replaying import Item, Running, Tables, differences, running, services, settings_for, simulated
-from tests.venues.fuzz import mutate
+from tests.venues.fuzz_parsers import mutate
 from tests.venues.samples import SAMPLES
 
 START_NS = 1_767_225_600_000_000_000
@@ -208,7 +208,7 @@ def check(
 
 def main() -> int:
     """The command: accounted for with large batches, and the same rows with small ones."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz_flow", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--frames", type=int, default=100_000)
     given = parser.parse_args()

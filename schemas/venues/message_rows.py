@@ -11,7 +11,7 @@ from schemas.batches import Depth, Derivatives, Liquidations, Trades
 from schemas.frames import Frames
 from schemas.instrument import InstrumentTable
 from schemas.levels import LIMIT, OK, OUT_OF_RANGE, Levels
-from schemas.venues.book import Book
+from schemas.venues.depth_message import Book
 from schemas.venues.reading import gather
 from schemas.venues.scaling import Infer, Quantities, Scaled, scaled
 from schemas.venues.views import chosen

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from flows import telemetry, view
 from flows.health import Health
-from flows.kafka.tail import Seen
+from flows.kafka.topic_tail import Seen
 from flows.printable import printable
 
 PAGES = ("overview", "accounts", "alerts", "books", "bursts", "liquidations", "flows")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulator import messages, step, weather
+from models.simulator import depth_step, messages, weather
 from models.simulator.chance import U8
-from models.simulator.rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
+from models.simulator.simulated_rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
 from schemas.kernels import kernel
 
 Plan = NDArray[np.int64]
@@ -28,7 +28,7 @@ def advance(
     c = clock[0]
     dt = 1.0 / steps
     n = len(markets)
-    trades_at_most = 2 * len(crowds[0]) + 2 * depth + 4 * step.BUSIEST + 8
+    trades_at_most = 2 * len(crowds[0]) + 2 * depth + 4 * depth_step.BUSIEST + 8
     if c.instrument == 0 and c.step == 0:
         weather.tide_second(tide[0], words[n])
     while c.instrument < n:
@@ -44,19 +44,19 @@ def advance(
             until_ms = start_ms + 1000 * (k + 1) // steps
             if k == 0:
                 since = c.second - first
-                step.mark(m, i, tide[0], interest_every > 0 and since % interest_every == 0, word, events, c)
-                step.liquidate(m, i, crowd, book, min(80, 500 // steps), word, events, truth, second, c)
-            step.act(m, i, crowd, book, k, steps, word, events, second, c)
-            step.noise(m, i, book, dt, trades_per_s, until_ms, word, events, second, c)
-            step.drift(m, tide[0], dt, word)
-            step.follow(m, i, book, depth, word, events, second, c)
-            step.quote(m, book, changes, dt, word)
+                depth_step.mark(m, i, tide[0], interest_every > 0 and since % interest_every == 0, word, events, c)
+                depth_step.liquidate(m, i, crowd, book, min(80, 500 // steps), word, events, truth, second, c)
+            depth_step.act(m, i, crowd, book, k, steps, word, events, second, c)
+            depth_step.noise(m, i, book, dt, trades_per_s, until_ms, word, events, second, c)
+            depth_step.drift(m, tide[0], dt, word)
+            depth_step.follow(m, i, book, depth, word, events, second, c)
+            depth_step.quote(m, book, changes, dt, word)
             m.now_ms = until_ms
             messages.depth(m, i, book, shown[i], word, events, levels, c)
             if k == 0 and snapshot_every > 0 and (c.second - first) % snapshot_every == 0:
                 messages.snapshot(m, i, shown[i], at_most, events, levels, c)
             c.step += 1
-        step.observe(m, book, second)
+        depth_step.observe(m, book, second)
         c.step = 0
         c.instrument += 1
     c.instrument = 0

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from models.simulator import messages
-from models.simulator.book import price, settle
 from models.simulator.chance import U8
-from models.simulator.rows import I8, Clock, Event, Market
+from models.simulator.simulated_rows import I8, Clock, Event, Market
+from models.simulator.slot_ring import price, settle
 from schemas.kernels import inner, kernel
 
 EXCITE_SAME = 0.45

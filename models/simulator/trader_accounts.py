@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.simulator.frame import Frame
-from models.simulator.settings import Settings
+from models.simulator.simulation import Settings
 from models.simulator.state import State, buffers, plan, second
 
 LOOK_AHEAD_S = 240

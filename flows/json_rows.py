@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from operators.contract import Array
-from operators.published import Published
+from operators.published_rows import Published
 from schemas.column import Column
 
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
@@ -48,7 +48,7 @@ def _printable(column: Column, values: Array | list[str], finite: list[bool] | N
 def records(published: Published, columns: tuple[Column, ...]) -> list[tuple[bytes, bytes]]:
     """Key and value of every row.
 
-    >>> from operators.published import Published
+    >>> from operators.published_rows import Published
     >>> p = Published("t", ["BTC"], ["v|BTCUSDT|1000"], [5], [6], {"mid": np.array([np.nan]), "n": np.array([2])})
     >>> records(p, (Column("mid", "f8", "", null_when="no book"), Column("n", "i8", "")))
     [(b'BTC', b'{"id":"v|BTCUSDT|1000|5","mid":null,"n":2}')]

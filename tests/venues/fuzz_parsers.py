@@ -1,4 +1,4 @@
-"""Mutated frames through every parser: `python -m tests.venues.fuzz --seed 1 --frames 100000`.
+"""Mutated frames through every parser: `python -m tests.venues.fuzz_parsers --seed 1 --frames 100000`.
 
 Each frame becomes rows, nothing or a reject; never an exception. Binance's scan and the general path agree.
 """

@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulator import accounts, rows
+from models.simulator import simulated_rows, trader_accounts
 from models.simulator.frame import Frame, Kind
-from models.simulator.settings import Settings, instruments
+from models.simulator.simulation import Settings, instruments
 from models.simulator.state import Buffers, State, begin, buffers, plan, second
 from models.simulator.traders import CUMS, FLOORS, MAX_LEVERAGES, RATES
 from models.simulator.writing import phrases, write
@@ -34,7 +34,7 @@ class Simulation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.state: State = begin(settings)
-        self.owners = accounts.choose(settings, self.state)
+        self.owners = trader_accounts.choose(settings, self.state)
         self._out: Buffers = buffers(settings)
         self._truth: list[NDArray[np.void]] = []
         self._text, self._at = phrases(settings.symbols)
@@ -46,7 +46,7 @@ class Simulation:
     def __iter__(self) -> Iterator[Frame]:
         """Frames in order of receipt, until `settings.seconds` have passed."""
         waiting: list[Frame] = []
-        sent: dict[str, accounts.Account] = {}
+        sent: dict[str, trader_accounts.Account] = {}
         steps = plan(self.settings, steps=self.settings.steps)
         ran = 0
         while self.settings.seconds is None or ran < self.settings.seconds:
@@ -54,7 +54,7 @@ class Simulation:
                 waiting += self._frames(count)
                 if liquidated:
                     self._truth.append(self._out.truth[:liquidated].copy())
-            waiting += accounts.frames(self.owners, self.settings, self.state, sent)
+            waiting += trader_accounts.frames(self.owners, self.settings, self.state, sent)
             waiting.sort(key=_received)
             ran += 1
             until_ns = 1_000_000_000 * int(self.state.clock["second"][0])
@@ -72,7 +72,7 @@ class Simulation:
         if len(self._bytes) < room:
             self._bytes = np.zeros(room, np.uint8)
         ends = np.zeros(count, np.int64)
-        rows_out = cast(list[rows.Event], events)
+        rows_out = cast(list[simulated_rows.Event], events)
         end = write(rows_out, order, self._out.levels, self._ticks, self._lots, self._text, self._at, self._bytes, ends)
         data = self._bytes[:end].tobytes()
         picked = events[order]
@@ -92,7 +92,7 @@ class Simulation:
     @property
     def liquidations(self) -> NDArray[np.void]:
         """Every liquidation so far (`rows.Liquidation`), also those that the venue's feed leaves out."""
-        return np.concatenate([np.zeros(0, rows.dtype(rows.Liquidation)), *self._truth])
+        return np.concatenate([np.zeros(0, simulated_rows.dtype(simulated_rows.Liquidation)), *self._truth])
 
     def positions(self, symbol: str) -> NDArray[np.void]:
         """The traders of an instrument (`rows.Trader`) with a position now: the true map of positions."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from models.simulator.chance import U8, normal, uniform
-from models.simulator.rows import I8, Market
+from models.simulator.simulated_rows import I8, Market
 from schemas.kernels import inner, kernel
 
 NEAR = 24

@@ -10,7 +10,7 @@ import numpy as np
 
 from operators import quality
 from operators.contract import Array
-from operators.portfolio import distance, leverage, tail
+from operators.portfolio import distance, leverage, tail_loss
 from operators.portfolio.revaluation import ACCOUNT_WRITES, POOL_WRITES, POSITION_WRITES
 from schemas.column import Column
 
@@ -98,7 +98,7 @@ RISK_ACCOUNTS = (
     Column("record_as_of", "time", "time of the account's record in force", tolerance=_AGE),
     *ACCOUNT_WRITES,
     *leverage.WRITES,
-    *tail.WRITES,
+    *tail_loss.WRITES,
     Column(
         "risk_level",
         "str",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.simulator.settings import Settings
+from models.simulator.simulation import Settings
 from models.simulator.state import begin, buffers, plan, unseen
 
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from models.simulator import messages, orders, traders
-from models.simulator.book import price, recentre, requote, resting
+from models.simulator import market_orders, messages, traders
 from models.simulator.chance import U8, normal, poisson, uniform
-from models.simulator.rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
+from models.simulator.simulated_rows import I8, Clock, Event, Liquidation, Market, Second, Tide, Trader
+from models.simulator.slot_ring import price, recentre, requote, resting
 from models.simulator.weather import BASE_VOL_BPS, COMMON, market_second
 from schemas.kernels import inner, kernel
 
@@ -65,9 +65,9 @@ def liquidate(
         done += 1
         m.now_ms = start_ms + window_ms * done // crossing
         side = -1 if t.lots > 0 else 1
-        filled, average, last = orders.take(m, i, book, side, abs(t.lots), side * FAR, word, events, clock)
-        orders.press(m, side, filled)
-        orders.excite(m, side)
+        filled, average, last = market_orders.take(m, i, book, side, abs(t.lots), side * FAR, word, events, clock)
+        market_orders.press(m, side, filled)
+        market_orders.excite(m, side)
         row = truth[clock.liquidations]
         row.event_ms, row.mark_ms, row.instrument, row.trader = m.now_ms, start_ms, i, j
         row.lots, row.filled_lots, row.price, row.mark = t.lots, filled, average, m.mark
@@ -100,11 +100,11 @@ def act(
         if lots == 0:
             continue
         side = 1 if lots > 0 else -1
-        filled, average, _ = orders.take(m, i, book, side, abs(lots), side * FAR, word, events, clock)
+        filled, average, _ = market_orders.take(m, i, book, side, abs(lots), side * FAR, word, events, clock)
         if filled == 0:
             continue
-        orders.press(m, side, filled)
-        orders.excite(m, side)
+        market_orders.press(m, side, filled)
+        market_orders.excite(m, side)
         tally(m, side, filled, second)
         if t.lots == 0:
             traders.open_position(m, t, side * filled, average, m.now_ms, word)
@@ -130,7 +130,7 @@ def noise(
     base = 0.09 * trades_per_s * min(3.0, (m.vol_bps / (BASE_VOL_BPS * m.vol_scale)) ** 0.7)
     buys = poisson(word, (base * (1.0 + m.tilt) + m.buy_heat) * dt, BUSIEST)
     sells = poisson(word, (base * (1.0 - m.tilt) + m.sell_heat) * dt, BUSIEST)
-    keep = math.exp(-orders.DECAY_PER_S * dt)
+    keep = math.exp(-market_orders.DECAY_PER_S * dt)
     m.buy_heat *= keep
     m.sell_heat *= keep
     start_ms, count = m.now_ms, buys + sells
@@ -140,8 +140,8 @@ def noise(
         side = 1 if uniform(word) * (buys + sells) < buys else -1
         buys, sells = (buys - 1, sells) if side > 0 else (buys, sells - 1)
         lots = max(1, int(typical * math.exp(0.9 * normal(word) - 0.4)))
-        filled, _, _ = orders.take(m, i, book, side, lots, side * FAR, word, events, clock)
-        orders.excite(m, side)
+        filled, _, _ = market_orders.take(m, i, book, side, lots, side * FAR, word, events, clock)
+        market_orders.excite(m, side)
         tally(m, side, filled, second)
 
 
@@ -156,11 +156,11 @@ def follow(
     informed = uniform(word) < 0.5
     if informed and target >= m.ask:
         lots = int(0.6 * resting(m, book, 1, target))
-        filled, _, _ = orders.take(m, i, book, 1, lots, target, word, events, clock)
+        filled, _, _ = market_orders.take(m, i, book, 1, lots, target, word, events, clock)
         tally(m, 1, filled, second)
     elif informed and target < m.bid:
         lots = int(0.6 * resting(m, book, -1, target + 1))
-        filled, _, _ = orders.take(m, i, book, -1, lots, target + 1, word, events, clock)
+        filled, _, _ = market_orders.take(m, i, book, -1, lots, target + 1, word, events, clock)
         tally(m, -1, filled, second)
     recentre(m, book, target, levels, word)
 

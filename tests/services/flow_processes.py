@@ -12,7 +12,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from flows.kafka.topics import end_offsets
+from flows.kafka.topic_making import end_offsets
 from tests.services.broker_tansu import Tansu
 
 ROOT = Path(__file__).parents[2]
