@@ -11,7 +11,7 @@ import numpy as np
 from operators import quality
 from operators.contract import Array
 from operators.portfolio import distance, leverage, tail_loss
-from operators.portfolio.revaluation import ACCOUNT_WRITES, POOL_WRITES, POSITION_WRITES
+from operators.portfolio.revaluation_columns import ACCOUNT_WRITES, POOL_WRITES, POSITION_WRITES
 from schemas.column import Column
 
 MARK_STALE_MS = 90_000

@@ -1,0 +1,163 @@
+"""Columns that a revaluation writes, of positions, of what backs them and of accounts: formula, unit, when null."""
+
+from schemas.column import Column
+
+NO_MARK = "the market has no mark"
+NO_PRICE = NO_MARK + ", or what it settles in no price in dollars"
+NO_TIERS = NO_PRICE + ", or no maintenance tiers"
+NOT_VALUED_TEXT = "an asset without a price in dollars settles a position or lies in a wallet"
+
+POSITION_WRITES = (
+    Column("qty_base", "f8", "Position size", "base units", sign="+ long, - short"),
+    Column("entry_price", "f8", "Average price of entry", "quote per base", low=0.0),
+    Column("mark_price", "f8", "Mark price in force", "quote per base", null_when=NO_MARK, low=0.0),
+    Column("notional_usd", "f8", "Size at mark", "USD", "q mark", null_when=NO_PRICE, low=0.0),
+    Column(
+        "unrealised_pnl_usd", "f8", "Profit since entry", "USD", "s q (mark - EP)", null_when=NO_PRICE, sign="+ profit"
+    ),
+    Column(
+        "initial_margin_usd",
+        "f8",
+        "Notional over leverage; Bybit: of the value at entry (rule of 2024-09), and the fee to close",
+        "USD",
+        "N / l + fee q EP (1 - s / l)",
+        null_when=NO_PRICE + ", or its leverage is not known",
+        low=0.0,
+    ),
+    Column(
+        "maintenance_margin_usd",
+        "f8",
+        "Maintenance margin by the tier of the notional; Bybit: of the value at entry (rule of 2024-09), and the fee",
+        "USD",
+        "N mmr - cum + fee q EP (1 - s / l)",
+        null_when=NO_TIERS,
+        low=0.0,
+    ),
+    Column(
+        "liquidation_price",
+        "f8",
+        "Mark price of its market at which maintenance is no longer covered, other marks as they are",
+        "quote per base",
+        "(W + cum - s q EP) / (q mmr - s q)",
+        "Binance FAQ b3c689c1; Bybit help centre, Liquidation Price (USDT Contract)",
+        null_when="see null_reason",
+        low=0.0,
+    ),
+)
+POOL_WRITES = (
+    Column(
+        "unrealised_pnl_settled",
+        "f8",
+        "Profit since entry in the asset it settles in",
+        "settlement asset",
+        "s q (mark - EP)",
+        null_when=NO_MARK,
+        sign="+ profit",
+    ),
+    Column(
+        "pool_equity_usd",
+        "f8",
+        "Wallet and profit of its pool, of an isolated position its margin and profit",
+        "USD",
+        "W + sum s q (mark - EP)",
+        null_when=NOT_VALUED_TEXT + ", or it is not known what backs it",
+    ),
+    Column(
+        "pool_maintenance_ratio",
+        "f8",
+        "Maintenance margin of its pool over the pool's equity; liquidation at 1",
+        "1",
+        "sum MM / E_p",
+        null_when="the pool's equity is not known or not positive, or no tiers",
+        low=0.0,
+    ),
+    Column(
+        "underlying_move_bps",
+        "f8",
+        "How far all marks of its underlying have to move together until its pool is liquidated, in either direction",
+        "bps of mark",
+        "1e4 |x - 1|, x nearest to 1 with E_p(x) = MM(x)",
+        sign="positive: not reached",
+        null_when="no such move liquidates it, or see null_reason",
+        tolerance=0.1,
+    ),
+    Column(
+        "tier_max_leverage",
+        "f8",
+        "Largest leverage that the tier of its notional allows",
+        "1",
+        null_when="no maintenance tiers",
+        low=0.0,
+    ),
+)
+ACCOUNT_WRITES = (
+    Column(
+        "equity_usd",
+        "f8",
+        "Wallet balances, by marks and after haircuts where they are common collateral, and profit of all positions",
+        "USD",
+        "sum wallet + sum s q (mark - EP)",
+        null_when="see equity_reason",
+    ),
+    Column("gross_usd", "f8", "Notional of all positions", "USD", "sum N", null_when=NOT_VALUED_TEXT, low=0.0),
+    Column(
+        "net_usd",
+        "f8",
+        "Notional of longs less shorts",
+        "USD",
+        "sum s N",
+        sign="+ long",
+        null_when=NOT_VALUED_TEXT,
+    ),
+    Column(
+        "initial_margin_usd",
+        "f8",
+        "Initial margin of all positions",
+        "USD",
+        "sum IM",
+        null_when=NOT_VALUED_TEXT + ", or a leverage is not known",
+        low=0.0,
+    ),
+    Column(
+        "maintenance_margin_usd",
+        "f8",
+        "Maintenance margin of all positions",
+        "USD",
+        "sum MM",
+        null_when=NOT_VALUED_TEXT + ", or a position has no tiers",
+        low=0.0,
+    ),
+    Column(
+        "nearest_liquidation_bps",
+        "f8",
+        "Distance to liquidation of the position that is nearest to it, marks of one underlying moving together",
+        "bps of mark",
+        "min underlying_move_bps",
+        sign="positive: not reached",
+        null_when="no position has one",
+        tolerance=0.1,
+    ),
+    Column("positions", "i8", "Open positions", "count", low=0.0),
+    Column(
+        "positions_without_mark",
+        "i8",
+        "Positions whose market has no mark yet; they count at their entry price",
+        "count",
+        low=0.0,
+    ),
+    Column(
+        "positions_without_tiers",
+        "i8",
+        "Positions whose market has no maintenance tiers; behind others they count at their initial margin",
+        "count",
+        low=0.0,
+    ),
+    Column("balances_not_valued", "i8", "Balances in assets without a price in dollars", "count", low=0.0),
+    Column(
+        "positions_over_leverage",
+        "i8",
+        "Positions with more leverage than the tier of their notional allows",
+        "count",
+        low=0.0,
+    ),
+)
