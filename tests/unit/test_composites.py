@@ -111,3 +111,28 @@ def test_informed_looking_trades_score_higher_against_their_own_day():
     assert math.isnan(out[29])
     assert out[-1] == pytest.approx(100.0)
     assert out[-2] == pytest.approx(50.0)
+
+
+def share_below(values, at, low):
+    """The rank of value `at` among those before it, by quarter octaves, half of its own among the lower."""
+    octaves = [max(math.floor(4 * math.log2(v / low)), 0) if v > low else 0 for v in values[: at + 1]]
+    before, own = octaves[:-1], octaves[-1]
+    return (sum(o < own for o in before) + 0.5 * before.count(own)) / at if at >= 30 else math.nan
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6))
+def test_the_asymmetry_of_each_minute_is_the_mean_rank_of_its_parts_from_scratch(seed):
+    rng, n = np.random.default_rng(seed), 45
+    lambdas, vpins, signs = rng.uniform(1e-3, 9, n), rng.uniform(0, 1, n), rng.uniform(-1, 1, n)
+    sums = {"kyle_n": np.full(n, 50.0), "kyle_x": np.full(n, 10.0), "kyle_xx": np.full(n, 100.0)}
+    sums |= {"kyle_y": np.full(n, 5.0), "kyle_xy": lambdas * (100 - 10 * 10 / 50) + 10 * 5 / 50}
+    rows = {"instrument": np.zeros(n, np.int32), "pane_end_ns": (1 + np.arange(n)) * MINUTE_NS, **sums}
+    rows |= {"mid": np.full(n, 1e5), "vpin_last": vpins, "sign_autocorrelation_last": signs}
+    running = Running((ASYMMETRY,))
+    running.grow(1)
+    found = running.step(rows)["asymmetry_last"]
+    impact = 1e10 * lambdas / 1e5**2
+    for at in (29, 30, n - 1):
+        parts = (share_below(vpins, at, 1e-3), share_below(impact, at, 0.05), share_below(np.abs(signs), at, 1e-4))
+        assert found[at] == pytest.approx(100 * np.mean(parts), abs=1e-9, nan_ok=True)

@@ -1,6 +1,7 @@
 """Effective and realised spread, impact, and the meeting of trades and mids that they need."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -92,3 +93,51 @@ def test_what_is_in_force_is_the_last_word_before_however_it_was_cut_and_what_wa
         wanted = [m for w, s, m in log if w == k and s <= t]
         np.testing.assert_equal(upto[i], wanted[-1] if wanted else NAN)
     np.testing.assert_equal(upto, before)
+
+
+def test_the_trap_of_a_price_impact_that_is_half_of_ours():
+    # analytics 2.5 [EXT]: highfrequency::getLiquidityMeasures has the means ES 2.1161e-2, RS -1.7303e-2 and a
+    # "priceImpact" of 1.9444e-2, about (ES - RS) / 2; by Huang & Stoll it is ES - RS
+    mid, after, price = 100.0, 100.0 * (1 + (0.021161 + 0.017303) / 2), 100.0 * (1 + 0.021161 / 2)
+    found = costs((price, 1.0, 1, mid, (after,) * 3))
+    assert found["effective_spread_bps"] == pytest.approx(211.61)
+    assert found["realised_spread_1s_bps"] == pytest.approx(-173.03)
+    assert found["price_impact_1s_bps"] == pytest.approx(211.61 + 173.03)
+    assert found["price_impact_1s_bps"] / 2 == pytest.approx(194.44, rel=0.02)
+
+
+MIDS = st.sampled_from([NAN, 99.0, 100.0, 100.5])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([99.5, 100.0, 101.0]),
+            st.sampled_from([0.5, 2.0, 7.0]),
+            st.sampled_from([-1, 1]),
+            MIDS,
+            st.tuples(MIDS, MIDS, MIDS),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_they_are_the_weighted_means_from_scratch(trades):
+    found = costs(*trades)
+    known = [t for t in trades if not any(math.isnan(m) for m in (t[3], *t[4]))]
+    whole = sum(Fraction(q) for _, q, *_ in known)
+    assert (found["measured_trades"], found["measured_volume_base"]) == (len(known), float(whole))
+
+    def mean(of):
+        return float(sum(Fraction(t[1]) * of(t) for t in known) / whole) if known else NAN
+
+    def twice(t, start, end):
+        return 20_000 * t[2] * (Fraction(end) - Fraction(start)) / Fraction(t[3])
+
+    wanted = {"effective_spread_bps": mean(lambda t: twice(t, t[3], t[0]))}
+    for h, seconds in enumerate(HORIZONS_S):
+        wanted[f"realised_spread_{seconds}s_bps"] = mean(lambda t, h=h: twice(t, t[4][h], t[0]))
+        wanted[f"price_impact_{seconds}s_bps"] = mean(lambda t, h=h: twice(t, t[3], t[4][h]))
+    for name, value in wanted.items():
+        assert found[name] == pytest.approx(value, abs=1e-8, nan_ok=True), name

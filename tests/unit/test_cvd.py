@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.tape.cvd import CVD, NEVER
 from tests.operators import stepped
@@ -72,3 +74,17 @@ def test_the_window_that_ends_at_midnight_belongs_to_the_old_day():
 
 def test_before_any_trade_it_is_null():
     assert math.isnan(published(0, 0.0, NEVER, 60))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)), min_size=1))
+def test_it_is_the_sum_of_the_panes_of_the_day_from_scratch(drawn):
+    panes, at = [], [0, 0]
+    for instrument, step, buys, sells in drawn:
+        at[instrument] += step * DAY_S // 4
+        panes.append((instrument, at[instrument], buys, sells))
+    wanted = [
+        sum(b - s for k, p, b, s in panes[: i + 1] if k == of and p // DAY_S == pane // DAY_S)
+        for i, (of, pane, _, _) in enumerate(panes)
+    ]
+    assert cvd(*panes) == wanted

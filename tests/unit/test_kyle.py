@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from operators.tape.kyle import KYLE, LEAST, MINUTE_NS
@@ -72,3 +74,19 @@ def test_it_is_null_with_too_few_panes_without_mids_and_half_an_hour_after_the_l
     assert math.isnan(published(out, int(out["kyle_end_ns"][-1]) + 30 * MINUTE_NS)[1])
     blind = rows(observations) | {"mid_before": np.full(LEAST, np.nan)}
     assert math.isnan(published(stepped(KYLE, blind))[1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 90), st.integers(-5, 5), st.integers(-3, 3)), min_size=30, max_size=90))
+def test_it_is_least_squares_over_the_last_thirty_minutes_from_scratch(drawn):
+    at = np.cumsum([s for s, _, _ in drawn]) * 10**9
+    observations = [(int(t), float(v), 0.5 * m) for t, (_, v, m) in zip(at, drawn, strict=True)]
+    minute = [(t - 1) // MINUTE_NS for t, _, _ in observations]
+    last = [(v, m) for n, (_, v, m) in zip(minute, observations, strict=True) if n > minute[-1] - 30]
+    low, slope, high = published(stepped(KYLE, rows(observations)))
+    if len(last) < LEAST or len({v for v, _ in last}) < 2:
+        assert math.isnan(slope)
+        return
+    fit = stats.linregress(*zip(*last, strict=True))
+    assert slope == pytest.approx(fit.slope, rel=1e-9, abs=1e-12)
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, len(last) - 2) * fit.stderr, rel=1e-3, abs=1e-9)

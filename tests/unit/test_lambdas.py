@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.contract import History
 from operators.tape.bulk_vpin import CHANGES, buy_share
@@ -102,3 +104,38 @@ def test_bulk_shares_make_the_canonical_vpin_of_mlfinlabs_bars_and_its_own_is_a_
     trap = np.mean([imbalance[i] for i in last]) / bars[45][4]
     assert trap == pytest.approx(0.4638173, abs=5e-8)
     assert canonical != pytest.approx(trap, abs=1e-3)
+
+
+def naive(bars):
+    """Of bars (high, low, close, usd, base), all of them but the first counting, from lists alone."""
+    pairs = list(zip(bars, bars[1:], strict=False))
+    moved = [b[2] - a[2] for a, b in pairs]
+    returns = [abs(math.log(b[2] / a[2])) for a, b in pairs]
+    out = {
+        "amihud": 1e6 * np.mean([r / b[3] for r, b in zip(returns, bars[1:], strict=True)]),
+        "hasbrouck": np.mean([r / math.sqrt(b[3]) for r, b in zip(returns, bars[1:], strict=True)]),
+        "kyle_bars": np.mean([abs(d) / b[4] for d, b in zip(moved, bars[1:], strict=True)]),
+        "roll": math.nan,
+    }
+    if len(moved) > 2:
+        covariance = np.cov(moved[1:], moved[:-1])[0, 1]
+        out["roll"] = 2e4 * math.sqrt(max(-covariance, 0)) / bars[-1][2]
+    ranges = [math.log(h / low) ** 2 for h, low, *_ in bars]
+    beta = np.mean([a + b for a, b in zip(ranges, ranges[1:], strict=False)])
+    gamma = math.log(max(b[0] for b in bars[-2:]) / min(b[1] for b in bars[-2:])) ** 2
+    k = 3 - 2 * math.sqrt(2)
+    alpha = max((math.sqrt(2 * beta) - math.sqrt(beta)) / k - math.sqrt(gamma / k), 0)
+    out["corwin_schultz"] = 2e4 * (math.exp(alpha) - 1) / (1 + math.exp(alpha))
+    return out
+
+
+prices = st.integers(95, 105)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(prices, prices, prices, st.integers(1, 9)), min_size=3, max_size=12))
+def test_they_are_those_of_lists_of_bars_from_scratch(drawn):
+    bars = [(max(p), min(p), p[2], 1e5 * q, float(q)) for *p, q in drawn]
+    found = described([*bars, (100, 100, 100, 1e5, 1.0)], 20)
+    for name, wanted in naive(bars).items():
+        assert found[name][-1] == pytest.approx(wanted, rel=1e-9, abs=1e-6, nan_ok=True), name

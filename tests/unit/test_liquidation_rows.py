@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.liquidation.counts import COUNTS
 from operators.liquidation.normal import LIQUIDATIONS, sizes
@@ -152,3 +154,34 @@ def test_a_size_that_is_not_known_makes_sums_and_the_largest_null():
     assert math.isnan(found["long_liquidated_usd"])
     assert math.isnan(found["largest_liquidation_usd"])
     assert (found["long_liquidations"], found["short_liquidated_usd"]) == (2, 900.0)
+
+
+SIZES = st.sampled_from([0.0, 0.5, 3.0, math.nan])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([-1, 1]), SIZES, SIZES, st.booleans()), max_size=8))
+def test_counts_are_those_of_adding_one_by_one(rows):
+    found = counted(*rows)
+    for side, sign in (("long", -1), ("short", 1)):
+        of = [r for r in rows if r[0] == sign]
+        assert found[f"{side}_liquidations"] == len(of)
+        assert found[f"{side}_liquidated_base"] == pytest.approx(sum(r[1] for r in of), nan_ok=True)
+        assert found[f"{side}_liquidated_usd"] == pytest.approx(sum(r[2] for r in of), nan_ok=True)
+    usd = [r[2] for r in rows]
+    largest = math.nan if not usd or any(map(math.isnan, usd)) else max(usd)
+    assert found["largest_liquidation_usd"] == pytest.approx(largest, nan_ok=True)
+    assert found["throttled"] == any(r[3] for r in rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8), st.sampled_from([-1, 1]), st.integers(1, 2)), max_size=14)
+)
+def test_repeats_are_those_of_looking_through_all_that_came_before(drawn):
+    rows = [(k, 3 * second, side, lots, 0.5) for k, second, side, lots in drawn]
+    wanted = []
+    for i, row in enumerate(rows):
+        latest = max(r[1] for r in rows[: i + 1])
+        wanted.append(row in rows[:i] and latest - row[1] <= 10)
+    assert (repeated(*rows) if rows else []) == wanted

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.book.flow import ORDER_FLOW
 from tests.operators import folded
@@ -119,3 +121,33 @@ def test_a_window_whose_flows_are_not_known_is_null_not_zero():
 def test_inverse_flow_is_dollars_over_mid():
     found = window((100, 10, 101, 10), (100, 30, 101, 10), mid=50.0, contract=100.0, inverse=True)
     assert found["ofi"] == 20 * 0.1 * 100 / 50
+
+
+def test_the_trap_of_strict_inequalities_a_size_that_changes_at_its_price_is_a_flow():
+    # analytics 1.10: public codes with b_n > b_{n-1} say 0 here
+    assert flow((100, 10, 101, 10), (100, 15, 101, 10), (100, 15, 101, 4)) == [None, 5, 6]
+
+
+def queue_flow(before, after, sign):
+    """Of one side of one level, (price, size) or nothing: what was added less what went, bids; asks turned over."""
+    (p0, q0), (p1, q1) = ((sign * p, q) if q else (-(2**63), 0) for p, q in (before, after))
+    return sign * ((q1 if p1 >= p0 else 0) - (q0 if p1 <= p0 else 0))
+
+
+touches = st.tuples(st.integers(1, 4), st.integers(0, 9), st.integers(5, 8), st.integers(0, 9))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(touches, touches, st.booleans(), st.booleans()), min_size=1, max_size=12))
+def test_flows_are_those_of_comparing_each_queue_with_itself(drawn):
+    quotes = [
+        tuple((b if q else 0, q, a if r else 0, r) for b, q, a, r in (first, second)) for first, second, *_ in drawn
+    ]
+    live, fresh = [d[2] for d in drawn], [d[3] for d in drawn]
+    for level in (0, 1):
+        wanted = [None]
+        for i in range(1, len(quotes)):
+            (b0, q0, a0, r0), (b1, q1, a1, r1) = quotes[i - 1][level], quotes[i][level]
+            e = queue_flow((b0, q0), (b1, q1), 1) + queue_flow((a0, r0), (a1, r1), -1)
+            wanted.append(e if live[i - 1] and live[i] and not fresh[i] else None)
+        assert flow(*quotes, level=level, live=live, fresh=fresh) == wanted

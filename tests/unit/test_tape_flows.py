@@ -111,3 +111,41 @@ def test_signs_that_alternate_have_minus_one_and_long_runs_nearly_one():
     assert autocorrelation(([1] * 100 + [-1] * 100) * 8) > 0.9
     rng = np.random.default_rng(1)
     assert abs(autocorrelation(rng.choice([-1, 1], 4_000).tolist())) < 0.25
+
+
+volumes = st.integers(0, 9)
+mids = st.sampled_from([10.0, 10.5, 11.0, math.nan])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(mids, mids, volumes, volumes), min_size=1, max_size=8))
+def test_absorption_is_that_of_going_pane_by_pane(panes):
+    known = [p for p in panes if not math.isnan(p[0] + p[1])]
+    buys = sum(b for before, mid, b, _ in known if mid <= before)
+    sells = sum(s for before, mid, _, s in known if mid >= before)
+    volume = sum(b + s for *_, b, s in known)
+    share = (buys + sells) / volume if volume else math.nan
+    assert absorbed(panes) == pytest.approx((buys, sells, share), nan_ok=True)
+
+
+def quarter_octave(lots):
+    """Which bin a size of so many lots is in; the first begins at 0.9 lots."""
+    at = math.floor(4 * math.log2(lots / 0.9)) if lots > 0.9 else 0
+    return min(max(at, 0), large_trades.BINS - 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1_001, 1_300))
+def test_large_trades_are_those_of_counting_all_that_came_before(seed, n):
+    rng = np.random.default_rng(seed)
+    lots = np.ceil(np.exp(rng.normal(3, 1.5, n))).astype(np.int64).tolist()
+    signs = rng.choice([-1, 1], n).tolist()
+    bins = [quarter_octave(q) for q in lots]
+    wanted = [0.0, 0.0, 0.0]
+    for i in range(large_trades.LEAST, n):
+        before, octave = bins[:i], 4 * math.log2(lots[i] / 0.9)
+        share = sum(b < bins[i] for b in before) + (octave - bins[i]) * sum(b == bins[i] for b in before)
+        if share / i >= large_trades.QUANTILE:
+            wanted[0] += 1
+            wanted[1 if signs[i] > 0 else 2] += lots[i]
+    assert large(lots, signs) == tuple(wanted)

@@ -1,9 +1,12 @@
 """Best prices, mid, spread and weighted mid: analytics 1.7."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from operators.book.touch import TOUCH
 
@@ -93,3 +96,25 @@ def test_an_unknown_contract_leaves_sizes_null_and_prices_known():
     found = touch([(100, 600)], [(200, 1000)], contract=math.nan)
     assert math.isnan(found["best_bid_qty_base"])
     assert found["weighted_mid"] == 137.5
+
+
+levels = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(levels, levels, st.booleans())
+def test_it_is_its_definition_in_exact_numbers(bids, asks, inverse):
+    bids, asks = sorted(bids, reverse=True), sorted(asks)
+    found = touch(bids, asks, inverse=inverse)
+    (pb, qb), (pa, qa) = (side[0] if side else (None, None) for side in (bids, asks))
+    assert found["best_bid"] == pytest.approx(math.nan if pb is None else pb, nan_ok=True)
+    assert found["best_ask"] == pytest.approx(math.nan if pa is None else pa, nan_ok=True)
+    mid = spread = weighted = math.nan
+    if pb is not None and pa is not None:
+        mid, spread = (pb + pa) / 2, float(Fraction(20_000 * (pa - pb), pa + pb))
+        of_bid, of_ask = (Fraction(q, p if inverse else 1) for p, q in ((pb, qb), (pa, qa)))
+        weighted = float((pb * of_ask + pa * of_bid) / (of_bid + of_ask)) if qb + qa else math.nan
+        assert min(pb, pa) - 1e-9 <= weighted <= max(pb, pa) + 1e-9 or math.isnan(weighted)
+        assert found["crossed"] == (pb >= pa)
+    for name, wanted in (("mid", mid), ("spread_bps", spread), ("weighted_mid", weighted)):
+        assert found[name] == pytest.approx(wanted, rel=1e-12, nan_ok=True), name
