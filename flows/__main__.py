@@ -18,6 +18,7 @@ app = App(
 COMMANDS = {
     "demo": "Everything on this machine, on a simulated market, in the terminal.",
     "replay": "Recorded frames through every flow; counts and digests of the rows.",
+    "sanity": "What captures come to, column by column: quantiles, nulls, values out of bounds.",
     "convert": "Recordings of cryptofeed or Tardis as a capture for replay.",
     "verify": "Recorded topics of a run once more through every flow; are the rows equal?",
     "live": "Receive instruments from their exchanges into the raw topics.",

@@ -46,7 +46,7 @@ MARKED_MS = 1_000
 """Of recorded time: a replay at full speed would else write more marks than frames."""
 
 
-def _files(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
+def captures(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
     """The arguments, checked before anything starts."""
     out = []
     for pair in pairs:
@@ -62,7 +62,7 @@ def _files(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
             raise SettingsError(str(error)) from None
         out.append((VENUES[name], path))
     if not out:
-        raise SettingsError("nothing to replay: write VENUE=FILE, e.g. binance-usdm=frames.log.gz")
+        raise SettingsError("no captures: write VENUE=FILE, e.g. binance-usdm=frames.log.gz")
     return out
 
 
@@ -165,7 +165,7 @@ def replay(
     Its rows are in a database of their own, `replay_<run>`, and on configured brokers its topics begin with
     `replay-<run>.`.
     """
-    chosen = _files(files)
+    chosen = captures(files)
     if accounts is not None:
         _check(accounts)
     if processes < 1:

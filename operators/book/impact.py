@@ -71,7 +71,8 @@ def walk(books: Ladders, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> N
 def _away(vwap: Array, of: Array, sign: int, most: float) -> Array:
     """How much worse than a price, bps; rounded, and never better."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.clip(np.round(1e4 * sign * (vwap / of - 1) * _GRID) / _GRID, 0.0, most)
+        away = np.round(1e4 * sign * (vwap / of - 1) * _GRID) / _GRID
+        return np.clip(away, 0.0, most) + 0.0  # never minus zero
 
 
 def _impact(books: Columns) -> Columns:

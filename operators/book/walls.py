@@ -3,13 +3,18 @@
     z_i = 0.6745 (n_i - med) / MAD        n_i: notional of level i
     MAD = 0:  z_i = (n_i - med) / (1.253314 * mean |n - med|);  that 0 too: no wall
 
-The levels are the best 50 of a side that are known exactly and within 100 bps, if there are at least 8. A wall is one
-with z >= 3.5 whose notional is at least the 0.95 quantile of the levels of its instrument, for 2 s or
-longer, as seen at the ends of panes. The quantile follows the books with a time constant of an hour: each closing
-multiplies it by exp((0.95 - F) dt / 1 h), F the share of levels below it; at first it is that of the first book. What
-happens to a wall is a row: it `appeared` (is 2 s old), `grew` by more than a quarter since it was last told of, was
-`consumed` (its side's best price is worse now), or `pulled` (it is no wall any more). Up to eight a side are watched;
-a book that is not live forgets them without a row.
+The levels are those of a side that are known exactly and within 100 bps of mid, if there are at least 8. Large is one
+with z >= 3.5 whose notional is at least the 0.95 quantile of the levels of its instrument; a wall is one that was large
+for 2 s or longer, as seen at the ends of panes. The quantile follows the books with a time constant of an hour: each
+closing multiplies it by exp((0.95 - F) dt / 1 h), F the share of levels below it; at first it is that of the first
+book. Four levels a side are watched, the largest: a larger one takes the place of one that is no wall yet, or, if it is
+larger by more than a quarter, of a wall.
+
+What happens to a wall is a row: it `appeared` (is 2 s old), `grew` by more than a quarter since it was last told of,
+was `consumed` (less than half is left of it, and its side's best price is worse now), `pulled` (less than half is left,
+and the market has not passed it), or `outgrown` (its place is taken). A book that is not live forgets them without a
+row, as it does those that are more than 100 bps away or not known exactly any more. Level data do not tell whose orders
+these are, nor whether one was filled or taken back.
 
 Modified z-score: Iglewicz & Hoaglin (1993), How to Detect and Handle Outliers; the quantile: Robbins & Monro (1951).
 
@@ -31,61 +36,100 @@ from schemas.column import Column
 from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
-LEVELS = 50
 LEAST_LEVELS = 8
-WATCHED = 8
+WITHIN_BPS = 100
+WATCHED = 4
 LEAST_Z = 3.5
 LEAST_AGE_NS = 2_000_000_000
-GROWTH = 1.25
+GROWTH, LEFT = 1.25, 0.5
 QUANTILE = 0.95
 TIME_CONSTANT_NS = 3_600_000_000_000
 _MAD, _MEAN = 1 / 0.6745, 1.253314
-_WHAT = np.array(["appeared", "grew", "consumed", "pulled"])
-APPEARED, GREW, CONSUMED, PULLED = range(4)
+_WHAT = np.array(["appeared", "grew", "consumed", "pulled", "outgrown"])
+APPEARED, GREW, CONSUMED, PULLED, OUTGROWN = range(5)
 
 
 @inner
-def _sort(values: F8, n: int) -> None:
-    for i in range(1, n):
-        v, j = values[i], i - 1
-        while j >= 0 and values[j] > v:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = v
+def _select(values: F8, n: int, k: int) -> float:
+    """The k-th smallest of n values; none before its place is larger afterwards, none behind it smaller (Hoare)."""
+    low, high = 0, n - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k > j and k < i:
+            break
+        low, high = (low, j) if k <= j else (i, high)
+    return float(values[k])
 
 
 @inner
 def _middle(values: F8, n: int) -> float:
-    return float((values[(n - 1) // 2] + values[n // 2]) / 2)
+    """The median of n values, which are put in another order."""
+    low = _select(values, n, (n - 1) // 2)
+    if n % 2 == 1:
+        return low
+    high = values[n // 2]
+    for i in range(n // 2, n):
+        high = min(high, values[i])
+    return float((low + high) / 2)
 
 
 @kernel
 def spread(values: F8, room: F8, n: int, median: F8, scale: F8) -> None:
-    """The median of n values, and what a distance from it is divided by to give z (0: nothing stands out).
-
-    `room[:n]` holds the values in order afterwards.
-    """
+    """The median of n values, and what a distance from it is divided by to give z (0: nothing stands out)."""
     for i in range(n):
         room[i] = values[i]
-    _sort(room, n)
     median[0] = _middle(room, n)
     total = 0.0
-    low, high, above = (n - 1) // 2, n // 2, np.int64(0)
-    # The distances from the median ascend to both sides of it: the middle one of all is found by merging them.
-    left, right, middle = low if room[low] <= median[0] else low - 1, low + 1, 0.0
-    while above <= high:
-        near = median[0] - room[left] if left >= 0 else np.inf
-        far = room[right] - median[0] if right < n else np.inf
-        if near <= far:
-            left -= 1
-        else:
-            right += 1
-        if above >= low:
-            middle += min(near, far) / (2 if low != high else 1)
-        above += 1
     for i in range(n):
-        total += abs(room[i] - median[0])
+        room[i] = abs(values[i] - median[0])
+        total += room[i]
+    middle = _middle(room, n)
     scale[0] = _MAD * middle if middle > 0 else _MEAN * total / n
+
+
+@inner
+def _find(ticks: I8, at: int, s: int) -> int:
+    """Where a price stands among the levels of a side, best first; -1 if nothing stands there."""
+    low, high = 0, len(ticks)
+    while low < high:
+        middle = (low + high) // 2
+        if (ticks[middle] > at) == (s == 0) and ticks[middle] != at:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(ticks) and ticks[low] == at else -1
+
+
+@inner
+def _place(wall_ticks: I8, wall_told: NDArray[np.bool_], wall_lots: I8, at: int, lots: int) -> int:
+    """The slot, of one side, that a large level of so many lots takes; -1: it is watched, or none is smaller enough."""
+    found, least = -1, float(lots)
+    for w in range(len(wall_ticks)):
+        if wall_ticks[w] == at:
+            return -1
+        its = -1.0 if wall_ticks[w] < 0 else (GROWTH if wall_told[w] else 1.0) * wall_lots[w]
+        if its < least:
+            found, least = w, its
+    return found
+
+
+@inner
+def _write(
+    whole: I8, real: F8, n: int, row: int, what: int, side: int, ticks: int, lots: int, age_ns: int, z: float
+) -> int:
+    whole[n, 0], whole[n, 1], whole[n, 2], whole[n, 3], whole[n, 4] = row, what, side, ticks, lots
+    whole[n, 5] = age_ns
+    real[n] = z if z > 0 else np.nan
+    return n + 1
 
 
 @kernel
@@ -112,67 +156,68 @@ def _watch(
         k, now, half = instrument[i], now_ns[i], books.half[i]
         below, seen, quantile = 0, 0, floor[k]
         for s in range(2):
-            base = s * WATCHED
+            start, end = s * WATCHED, (s + 1) * WATCHED
+            mine, since = wall_ticks[k, start:end], wall_since[k, start:end]
+            told, told_lots = wall_told[k, start:end], wall_lots[k, start:end]
             if half == 0:
-                for w in range(base, base + WATCHED):
-                    wall_ticks[k, w] = -1
+                mine[:] = -1
                 continue
             ticks, lots, _ = side_of(books, i, s)
             n = 0
-            while n < min(len(ticks), LEVELS) and is_known(books, i, s, ticks[n]):
-                if 10_000 * abs(2 * ticks[n] - half) > 100 * half:
+            while n < len(ticks) and is_known(books, i, s, ticks[n]):
+                if 10_000 * abs(2 * ticks[n] - half) > WITHIN_BPS * half:
                     break
                 sizes[n] = np.float64(lots[n]) * (1.0 if books.inverse[i] else np.float64(ticks[n]))
                 n += 1
-            if n < LEAST_LEVELS:
-                n = 0
-            if n > 0:
+            large = np.inf
+            if n >= LEAST_LEVELS:
                 spread(sizes, room, n, median, scale)
                 if np.isnan(quantile):
-                    quantile = room[int(QUANTILE * (n - 1))]
+                    for j in range(n):
+                        room[j] = sizes[j]
+                    quantile = _select(room, n, int(QUANTILE * (n - 1)))
                 seen += n
                 for j in range(n):
                     below += sizes[j] < quantile
-            for w in range(base, base + WATCHED):
-                at = wall_ticks[k, w]
+                if scale[0] > 0:
+                    large = max(quantile, median[0] + LEAST_Z * scale[0])
+            for w in range(WATCHED):
+                at = mine[w]
                 if at < 0:
                     continue
-                j = 0
-                while j < n and ticks[j] != at:
-                    j += 1
-                z = (sizes[j] - median[0]) / scale[0] if j < n and scale[0] > 0 else 0.0
-                what = -1
-                if z >= LEAST_Z and sizes[j] >= quantile:
-                    if not wall_told[k, w] and now - wall_since[k, w] >= LEAST_AGE_NS:
-                        what = APPEARED
-                    elif wall_told[k, w] and lots[j] > GROWTH * wall_lots[k, w]:
-                        what = GREW
-                else:
-                    if wall_told[k, w]:
-                        beyond = len(ticks) > 0 and (ticks[0] < at if s == 0 else ticks[0] > at)
-                        what = CONSUMED if beyond else PULLED
-                    wall_ticks[k, w] = -1
-                if what >= 0:
-                    whole[written, 0], whole[written, 1], whole[written, 2] = i, what, s
-                    whole[written, 3], whole[written, 4] = at, lots[j] if j < n else 0
-                    whole[written, 5] = now - wall_since[k, w]
-                    real[written] = z if z > 0 else np.nan
-                    written += 1
-                    if what in (APPEARED, GREW):
-                        wall_told[k, w], wall_lots[k, w] = True, lots[j]
-            if n == 0 or not scale[0] > 0:
-                continue
-            for j in range(n):
-                if sizes[j] < quantile or (sizes[j] - median[0]) / scale[0] < LEAST_Z:
+                if 10_000 * abs(2 * at - half) > WITHIN_BPS * half or not is_known(books, i, s, at):
+                    mine[w] = -1
                     continue
-                free = -1
-                for w in range(base, base + WATCHED):
-                    if wall_ticks[k, w] == ticks[j]:
-                        free = -2
-                    elif wall_ticks[k, w] < 0 and free == -1:
-                        free = w
-                if free >= 0:
-                    wall_ticks[k, free], wall_since[k, free], wall_told[k, free] = ticks[j], now, False
+                j = _find(ticks, at, s)
+                here, what = lots[j] if j >= 0 else 0, -1
+                if not told[w]:
+                    if j < 0 or j >= n or sizes[j] < large:
+                        mine[w] = -1
+                        continue
+                    told_lots[w] = here
+                    if now - since[w] >= LEAST_AGE_NS:
+                        what = APPEARED
+                elif here > GROWTH * told_lots[w]:
+                    what = GREW
+                elif here < LEFT * told_lots[w]:
+                    what = CONSUMED if (ticks[0] < at if s == 0 else ticks[0] > at) else PULLED
+                    mine[w] = -1
+                if what >= 0:
+                    z = (sizes[j] - median[0]) / scale[0] if 0 <= j < n and large < np.inf else np.nan
+                    written = _write(whole, real, written, i, what, s, at, here, now - since[w], z)
+                    if what <= GREW:
+                        told[w], told_lots[w] = True, here
+            for j in range(n):
+                if sizes[j] >= large:
+                    w = _place(mine, told, told_lots, ticks[j], lots[j])
+                    if w < 0:
+                        continue
+                    if mine[w] >= 0 and told[w]:
+                        was = _find(ticks, mine[w], s)
+                        z = (sizes[was] - median[0]) / scale[0] if 0 <= was < n else np.nan
+                        here = lots[was] if was >= 0 else 0
+                        written = _write(whole, real, written, i, OUTGROWN, s, mine[w], here, now - since[w], z)
+                    mine[w], since[w], told_lots[w], told[w] = ticks[j], now, lots[j], False
         if seen > 0:
             if not np.isnan(floor[k]):
                 passed = min(1.0, (now - floor_ns[k]) / TIME_CONSTANT_NS)
@@ -184,7 +229,8 @@ def _watch(
 def _step(state: State, books: Columns) -> Columns:
     view = ladders(books)
     m = len(view.half)
-    whole, real = np.empty((2 * WATCHED * m, 6), np.int64), np.empty(2 * WATCHED * m)
+    most = max(int(np.diff(starts).max(initial=0)) for starts in (view.bid_starts, view.ask_starts))
+    whole, real = np.empty((4 * WATCHED * m, 6), np.int64), np.empty(4 * WATCHED * m)
     n = _watch(
         view,
         books["instrument"],
@@ -195,8 +241,8 @@ def _step(state: State, books: Columns) -> Columns:
         state["wall_since_ns"],
         state["wall_lots"],
         state["wall_told"],
-        np.empty(LEVELS),
-        np.empty(LEVELS),
+        np.empty(most),
+        np.empty(most),
         np.empty(1),
         np.empty(1),
         whole,
@@ -234,21 +280,23 @@ WALLS = Operator(
         Field("wall_told", "bool", 0, (2 * WATCHED,)),
     ),
     step=_step,
+    revision=2,
+    anew=True,
     columns=(
         Column("event_time", "time", "end of the pane after which it was seen", "ns since 1970 UTC", low=0),
         Column("side", "str", "bid or ask"),
-        Column("what", "str", "appeared, grew, consumed or pulled"),
+        Column("what", "str", "appeared, grew, consumed, pulled or outgrown"),
         Column("price", "f8", "price of the level", "quote", low=0),
         Column("qty_base", "f8", "size that stands there now", "base", null_when="contract unknown", low=0),
         Column("notional_usd", "f8", "size that stands there now", "USD", null_when="contract unknown", low=0),
         Column(
             "modified_z",
             "f8",
-            "how far its notional stands out of the best 50 levels of its side",
+            "how far its notional stands out of the levels of its side within 100 bps of mid",
             "1",
             "0.6745 (n - med) / MAD",
             "Iglewicz & Hoaglin (1993)",
-            null_when="it is not larger than the others any more",
+            null_when="its size does not stand out any more",
             low=0,
         ),
         Column("age_ms", "f8", "since it was first seen as large", "ms", low=0),

@@ -106,7 +106,7 @@ def test_an_unknown_command_is_named(refused):
         (("query", "SELECT 1"), ".alphaplus: no embedded store here yet; "),
         (("query", "SELECT 1", "--data", "nowhere"), "nowhere: no embedded store here yet; "),
         (("query", "SELECT 1", "--set", "clickhouse.url=here"), "clickhouse.url: 'here' is not http://host:port"),
-        (("replay",), "nothing to replay: write VENUE=FILE"),
+        (("replay",), "no captures: write VENUE=FILE"),
         (("replay", "binance-usdm"), "'binance-usdm': write VENUE=FILE, with VENUE one of binance-usdm, "),
         (("replay", "nasdaq=frames.log"), "'nasdaq=frames.log': write VENUE=FILE, with VENUE one of binance-usdm, "),
         (("replay", "binance-usdm=none.log"), "none.log: there is no such file"),

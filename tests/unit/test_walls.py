@@ -1,11 +1,14 @@
 """Liquidity walls: the modified z-score by hand and against numpy, and the life of a wall from pane to pane."""
 
+import math
+from statistics import median
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.book.walls import WALLS, spread
+from operators.book.walls import LEAST_LEVELS, QUANTILE, TIME_CONSTANT_NS, WALLS, WATCHED, spread
 from operators.operator_states import Running
 
 SECOND_NS = 10**9
@@ -95,3 +98,98 @@ def test_a_book_that_is_not_live_forgets_its_walls():
         running.rows(books((walled(995, 60), asks)) | {"pane_end_ns": np.array([second * SECOND_NS])})
     running.rows(books(([], []), live=False) | {"pane_end_ns": np.array([3 * SECOND_NS])})
     assert (running.states["walls"]["wall_ticks"] == -1).all()
+
+
+def test_a_wall_far_below_the_best_fifty_levels_is_found_and_stands_while_prices_come_and_go():
+    # the levels of a dense book: fifty of them are half a bp at this price
+    dense = [(100_000 - k, 5 + k % 2) for k in range(800)]
+    nearer = [(100_300 - k, 5 + k % 2) for k in range(1_100)]
+    asks = [(100_400 + k, 5) for k in range(20)]
+    found = life(*[walled(99_600, 90, dense)] * 3, *[walled(99_600, 90, nearer)] * 3, dense, asks=asks)
+    assert [(at, what, price) for at, what, price, *_ in found] == [(3, "appeared", 9960.0), (7, "pulled", 9960.0)]
+
+
+def test_a_wall_that_loses_less_than_half_is_one_still_and_what_is_out_of_sight_is_not_told_of():
+    assert [w for _, w, *_ in life(*[walled(995, 60)] * 3, walled(995, 31), walled(995, 29))] == ["appeared", "pulled"]
+    dense, nearer = ([(top - k, 5 + k % 2) for k in range(800)] for top in (100_000, 100_300))
+    found = life(*[walled(99_300, 90, dense)] * 3, nearer, nearer, asks=[(100_400, 5)])
+    assert [(at, w) for at, w, *_ in found] == [(3, "appeared")]
+
+
+def test_of_many_large_levels_the_four_largest_are_watched():
+    many = [(p, 50 + 10 * (p % 20) if p % 2 and p > 19_990 else 5) for p in range(20_000, 19_800, -1)]
+    found = life(*[many] * 3, asks=[(20_001, 5)])
+    assert {price for _, _, price, *_ in found} == {1999.9, 1999.7, 1999.5, 1999.3}
+    larger = [(p, 900 if p == 19_901 else q) for p, q in many]
+    assert [(what, price) for _, what, price, *_ in life(*[many] * 3, *[larger] * 3, asks=[(20_001, 5)])][4:] == [
+        ("outgrown", 1999.3),
+        ("appeared", 1990.1),
+    ]
+    assert WATCHED == 4
+
+
+def naive(seconds, asks):
+    """The rows of the bid side, from dicts and sorted lists alone; nothing but `asks` stands on the other."""
+    floor, watched, rows = None, {}, []
+    for now, bids in enumerate(seconds, 1):
+        half = bids[0][0] + asks[0][0]
+        near = {p: (q, p * q) for p, q in bids if 10_000 * abs(2 * p - half) <= 100 * half}
+        sizes = [n for _, n in near.values()]
+        large = math.inf
+        before = floor
+        if len(sizes) >= LEAST_LEVELS:
+            middle = median(sizes)
+            mad = median([abs(n - middle) for n in sizes])
+            scale = mad / 0.6745 if mad else 1.253314 * sum(abs(n - middle) for n in sizes) / len(sizes)
+            floor = sorted(sizes)[int(QUANTILE * (len(sizes) - 1))] if floor is None else floor
+            large = max(floor, middle + 3.5 * scale) if scale else math.inf
+        for price in [*watched]:
+            here, (since, lots, told) = dict(bids).get(price, 0), watched[price]
+            if 10_000 * abs(2 * price - half) > 100 * half or (not told and near.get(price, (0, -1))[1] < large):
+                del watched[price]
+            elif not told:
+                watched[price] = (since, here, now - since >= 2)
+                rows += [(now, "appeared", price)] if now - since >= 2 else []
+            elif here > 1.25 * lots:
+                watched[price] = (since, here, True)
+                rows.append((now, "grew", price))
+            elif here < 0.5 * lots:
+                del watched[price]
+                rows.append((now, "consumed" if bids[0][0] < price else "pulled", price))
+        for price, (lots, notional) in near.items():
+            if notional < large or price in watched:
+                continue
+            if len(watched) == WATCHED:
+                its, least = min(((1.25 if told else 1) * q, p) for p, (_, q, told) in watched.items())
+                if its >= lots:
+                    continue
+                rows += [(now, "outgrown", least)] if watched[least][2] else []
+                del watched[least]
+            watched[price] = (now, lots, False)
+        if sizes and len(sizes) >= LEAST_LEVELS:
+            below = sum(n < floor for n in sizes) / len(sizes)
+            if before is not None:
+                floor *= math.exp((QUANTILE - below) * SECOND_NS / TIME_CONSTANT_NS)
+    return rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3),
+            st.dictionaries(st.integers(0, 24), st.sampled_from([0, 35, 50, 61, 80, 97]), max_size=6),
+        ),
+        min_size=4,
+        max_size=12,
+    )
+)
+def test_the_rows_of_walls_are_those_of_following_each_level_by_itself(drawn):
+    seconds, asks = [], [(1_040, 5)]
+    for shift, changed in drawn:
+        # No two sizes are equal, so which of two equal ones is watched does not come into it.
+        sizes = {1_030 + shift - k: 5 + k % 3 for k in range(26)}
+        sizes |= {1_030 - k: q + k / 32 for k, q in changed.items() if 1_030 - k in sizes}
+        seconds.append([(p, round(32 * q)) for p, q in sorted(sizes.items(), reverse=True) if q])
+    found = [(at, what, round(10 * price)) for at, what, price, *_ in life(*seconds, asks=asks)]
+    assert sorted(found) == sorted(naive(seconds, asks))

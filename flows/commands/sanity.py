@@ -1,0 +1,71 @@
+"""`alphaplus sanity`: what captures come to, a line a column, for eyes that know the market; nothing is stored."""
+
+import math
+import sys
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.table import Table as Grid
+
+from flows.capture import CaptureError
+from flows.commands.options import File, Sets, settings
+from flows.commands.replay import captures, in_turn
+from flows.market import known_instruments
+from flows.preflight import check
+from flows.printable import Printer, printable
+from flows.sanity import QUANTILES, Line, computed, lines
+from flows.settings import SettingsError
+from flows.tables import TABLES
+
+WIDTH = 110
+
+
+def sanity(
+    *files: Annotated[str, Parameter(help="VENUE=FILE, as often as needed; merged by receive time")],
+    table: Annotated[str, Parameter(help="only this table")] = "",
+    window_ms: Annotated[int, Parameter(help="of tables of windows, the length")] = 1_000,
+    set: Sets = (),
+    config: File = None,
+) -> int:
+    """Print median, 1 % and 99 % of every number that captures come to, nulls, and values out of declared bounds.
+
+    Over the rows that the market flow would publish. Fails if one value is not what its declaration allows.
+    """
+    chosen = captures(files)
+    if table and table not in (t.name for t in TABLES):
+        raise SettingsError(f"there is no table {table!r}; there are: {', '.join(t.name for t in TABLES)}")
+    names = tuple(dict.fromkeys(v.name for v, _ in chosen))
+    base = settings(config, set, None)
+    told = check(msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names)))
+    if window_ms not in told.windows.lengths_ms():
+        lengths = ", ".join(map(str, told.windows.lengths_ms()))
+        raise SettingsError(f"--window-ms: there are no windows of {window_ms} ms; there are those of {lengths}")
+    try:
+        found = lines(computed(lambda: in_turn(chosen), known_instruments(told), told), window_ms)
+    except CaptureError as error:
+        print(printable(f"alphaplus: {error}"), file=sys.stderr)
+        return 1
+    say = Printer(highlight=False)
+    wide = Printer(width=max(say.width, WIDTH))
+    for (name, of), columns in found.items():
+        if table in ("", name):
+            say.print(f"{name}  {of}  {columns[0].rows:,} rows")
+            wide.print(_grid(columns))
+    wrong = [f"{name} {of} {c.column.name}" for (name, of), columns in found.items() for c in columns if c.forbidden]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more columns)" if len(wrong) > 1 else ""
+        print(printable(f"alphaplus: {wrong[0]} holds what its declaration forbids{more}"), file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _grid(columns: list[Line]) -> Grid:
+    heads = ("column", "unit", *(f"{100 * q:g} %" for q in QUANTILES), "null %", "forbidden")
+    grid = Grid(*heads, box=None, pad_edge=False)
+    for column in grid.columns[2:]:
+        column.justify = "right"
+    for of in columns:
+        numbers = ("" if math.isnan(q) else f"{q:.6g}" for q in of.quantiles)
+        nulls = f"{100 * of.nulls / of.rows:.1f}" if of.nulls else ""
+        grid.add_row(of.column.name, of.column.unit, *numbers, nulls, str(of.forbidden or ""))
+    return grid
