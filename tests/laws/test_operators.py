@@ -165,6 +165,8 @@ def batches(draw, operator, n=None):
         key = np.array(sorted(draw(st.sets(places, min_size=n, max_size=n))), np.int64).reshape(-1, 2)
         columns |= {"pane": key[:, 0].copy(), "instrument": key[:, 1].astype(np.int32)}
         columns |= {"pane_start_ns": columns["pane"] * BASE_NS, "pane_end_ns": (columns["pane"] + 1) * BASE_NS}
+        if "book_last_event_ns" in columns:  # no event in force at a pane's end comes after it
+            columns["book_last_event_ns"] = np.minimum(columns["book_last_event_ns"], columns["pane_end_ns"][:, None])
     elif set(PLACES) & set(operator.reads):
         pane = (columns["event_ns"] - 1) // BASE_NS
         columns |= {"pane": pane, "pane_start_ns": pane * BASE_NS, "pane_end_ns": (pane + 1) * BASE_NS}
