@@ -12,18 +12,14 @@ from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venue import Venue
 from schemas.venues import message_rows
-from schemas.venues.depth_message import Book
 from schemas.venues.forced_orders import Orders
-from schemas.venues.message_rows import Parsed, Print, Quote
-from schemas.venues.reading import attempt, rejects
+from schemas.venues.message_rows import Parsed, Print, ReadBooks, ReadPrints, ReadQuotes
+from schemas.venues.reading import Unusable, attempt, rejects
 from schemas.venues.scaling import Infer
 
-ReadBooks = Callable[[bytes, str | None], Sequence[Book]]
-ReadPrints = Callable[[bytes, str | None], Sequence[Print]]
-ReadOrders = Callable[[bytes, str | None, Orders], Sequence[Print]]
+ReadOrders = Callable[[bytes, str | None, Orders], Sequence[Print | Unusable]]
 ReadChain = Callable[[bytes], tuple[str | None, str]]
 Split = Callable[[bytes], list[tuple[str | None, bytes]]]
-ReadQuotes = Callable[[bytes, str | None], Sequence[Quote]]
 ParseDepth = Callable[[Frames, InstrumentTable], tuple[Depth, list[Reject]]]
 ParseTrades = Callable[[Frames, InstrumentTable], tuple[Trades, Liquidations, list[Reject]]]
 
@@ -49,7 +45,7 @@ def settled(frames: Frames, table: InstrumentTable, of_row: I4, parsed: Parsed) 
     """Tell the table of refinements, by row of the batch, and return the rejected frames."""
     for i, instrument, tick_factor, lot_factor in parsed.refined:
         table.refined.append((int(np.searchsorted(of_row, i)), instrument, tick_factor, lot_factor))
-    return rejects(frames, parsed.reasons)
+    return rejects(frames, parsed.refused)
 
 
 def with_refused(
@@ -60,7 +56,7 @@ def with_refused(
     Of instruments that the log had shown by then: the first `known` of the table before the batch, others in a row.
     """
     broken: list[tuple[int, int]] = []
-    for i in sorted(parsed.reasons):
+    for i in sorted(parsed.refused.frames):
         symbol, view = attempt(chain, frames.frame(i)) or (None, "")
         at = table.index.get(symbol or "")
         kept = [name for since, name in parsed.views.get(symbol or "", ()) if since <= i]
@@ -122,7 +118,7 @@ def venue(
     """A venue; `depth` and `trades` are given where there is a faster way that agrees with the general one."""
 
     def liquidations(frames: Frames, table: InstrumentTable) -> tuple[Liquidations, list[Reject]]:
-        def read(data: bytes, named: str | None) -> Sequence[Print]:
+        def read(data: bytes, named: str | None) -> Sequence[Print | Unusable]:
             return readers.liquidations(data, named, table.orders)
 
         found, parsed = message_rows.liquidations(frames, range(len(frames)), table, read, readers.infer)

@@ -13,6 +13,7 @@ venue are left out. Event times may be microseconds (`timeUnit`). A REST snapsho
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -29,6 +30,7 @@ from schemas.venues.reading import (
     Unusable,
     amount,
     attempt,
+    elements,
     integer,
     nanoseconds,
     number,
@@ -64,6 +66,7 @@ _UNFILLED = frozenset(("NEW", "REJECTED"))
 _ENDED = frozenset(("FILLED", "EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"))
 _COIN_M = re.compile(r".+USD_(PERP|\d{6})")
 _SIDES = {"BUY": 1, "SELL": -1}
+B = TypeVar("B")
 
 
 class _Header(msgspec.Struct, kw_only=True):
@@ -141,6 +144,10 @@ class _Mark(_Header, kw_only=True):
     merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
 
 
+class _Wrapped(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw()
+
+
 class _Any(_Header, kw_only=True):
     """What tells a payload's kind and symbol, whatever else it has."""
 
@@ -157,6 +164,10 @@ _trade = msgspec.json.Decoder(_Trade).decode
 _liquidation = msgspec.json.Decoder(_Liquidation | list[_Liquidation]).decode
 _mark = msgspec.json.Decoder(_Mark | list[_Mark]).decode
 _any = msgspec.json.Decoder(_Any | list[_Any]).decode
+_one_liquidation = msgspec.json.Decoder(_Liquidation).decode
+_one_mark = msgspec.json.Decoder(_Mark).decode
+_wrapped = msgspec.json.Decoder(_Wrapped).decode
+_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _text = msgspec.json.Decoder(str | None).decode
 _flag = msgspec.json.Decoder(bool).decode
 
@@ -164,6 +175,23 @@ _flag = msgspec.json.Decoder(bool).decode
 def _ours(stream: str | None) -> bool:
     """Whether a stream's name is of a kind that is used, or there is none to tell."""
     return stream is None or not _OURS.isdisjoint(stream.removeprefix("!").split("@")[:2])
+
+
+def _bodies(data: bytes, read: Callable[[bytes], B | list[B]]) -> Sequence[B | msgspec.Raw]:
+    """The payloads of a frame; some streams send a list of them, wrapped or not. Unread where one cannot be read."""
+    try:
+        top = read(data)
+    except msgspec.ValidationError:
+        inner = data.lstrip() if data.lstrip()[:1] == b"[" else bytes(_wrapped(data).data)
+        if inner[:1] != b"[":
+            raise
+        return _raws(inner)
+    if isinstance(top, list):
+        return top
+    inside = getattr(top, "data", None)
+    if isinstance(inside, list):
+        return inside
+    return [top if inside is None else inside]
 
 
 def _passed_over(body: _Header, stream: str | None, kind: str) -> tuple[()]:
@@ -304,19 +332,19 @@ def _forced(order: _Order, orders: Orders, futures: int) -> tuple[Print, ...]:
     return (Print(order.symbol, at, 0, b"", b"%b" % f"{size:f}".encode(), side, kind, True, paid if known else limit),)
 
 
-def _read_liquidations(data: bytes, named: str | None, orders: Orders, *, futures: int) -> Sequence[Print]:
+def _read_liquidations(data: bytes, named: str | None, orders: Orders, *, futures: int) -> Sequence[Print | Unusable]:
     head, stream = _first(data)
     if head.event != "forceOrder":
         return _passed_over(head, stream, "liquidations")
-    top = _liquidation(data)
-    bodies = top if isinstance(top, list) else top.data if top.data is not None else top
-    found: list[Print] = []
-    for body in bodies if isinstance(bodies, list) else [bodies]:
+
+    def forced(body: _Liquidation, element: int) -> Sequence[Print]:
         order = present(body.order, "o")
         merged = order.merged if bytes(order.merged) else body.merged
-        if _here(merged, order.symbol, futures):
-            found += _forced(order, orders, futures)
-    return found
+        if not _here(merged, order.symbol, futures):
+            return ()
+        return [part._replace(element=element) for part in _forced(order, orders, futures)]
+
+    return elements(_bodies(data, _liquidation), _one_liquidation, forced)
 
 
 def _quote(body: _Mark, futures: int) -> tuple[Quote, ...]:
@@ -344,13 +372,11 @@ def _quote(body: _Mark, futures: int) -> tuple[Quote, ...]:
     )
 
 
-def _read_derivatives(data: bytes, named: str | None, *, futures: int) -> Sequence[Quote]:
+def _read_derivatives(data: bytes, named: str | None, *, futures: int) -> Sequence[Quote | Unusable]:
     head, stream = _first(data)
     if head.event != "markPriceUpdate" and head.open_interest is None:
         return _passed_over(head, stream, "derivatives")
-    top = _mark(data)
-    bodies = top if isinstance(top, list) else top.data if top.data is not None else top
-    return [quote for body in (bodies if isinstance(bodies, list) else [bodies]) for quote in _quote(body, futures)]
+    return elements(_bodies(data, _mark), _one_mark, lambda body, _: _quote(body, futures))
 
 
 def readers(infer: Callable[[str], Instrument], *, futures: int) -> Readers:
@@ -362,10 +388,10 @@ def readers(infer: Callable[[str], Instrument], *, futures: int) -> Readers:
     def trades(data: bytes, named: str | None) -> Sequence[Print]:
         return _read_trades(data, named, futures=futures)
 
-    def liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
+    def liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print | Unusable]:
         return _read_liquidations(data, named, orders, futures=futures)
 
-    def derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
+    def derivatives(data: bytes, named: str | None) -> Sequence[Quote | Unusable]:
         return _read_derivatives(data, named, futures=futures)
 
     return Readers(depth, _chain, trades, liquidations, derivatives, infer)

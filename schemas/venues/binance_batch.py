@@ -18,6 +18,7 @@ from schemas.venues import message_rows
 from schemas.venues.assembly import ParseDepth, ParseTrades, Readers, settled, with_refused
 from schemas.venues.binance_scan import scan_depth, scan_trades
 from schemas.venues.message_rows import Parsed, no_liquidations
+from schemas.venues.reading import Refused
 
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
@@ -97,7 +98,7 @@ def _merged(parts: list[_Part], reasons: dict[int, str]) -> _Part:
 def _parse(frames: Frames, table: InstrumentTable, scan: Scan, general: General) -> tuple[_Part, Parsed]:
     """Scan; give what is left to the general path; scan the rest again whenever that changed the table."""
     parts: list[_Part] = []
-    reasons: dict[int, str] = {}
+    refused = Refused()
     refined: message_rows.Refined = []
     pending = np.arange(len(frames), dtype=np.int32)
     chunk = _FIRST_CHUNK
@@ -110,16 +111,17 @@ def _parse(frames: Frames, table: InstrumentTable, scan: Scan, general: General)
                 break
         before = list(table.rows)
         found, parsed = general(pending[:chunk].tolist())
-        parts = [_refine(part, parsed.refined, reasons) for part in parts] if parsed.refined else parts
+        parts = [_refine(part, parsed.refined, refused.frames) for part in parts] if parsed.refined else parts
         parts.append(found)
-        reasons.update(parsed.reasons)
+        refused.frames.update(parsed.refused.frames)
+        refused.elements.extend(parsed.refused.elements)
         refined += parsed.refined
         pending = pending[chunk:]
         fresh = table.rows != before
         chunk *= 2
     if not parts:
         parts.append(general([])[0])
-    return _merged(parts, reasons), Parsed(reasons, refined)
+    return _merged(parts, refused.frames), Parsed(refused, refined)
 
 
 def _scan_depth(frames: Frames, table: InstrumentTable, which: I4, *, futures: int) -> tuple[_Part, I4]:

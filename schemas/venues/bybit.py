@@ -23,7 +23,9 @@ from schemas.venues.reading import (
     Unusable,
     amount,
     attempt,
+    elements,
     identity,
+    listed,
     milliseconds,
     nanoseconds,
     number,
@@ -115,6 +117,7 @@ class _Named(msgspec.Struct, kw_only=True):
 _top = msgspec.json.Decoder(_Top).decode
 _book = msgspec.json.Decoder(_Book).decode
 _trades = msgspec.json.Decoder(list[_Trade]).decode
+_one_trade = msgspec.json.Decoder(_Trade).decode
 _old_liquidation = msgspec.json.Decoder(_OldLiquidation).decode
 _ticker = msgspec.json.Decoder(_Ticker).decode
 _named = msgspec.json.Decoder(_Named | list[_Named]).decode
@@ -177,38 +180,33 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     return (Book(book.symbol, at, snapshot, book.last_id, book.last_id, previous, bids, asks, view, levels),)
 
 
-def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
+def _trade(t: _Trade, element: int) -> tuple[Print, ...]:
+    at, sign = nanoseconds(t.traded_ms, "T"), one_of(_SIDES, t.side, "S")
+    printed = Print(t.symbol, at, sign, bytes(t.price), bytes(t.size), id=identity(t.id), element=element)
+    return () if t.block else (printed,)
+
+
+def _read_trades(data: bytes, named: str | None) -> Sequence[Print | Unusable]:
     body = _top(data)
     if _of_kind(body, "trades") is None:
         return ()
-    found = []
-    for t in _trades(raw(body.data, "data")):
-        at, sign = nanoseconds(t.traded_ms, "T"), one_of(_SIDES, t.side, "S")
-        if not t.block:
-            found.append(Print(t.symbol, at, sign, bytes(t.price), bytes(t.size), id=identity(t.id)))
-    return found
+    return elements(listed(raw(body.data, "data"), _trades), _one_trade, _trade)
 
 
-def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
+def _liquidation(o: _Trade, element: int) -> tuple[Print, ...]:
+    at, side, paid = nanoseconds(o.traded_ms, "T"), one_of(_FORCED, o.side, "S"), stated(o.price, "p")
+    kind = PriceKind.BANKRUPTCY
+    return (Print(o.symbol, at, 0, b"", bytes(o.size), side, kind, stated=paid, element=element),)
+
+
+def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print | Unusable]:
     body = _top(data)
     channel = _of_kind(body, "liquidations")
     if channel is None:
         return ()
     inner = raw(body.data, "data")
     if channel == "allLiquidation":
-        return [
-            Print(
-                o.symbol,
-                nanoseconds(o.traded_ms, "T"),
-                0,
-                b"",
-                bytes(o.size),
-                one_of(_FORCED, o.side, "S"),
-                PriceKind.BANKRUPTCY,
-                stated=stated(o.price, "p"),
-            )
-            for o in _trades(inner)
-        ]
+        return elements(listed(inner, _trades), _one_trade, _liquidation)
     old = _old_liquidation(inner)
     at, side = nanoseconds(old.traded_ms, "updatedTime"), one_of(_FORCED, old.side, "side")
     paid = stated(old.price, "price")

@@ -27,7 +27,9 @@ from schemas.venues.reading import (
     Unusable,
     amount,
     attempt,
+    elements,
     identity,
+    listed,
     nanoseconds,
     number,
     one_of,
@@ -96,6 +98,7 @@ class _Named(msgspec.Struct, kw_only=True):
 _top = msgspec.json.Decoder(_Top).decode
 _book = msgspec.json.Decoder(_Book).decode
 _trades = msgspec.json.Decoder(list[_Trade]).decode
+_one_trade = msgspec.json.Decoder(_Trade).decode
 _ticker = msgspec.json.Decoder(_Ticker).decode
 _named = msgspec.json.Decoder(_Named | list[_Named]).decode
 
@@ -161,26 +164,27 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     return (Book(book.symbol, at, snapshot, book.id, book.id, before, bids, asks, view, _LEVELS),)
 
 
-def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
-    inner = _of_kind(_top(data), "trades")
+def _trade(t: _Trade, element: int) -> list[Print]:
+    at, sign = nanoseconds(t.traded_ms, "timestamp"), one_of(_SIDES, t.direction, "direction")
+    sides = _FORCED.get(t.liquidation) if t.liquidation else (0,)
+    if sides is None:
+        raise Unusable("wrong_type liquidation")
+    paid = stated(t.price, "price") if t.liquidation else NAN
+    price, size, own = bytes(t.price), bytes(t.amount), identity(t.id)
     found = []
-    for t in [] if inner is None else _trades(inner):
-        at, sign = nanoseconds(t.traded_ms, "timestamp"), one_of(_SIDES, t.direction, "direction")
-        sides = _FORCED.get(t.liquidation) if t.liquidation else (0,)
-        if sides is None:
-            raise Unusable("wrong_type liquidation")
-        if t.block:
-            continue
-        paid = stated(t.price, "price") if t.liquidation else NAN
-        for k, side in enumerate(sides):  # the trade itself counts once
-            traded, order = sign if k == 0 else 0, sign * side
-            size, own = bytes(t.amount), identity(t.id)
-            found.append(Print(t.symbol, at, traded, bytes(t.price), size, order, PriceKind.TRADE, False, paid, id=own))
+    for k, side in enumerate(() if t.block else sides):  # the trade itself counts once
+        traded, order, kind = sign if k == 0 else 0, sign * side, PriceKind.TRADE
+        found.append(Print(t.symbol, at, traded, price, size, order, kind, False, paid, id=own, element=element))
     return found
 
 
-def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
-    return [trade for trade in _read_trades(data, named) if trade.order_side]
+def _read_trades(data: bytes, named: str | None) -> Sequence[Print | Unusable]:
+    inner = _of_kind(_top(data), "trades")
+    return () if inner is None else elements(listed(inner, _trades), _one_trade, _trade)
+
+
+def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print | Unusable]:
+    return [t for t in _read_trades(data, named) if isinstance(t, Unusable) or t.order_side]
 
 
 def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:

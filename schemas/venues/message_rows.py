@@ -12,7 +12,7 @@ from schemas.frames import Frames
 from schemas.instrument import InstrumentTable
 from schemas.levels import LIMIT, OK, OUT_OF_RANGE, Levels
 from schemas.venues.depth_message import Book
-from schemas.venues.reading import gather
+from schemas.venues.reading import Refused, Unusable, gather
 from schemas.venues.scaling import Infer, Quantities, Scaled, scaled
 from schemas.venues.views import chosen
 
@@ -23,7 +23,8 @@ NAN = float("nan")
 class Print(NamedTuple):
     """A trade where `sign` is not 0, a liquidation where `order_side` is not; price and size are JSON.
 
-    `stated` is the price of a liquidation as a number, NaN where there is none. The rest is as in `Trades`.
+    `stated` is the price of a liquidation as a number, NaN where there is none; `element` which of several it is of its
+    frame, from 1. The rest is as in `Trades`.
     """
 
     symbol: str
@@ -39,6 +40,7 @@ class Print(NamedTuple):
     id: int = -1
     first_id: int = -1
     last_id: int = -1
+    element: int = 0
 
 
 class Quote(NamedTuple):
@@ -53,14 +55,19 @@ class Quote(NamedTuple):
     open_interest: float = NAN
 
 
+ReadBooks = Callable[[bytes, str | None], Sequence[Book]]
+ReadPrints = Callable[[bytes, str | None], Sequence[Print | Unusable]]
+ReadQuotes = Callable[[bytes, str | None], Sequence[Quote | Unusable]]
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What was found on the way: reasons by frame, and refinements as (frame, instrument, tick and lot factor).
+    """What was found on the way: what was refused, and refinements as (frame, instrument, tick and lot factor).
 
     `views` tells by symbol which view of its book was kept from which frame on, -1 for what was kept before.
     """
 
-    reasons: dict[int, str]
+    refused: Refused
     refined: Refined
     views: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
@@ -69,13 +76,13 @@ def depth(
     frames: Frames,
     which: Iterable[int],
     table: InstrumentTable,
-    read: Callable[[bytes, str | None], Sequence[Book]],
+    read: ReadBooks,
     infer: Infer,
     *,
     actions: bool = False,
 ) -> tuple[Depth, Parsed]:
     """Depth messages of some frames of a batch."""
-    at, books, reasons = gather(frames, which, read)
+    at, books, refused = gather(frames, which, read)
     views = {name: [(-1, kept.name)] for name, kept in table.views.items()}
     books = [_of_view(table, i, book, views) if book.view else book for i, book in zip(at, books, strict=True)]
     levels = Levels([side for b in books for side in (b.bids, b.asks)], actions=actions)
@@ -91,7 +98,7 @@ def depth(
         np.maximum(levels.finest_size[::2], levels.finest_size[1::2]),
         worst,
     )
-    found = scaled(at, [b.symbol for b in books], numbers, table, infer, reasons)
+    found = scaled(at, [b.symbol for b in books], numbers, table, infer, refused)
     keep, counts = found.keep, np.diff(starts)
     if not keep.all():
         of_level = np.repeat(keep, counts)
@@ -112,7 +119,7 @@ def depth(
         ticks=found.ticks,
         lots=found.lots,
     )
-    return rows, Parsed(reasons, found.refined, views)
+    return rows, Parsed(refused, found.refined, views)
 
 
 def _of_view(table: InstrumentTable, i: int, book: Book, views: dict[str, list[tuple[int, str]]]) -> Book:
@@ -137,12 +144,12 @@ def _prints(
     frames: Frames,
     which: Iterable[int],
     table: InstrumentTable,
-    read: Callable[[bytes, str | None], Sequence[Print]],
+    read: ReadPrints,
     infer: Infer,
     *,
     on_tick: bool,
 ) -> _Scaled:
-    at, prints, reasons = gather(frames, which, read)
+    at, prints, refused = gather(frames, which, read)
     levels = Levels([b"[[%b,%b]]" % (p.price if on_tick else b"1", p.size) for p in prints])
     status = levels.status
     one = np.diff(levels.starts) == 1
@@ -159,8 +166,8 @@ def _prints(
         price, decimals = np.zeros_like(price), np.zeros_like(decimals)
     starts = np.arange(len(prints) + 1)
     numbers = Quantities(price, decimals, size, size_decimals, starts, levels.finest_price, levels.finest_size, status)
-    found = scaled(at, [p.symbol for p in prints], numbers, table, infer, reasons)
-    return _Scaled(np.array(at, np.int32), prints, found, stated, Parsed(reasons, found.refined))
+    found = scaled(at, [p.symbol for p in prints], numbers, table, infer, refused, [p.element for p in prints])
+    return _Scaled(np.array(at, np.int32), prints, found, stated, Parsed(refused, found.refined))
 
 
 def _liquidations(of: _Scaled, chosen: NDArray[np.bool_]) -> Liquidations:
@@ -188,7 +195,7 @@ def trades(
     frames: Frames,
     which: Iterable[int],
     table: InstrumentTable,
-    read: Callable[[bytes, str | None], Sequence[Print]],
+    read: ReadPrints,
     infer: Infer,
 ) -> tuple[Trades, Liquidations, Parsed]:
     """Trades of some frames of a batch, and those of them that were liquidations once more as such."""
@@ -215,7 +222,7 @@ def liquidations(
     frames: Frames,
     which: Iterable[int],
     table: InstrumentTable,
-    read: Callable[[bytes, str | None], Sequence[Print]],
+    read: ReadPrints,
     infer: Infer,
 ) -> tuple[Liquidations, Parsed]:
     """Liquidations of some frames of a batch; their prices need not lie on a tick."""
@@ -227,14 +234,14 @@ def derivatives(
     frames: Frames,
     which: Iterable[int],
     table: InstrumentTable,
-    read: Callable[[bytes, str | None], Sequence[Quote]],
+    read: ReadQuotes,
     infer: Infer,
 ) -> tuple[Derivatives, Parsed]:
     """Marks, funding and open interest of some frames of a batch. They do not tell an unknown instrument's steps.
 
     What expires is not funded, whatever a venue sends in that place.
     """
-    at, quotes, reasons = gather(frames, which, read)
+    at, quotes, refused = gather(frames, which, read)
     own: list[int] = []
     foreign: dict[int, str] = {}
     for k, (i, quote) in enumerate(zip(at, quotes, strict=True)):
@@ -246,7 +253,7 @@ def derivatives(
             table.add(row)
         own.append(k)
     at, quotes = [at[k] for k in own], [quotes[k] for k in own]
-    reasons |= {i: reason for i, reason in foreign.items() if i not in set(at)}
+    refused.frames.update({i: reason for i, reason in foreign.items() if i not in set(at)})
     numbers = np.array([q[2:5] for q in quotes], np.float64).reshape(-1, 3)
     instrument = np.array([table.index[q.symbol] for q in quotes], np.int32)
     expires = {i: table.rows[i].expires for i in set(instrument.tolist())}
@@ -261,4 +268,4 @@ def derivatives(
         next_funding_ns=np.where(funded, np.array([q.next_funding_ns for q in quotes], np.int64), 0),
         open_interest=np.array([q.open_interest for q in quotes], np.float64),
     )
-    return rows, Parsed(reasons, [])
+    return rows, Parsed(refused, [])

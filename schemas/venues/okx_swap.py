@@ -22,8 +22,10 @@ from schemas.venues.reading import (
     Unusable,
     amount,
     attempt,
+    elements,
     identity,
     integer,
+    listed,
     milliseconds,
     nanoseconds,
     number,
@@ -95,7 +97,7 @@ class _Detail(msgspec.Struct, kw_only=True):
 
 class _Liquidation(msgspec.Struct, kw_only=True):
     symbol: Name = msgspec.field(name="instId")
-    details: list[_Detail]
+    details: msgspec.Raw
 
 
 class _Quote(msgspec.Struct, kw_only=True):
@@ -117,6 +119,10 @@ _books = msgspec.json.Decoder(list[_Book]).decode
 _trades = msgspec.json.Decoder(list[_Trade]).decode
 _liquidations = msgspec.json.Decoder(list[_Liquidation]).decode
 _quotes = msgspec.json.Decoder(list[_Quote]).decode
+_one_trade = msgspec.json.Decoder(_Trade).decode
+_details = msgspec.json.Decoder(list[_Detail]).decode
+_detail = msgspec.json.Decoder(_Detail).decode
+_one_quote = msgspec.json.Decoder(_Quote).decode
 _named = msgspec.json.Decoder(list[_Named]).decode
 
 
@@ -163,15 +169,7 @@ def _chain(data: bytes) -> tuple[str | None, str]:
     return (arg.symbol, channel) if arg and channel and KINDS.get(channel) == "depth" else (None, "")
 
 
-def _print(trade: _Trade, feed: PrintFeed) -> Print:
-    at, sign = _ns(trade.traded_ms, "ts"), one_of(_SIDES, trade.side, "side")
-    last, count = integer(trade.id), max(1, integer(trade.count))
-    first = last - count + 1 if last >= count else -1
-    size, own = bytes(trade.size), identity(trade.id)
-    return Print(trade.symbol, at, sign, bytes(trade.price), size, feed=feed, id=own, first_id=first, last_id=last)
-
-
-def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
+def _read_trades(data: bytes, named: str | None) -> Sequence[Print | Unusable]:
     if data == b"pong":
         return ()
     body = _top(data)
@@ -179,33 +177,37 @@ def _read_trades(data: bytes, named: str | None) -> Sequence[Print]:
     if arg is None:
         return ()
     feed = _FEEDS[arg.channel or ""]
-    return [_print(t, feed) for t in _trades(raw(body.data, "data"))]
+
+    def trade(t: _Trade, element: int) -> tuple[Print, ...]:
+        at, sign = _ns(t.traded_ms, "ts"), one_of(_SIDES, t.side, "side")
+        last, count = integer(t.id), max(1, integer(t.count))
+        first = last - count + 1 if last >= count else -1
+        price, size, own = bytes(t.price), bytes(t.size), identity(t.id)
+        told = Print(t.symbol, at, sign, price, size, feed=feed, id=own, first_id=first, last_id=last, element=element)
+        return (told,)
+
+    return elements(listed(raw(body.data, "data"), _trades), _one_trade, trade)
 
 
-def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print]:
+def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequence[Print | Unusable]:
     if data == b"pong":
         return ()
     body = _top(data)
     if _of_kind(body, "liquidations") is None:
         return ()
-    return [
-        Print(
-            order.symbol,
-            _ns(d.traded_ms, "ts"),
-            0,
-            b"",
-            bytes(d.size),
-            one_of(_SIDES, d.side, "side"),
-            PriceKind.BANKRUPTCY,
-            True,
-            stated(d.price, "bkPx"),
-        )
-        for order in _liquidations(raw(body.data, "data"))
-        for d in order.details
-    ]
+    found: list[Print | Unusable] = []
+    for order in _liquidations(raw(body.data, "data")):
+
+        def detail(d: _Detail, element: int, symbol: str = order.symbol) -> tuple[Print, ...]:
+            at, side, paid = _ns(d.traded_ms, "ts"), one_of(_SIDES, d.side, "side"), stated(d.price, "bkPx")
+            kind = PriceKind.BANKRUPTCY
+            return (Print(symbol, at, 0, b"", bytes(d.size), side, kind, True, paid, element=element),)
+
+        found += elements(listed(bytes(order.details), _details), _detail, detail)
+    return found
 
 
-def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
+def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote | Unusable]:
     if data == b"pong":
         return ()
     body = _top(data)
@@ -213,18 +215,21 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote]:
     if arg is None:
         return ()
     swap = "-SWAP" if arg.channel == "index-tickers" else ""
-    return [
-        Quote(
-            q.symbol + swap,
-            _ns(q.sent_ms, "ts"),
-            price(q.mark, "markPx"),
-            price(q.index, "idxPx"),
-            number(q.rate, "fundingRate"),
-            _ns(q.funding_ms, "fundingTime") if q.funding_ms and q.funding_ms != "0" else 0,
-            amount(q.contracts, "oi"),
+
+    def quote(q: _Quote, element: int) -> tuple[Quote, ...]:
+        return (
+            Quote(
+                q.symbol + swap,
+                _ns(q.sent_ms, "ts"),
+                price(q.mark, "markPx"),
+                price(q.index, "idxPx"),
+                number(q.rate, "fundingRate"),
+                _ns(q.funding_ms, "fundingTime") if q.funding_ms and q.funding_ms != "0" else 0,
+                amount(q.contracts, "oi"),
+            ),
         )
-        for q in _quotes(raw(body.data, "data"))
-    ]
+
+    return elements(listed(raw(body.data, "data"), _quotes), _one_quote, quote)
 
 
 def _kind(data: bytes) -> str | None:

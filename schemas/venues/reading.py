@@ -1,9 +1,15 @@
-"""Reading: foreign bytes become messages or one short reason, and nothing is raised."""
+"""Reading: foreign bytes become messages or one short reason, and nothing is raised.
+
+A frame of one message is used whole or not at all. Of a frame that lists several (trades, liquidations, marks), an
+element that cannot be used is a reject by itself, with its number, and the others are used.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import isfinite, nan
+from operator import itemgetter
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -23,7 +29,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?")
 
 
 class Unusable(Exception):
-    """Why a frame cannot be used; begins with a machine-readable word."""
+    """Why a frame, or an element of its list, cannot be used; begins with a machine-readable word."""
 
 
 def present(value: T | None, name: str) -> T:
@@ -142,18 +148,27 @@ def _reason(error: Exception) -> str:
     return f"{'out_of_range' if bound else 'wrong_type'} {path}".strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why frames of a batch are not used, by frame; and of frames that are, elements, in log order."""
+
+    frames: dict[int, str] = field(default_factory=dict)
+    elements: list[tuple[int, str]] = field(default_factory=list)
+
+
 _stated = msgspec.json.Decoder(str | float | None).decode
+_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _FOREIGN = (Unusable, msgspec.MsgspecError, UnicodeDecodeError)
 
 
 def gather(
-    frames: Frames, which: Iterable[int], read: Callable[[bytes, str | None], Sequence[M]]
-) -> tuple[list[int], list[M], dict[int, str]]:
-    """The messages of the frames, each with its frame, and the reasons of those that could not be read."""
+    frames: Frames, which: Iterable[int], read: Callable[[bytes, str | None], Sequence[M | Unusable]]
+) -> tuple[list[int], list[M], Refused]:
+    """The messages of the frames, each with its frame, and why other frames, and elements of frames, were not read."""
     chosen = np.fromiter(which, np.int64)
     deep = np.zeros(len(chosen), np.bool_)
     too_deep(np.frombuffer(frames.data or b" ", np.uint8), frames.starts, chosen, deep)
-    reasons = dict.fromkeys(chosen[deep].tolist(), "not_json too deep")
+    refused = Refused(dict.fromkeys(chosen[deep].tolist(), "not_json too deep"))
     starts = frames.starts.tolist()
     data, names = frames.data, frames.symbols
     at: list[int] = []
@@ -162,20 +177,56 @@ def gather(
         try:
             found = read(data[starts[i] : starts[i + 1]], names.get(i))
         except _FOREIGN as error:
-            reasons[i] = _reason(error)
+            refused.frames[i] = _reason(error)
             continue
         for message in found:
-            at.append(i)
-            messages.append(message)
-    return at, messages, reasons
+            if isinstance(message, Unusable):
+                refused.elements.append((i, str(message)))
+            else:
+                at.append(i)
+                messages.append(message)
+    return at, messages, refused
 
 
-def rejects(frames: Frames, reasons: dict[int, str]) -> list[Reject]:
-    """The rejected frames, in log order."""
-    return [
-        Reject(frames.topic, frames.partition, int(frames.offsets[i]), reasons[i], frames.frame(i))
-        for i in sorted(reasons)
-    ]
+def listed(data: bytes, read: Callable[[bytes], Sequence[T]]) -> Sequence[T | msgspec.Raw]:
+    """The elements of a list; where one of them is not as it must be, all of them unread."""
+    try:
+        return read(data)
+    except msgspec.ValidationError:
+        return _raws(data)
+
+
+def elements(
+    items: Sequence[T | msgspec.Raw],
+    read: Callable[[msgspec.Raw], T],
+    make: Callable[[T, int], Iterable[M]],
+) -> list[M | Unusable]:
+    """What each element of a frame's list makes; of one that cannot be used, why: the others are used all the same.
+
+    `make` is told which element it is, from 1, or 0 where there is only one.
+    """
+    found: list[M | Unusable] = []
+    for n, item in enumerate(items, 1):
+        try:
+            found += make(read(item) if isinstance(item, msgspec.Raw) else item, n if len(items) > 1 else 0)
+        except (Unusable, msgspec.ValidationError) as error:
+            found.append(Unusable(element(_reason(error), n if len(items) > 1 else 0)))
+    return found
+
+
+def element(reason: str, number: int) -> str:
+    """The reason with the number of the element that it is of, where a frame has several.
+
+    >>> element("out_of_range", 2), element("out_of_range", 0)
+    ('out_of_range in element 2', 'out_of_range')
+    """
+    return f"{reason} in element {number}" if number else reason
+
+
+def rejects(frames: Frames, refused: Refused) -> list[Reject]:
+    """The rejected frames, and those of which an element was, once for each; in log order."""
+    every = sorted([*refused.frames.items(), *refused.elements], key=itemgetter(0))
+    return [Reject(frames.topic, frames.partition, int(frames.offsets[i]), why, frames.frame(i)) for i, why in every]
 
 
 def attempt(read: Callable[[bytes], T | None], data: bytes) -> T | None:

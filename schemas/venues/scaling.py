@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from schemas.instrument import Instrument, InstrumentTable, scale
 from schemas.levels import OFF_TICK, OK, REASONS, to_steps
+from schemas.venues.reading import Refused, element
 
 I8 = NDArray[np.int64]
 Infer = Callable[[str], Instrument]
@@ -80,6 +82,15 @@ def _finer(row: Instrument, fresh: bool, off: bool, price: int, size: int) -> In
     return msgspec.structs.replace(row, tick=_step(max(price, tick)), lot=_step(max(size, lot)), first_decimals=first)
 
 
+class _Frame(NamedTuple):
+    """What became of the messages of a frame."""
+
+    used: list[int]
+    instruments: list[int]
+    scales: list[Steps]
+    refused: dict[int, str]
+
+
 class _Resolver:
     """Resolves the frames of one batch, in log order."""
 
@@ -123,19 +134,49 @@ class _Resolver:
         _, tick, _, lot = _steps(self.table.known.get(row.symbol, row))
         return tick + FINER, lot + FINER
 
-    def frame(self, i: int, lo: int, symbols: Sequence[str]) -> tuple[list[int], list[int], list[Steps]] | str:
-        """Which messages of frame i, which begin at `lo`, are used, with instruments and scales; or why none can be.
+    def frame(self, i: int, members: list[int], symbols: list[str], whole: bool) -> "_Frame":
+        """Which of the messages `members` of frame i are used, with instruments and scales, and why others are not.
 
-        Of a frame with several instruments, those of other shards are passed over.
+        Of a frame with several instruments, those of other shards are passed over. `whole`: it is all or none.
         """
-        if len(symbols) == 1 and (found := self.known(symbols[0])):
+        if len(members) == 1 and (found := self.known(symbols[members[0]])):
+            lo = members[0]
             at, steps, inferred = found
             if not self.off[lo] and not (inferred and (self.price[lo] > steps[1] or self.size[lo] > steps[3])):
-                return [lo], [at], [steps]
+                return _Frame(members, [at], [steps], {})
+        refused: dict[int, str] = {}
+        left = members
+        while True:
+            rows, own, bad, foreign = self._rows(left, symbols)
+            steps_of = {symbol: _steps(row) for symbol, row in rows.items()}
+            scales = [steps_of[symbols[k]] for k in own]
+            if own:
+                every = np.ones((own[-1] + 1 - own[0], 4), np.int64)
+                every[[k - own[0] for k in own]] = scales
+                status = self.numbers.scaled(own[0], own[-1] + 1, every)[2]
+                bad |= {k: REASONS[s] for k in own if (s := int(status[k - own[0]])) != OK}
+            if not bad:
+                break
+            refused |= bad
+            left = [k for k in left if k not in bad]
+        if not own and not refused:
+            refused = foreign
+        if not own or (whole and refused):
+            return _Frame([], [], [], refused)
+        for symbol, row in rows.items():
+            self.commit(i, symbol, row)
+        return _Frame(own, [self.table.index[symbols[k]] for k in own], scales, refused)
+
+    def _rows(
+        self, members: list[int], symbols: list[str]
+    ) -> tuple[dict[str, Instrument], list[int], dict[int, str], dict[int, str]]:
+        """Instruments as fine as the messages need; which of these are of this shard, which too fine, one foreign."""
         rows: dict[str, Instrument] = {}
         own: list[int] = []
-        foreign = ""
-        for k, symbol in enumerate(symbols, lo):
+        bad: dict[int, str] = {}
+        foreign: dict[int, str] = {}
+        for k in members:
+            symbol = symbols[k]
             at_or_none = self.table.index.get(symbol)
             fresh = at_or_none is None and symbol not in rows
             row = rows.get(symbol) or (
@@ -144,29 +185,19 @@ class _Resolver:
                 else self.table.rows[at_or_none]
             )
             if fresh and not self.table.here(row.base):
-                foreign = foreign or f"misplaced {row.base}"
+                foreign = foreign or {k: f"misplaced {row.base}"}
                 continue
-            own.append(k)
             most_price, most_size = self._most(row, fresh)
             if (row.inferred or self.off[k]) and (
                 max(self.price[k], self.size[k]) > MOST_DECIMALS
                 or self.price[k] > most_price
                 or self.size[k] > most_size
             ):
-                return "out_of_range decimals"
+                bad[k] = "out_of_range decimals"
+                continue
+            own.append(k)
             rows[symbol] = _finer(row, fresh, self.off[k], self.price[k], self.size[k])
-        if foreign and not own:
-            return foreign
-        steps_of = {symbol: _steps(row) for symbol, row in rows.items()}
-        scales = [steps_of[symbols[k - lo]] for k in own]
-        every = np.ones((len(symbols), 4), np.int64)
-        every[[k - lo for k in own]] = scales
-        bad = self.numbers.scaled(lo, lo + len(symbols), every)[2][[k - lo for k in own]]
-        if bad.any():
-            return REASONS[int(bad[bad != OK][0])]
-        for symbol, row in rows.items():
-            self.commit(i, symbol, row)
-        return own, [self.table.index[symbols[k - lo]] for k in own], scales
+        return rows, own, bad, foreign
 
     def commit(self, i: int, symbol: str, row: Instrument) -> None:
         """Put a row into the table, and note by what its steps became finer."""
@@ -188,9 +219,14 @@ def scaled(
     numbers: Quantities,
     table: InstrumentTable,
     infer: Infer,
-    reasons: dict[int, str],
+    refused: Refused,
+    numbered: Sequence[int] | None = None,
 ) -> Scaled:
-    """Messages in steps of their instruments; frames that cannot be used are added to `reasons`, whole."""
+    """Messages in steps of their instruments; those that cannot be used are added to `refused`.
+
+    By `numbered` they are elements of their frames (0: the only one), each used or refused by itself; without, a frame
+    is used whole or not at all.
+    """
     n = len(frames)
     resolver = _Resolver(table, infer, numbers, symbols)
     instruments, scales = np.zeros(n, np.int64), np.ones((n, 4), np.int64)
@@ -199,25 +235,38 @@ def scaled(
     found: list[int] = []
     of: list[Steps] = []
     used: list[int] = []
+    said: set[tuple[int, str]] = set()
+
+    def refuse(i: int, bad: dict[int, str]) -> None:
+        for k, reason in bad.items():
+            number = 0 if numbered is None else numbered[k]
+            if not number:
+                refused.frames.setdefault(i, reason)
+            elif (told := (i, element(reason, number))) not in said:
+                said.add(told)
+                refused.elements.append(told)
+
     for i, group in groupby(enumerate(frames), itemgetter(1)):
         members = [k for k, _ in group]
-        lo, hi = members[0], members[-1] + 1
-        worst = next((status[k] for k in members if status[k] != OK), OK)
-        if worst != OK:
-            reasons[i] = REASONS[worst]
+        bad = {k: REASONS[status[k]] for k in members if status[k] != OK}
+        refuse(i, bad)
+        if bad and numbered is None:
             continue
-        answer = resolver.frame(i, lo, symbols[lo:hi])
-        if isinstance(answer, str):
-            reasons[i] = answer
-        else:
-            used += answer[0]
-            found += answer[1]
-            of += answer[2]
+        if bad:
+            members = [k for k in members if k not in bad]
+        if not members:
+            continue
+        answer = resolver.frame(i, members, symbols, numbered is None)
+        refuse(i, answer.refused)
+        used += answer.used
+        found += answer.instruments
+        of += answer.scales
     if used:
         instruments[used], scales[used], keep[used] = found, of, True
     ticks, lots, late = numbers.scaled(0, n, scales)
     for k in np.flatnonzero(keep & (late != OK)).tolist():
-        reasons.setdefault(frames[k], REASONS[int(late[k])])
-    if reasons:
-        keep &= ~np.isin(frames, list(reasons))
+        refuse(frames[k], {k: REASONS[int(late[k])]})
+    keep &= late == OK
+    if refused.frames:
+        keep &= ~np.isin(frames, list(refused.frames))
     return Scaled(instruments, keep, ticks, lots, resolver.refined)

@@ -90,8 +90,10 @@ def check(venue: str, kind: str, batch: Frames, table: InstrumentTable) -> Count
     twin = InstrumentTable.thaw(table.known, table.freeze())
     twin.refined = list(table.refined)
     *rows, rejects = getattr(VENUES[venue], kind)(batch, table)
-    rejected = {r.offset for r in rejects}
-    assert len(rejected) == len(rejects)
+    whole = [r.offset for r in rejects if " in element " not in r.reason]
+    rejected = set(whole)
+    assert len(rejected) == len(whole) and len({(r.offset, r.reason) for r in rejects}) == len(rejects)
+    assert rejected.isdisjoint(r.offset for r in rejects if " in element " in r.reason)
     assert all(isinstance(r, Reject) and r.reason and r.reason.isprintable() for r in rejects)
     for found in rows:
         used = batch.offsets[found.frame[getattr(found, "last_id", found.frame) != REFUSED]]
@@ -112,7 +114,8 @@ def check(venue: str, kind: str, batch: Frames, table: InstrumentTable) -> Count
     outcome = Counter(r.reason.split()[0] for r in rejects)
     used_rows = [r.frame[r.last_id != REFUSED] if kind == "depth" else r.frame for r in rows]
     outcome["rows"] = len(np.unique(np.concatenate(used_rows)))
-    outcome["nothing"] = len(batch) - outcome["rows"] - len(rejects)
+    some = np.concatenate([batch.offsets[np.concatenate(used_rows)], np.array([r.offset for r in rejects], np.int64)])
+    outcome["nothing"] = len(batch) - len(np.unique(some))
     return outcome
 
 

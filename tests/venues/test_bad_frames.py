@@ -1,4 +1,4 @@
-"""Bad frames -> one reject each, with a short reason; a frame is used whole or not at all."""
+"""Bad frames -> one reject each, with a short reason; a frame of one message is used whole or not at all."""
 
 import pytest
 
