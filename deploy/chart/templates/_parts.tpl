@@ -1,0 +1,125 @@
+{{/* What the manifests share. */}}
+
+{{- define "alphaplus.name" -}}
+{{- printf "%s" .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "alphaplus.labels" -}}
+app.kubernetes.io/name: alphaplus
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "alphaplus.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The settings file: what values say, and where this chart puts things. */}}
+{{- define "alphaplus.settings" -}}
+{{- $ours := dict "data" "/var/lib/alphaplus" "metrics_host" "0.0.0.0" "metrics_port" (int .Values.metricsPort) -}}
+{{- if .Values.models.enabled }}{{ $_ := set $ours "forecast" (dict "models" "/models") }}{{ end -}}
+{{- $_ := set $ours "probes" (dict "start_s" (int .Values.startSeconds)) -}}
+{{- mergeOverwrite (deepCopy .Values.settings) $ours | toPrettyJson -}}
+{{- end }}
+
+{{/* Whether a part reads a secret: states are recovered by flows alone, and what receives asks no ClickHouse. */}}
+{{- define "alphaplus.reads" -}}
+{{- $kept := and (hasPrefix "recovery." .setting) (ne .part "flow") -}}
+{{- $stored := and (hasPrefix "clickhouse." .setting) (eq .part "live") -}}
+{{- if not (or $kept $stored) }}yes{{ end -}}
+{{- end }}
+
+{{/* ALPHAPLUS_SECTION__NAME of each secret that a part (`flow`, `live`, `setup`, `train`) reads, by its file's path. */}}
+{{- define "alphaplus.environment" -}}
+{{- $part := .part }}
+{{- range .root.Values.secrets }}
+{{- if include "alphaplus.reads" (dict "setting" .setting "part" $part) }}
+{{- $variable := printf "ALPHAPLUS_%s" (.setting | replace "." "__" | upper) }}
+- name: {{ hasSuffix "_file" .setting | ternary $variable (printf "%s_FILE" $variable) }}
+  value: /etc/alphaplus/secrets/{{ .setting }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "alphaplus.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* fsGroupChangePolicy: with "Always" each start would open the recovered states to the group, and these are refused. */}}
+{{- define "alphaplus.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "alphaplus.mounts" -}}
+- name: settings
+  mountPath: /etc/alphaplus
+  readOnly: true
+- name: tmp
+  mountPath: /tmp
+{{- end }}
+
+{{/* `settings` names the ConfigMap. defaultMode: a key that others can read is refused; the group is the pod's own. */}}
+{{- define "alphaplus.volumes" -}}
+- name: settings
+  projected:
+    defaultMode: 0440
+    sources:
+      - configMap:
+          name: {{ .settings }}
+          items:
+            - {key: settings.json, path: settings.json}
+            {{- range $name, $_ := .root.Values.files }}
+            - {key: {{ $name | quote }}, path: {{ printf "files/%s" $name | quote }}}
+            {{- end }}
+      {{- $part := .part }}
+      {{- range .root.Values.secrets }}
+      {{- if include "alphaplus.reads" (dict "setting" .setting "part" $part) }}
+      - secret:
+          name: {{ .secret }}
+          items:
+            - {key: {{ .key | quote }}, path: {{ printf "secrets/%s" .setting | quote }}}
+      {{- end }}
+      {{- end }}
+- name: tmp
+  emptyDir: {sizeLimit: 1Gi}
+{{- end }}
+
+{{/* What every pod has, beside its containers and volumes. */}}
+{{- define "alphaplus.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- include "alphaplus.podSecurityContext" . | nindent 2 }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
