@@ -49,11 +49,23 @@ DELETE FROM snaps WHERE snap_epoch >= coalesce((SELECT min(epoch) FROM resume), 
 """
 """The epoch to resume is the least that a worker of the last execution reached, where it began if it told none."""
 
+NEWEST = """
+SELECT step_id, state_key, ser_change FROM snaps AS s
+WHERE ser_change IS NOT NULL AND snap_epoch = (
+    SELECT max(snap_epoch) FROM snaps WHERE step_id = s.step_id AND state_key = s.state_key
+)
+ORDER BY step_id, state_key
+"""
+FILLED = 1
+"""The epoch of all states that a directory is filled with; they are resumed in the next one."""
+
 MOST_NAMED = 8
 STATES = "SELECT step_id, state_key, ser_change FROM snaps WHERE ser_change IS NOT NULL ORDER BY step_id, state_key"
 DRAINED = "what it makes again of what it reads replaces what is there"
 
 Identity = Mapping[str, str | int | list[str] | list[int]]
+Row = tuple[str, str, bytes]
+"""Step, key, and the state as it is saved."""
 
 
 def step_ids(dataflow: Dataflow) -> list[str]:
@@ -112,6 +124,39 @@ class Recovery:
         """Random, made with the directory: what tells this history of states from any other."""
         assert self._manifest is not None
         return str(self._manifest["run_id"])
+
+    @property
+    def made_for(self) -> dict[str, Any] | None:
+        """What it was made for, None before the first `bind`."""
+        assert self._manifest is not None
+        return self._manifest.get("made_for")
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The fingerprints of the states in it."""
+        assert self._manifest is not None
+        return dict(self._manifest.get("states", {}))
+
+    def committed(self) -> list[Row]:
+        """The newest committed states."""
+        with closing(sqlite3.connect(self.directory / PART)) as database:
+            return [(str(step), str(key), bytes(saved)) for step, key, saved in database.execute(NEWEST)]
+
+    def fill(self, made_for: Mapping[str, Any], states: Mapping[str, str], rows: Iterable[Row]) -> None:
+        """Make a new directory one that has committed these states, for what they were made for."""
+        assert self._manifest is not None
+        if self.made_for is not None:
+            raise Refused(f"{self.directory} is not new")
+        with closing(sqlite3.connect(self.directory / PART)) as database, database:
+            database.execute("INSERT INTO exs (ex_num, worker_count, resume_epoch) VALUES (0, 1, ?)", (FILLED,))
+            database.execute(
+                "INSERT INTO fronts (ex_num, worker_index, worker_frontier) VALUES (0, 0, ?)", (FILLED + 1,)
+            )
+            database.execute("INSERT INTO commits (part_index, commit_epoch) VALUES (0, ?)", (FILLED,))
+            database.executemany(
+                f"INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, {FILLED}, ?)", rows
+            )
+        self._write({**self._manifest, "made_for": dict(made_for), "release": release(), "states": dict(states)})
 
     def bind(self, dataflow: Dataflow, identity: Identity, parts: Iterable[Part] = ()) -> RecoveryConfig:
         """Refuse a directory made for something else, saying what differs; remember it in a new one.

@@ -50,6 +50,7 @@ def main(setting: dict) -> int:
         Kafka(setting["brokers"], start_s=setting.get("start_s", 10), retry_s=setting.get("retry_s", 30)),
         tuple(setting["topics"]),
         setting["partitions"],
+        share=tuple(setting.get("share", (0, 1))),
         pace=Pace(**setting.get("pace", {})),
         ends=Path(setting["ends"]) if "ends" in setting else None,
     )

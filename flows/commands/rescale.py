@@ -1,0 +1,49 @@
+"""`alphaplus rescale`: a stopped flow's states, dealt out to another number of processes."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.commands.options import Data, File, Sets, settings
+from flows.graph import FLOWS
+from flows.rescaling import rescale as deal
+from flows.settings import SettingsError
+
+OF_THE_DATABASE = "archive"
+"""It is told by ClickHouse how far each log is stored, by whichever process."""
+
+
+def rescale(
+    flow: Annotated[str, Parameter(help="market, risk, forecast or alerts; all its processes are stopped")],
+    *,
+    to: Annotated[int, Parameter(help="how many processes it shall be")],
+    recovery: Annotated[str, Parameter(help="directories, {} for the ordinal (default DATA/recovery/FLOW-{})")] = "",
+    set: Sets = (),
+    config: File = None,
+    data: Data = None,
+) -> int:
+    """Deal the recovered states of a stopped flow out to another number of processes; nothing is read again.
+
+    The old directories are kept beside the new ones. Start the processes then with share.count of that number.
+    """
+    told = settings(config, set, data)
+    if flow == OF_THE_DATABASE:
+        raise SettingsError(
+            f"{flow} has nothing to deal out: start it with new recovery directories (--recovery) and another"
+            " share.count, it goes on where the database says"
+        )
+    if flow not in (known := [f.name for f in FLOWS if f.name != OF_THE_DATABASE]):
+        raise SettingsError(f"there is no flow {flow!r}; there are: {', '.join(known)}")
+    pattern = recovery or str(Path(told.data) / "recovery" / f"{flow}-{{}}")
+    if "{}" not in pattern:
+        raise SettingsError(f"--recovery {pattern!r}: write {{}} where the ordinal stands")
+    key = Path(told.recovery.key_file) if told.recovery.key_file else None
+    done = deal(flow, lambda ordinal: Path(pattern.replace("{}", str(ordinal))), to, key)
+    if done is None:
+        print(f"{flow} is {to} processes already", file=sys.stderr)
+        return 0
+    print(f"{flow}: the states of {done.shards} shards went from {done.before} to {done.after} processes")
+    print(f"{flow}: kept as they were: {', '.join(map(str, done.kept))}")
+    return 0
