@@ -12,7 +12,7 @@ import pytest
 from flows.commands.rescale import rescale as command
 from flows.kafka.ends import announce
 from flows.kafka.producer import Publisher
-from flows.kafka.topics import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
 from flows.recovery import Recovery
 from flows.refusal import Refused
 from flows.rescaling import rescale
@@ -22,7 +22,7 @@ from operators.once import Once
 from schemas.frames import frames
 from tests.faults.kills import SETS
 from tests.faults.replaying import differences, run, running, services, settings_for, simulated
-from tests.services.running import finish, read, start, wait_until
+from tests.services.flow_processes import finish, read, start, wait_until
 
 pytestmark = pytest.mark.services
 
