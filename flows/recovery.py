@@ -33,7 +33,7 @@ from flows.sealing import BEGIN_ANEW
 from flows.wiring import place
 from operators.evolving import Changed, Part, matched
 
-FORMAT = 2
+FORMAT = 3
 PART = "part-0.sqlite3"
 TABLES = {"parts", "exs", "fronts", "commits", "snaps"}
 

@@ -90,10 +90,10 @@ class _Table:
         self.of = of
         # What no operator of another table keeps: a log's stamp, and what operators without a table make of it.
         mine = (of.name, "")
-        self.statistics = {
-            kind: tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in mine) for kind in of.logs
+        self.layouts = {
+            kind: layout(tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in mine)) for kind in of.logs
         }
-        statistics = tuple(s for kind in of.logs for s in self.statistics[kind])
+        statistics = tuple(s for kind in of.logs for s in self.layouts[kind].statistics)
         self.windows = Windows(statistics, [n // cut.base_ns for n in cut.lengths_ns], cut.keyframe_ns // cut.base_ns)
         self.deltas = Deltas({c.name: c.tolerance for c in of.columns if c.dtype != "str"})
         self.running = Running(o for o in of.operators if o.stage == "window")
@@ -265,7 +265,7 @@ class VenueMarket:
         """The rows of the windows of a table that have closed."""
         logs = ("trades",) if table.of is COSTS else table.of.logs
         mine = [self.lanes[kind] for kind in logs if kind in self.lanes]
-        parts = [released[kind].only(table.statistics[kind]) for kind in table.of.logs]
+        parts = [released[kind].only(table.layouts[kind]) for kind in table.of.logs]
         to_come = max(lane.last() for lane in mine) if all(lane.ended for lane in mine) else None
         delay = -(-table.of.delay_ns // self.cut.base_ns)
         if delay and to_come is not None:

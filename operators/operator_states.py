@@ -38,13 +38,10 @@ class Running:
         """Nothing seen yet."""
         self.operators = tuple(operators)
         self.states: dict[str, State] = {o.name: o.init() for o in self.operators}
+        self.reads = frozenset(name for o in self.operators for name in o.reads)
+        """The columns that some of them read."""
         self._fields = {o.name: o.fields for o in self.operators}
         self.size = 0
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """The columns that some of them read."""
-        return frozenset(name for o in self.operators for name in o.reads)
 
     def grow(self, instruments: int) -> None:
         """Make room for instrument numbers below `instruments`."""

@@ -1,8 +1,9 @@
 """Pack: a state of arrays as immutable bytes and back, for freeze and thaw; every bit of every number comes back.
 
-Integers stand as the steps between them, along the first axis, as `varints`. Of floats, those that are NaN, and those
-with the bits of the one before them along the first axis, are only marked: most of a state is null or unchanged.
-Small arrays stand as they are.
+Integers stand as the steps between them, along the first axis, in Golomb codes. Of floats, those that are NaN, and
+those with the bits of the one before them along the first axis, are only marked: most of a state is null or unchanged;
+of the others the bits stand as integers do.
+Of words stand those that there are, and which of them each is; of flags the bits. Small arrays stand as they are.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators import varints
+from operators import golomb
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, tuple[str, list[int], list[bytes]]]).decode
@@ -26,7 +27,8 @@ def _floats(array: NDArray[np.float64]) -> list[bytes]:
     null = bits == _NAN
     again = np.zeros(bits.shape, np.bool_)
     np.equal(bits[1:], bits[:-1], out=again[1:])
-    return [np.packbits(null).tobytes(), np.packbits(again).tobytes(), bits[~(null | again)].tobytes()]
+    left = golomb.steps(bits.T[~(null | again).T])
+    return [np.packbits(null).tobytes(), np.packbits(again).tobytes(), left]
 
 
 def _from_floats(parts: list[bytes], shape: list[int]) -> NDArray[np.float64]:
@@ -34,30 +36,41 @@ def _from_floats(parts: list[bytes], shape: list[int]) -> NDArray[np.float64]:
     null, again = (
         np.unpackbits(np.frombuffer(p, np.uint8), count=size).view(np.bool_).reshape(shape[0], -1) for p in parts[:2]
     )
+    left = ~(null | again)
     bits = np.full(null.shape, _NAN, np.int64)
-    bits[~(null | again)] = np.frombuffer(parts[2], np.int64)
+    bits.T[left.T] = golomb.integers(parts[2], int(np.count_nonzero(left)))
     row = np.where(again, 0, np.arange(len(bits))[:, None])
     np.maximum.accumulate(row, axis=0, out=row)
     return np.take_along_axis(bits, row, axis=0).view(np.float64).reshape(shape)
 
 
 def _coded(array: NDArray[Any]) -> tuple[str, tuple[int, ...], list[bytes]]:
-    coded = array.size >= _SMALL
-    if coded and array.dtype == np.int64:
-        parts = [varints.steps(array.ravel(order="F"))]
-    elif coded and array.dtype == np.float64:
+    kind = array.dtype.str if array.size >= _SMALL else ""
+    if kind == "<i8":
+        parts = [golomb.steps(array.ravel(order="F"))]
+    elif kind == "<f8":
         parts = _floats(array)
+    elif kind == "|b1":
+        parts = [np.packbits(array).tobytes()]
+    elif kind.startswith("<U"):
+        words, which = np.unique(array, return_inverse=True)
+        parts = [words.tobytes(), golomb.steps(which.ravel())]
     else:
         parts = [np.ascontiguousarray(array).tobytes()]
     return array.dtype.str, array.shape, parts
 
 
 def _decoded(dtype: str, shape: list[int], parts: list[bytes]) -> NDArray[Any]:
-    coded = np.prod(shape) >= _SMALL
-    if coded and dtype == "<i8":
-        return np.ascontiguousarray(varints.integers(parts[0], int(np.prod(shape))).reshape(shape, order="F"))
-    if coded and dtype == "<f8":
+    size = int(np.prod(shape))
+    kind = dtype if size >= _SMALL else ""
+    if kind == "<i8":
+        return np.ascontiguousarray(golomb.integers(parts[0], size).reshape(shape, order="F"))
+    if kind == "<f8":
         return _from_floats(parts, shape)
+    if kind == "|b1":
+        return np.unpackbits(np.frombuffer(parts[0], np.uint8), count=size).view(np.bool_).reshape(shape)
+    if kind.startswith("<U"):
+        return np.asarray(np.frombuffer(parts[0], dtype)[golomb.integers(parts[1], size)].reshape(shape))
     return np.frombuffer(parts[0], dtype).reshape(shape).copy()
 
 

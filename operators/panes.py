@@ -5,7 +5,7 @@ Rows stand in the order of (pane, instrument), which the key packs, so the close
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def _locate(held: I8, key: I8, slot: I8) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """Where statistics stand: a row each of one matrix of whole numbers and one of floats, so that all move at once."""
 
@@ -50,10 +50,15 @@ class Layout:
     int_empty: I8
     float_empty: F8
 
-    @property
+    @cached_property
     def parts(self) -> tuple[list[Part], list[Part]]:
         """The statistics of both matrices as pieces of recovered state."""
         return [part(s) for s in self.ints], [part(s) for s in self.floats]
+
+    @cached_property
+    def marks(self) -> tuple[Array, Array]:
+        """The same as they stand in `pack`."""
+        return marks(self.parts[0]), marks(self.parts[1])
 
     def columns(self, ints: I8, floats: F8) -> dict[str, Array]:
         """The rows of both matrices by name."""
@@ -65,14 +70,14 @@ class Layout:
         return np.repeat(self.int_empty[:, None], size, axis=1), np.repeat(self.float_empty[:, None], size, axis=1)
 
 
-@lru_cache
+@cache
 def part(statistic: Statistic) -> Part:
     """A statistic as a piece of recovered state: what is half done is worth nothing under another rule."""
     s = statistic
     return Part(s.name, fingerprint(s.dtype, s.merge, float(s.empty), s.ticks, s.lots))
 
 
-@lru_cache
+@cache
 def layout(statistics: tuple[Statistic, ...]) -> Layout:
     """The layout of statistics, each kind in their order."""
     ints = tuple(s for s in statistics if s.dtype == "i8")
@@ -81,7 +86,7 @@ def layout(statistics: tuple[Statistic, ...]) -> Layout:
     return Layout(statistics, ints, floats, *empty)
 
 
-@lru_cache
+@cache
 def _side_by_side(layouts: tuple[Layout, ...]) -> tuple[Layout, I8, F8]:
     """The layout of all their statistics, and what it says of a pane that a part has no row of."""
     both = layout(tuple(s for of in layouts for s in of.statistics))
@@ -89,6 +94,12 @@ def _side_by_side(layouts: tuple[Layout, ...]) -> tuple[Layout, I8, F8]:
     absent[0][[s.merge == "asof" for s in both.ints]] = ABSENT_INT
     absent[1][[s.merge == "asof" for s in both.floats]] = ABSENT_FLOAT
     return both, *absent
+
+
+@cache
+def _chosen(held: Layout, wanted: Layout) -> tuple[list[int], list[int]]:
+    """In which rows of the matrices of a layout the statistics of another stand."""
+    return [held.ints.index(s) for s in wanted.ints], [held.floats.index(s) for s in wanted.floats]
 
 
 class Panes:
@@ -173,16 +184,12 @@ class Panes:
             self._lay(self.key[upto:].copy(), self.ints[:, upto:].copy(), self.floats[:, upto:].copy())
         return taken
 
-    def only(self, statistics: tuple[Statistic, ...]) -> "Panes":
-        """The same rows with some of their statistics, in that order."""
-        if statistics == self.layout.statistics:
+    def only(self, wanted: Layout) -> "Panes":
+        """The same rows with some of their statistics, as they are laid there."""
+        if wanted is self.layout:
             return self
-        mine = layout(statistics)
-        ints, floats = (
-            [held.index(s) for s in wanted]
-            for held, wanted in ((self.layout.ints, mine.ints), (self.layout.floats, mine.floats))
-        )
-        return Panes(mine, self.key, self.ints[ints], self.floats[floats])
+        ints, floats = _chosen(self.layout, wanted)
+        return Panes(wanted, self.key, self.ints[ints], self.floats[floats])
 
     def renumber(self, numbers: I8) -> "Panes":
         """The same rows with instrument i called `numbers[i]`, in the order of the new keys."""
@@ -201,8 +208,8 @@ class Panes:
 
     def freeze(self) -> bytes:
         """All rows."""
-        ints, floats = self.layout.parts
-        there = {"ints": self.ints.T, "floats": self.floats.T, "int_marks": marks(ints), "float_marks": marks(floats)}
+        ints, floats = self.layout.marks
+        there = {"ints": self.ints.T, "floats": self.floats.T, "int_marks": ints, "float_marks": floats}
         return pack({"key": self.key, **there})
 
     @classmethod

@@ -69,7 +69,7 @@ def _merge(code: int, empty: float, absent: float, held: float, value: float) ->
 class Held(NamedTuple):
     """What a kernel knows of statistics of one dtype: how each merges, its empty value, and where it is kept.
 
-    Statistic c stands in column `at[c]`: of `sums`, one row a window length and instrument; `asof` and `held`, which
+    Statistic c stands in column `at[c]`: of `sums`, one row an instrument and window length; `asof` and `held`, which
     say the same for every length, of `standing`, one row an instrument.
     """
 
@@ -105,7 +105,7 @@ def _take_in(held: Held, lengths: int, i: int, values: Array, absent: float) -> 
         code, at = held.merge[c], held.at[c]
         if code < 5:
             for w in range(lengths):
-                held.sums[w, i, at] = _merge(code, held.empty[c], absent, held.sums[w, i, at], values[c])
+                held.sums[i, w, at] = _merge(code, held.empty[c], absent, held.sums[i, w, at], values[c])
         else:
             held.standing[i, at] = _merge(code, held.empty[c], absent, held.standing[i, at], values[c])
 
@@ -116,8 +116,8 @@ def _give(held: Held, w: int, i: int, out: Array) -> None:
     for c in range(len(held.merge)):
         at = held.at[c]
         if held.merge[c] < 5:
-            out[c] = held.sums[w, i, at]
-            held.sums[w, i, at] = held.empty[c]
+            out[c] = held.sums[i, w, at]
+            held.sums[i, w, at] = held.empty[c]
         else:
             out[c] = held.standing[i, at]
 
@@ -210,9 +210,9 @@ class Windows:
         self.awake = Awake(*(np.concatenate([a, np.zeros((*a.shape[:-1], more), np.bool_)], -1) for a in self.awake))
         for name, held in self.held.items():
             standing = held.merge >= _STANDING
-            sums = np.tile(held.empty[~standing], (len(self.lengths), more, 1))
+            sums = np.tile(held.empty[~standing], (more, len(self.lengths), 1))
             self.held[name] = held._replace(
-                sums=np.concatenate([held.sums, sums], axis=1),
+                sums=np.concatenate([held.sums, sums]),
                 standing=np.concatenate([held.standing, np.tile(held.empty[standing], (more, 1))]),
             )
 
@@ -223,7 +223,7 @@ class Windows:
         `closed` is `ENDED`, or before that, when others still hold up the closing: `to_come` is then the last pane
         that is not taken in yet, `NEVER` when there is none.
         """
-        if panes.layout.statistics != self.statistics:
+        if panes.layout is not self.layout and panes.layout.statistics != self.statistics:
             raise ValueError("the panes do not hold the statistics of these windows")
         n, ended = len(panes), closed >= ENDED or to_come is not None
         pane, instrument = panes.pane, panes.instrument
@@ -302,7 +302,7 @@ class Windows:
                     power = float(tick_factor) ** s.ticks * float(lot_factor) ** s.lots
                     at = held.at[c]
                     values = (
-                        held.standing[instrument, at : at + 1] if s.merge in _ONCE else held.sums[:, instrument, at]
+                        held.standing[instrument, at : at + 1] if s.merge in _ONCE else held.sums[instrument, :, at]
                     )
                     moved = values != s.empty
                     values[moved] = values[moved] * (int(power) if s.dtype == "i8" else power)
@@ -335,8 +335,8 @@ class Windows:
         for kind, held in self.held.items():
             taken = []
             for name, parts, values, empty in self._pieces(kind, held):
-                if was[name].shape[:-1] != shape[-values.ndim + 1 :]:
-                    raise Changed(f"{name} of unfinished windows are {was[name].shape[:-1]}, of windows {shape}")
+                if was[name].shape[:-1] != shape[::-1][: values.ndim - 1]:
+                    raise Changed(f"{name} of unfinished windows are {was[name].shape[:-1]}, of windows {shape[::-1]}")
                 taken.append(taken_up(was[name].astype(values.dtype), was[f"{name}_marks"], begun(parts, fresh), empty))
             self.held[kind] = held._replace(sums=taken[0], standing=taken[1])
         self.awake = awake
@@ -348,5 +348,5 @@ def _held(statistics: tuple[Statistic, ...], empty: Array, lengths: int) -> Held
     merge = np.array([_MERGES[s.merge] for s in statistics], np.int64)
     standing = merge >= _STANDING
     at = np.where(standing, np.cumsum(standing), np.cumsum(~standing)) - 1
-    sums = np.zeros((lengths, 0, int((~standing).sum())), empty.dtype)
+    sums = np.zeros((0, lengths, int((~standing).sum())), empty.dtype)
     return Held(merge, empty, at.astype(np.int64), sums, np.zeros((0, int(standing.sum())), empty.dtype))

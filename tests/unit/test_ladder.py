@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from operators.book import held, ladder, packing
 from operators.book.continuity import APPLY, DROP, EMPTY, GAP, HOLD, JOINING, LIVE, REPLACE, verdict
 from operators.book.ladder import TOP, Applied, Books
+from operators.evolving import Changed
+from operators.pack import pack, unpack
 from schemas.batches import Depth, Sequencing
 
 MOST_TICKS = 2**50 - 1
@@ -519,3 +521,21 @@ def test_a_held_diff_beyond_the_bounds_is_given_up_and_the_snapshot_stands_alone
     applied = feed(books, [Message((-1, 1, -1), [(5, 1)], [(9, 1)], True), Message((3, 3, -1), [(6, 1)])])
     assert applied.live.tolist() == [True, False] and applied.gap.tolist() == [False, True]
     assert row(applied, 0)[-2:] == ([(5, 1)], [(9, 1)])
+
+
+def test_books_whose_bytes_were_altered_are_refused_in_one_line_or_read_as_others_never_beyond_their_tables():
+    random = np.random.default_rng(11)
+    ticks = [int(t) for t in np.sort(random.choice(10_000, 300, replace=False))]
+    levels = [(t, int(n)) for t, n in zip(ticks, random.integers(1, 10**6, 300), strict=True)]
+    books = ladder.init(Sequencing.BYBIT)
+    feed(books, [Message((-1, 1, -1), levels[149::-1], levels[150:], True)])
+    state = unpack(packing.freeze(books))
+    whole, refused = np.asarray(state["sides"], np.uint8), 0
+    for _ in range(200):
+        altered = whole[: random.integers(len(whole) // 2, len(whole) + 1)].copy()
+        altered[random.integers(len(altered))] ^= np.uint8(1 << int(random.integers(8)))
+        try:
+            packing.thaw(pack({**state, "sides": altered}))
+        except Changed as error:
+            refused += str(error).startswith("the books of the recovered state cannot be read")
+    assert refused > 100

@@ -18,6 +18,7 @@ def test_every_bit_of_packed_arrays_comes_back_in_arrays_of_their_own(shape, ord
         "wide": random.integers(-(2**63), 2**63 - 1, size=shape),
         "narrow": random.integers(-3, 3, size=shape),
         "flags": random.random(shape) < 0.5,
+        "words": random.choice(["", "bid", "consumed", "\u00e9"], size=shape).astype("<U8"),
         "bytes": random.integers(0, 255, size=shape).astype(np.uint8),
     }
     arrays = {name: np.asarray(a, order=order) for name, a in arrays.items()}

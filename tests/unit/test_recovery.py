@@ -122,7 +122,7 @@ def test_a_directory_of_the_first_release_is_refused_in_one_line_that_says_how_t
     with pytest.raises(Refused) as refused:
         Recovery(tmp_path)
     assert str(refused.value) == (
-        f"{tmp_path} was left by an earlier release (format 1, not 2): let the release that saved it run until its lag"
+        f"{tmp_path} was left by an earlier release (format 1, not 3): let the release that saved it run until its lag"
         " is 0 and stop it, then start with a new recovery directory: what it makes again of what it reads replaces"
         " what is there"
     )
@@ -131,7 +131,7 @@ def test_a_directory_of_the_first_release_is_refused_in_one_line_that_says_how_t
 def test_a_directory_of_a_later_release_is_refused(tmp_path):
     bound(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 99, "run_id": "x"}))
-    with pytest.raises(Refused, match=r"was left by a later release \(format 99, not 2\)$"):
+    with pytest.raises(Refused, match=r"was left by a later release \(format 99, not 3\)$"):
         Recovery(tmp_path)
 
 
