@@ -54,6 +54,13 @@ STATISTICS = {
 _OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
     c.name: o.table for o in catalog.at("close") for c in o.columns
 }
+# Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it.
+_LAYOUTS = {
+    t.name: {
+        kind: layout(tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in (t.name, ""))) for kind in t.logs
+    }
+    for t in WINDOW_TABLES
+}
 _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
 
 
@@ -88,11 +95,7 @@ class _Table:
     def __init__(self, of: WindowTable, cut: Cut) -> None:
         """Nothing seen yet."""
         self.of = of
-        # What no operator of another table keeps: a log's stamp, and what operators without a table make of it.
-        mine = (of.name, "")
-        self.layouts = {
-            kind: layout(tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in mine)) for kind in of.logs
-        }
+        self.layouts = _LAYOUTS[of.name]
         statistics = tuple(s for kind in of.logs for s in self.layouts[kind].statistics)
         self.windows = Windows(statistics, [n // cut.base_ns for n in cut.lengths_ns], cut.keyframe_ns // cut.base_ns)
         self.deltas = Deltas({c.name: c.tolerance for c in of.columns if c.dtype != "str"})
@@ -295,10 +298,12 @@ class VenueMarket:
         table.compute(values)
         if not known.dollars.all():
             values |= units.in_dollars(values, table.of.columns, known.dollars[rows.instrument])
-        numeric = [np.asarray(values[n], np.float64) for n in table.deltas.names]
+        numeric = np.empty((len(table.deltas.names), len(rows)))
+        for row, name in zip(numeric, table.deltas.names, strict=True):
+            row[:] = values[name]
         lengths = table.windows.lengths
         key = rows.instrument * len(lengths) + np.searchsorted(lengths, rows.length)
-        chosen = np.flatnonzero(table.deltas.news(key, end_ns % self.cut.keyframe_ns == 0, np.column_stack(numeric)))
+        chosen = np.flatnonzero(table.deltas.news(key, end_ns % self.cut.keyframe_ns == 0, numeric.T))
         base_ms = self.cut.base_ns // 1_000_000
         out = [
             of_windows(table.of.name, self.venue.name, rows, chosen, values, table.of.columns, known, base_ms, when_due)

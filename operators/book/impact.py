@@ -34,6 +34,7 @@ SIDES = ("sell", "buy")
 WITHIN_BPS = 100
 _GRID = 2.0**20
 _SIZES_USD = np.array([*SIZES.values()], np.float64)
+_WORSE = np.array([-1e4, 1e4])[:, None, None]
 
 
 @kernel
@@ -48,7 +49,7 @@ def walk(books: Ladders, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> N
             continue
         for s in range(2):
             ticks, lots, reach = side_of(books, i, s)
-            value, size, n = 0.0, 0.0, 0
+            value, size, n, wanted = 0.0, 0.0, 0, sizes_usd[0] / unit_usd[i]
             for k in range(len(ticks)):
                 if n == len(sizes_usd) or not is_known(books, i, s, ticks[k]):
                     break
@@ -56,10 +57,10 @@ def walk(books: Ladders, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> N
                     break
                 price, lot = np.float64(ticks[k]), np.float64(lots[k])
                 here = lot if books.inverse[i] else price * lot
-                while n < len(sizes_usd) and value + here >= sizes_usd[n] / unit_usd[i]:
-                    wanted = sizes_usd[n] / unit_usd[i]
+                while n < len(sizes_usd) and value + here >= wanted:
                     vwap[s, n, i] = wanted / (size + (wanted - value) / price)
                     n += 1
+                    wanted = sizes_usd[min(n, len(sizes_usd) - 1)] / unit_usd[i]
                 value += here
                 size += here / price
             if n == len(sizes_usd):
@@ -68,10 +69,10 @@ def walk(books: Ladders, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> N
                 filled[s, i] = value * unit_usd[i] / sizes_usd[-1]
 
 
-def _away(vwap: Array, of: Array, sign: int, most: float) -> Array:
-    """How much worse than a price, bps; rounded, and never better."""
+def _away(vwap: Array, of: Array, most: float) -> Array:
+    """How much worse than a price a side, bps, f8[sides, sizes, m]; rounded, and never better."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        away = np.round(1e4 * sign * (vwap / of - 1) * _GRID) / _GRID
+        away = np.round(_WORSE * (vwap / of - 1) * _GRID) / _GRID
         return np.clip(away, 0.0, most) + 0.0  # never minus zero
 
 
@@ -83,17 +84,18 @@ def _impact(books: Columns) -> Columns:
     vwap, filled = np.full((2, len(SIZES), m), np.nan), np.full((2, m), np.nan)
     walk(view, unit, _SIZES_USD, vwap, filled)
     mid = np.where(view.half > 0, view.half / 2, np.nan)
-    out: dict[str, Array] = {}
-    for s, (side, starts, ticks) in enumerate(
-        zip(SIDES, (view.bid_starts, view.ask_starts), (view.bid_ticks, view.ask_ticks), strict=True)
-    ):
-        best = np.full(m, np.nan)
+    best = np.full((2, m), np.nan)
+    for s, (starts, ticks) in enumerate(((view.bid_starts, view.bid_ticks), (view.ask_starts, view.ask_ticks))):
         there = starts[:-1] < starts[1:]
-        best[there] = ticks[starts[:-1][there]]
+        best[s, there] = ticks[starts[:-1][there]]
+    impact, slippage = _away(vwap, mid, WITHIN_BPS), _away(vwap, best[:, None], 2.1 * WITHIN_BPS)
+    np.minimum(filled, 1.0, out=filled)
+    out: dict[str, Array] = {}
+    for s, side in enumerate(SIDES):
         for n, name in enumerate(SIZES):
-            out[f"{side}_impact_{name}_bps"] = _away(vwap[s, n], mid, 2 * s - 1, WITHIN_BPS)
-            out[f"{side}_slippage_{name}_bps"] = _away(vwap[s, n], best, 2 * s - 1, 2.1 * WITHIN_BPS)
-        out[f"{side}_filled_5m"] = np.minimum(filled[s], 1.0)
+            out[f"{side}_impact_{name}_bps"] = impact[s, n]
+            out[f"{side}_slippage_{name}_bps"] = slippage[s, n]
+        out[f"{side}_filled_5m"] = filled[s]
     return out
 
 
