@@ -9,7 +9,11 @@ Each venue's clock is its own and its prices are its own market's (spot beside p
 another venue's offer: the spread is then below zero, and `crossed`. Books in other quote currencies, USDT beside USD,
 are other rows; contracts with a date of expiry are in none. Null where no book that counts has the side.
 
-A synthetic "national" best bid and offer, as 17 CFR 242.600(b) defines it for stocks, on books that are known exactly.
+An asset with one book has rows too, which say what that book says (`books` is 1): who asks for the best price of an
+asset asks one table, and nothing changes for him on the day when a second venue lists it.
+
+For stocks: the national best bid and national best offer of Regulation NMS (17 CFR 242.600(b)), where a plan processor
+calculates what is calculated here from books that are known exactly.
 
 >>> books = {"pane_end_ns": [9_000_000_000], "book_venue": [["a", "b", "c"]], "book_symbol": [["X", "Y", "Z"]],
 ...          "book_live": [[1, 1, 1]], "book_last_event_ns": [[8_900_000_000, 8_000_000_000, 4_000_000_000]],

@@ -3,8 +3,8 @@
     buy share of a pane = Phi(D / s)     D: change of its close; s: deviation (n - 1) of the last 20 changes, with D
     VPIN = mean over the last 50 buckets of |Vb - Vs| / V
 
-Buckets are as those of `operators/tape/vpin`: a fiftieth of the volume of the day before; a pane that straddles
-a boundary is split, each part with the pane's share. It says how far off the guess is where sides are known, and
+Buckets are those of `operators/tape/buckets`; a pane that straddles a boundary is split, each part with the pane's
+share. It says how far off the guess is where sides are known, and
 compares with tapes that have none. Null until a day is over, 50 buckets are full and 20 changes are known. Shares of
 buckets are kept to 2**-20.
 
@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import I8, Columns, Field, Operator, State, Statistic
-from operators.tape.vpin import A_DAY, BUCKETS, DAY_NS
+from operators.tape import buckets
+from operators.tape.buckets import BUCKETS
 from schemas.column import Column
 from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 CHANGES = 20
-_ONE = 1 << 20
+_ONE = 2.0**20
 
 
 @kernel
@@ -45,7 +46,7 @@ def _fill(
     day_lots: I8,
     size: I8,
     filled: I8,
-    bought: F8,
+    signed: F8,
     full: I8,
     shares: I8,
     close: I8,
@@ -57,14 +58,9 @@ def _fill(
     lots: I8,
     out: F8,
 ) -> None:
-    n = shares.shape[1]
     for i in range(len(instrument)):
-        k, today = instrument[i], (end_ns[i] - 1) // DAY_NS
-        if today > day[k]:
-            if day_lots[k] > 0:
-                size[k] = day_lots[k]
-            day[k], day_lots[k] = today, 0
-        day_lots[k] += lots[i]
+        k = instrument[i]
+        left = buckets.counted(day, day_lots, size, k, end_ns[i], lots[i])
         share = np.nan
         if closes[i] > 0:
             if close[k] > 0:
@@ -74,22 +70,9 @@ def _fill(
                 if known[k] >= CHANGES:
                     share = buy_share(changes[k], change)
             close[k] = closes[i]
-        left = A_DAY * lots[i] if size[k] > 0 and not np.isnan(share) else 0
-        while left > 0:
-            part = min(left, max(size[k] - filled[k], 0))
-            filled[k] += part
-            bought[k] += share * part
-            left -= part
-            if filled[k] >= size[k]:
-                shares[k, full[k] % n] = int(_ONE * min(abs(2 * bought[k] / filled[k] - 1), 1.0))
-                full[k] += 1
-                filled[k], bought[k] = 0, 0.0
-        out[i] = np.nan
-        if full[k] >= n:
-            total = 0
-            for b in range(n):
-                total += shares[k, b]
-            out[i] = total / (n * _ONE)
+        if not np.isnan(share):
+            buckets.fill(size, filled, signed, full, shares, _ONE, k, left, 2 * share - 1)
+        out[i] = buckets.mean(full, shares, _ONE, k)
 
 
 def _step(state: State, rows: Columns) -> Columns:
@@ -99,7 +82,7 @@ def _step(state: State, rows: Columns) -> Columns:
         state["day_lots"],
         state["bucket_lots"],
         state["filled_lots"],
-        state["bought_lots"],
+        state["signed_lots"],
         state["full"],
         state["shares"],
         state["close_ticks"],
@@ -123,7 +106,7 @@ _STATE = (
     Field("day_lots", "i8", lots=1),
     Field("bucket_lots", "i8", lots=1),
     Field("filled_lots", "i8", lots=1),
-    Field("bought_lots", "f8", lots=1),
+    Field("signed_lots", "f8", lots=1),
     Field("full", "i8"),
     Field("shares", "i8", 0, (BUCKETS,)),
     Field("close_ticks", "i8", ticks=1),

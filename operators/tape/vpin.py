@@ -2,11 +2,9 @@
 
     VPIN = mean over the last n buckets of |Vb - Vs| / V        n = 50; Vb, Vs: aggressive buys and sells of a bucket
 
-Buckets hold exactly V: a trade that straddles a boundary is split there, and what is left of it begins the next one (or
-several). V is a fiftieth of the volume of the day before (UTC, of as much of it as the log holds), in the venue's own
-quantity; all sums are whole numbers of fiftieths of lots, so nothing is rounded until the ratio of a bucket.
-Dimensionless, in [0, 1]; null until a day is over and 50 buckets are full. Aggressors are known, so no volume need be
-classified in bulk.
+Buckets are those of `operators/tape/buckets`; V is in the venue's own quantity, and all sums are whole numbers of
+fiftieths of lots, so nothing is rounded until the ratio of a bucket. Dimensionless, in [0, 1]; null until a day is over
+and 50 buckets are full. Aggressors are known, so no volume need be classified in bulk.
 
 Easley, Lopez de Prado & O'Hara (2012), Review of Financial Studies 25(5), 1457-1493.
 """
@@ -15,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import I8, Columns, Field, Operator, State, Statistic
+from operators.tape import buckets
+from operators.tape.buckets import BUCKETS
 from schemas.column import Column
 from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
-BUCKETS = 50
-A_DAY = 50
-"""Buckets to the volume of a day."""
-DAY_NS = 86_400_000_000_000
 
 
 @kernel
@@ -41,33 +37,11 @@ def _fill(
     lots: I8,
     sign: NDArray[np.int8],
 ) -> None:
-    n = ratios.shape[1]
     for i in range(len(slot)):
         k = instrument[i]
-        today = (event_ns[i] - 1) // DAY_NS
-        if today > day[k]:
-            if day_lots[k] > 0:
-                size[k] = day_lots[k]
-            day[k], day_lots[k] = today, 0
-        day_lots[k] += lots[i]
-        left = A_DAY * lots[i] if size[k] > 0 else 0
-        while left > 0:
-            # A smaller bucket may be fuller than it is large when a day of less volume came before.
-            part = min(left, max(size[k] - filled[k], 0))
-            filled[k] += part
-            signed[k] += sign[i] * part
-            left -= part
-            if filled[k] >= size[k]:
-                ratios[k, full[k] % n] = abs(signed[k]) / filled[k]
-                full[k] += 1
-                filled[k], signed[k] = 0, 0
-        value = np.nan
-        if full[k] >= n:
-            value = 0.0
-            for b in range(n):
-                value += ratios[k, b]
-            value = min(value / n, 1.0)
-        vpin[slot[i]] = value
+        left = buckets.counted(day, day_lots, size, k, event_ns[i], lots[i])
+        buckets.fill(size, filled, signed, full, ratios, 1.0, k, left, sign[i])
+        vpin[slot[i]] = buckets.mean(full, ratios, 1.0, k)
 
 
 def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:

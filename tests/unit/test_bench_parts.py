@@ -2,18 +2,23 @@
 
 import itertools
 import json
+from statistics import median
 
 import pytest
 
+from flows.bench import operators
 from flows.bench.alternatives.dict_book import AggregateTrade, DepthUpdate, DictBook, Snapshot, decode
 from flows.bench.alternatives.event_flow import run
 from flows.bench.in_process import batches, feed, finish, opened
 from flows.bench.material import Material
 from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.place import Sample, rate
+from flows.bench.size import Size
 from flows.capture import Recorded
 from flows.refusal import Refused
 from flows.settings import Settings
+from operators import catalog
+from operators.tape.buckets import BUCKETS
 from schemas.venues.registry import VENUES
 
 START_NS = 1_767_225_600_000_000_000
@@ -132,3 +137,19 @@ def test_a_rate_is_taken_from_the_first_rows_to_the_end():
     samples = [Sample(0.0, 0.0, 0.0), Sample(3.0, 10.0, 0.0), Sample(4.0, 50.0, 2.0), Sample(6.0, 450.0, 30.0)]
     assert rate(samples, "into") == 200.0
     assert rate([samples[0], samples[3]], "out") == 5.0
+
+
+def test_what_each_operator_costs_is_a_share_of_the_market_and_the_bytes_that_it_declares():
+    plain = catalog.OPERATORS
+    found = {(r.row, r.what): r for r in operators.measure(recorded(), Settings(), Size(1_000, 2))}
+    assert catalog.OPERATORS is plain
+    times = {o.name: found[f"operator {o.name}", "time"].values for o in plain}
+    for once in zip(*times.values(), strict=True):
+        assert 0 < sum(once) < 100
+    assert min(times["touch"] + times["bars"]) > 0
+    assert set(times["liquidations"]) == {0.0}
+    vpin = 8 * (6 + BUCKETS)
+    assert found["operator vpin", "state"].values == (vpin,)
+    assert ("operator touch", "state") not in found
+    order = [median(times[o]) for o in (r.removeprefix("operator ") for r, what in found if what == "time")]
+    assert order[0] >= order[-1]

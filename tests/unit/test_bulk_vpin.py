@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.operator_states import Running
+from operators.tape.buckets import A_DAY
 from operators.tape.bulk_vpin import BULK_VPIN, CHANGES, buy_share
-from operators.tape.vpin import A_DAY
 
 
 def test_a_rise_of_half_a_deviation_is_bought_at_69_1_per_cent():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.operator_states import Running
-from operators.tape.vpin import A_DAY, DAY_NS, VPIN
+from operators.tape.buckets import A_DAY, DAY_NS
+from operators.tape.vpin import VPIN
 
 
 def running(buckets, size):
