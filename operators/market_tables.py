@@ -105,7 +105,15 @@ QUALITY = (
         "depth_dropped", "i8", "depth messages rightly ignored: stale, repeated, or of another view of the book", low=0
     ),
     Column("depth_gaps", "i8", "breaks in the chain of depth messages", low=0),
-    Column("untrusted_ms", "f8", "event time during which the book was not trusted", unit="ms", low=0.0),
+    Column(
+        "untrusted_ms",
+        "f8",
+        "event time during which the book was not trusted",
+        "ms",
+        "sum of dt without a trusted book",
+        quality.OURS,
+        low=0.0,
+    ),
     Column("book_live", "bool", "the book is trusted at the window's end"),
     Column("sequenced", "bool", "the venue's messages carry ids that prove completeness"),
     Column("bid_levels", "i8", "bid levels held", low=0),

@@ -9,12 +9,15 @@ EVENT, END, IDLE = 0, 1, 2
 CLOSED_BY = ("event", "end", "idle")
 
 _AGE = float("inf")
+OURS = "definition of our own"
 BOOK_OK = Column("book_ok", "bool", "the book was trusted for the whole window, up to its end")
 GAP_MS = Column(
     "gap_ms",
     "f8",
     "event time that passed, up to the messages of this window, while the book was not trusted",
     unit="ms",
+    formula="sum of dt without a trusted book",
+    source=OURS,
     low=0.0,
     tolerance=_AGE,
 )
@@ -23,6 +26,8 @@ STALE_MS = Column(
     "f8",
     "age at the window's end of the last message that the row rests on",
     unit="ms",
+    formula="end of the window - t of the last message",
+    source=OURS,
     null_when="there was no message with an event time yet",
     tolerance=_AGE,
 )

@@ -8,7 +8,8 @@ bps counts: the comparison is made in integer half ticks. A band that goes beyon
 never the part of it that is known. Depth of the best L levels likewise needs L exact levels; a side with fewer is
 taken whole if the book is known out to 100 bps.
 
-Gould & Bonart (2016), Market Microstructure and Liquidity 2(2), for the imbalance.
+Degryse, de Jong & van Kervel (2015), Review of Finance 19(4): Depth(X); Gould & Bonart (2016), Market Microstructure
+and Liquidity 2(2), for the imbalance.
 
 >>> book = {"live": [True], "bid_starts": [0, 2], "bid_ticks": [9995, 9980], "bid_lots": [4, 6],
 ...         "ask_starts": [0, 2], "ask_ticks": [10005, 10020], "ask_lots": [2, 3],
@@ -138,6 +139,7 @@ def _bands(books: Columns) -> Columns:
 
 
 NO_MID = "book not live, one-sided or crossed"
+_DEPTH = "Degryse, de Jong & van Kervel (2015)"
 
 
 def _band_columns(x: int) -> list[Column]:
@@ -146,7 +148,14 @@ def _band_columns(x: int) -> list[Column]:
     one_sided = f"{NO_MID}; {x} bps beyond the exact reach; nothing in the band"
     depths = [
         Column(
-            f"{s}_depth_{x}bps_{u.lower()}", "f8", f"{s} depth within {x} bps of mid", u, f, null_when=unknown, low=0
+            f"{s}_depth_{x}bps_{u.lower()}",
+            "f8",
+            f"{s} depth within {x} bps of mid",
+            u,
+            f,
+            _DEPTH,
+            null_when=unknown,
+            low=0,
         )
         for s in ("bid", "ask")
         for u, f in (("base", formula), ("USD", formula.replace("of q", "of p q")))
@@ -155,7 +164,7 @@ def _band_columns(x: int) -> list[Column]:
     heavier = "bids heavier: positive"
     share = f"(D_bid({x}) - D_ask({x})) / (D_bid({x}) + D_ask({x}))"
     name = f"imbalance_{x}bps"
-    return [*depths, Column(name, "f8", meaning, "1", share, "", heavier, one_sided, -1, 1, 0.001)]
+    return [*depths, Column(name, "f8", meaning, "1", share, "Gould & Bonart (2016)", heavier, one_sided, -1, 1, 0.001)]
 
 
 def _level_columns(count: int) -> list[Column]:
@@ -166,8 +175,8 @@ def _level_columns(count: int) -> list[Column]:
             "f8",
             f"{s} depth of the best {count} levels",
             "base",
-            "",
-            "",
+            f"sum of q over the best {count} levels",
+            "Gould et al. (2013)",
             "",
             unknown,
             0,
@@ -187,6 +196,7 @@ BANDS = Operator(
             "how far from mid both sides of the book are known exactly",
             "bps",
             "min over sides of 1e4 |reach - M| / M",
+            "definition of our own",
             null_when=NO_MID,
             low=0,
             high=1e4,

@@ -106,7 +106,7 @@ def _columns(side: str) -> list[Column]:
 
     return [
         column("usd", "notional", "USD", "sum p q", f"{unknown}; contract unknown"),
-        column("levels", "number of levels", "count", "", high=LEVELS),
+        column("levels", "number of levels", "count", "count of i", high=LEVELS),
         column("distance_bps", "distance from mid of the centre", "bps", "1e4 |sum p n / sum n - M| / M", high=1e4),
         column("width_bps", "distance between the ends", "bps", "1e4 |p_far - p_near| / M", high=1e4),
     ]

@@ -81,17 +81,29 @@ def _compute(panes: Columns) -> Columns:
 
 _NO_BOOK = "no book that counts has one"
 _NO_SIDE = "no best bid or no best ask"
+_SOURCE = "Regulation NMS: 17 CFR 242.600(b)"
 
 
 def _side(side: str, what: str) -> tuple[Column, ...]:
-    best = f"best_{side}"
+    best, extreme = f"best_{side}", "max" if side == "bid" else "min"
     return (
-        Column(best, "f8", f"{what} price over the books that count", "quote", null_when=_NO_BOOK, low=0),
+        Column(
+            best,
+            "f8",
+            f"{what} price over the books that count",
+            "quote",
+            f"{extreme} P over books",
+            _SOURCE,
+            null_when=_NO_BOOK,
+            low=0,
+        ),
         Column(
             f"{best}_qty_base",
             "f8",
             "size there, of the book that holds it",
             "base",
+            "Q at that P",
+            _SOURCE,
             null_when=_NO_BOOK + ", or contract unknown",
             low=0,
         ),
@@ -114,13 +126,14 @@ CONSOLIDATED_BBO = Operator(
         Column("event_time", "time", "end of the pane at which it holds", "ns since 1970 UTC", low=0),
         *_side("bid", "highest bid"),
         *_side("ask", "lowest ask"),
-        Column("mid", "f8", "midpoint of both", "quote", "(Pb + Pa) / 2", null_when=_NO_SIDE, low=0),
+        Column("mid", "f8", "midpoint of both", "quote", "(Pb + Pa) / 2", _SOURCE, null_when=_NO_SIDE, low=0),
         Column(
             "spread_bps",
             "f8",
             "best ask less best bid, relative to their midpoint, also across venues",
             "bps",
             "1e4 (Pa - Pb) / M",
+            _SOURCE,
             sign="negative: one venue's bid is above another's ask",
             null_when=_NO_SIDE,
             low=-2e4,
@@ -134,6 +147,8 @@ CONSOLIDATED_BBO = Operator(
             "f8",
             "age of the last message of the older of the two books that hold the best prices",
             "ms",
+            "end of the pane - t of the last message",
+            quality.OURS,
             null_when=_NO_BOOK,
             low=0,
             tolerance=float("inf"),

@@ -87,6 +87,7 @@ def _pressure(books: Columns) -> Columns:
 
 _UNKNOWN = "book not live, one-sided, crossed, or known exactly to less than 50 bps of mid"
 _W = "sum of p q exp(-d / 10 bps), d <= 100 bps"
+_SOURCE = "definition of our own"
 
 PRESSURE = Operator(
     "pressure",
@@ -100,6 +101,7 @@ PRESSURE = Operator(
                 f"{side} notional, fading with distance from mid",
                 "USD",
                 _W,
+                _SOURCE,
                 null_when=_UNKNOWN + "; contract unknown",
                 low=0,
             )
@@ -111,6 +113,7 @@ PRESSURE = Operator(
             "which side leans harder on the mid",
             "1",
             "(W_bid - W_ask) / (W_bid + W_ask)",
+            _SOURCE,
             sign="bids heavier: positive",
             null_when=_UNKNOWN,
             low=-1,

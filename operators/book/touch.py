@@ -9,7 +9,8 @@ is what needs it; a lone side is never taken for the mid. A locked or crossed bo
 best prices of a trusted book stand also where they lie beyond the exact reach (`depth_reach_bps` ends before them):
 there they come from the stream of changes alone.
 
-Definitions as in barter-rs (`books/mod.rs`), except that its L2 `mid_price` returns a lone side.
+Gould et al. (2013), Limit order books, Quantitative Finance 13(11); the weighted mid as in barter-rs (`books/mod.rs`),
+whose L2 `mid_price` returns a lone side.
 
 >>> book = {"live": [True], "bid_starts": [0, 1], "bid_ticks": [100], "bid_lots": [600], "ask_starts": [0, 1],
 ...         "ask_ticks": [200], "ask_lots": [1000], "reach_low_ticks": [1], "reach_high_ticks": [999]}
@@ -30,6 +31,7 @@ from schemas.column import Column
 NO_BID = "book not live, or no bid"
 NO_ASK = "book not live, or no ask"
 NO_MID = "best bid or best ask is null"
+SOURCE = "Gould et al. (2013)"
 
 
 def _touch(books: Columns) -> Columns:
@@ -61,21 +63,38 @@ TOUCH = Operator(
     "close",
     ("live", *SIDES, *units.READS),
     columns=(
-        Column("best_bid", "f8", "highest bid price", "quote", null_when=NO_BID, low=0),
+        Column("best_bid", "f8", "highest bid price", "quote", "max p of bids", SOURCE, null_when=NO_BID, low=0),
         Column(
-            "best_bid_qty_base", "f8", "size at the best bid", "base", null_when=NO_BID + ", or contract unknown", low=0
+            "best_bid_qty_base",
+            "f8",
+            "size at the best bid",
+            "base",
+            "Qb",
+            SOURCE,
+            null_when=NO_BID + ", or contract unknown",
+            low=0,
         ),
-        Column("best_ask", "f8", "lowest ask price", "quote", null_when=NO_ASK, low=0),
+        Column("best_ask", "f8", "lowest ask price", "quote", "min p of asks", SOURCE, null_when=NO_ASK, low=0),
         Column(
-            "best_ask_qty_base", "f8", "size at the best ask", "base", null_when=NO_ASK + ", or contract unknown", low=0
+            "best_ask_qty_base",
+            "f8",
+            "size at the best ask",
+            "base",
+            "Qa",
+            SOURCE,
+            null_when=NO_ASK + ", or contract unknown",
+            low=0,
         ),
-        Column("mid", "f8", "midpoint of best bid and best ask", "quote", "(Pb + Pa) / 2", null_when=NO_MID, low=0),
+        Column(
+            "mid", "f8", "midpoint of best bid and best ask", "quote", "(Pb + Pa) / 2", SOURCE, null_when=NO_MID, low=0
+        ),
         Column(
             "spread_bps",
             "f8",
             "best ask less best bid, relative to mid",
             "bps",
             "1e4 (Pa - Pb) / M",
+            SOURCE,
             sign="negative: crossed",
             null_when=NO_MID,
             low=-2e4,
@@ -87,6 +106,7 @@ TOUCH = Operator(
             "mid leaning to the side with less size, where the price is likelier to go",
             "quote",
             "(Pb Qa + Pa Qb) / (Qa + Qb)",
+            "barter-rs books/mod.rs",
             null_when=NO_MID,
             low=0,
         ),

@@ -45,6 +45,7 @@ GROWTH, LEFT = 1.25, 0.5
 QUANTILE = 0.95
 TIME_CONSTANT_NS = 3_600_000_000_000
 _MAD, _MEAN = 1 / 0.6745, 1.253314
+_SOURCE = "Gould et al. (2013)"
 _WHAT = np.array(["appeared", "grew", "consumed", "pulled", "outgrown"])
 APPEARED, GREW, CONSUMED, PULLED, OUTGROWN = range(5)
 
@@ -286,9 +287,20 @@ WALLS = Operator(
         Column("event_time", "time", "end of the pane after which it was seen", "ns since 1970 UTC", low=0),
         Column("side", "str", "bid or ask"),
         Column("what", "str", "appeared, grew, consumed, pulled or outgrown"),
-        Column("price", "f8", "price of the level", "quote", low=0),
-        Column("qty_base", "f8", "size that stands there now", "base", null_when="contract unknown", low=0),
-        Column("notional_usd", "f8", "size that stands there now", "USD", null_when="contract unknown", low=0),
+        Column("price", "f8", "price of the level", "quote", "p", _SOURCE, low=0),
+        Column(
+            "qty_base", "f8", "size that stands there now", "base", "q", _SOURCE, null_when="contract unknown", low=0
+        ),
+        Column(
+            "notional_usd",
+            "f8",
+            "size that stands there now",
+            "USD",
+            "p q",
+            _SOURCE,
+            null_when="contract unknown",
+            low=0,
+        ),
         Column(
             "modified_z",
             "f8",
@@ -299,8 +311,8 @@ WALLS = Operator(
             null_when="its size does not stand out any more",
             low=0,
         ),
-        Column("age_ms", "f8", "since it was first seen as large", "ms", low=0),
-        Column("distance_bps", "f8", "distance from mid", "bps", "1e4 |p - M| / M", low=0),
+        Column("age_ms", "f8", "since it was first seen as large", "ms", "t - t_0", quality.OURS, low=0),
+        Column("distance_bps", "f8", "distance from mid", "bps", "1e4 |p - M| / M", _SOURCE, low=0),
         Column("nth", "i8", "which of the instrument's of that millisecond", low=0),
         quality.CLOSED,
         quality.INFERRED,

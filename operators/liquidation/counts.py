@@ -80,6 +80,7 @@ def _liquidated(windows: Columns) -> Columns:
     return columns | {"largest_liquidation_usd": largest, "throttled": windows["throttled_liquidations"] > 0}
 
 
+_SOURCE = "sums of the table liquidations"
 _UNKNOWN = "a size in it is not known (contract unknown or message without a price)"
 
 COUNTS = Operator(
@@ -100,6 +101,7 @@ COUNTS = Operator(
                 f"size of the {side}s liquidated",
                 unit,
                 f"sum of {quantity}",
+                _SOURCE,
                 null_when=_UNKNOWN,
                 low=0,
             )
@@ -112,6 +114,7 @@ COUNTS = Operator(
             "largest single liquidation",
             "USD",
             "max of notional_usd",
+            _SOURCE,
             null_when="no liquidation in the window; " + _UNKNOWN,
             low=0,
         ),

@@ -26,6 +26,7 @@ from operators.contract import Array, Columns, EventTable, Operator, State
 from schemas.batches import PriceKind
 from schemas.column import Column
 
+_SOURCE = "the venue's own documentation"
 _KINDS = np.array([kind.name.lower() for kind in PriceKind])
 
 
@@ -77,10 +78,20 @@ LIQUIDATIONS = Operator(
             "size liquidated",
             "base",
             "lots * lot * contract; inverse: / price",
+            _SOURCE,
             null_when="contract unknown; inverse: " + _PRICE,
             low=0,
         ),
-        Column("price", "f8", "price as the venue states it, see price_kind", "quote", null_when=_PRICE, low=0),
+        Column(
+            "price",
+            "f8",
+            "price as the venue states it, see price_kind",
+            "quote",
+            "",
+            _SOURCE,
+            null_when=_PRICE,
+            low=0,
+        ),
         Column("price_kind", "str", "fill_average, limit, bankruptcy or trade"),
         Column(
             "notional_usd",
@@ -88,6 +99,7 @@ LIQUIDATIONS = Operator(
             "size liquidated",
             "USD",
             "qty_base * price",
+            _SOURCE,
             null_when="contract unknown; linear: " + _PRICE,
             low=0,
         ),

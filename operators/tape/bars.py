@@ -183,6 +183,7 @@ def _bar(windows: Columns) -> Columns:
 
 _EMPTY = "no trade in the window"
 _CONTRACT = "contract unknown"
+_SOURCE = "tardis-node computeTradeBars"
 
 BARS = Operator(
     "bars",
@@ -194,21 +195,60 @@ BARS = Operator(
     uses=units.READS,
     compute=_bar,
     columns=(
-        Column("open", "f8", "price of the earliest trade by event time", "quote", null_when=_EMPTY, low=0),
-        Column("high", "f8", "highest price", "quote", null_when=_EMPTY, low=0),
-        Column("low", "f8", "lowest price", "quote", null_when=_EMPTY, low=0),
-        Column("close", "f8", "price of the latest trade by event time", "quote", null_when=_EMPTY, low=0),
-        Column("vwap", "f8", "volume-weighted average price", "quote", "sum p q / sum q", null_when=_EMPTY, low=0),
-        Column("volume_base", "f8", "traded volume", "base", "sum q", null_when=_CONTRACT, low=0),
-        Column("volume_usd", "f8", "traded volume", "USD", "sum p q", null_when=_CONTRACT, low=0),
-        Column("buy_volume_base", "f8", "volume of aggressive buys", "base", null_when=_CONTRACT, low=0),
-        Column("buy_volume_usd", "f8", "volume of aggressive buys", "USD", null_when=_CONTRACT, low=0),
+        Column(
+            "open",
+            "f8",
+            "price of the earliest trade by event time",
+            "quote",
+            "p of the first t",
+            _SOURCE,
+            null_when=_EMPTY,
+            low=0,
+        ),
+        Column("high", "f8", "highest price", "quote", "max p", _SOURCE, null_when=_EMPTY, low=0),
+        Column("low", "f8", "lowest price", "quote", "min p", _SOURCE, null_when=_EMPTY, low=0),
+        Column(
+            "close",
+            "f8",
+            "price of the latest trade by event time",
+            "quote",
+            "p of the last t",
+            _SOURCE,
+            null_when=_EMPTY,
+            low=0,
+        ),
+        Column(
+            "vwap", "f8", "volume-weighted average price", "quote", "sum p q / sum q", _SOURCE, null_when=_EMPTY, low=0
+        ),
+        Column("volume_base", "f8", "traded volume", "base", "sum q", _SOURCE, null_when=_CONTRACT, low=0),
+        Column("volume_usd", "f8", "traded volume", "USD", "sum p q", _SOURCE, null_when=_CONTRACT, low=0),
+        Column(
+            "buy_volume_base",
+            "f8",
+            "volume of aggressive buys",
+            "base",
+            "sum q of buys",
+            _SOURCE,
+            null_when=_CONTRACT,
+            low=0,
+        ),
+        Column(
+            "buy_volume_usd",
+            "f8",
+            "volume of aggressive buys",
+            "USD",
+            "sum p q of buys",
+            _SOURCE,
+            null_when=_CONTRACT,
+            low=0,
+        ),
         Column(
             "signed_volume",
             "f8",
             "aggressive buys less aggressive sells",
             "base",
             "sum s q",
+            _SOURCE,
             sign="net buying: positive",
             null_when=_CONTRACT,
         ),
@@ -218,6 +258,7 @@ BARS = Operator(
             "buys' share of base volume",
             "1",
             "buy volume / volume",
+            _SOURCE,
             null_when=_EMPTY,
             low=0,
             high=1,

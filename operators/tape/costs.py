@@ -140,7 +140,7 @@ COSTS = Operator(
                 ),
             )
         ),
-        Column("measured_volume_base", "f8", "volume of the trades that count", "base", low=0),
+        Column("measured_volume_base", "f8", "volume of the trades that count", "base", "sum q", _SOURCE, low=0),
         Column("measured_trades", "i8", "number of the trades that count", "count", low=0),
     ),
 )

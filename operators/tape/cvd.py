@@ -97,6 +97,7 @@ CVD = Operator(
             "signed volume since 00:00 UTC, at the window's end",
             "base",
             "sum s q",
+            "tardis-node computeTradeBars, summed from 00:00 UTC",
             sign="net buying: positive",
             null_when="no trade yet, or contract unknown",
         ),

@@ -14,9 +14,11 @@ dollars, so base = quantity * contract / mark. Null until the venue has said it 
 
 import numpy as np
 
+from operators import quality
 from operators.contract import I8, Array, Columns, Operator, State, Statistic
 from schemas.column import Column
 
+_VENUE = "as the venue states it"
 _NOT_YET = "the venue has not sent it yet"
 _AGE = float("inf")
 _FIELDS = ("mark", "index", "funding_rate", "open_interest")
@@ -71,14 +73,15 @@ MARKS = Operator(
     uses=("window_end_ns", "mark_contract", "mark_inverse"),
     compute=_marks,
     columns=(
-        Column("mark_price", "f8", "the venue's mark price", unit="quote", low=0.0, null_when=_NOT_YET),
-        Column("index_price", "f8", "the venue's index price", unit="quote", low=0.0, null_when=_NOT_YET),
+        Column("mark_price", "f8", "the venue's mark price", "quote", "", _VENUE, low=0.0, null_when=_NOT_YET),
+        Column("index_price", "f8", "the venue's index price", "quote", "", _VENUE, low=0.0, null_when=_NOT_YET),
         Column(
             "basis_bps",
             "f8",
             "mark above index",
             unit="bps",
             formula="1e4 * (mark - index) / index",
+            source=quality.OURS,
             sign="positive: the perpetual is dear",
             null_when=_NOT_YET,
         ),
@@ -87,17 +90,38 @@ MARKS = Operator(
             "f8",
             "predicted rate of the running funding interval",
             unit="fraction",
+            source=_VENUE,
             sign="positive: longs pay",
             null_when=_NOT_YET,
         ),
         Column("next_funding_time", "time", "when funding is next exchanged; 1970 when not known"),
-        Column("open_interest_base", "f8", "open interest in base units", unit="base", low=0.0, null_when=_NOT_YET),
-        Column("open_interest_usd", "f8", "open interest at mark, in USD", unit="USD", low=0.0, null_when=_NOT_YET),
+        Column(
+            "open_interest_base",
+            "f8",
+            "open interest in base units",
+            "base",
+            "quantity * contract",
+            _VENUE,
+            low=0.0,
+            null_when=_NOT_YET,
+        ),
+        Column(
+            "open_interest_usd",
+            "f8",
+            "open interest at mark, in USD",
+            "USD",
+            "base * mark",
+            _VENUE,
+            low=0.0,
+            null_when=_NOT_YET,
+        ),
         Column(
             "mark_age_ms",
             "f8",
             "age of the mark at the window's end",
             unit="ms",
+            formula="end of the window - t of the mark",
+            source=quality.OURS,
             null_when=_NOT_YET,
             tolerance=_AGE,
         ),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.tape.marks import MARKS
+from operators.tape.marks_in_force import MARKS
 from tests.operators import folded
 
 NAN = math.nan
