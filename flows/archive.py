@@ -5,40 +5,46 @@ and the next epoch hands over exactly these. Bytewax asks for nothing of the nex
 committed, so a process that dies while inserting finds in its recovery directory how the same blocks are cut again.
 `once` then drops the same repeats from them (its state is of the same snapshot), so an equal token always comes with
 equal bytes, and ClickHouse drops what it has. The price is a latency of about one epoch.
+
+All logs of a process are one part: what is little is gathered over logs (`flows/inserts`), and all of it is handed over
+at the first turn of an epoch. An epoch that takes longer than it should has no second turn: handed over block by block,
+a slow database would get one block an epoch while a dozen are planned, and the archive would fall behind for ever.
 """
 
 import os
 import socket
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from bytewax.dataflow import Dataflow
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
 from flows import incoming, telemetry
 from flows.clickhouse.client import BadBlock, ClickHouse
 from flows.clickhouse.leases import Leases
 from flows.clickhouse.sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.epochs import Epochs, Stopping
+from flows.inserts import Cuts, Insert, Piece, Place, gather, inserts, told
 from flows.kafka.ends import announced
 from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
-from flows.kafka.source import LONG_AGO, LOOK_S, shard_name, shards_of
+from flows.kafka.source import LONG_AGO, LOOK_S, log_name, shard_name, shards_of
 from flows.recovery import Identity
 from flows.refusal import Refused
+from flows.sealing import BEGIN_ANEW
 from flows.settings import Settings
 from flows.tables import TABLES
 from flows.wiring import flow
 from operators.once import Once
-from schemas.frames import Frames
+from schemas.frames import Frames, Reject
 
 ARCHIVED = telemetry.ARCHIVED.counter()
 RETRIES = telemetry.ARCHIVE_RETRIES.counter()
@@ -46,15 +52,16 @@ RETRIES = telemetry.ARCHIVE_RETRIES.counter()
 BUFFER_BYTES = 256 << 20
 """Room for what an epoch of a second plans at its fastest, 100,000 rows of 1 to 2 kB."""
 
-Plan = tuple[int, tuple[tuple[str, str, tuple[int, ...]], ...]]
-"""Format, then for each topic: name, topic id, and the cuts: the next offset, then the end of each planned block."""
+FORMAT = 2
+Plan = tuple[int, tuple[tuple[str, int, str, Cuts], ...]]
+"""Format, then for each log: topic, partition, topic id, and its cuts (`flows/inserts`)."""
 
 
 class Block(NamedTuple):
-    """Records of one log, cut as planned."""
+    """Records of one topic, cut and gathered as planned."""
 
     token: str
-    frames: Frames
+    frames: tuple[Frames, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +72,42 @@ class BlockSize:
     bytes: int = 16 << 20
 
 
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(dict[int, bytes]).decode
+
+
 class Fresher:
-    """The step `once`: each block without what was seen before, and what has no id."""
+    """The step `once`: each block without what was seen before in its log, and what has no id."""
 
     def __init__(self, key: str, frozen: bytes | None) -> None:
-        self._once = Once.thaw(frozen)
+        self._frozen = {} if frozen is None else _decode(frozen)
+        self._seen: dict[int, Once] = {}
+        self._changed: set[int] = set()
 
     def on_batch(self, block: Block) -> list[Fresh]:
         """Nothing for a block of repeats only."""
-        new, rejects = self._once.select(block.frames)
-        return [Fresh(block.token, new, tuple(rejects))] if len(new) or rejects else []
+        kept: list[Frames] = []
+        rejects: list[Reject] = []
+        for frames in block.frames:
+            partition = frames.partition
+            if partition not in self._seen:
+                self._seen[partition] = Once.thaw(self._frozen.get(partition))
+            new, refused = self._seen[partition].select(frames)
+            self._changed.add(partition)
+            rejects += refused
+            if len(new):
+                kept.append(new)
+        return [Fresh(block.token, tuple(kept), tuple(rejects))] if kept or rejects else []
 
     def freeze(self) -> bytes:
-        """What was seen."""
-        return self._once.freeze()
+        """What was seen, by partition; a partition that had nothing since is as it was."""
+        self._frozen |= {partition: self._seen[partition].freeze() for partition in sorted(self._changed)}
+        self._changed.clear()
+        return _encode(self._frozen)
 
 
 class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
-    """The derived topics of this process's partitions, as blocks; one part a shard. `ends` as in `KafkaShards`.
+    """The derived topics of this process's partitions, as blocks; one part. `ends` as in `KafkaShards`.
 
     `own` are the topics that the archive itself writes: their end is not announced, it is where they end once all
     else is archived and committed.
@@ -111,49 +136,57 @@ class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
         self._ends = ends
         self._own = own
         self._leases = leases
-        self._names = {shard_name(p): p for p in shards_of(partitions, *share)}
+        self._places = [(topic, p) for p in shards_of(partitions, *share) for topic in topics]
 
     def list_parts(self) -> list[str]:
-        """The names of this process's shards."""
-        return list(self._names)
+        """One part, none where this process has no partition."""
+        return [shard_name(self.share[0])] if self._places else []
 
-    def build_part(self, step_id: str, for_part: str, resume_state: Plan | None) -> "PlannedShard":
-        """One shard, with the plan of the last committed epoch; a topic that is read since then, from its start.
+    def build_part(self, step_id: str, for_part: str, resume_state: Plan | None) -> "PlannedShare":
+        """The share, with the plan of the last committed epoch; a topic that is read since then, from its start.
 
-        A topic that the recovery directory does not know goes on where the database says that another archive left it.
+        A log that the recovery directory does not know goes on where the database says that another archive left it.
         Refused for a topic that is no longer read: what it still holds would never be stored.
         """
-        partition = self._names[for_part]
-        known = {} if resume_state is None else {topic: (topic_id, cuts) for topic, topic_id, cuts in resume_state[1]}
-        if gone := [topic for topic in known if topic not in self.topics]:
+        if resume_state is not None and resume_state[0] != FORMAT:
+            raise Refused(
+                f"{for_part}: the plan was saved in format {resume_state[0]}, not {FORMAT}, by an earlier version:"
+                f" {BEGIN_ANEW}"
+            )
+        known: dict[Place, tuple[str, Cuts]] = {}
+        for topic, partition, topic_id, cuts in () if resume_state is None else resume_state[1]:
+            known[topic, partition] = topic_id, tuple(cuts)
+        if gone := sorted({topic for topic, _ in known} - set(self.topics)):
             raise Refused(f"{for_part} was read from {', '.join(gone)} too, which is no longer archived")
-        series = dict.fromkeys(self.topics, self._run_id)
+        series = dict.fromkeys(self._places, self._run_id)
         if self._leases is not None:
             ids = self.reader.ids()
-            own = {topic: cuts for topic, (topic_id, cuts) in known.items() if topic_id == ids[topic]}
-            left = self._leases.take({(topic, partition, ids[topic]): own.get(topic) for topic in self.topics})
-            series = {topic: left[topic, partition, ids[topic]].series for topic in self.topics}
-            for (topic, _, topic_id), (_, cuts) in left.items():
-                if cuts and topic not in known:
-                    known[topic] = topic_id, cuts
-        logs = self.reader.add(partition, {topic: (topic_id, cuts[0]) for topic, (topic_id, cuts) in known.items()})
-        plans = {topic: cuts for topic, (_, cuts) in known.items()}
+            own = {place: cuts for place, (topic_id, cuts) in known.items() if topic_id == ids[place[0]]}
+            left = self._leases.take({(t, p, ids[t]): own.get((t, p)) for t, p in self._places})
+            for (topic, partition, topic_id), (begin, cuts) in left.items():
+                series[topic, partition] = begin
+                if cuts and (topic, partition) not in known:
+                    known[topic, partition] = topic_id, cuts
+        resume = {log_name(*place): (topic_id, cuts[0]) for place, (topic_id, cuts) in known.items()}
+        logs = self.reader.add_logs({log_name(*place): place for place in self._places}, resume)
+        by_place = {place: logs[log_name(*place)] for place in self._places}
+        plan = {place: cuts for place, (_, cuts) in known.items()}
         epochs = Epochs(for_part, self.stopping)
-        return PlannedShard(
-            for_part, self.reader, logs, plans, series, self._size, self._ends, self._own, epochs, self._leases
+        return PlannedShare(
+            for_part, self.reader, by_place, plan, series, self._size, self._ends, self._own, epochs, self._leases
         )
 
 
-class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
-    """One shard being read: in each epoch exactly the blocks that the snapshot before planned."""
+class PlannedShare(StatefulSourcePartition[tuple[str, Block], Plan]):
+    """The logs of a process being read: in each epoch what the snapshot before planned."""
 
     def __init__(
         self,
         name: str,
         reader: Reader,
-        logs: dict[str, Log],
-        plans: dict[str, tuple[int, ...]],
-        series: dict[str, str],
+        logs: dict[Place, Log],
+        plan: dict[Place, Cuts],
+        series: dict[Place, str],
         size: BlockSize,
         ends: Path | None,
         own: tuple[str, ...],
@@ -172,81 +205,107 @@ class PlannedShard(StatefulSourcePartition[tuple[str, Block], Plan]):
         self._handed_over = True
         self._settled = False
         self._looked_s = 0.0
-        self._planned: deque[tuple[str, int, int]] = deque()
-        for topic, cuts in plans.items():
-            logs[topic].needed = cuts[-1]
-            self._planned.extend((topic, *block) for block in pairwise(cuts))
+        for place, cuts in plan.items():
+            logs[place].needed = cuts[-1]
+        self._planned: deque[Insert] = deque(inserts(plan, series))
         self._next = self._planned
-        self._resumes: dict[tuple[str, int], int] = {}
-        self._cuts: dict[tuple[str, int, str], tuple[int, ...]] = {}
+        self._left_over = False
+        self._resumes: dict[Place, int] = {}
+        self._cuts: dict[tuple[str, int, str], Cuts] = {}
 
     def next_batch(self) -> Iterable[tuple[str, Block]]:
-        """One planned block, as soon as all of it is fetched."""
-        if self._epochs.begin():
+        """What is planned and fetched, as much as a block may hold; the rest in the next turns, or the next epoch."""
+        try:
+            committed = self._epochs.begin()
+        except AbortExecution:
+            if not self._left_over:
+                # nothing of the plan can be stored already: whoever goes on need not cut as this one would have
+                self._tell({log: cuts[:1] for log, cuts in self._cuts.items()})
+            raise
+        if committed:
             self._reader.committed(self._resumes)
-            if self._leases is not None:
-                self._leases.plan(self._cuts)
+            self._tell(self._cuts)
             self._settled, self._handed_over = not self._handed_over, False
         self._planned = self._next
         if self._epochs.quiet:
             time.sleep(0.001)
             return ()
         self._reader.pump()
-        if not self._planned:
-            if self._finished():
-                self._epochs.end()
-                raise StopIteration
-            return ()
-        topic, first, last = self._planned[0]
-        log = self._logs[topic]
-        if log.fetched < last:
-            return ()
-        self._planned.popleft()
-        self._reader.busy()
-        self._handed_over = True
-        frames = log.take(None, last - first, 1 << 62, before=last)
-        if frames is None or not len(frames) or frames.offsets[0] < first:
-            raise Refused(f"{topic}[{log.partition}] no longer has the planned offsets {first} to {last - 1}")
-        token = f"{self._series[topic]}-{topic}-{log.partition}-{first}-{last}"
-        return ((self._name, Block(token, frames)),)
+        if not self._planned and self._finished():
+            self._epochs.end()
+            raise StopIteration
+        handed: list[tuple[str, Block]] = []
+        size = 0
+        while self._planned and size < self._size.bytes and self._fetched(self._planned[0]):
+            token, pieces = self._planned.popleft()
+            frames = tuple(map(self._cut, pieces))
+            size += sum(len(f.data) for f in frames)
+            handed.append((self._name, Block(token, frames)))
+        if handed:
+            self._reader.busy()
+            self._handed_over = True
+        return handed
 
     def next_awake(self) -> datetime:
         """Always due."""
         return LONG_AGO
 
     def snapshot(self) -> Plan:
-        """The plan for the next epoch: what this one left over, then all that is fetched."""
+        """The plan for the next epoch: what this one left over, as it was, then all that is fetched."""
         self._epochs.close()
-        left: dict[str, list[int]] = {topic: [log.position] for topic, log in self._logs.items()}
-        for topic, _, last in self._planned:
-            left[topic].append(last)
-        for topic, log in self._logs.items():
-            if len(left[topic]) == 1:
+        left: dict[Place, list[tuple[int, bool]]] = defaultdict(list)
+        for _, pieces in self._planned:
+            for topic, partition, _, last in pieces:
+                left[topic, partition].append((last, len(pieces) > 1))
+        self._left_over = bool(left)
+        waiting = {topic for (topic, _), of in left.items() if any(gathered for _, gathered in of)}
+        new: dict[Place, list[int]] = {}
+        for place, log in self._logs.items():
+            if place not in left:
                 log.skip_marks()
-                left[topic] = [log.position]
+            if place[0] not in waiting:
+                start = left[place][-1][0] if place in left else log.position
+                new[place] = log.cuts(start, self._size.rows, self._size.bytes)
+        little = {p: (c[1] - c[0], self._logs[p].bytes) for p, c in new.items() if len(c) == 2 and p not in left}
+        together = gather(little, self._series, self._size.rows, self._size.bytes)
+        cuts = {}
+        for place, log in self._logs.items():
+            planned = [*left.get(place, ()), *((end, place in together) for end in new.get(place, ())[1:])]
+            cuts[place] = told(log.position, planned)
         ids = self._reader.topic_ids
-        plan = []
-        for topic, log in self._logs.items():
-            cuts = left[topic][:-1] + log.cuts(left[topic][-1], self._size.rows, self._size.bytes)
-            plan.append((topic, ids[topic], tuple(cuts)))
-        self._cuts = {(topic, self._logs[topic].partition, topic_id): cuts for topic, topic_id, cuts in plan}
-        self._resumes = {(topic, self._logs[topic].partition): cuts[0] for topic, _, cuts in plan}
-        self._next = deque((t, *block) for t, _, cuts in plan for block in pairwise(cuts))
-        return 1, tuple(plan)
+        self._cuts = {(topic, partition, ids[topic]): of for (topic, partition), of in cuts.items()}
+        self._resumes = {place: of[0] for place, of in cuts.items()}
+        self._next = deque(inserts(cuts, self._series))
+        return FORMAT, tuple((*log, of) for log, of in self._cuts.items())
 
     def close(self) -> None:
         """Nothing to do: the process closes the reader that its parts share."""
+
+    def _tell(self, cuts: dict[tuple[str, int, str], Cuts]) -> None:
+        if self._leases is not None:
+            self._leases.plan(cuts)
+
+    def _fetched(self, insert: Insert) -> bool:
+        return all(self._logs[topic, partition].fetched >= last for topic, partition, _, last in insert.pieces)
+
+    def _cut(self, piece: Piece) -> Frames:
+        topic, partition, first, last = piece
+        frames = self._logs[topic, partition].take(None, last - first, 1 << 62, before=last)
+        if frames is None or not len(frames) or frames.offsets[0] < first:
+            raise Refused(f"{topic}[{partition}] no longer has the planned offsets {first} to {last - 1}")
+        return frames
 
     def _finished(self) -> bool:
         """Whether, an epoch after the last block, every log stands at its end."""
         if self._ends is None or not self._settled or time.monotonic() - self._looked_s < LOOK_S:
             return False
         self._looked_s = time.monotonic()
-        for topic, log in self._logs.items():
+        # asking the broker takes a while: last
+        for (topic, partition), log in sorted(self._logs.items(), key=lambda item: item[0][0] in self._own):
             own = topic in self._own
-            end = self._reader.end(topic, log.partition) if own else announced(self._ends, topic, log.partition)
+            end = self._reader.end(topic, partition) if own else announced(self._ends, topic, partition)
             if end is not None and log.fetched > end:
-                raise Refused(f"{topic}[{log.partition}] goes on to {log.fetched} beyond its announced end {end}")
+                raise Refused(f"{topic}[{partition}] goes on to {log.fetched} beyond its announced end {end}")
             if end is None or log.position != end:
                 return False
         return True

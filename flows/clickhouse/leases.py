@@ -11,12 +11,13 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from flows.clickhouse.client import ClickHouse, StoreError
 from flows.clickhouse.errors import Trouble
+from flows.inserts import Cuts, blocks
 from flows.refusal import Refused
 
 SAID_IN_A_LEASE = 6
@@ -43,10 +44,13 @@ COMMENT 'which archive stores a log, and how far it has come'"""
 _HELD = f"""SELECT topic, partition, topic_id, turn, run_id, process, place, series, cuts,
   held, dateDiff('millisecond', told_at, now64(3)) / 1000
 FROM {NAME} FINAL WHERE (topic, partition, topic_id) IN {{logs:Array(Tuple(String, Int64, String))}}"""
+_GATHERED = f"""SELECT topic, partition, place FROM {NAME} FINAL
+WHERE process IN {{processes:Array(String)}} AND topic IN {{topics:Array(String)}}
+  AND arrayExists((a, b) -> a = b, arrayPopBack(cuts), arrayPopFront(cuts))
+ORDER BY topic, partition"""
 
 Log = tuple[str, int, str]
 """Topic, partition, topic id."""
-Cuts = tuple[int, ...]
 
 
 class Left(NamedTuple):
@@ -78,6 +82,7 @@ class Leases:
         self._lock, self._planning = threading.Lock(), threading.Lock()
         self._rows: dict[Log, _Row] = {}
         self._planned: dict[Log, Cuts] = {}
+        self._told: dict[Log, Cuts] = {}
         self._lease_s = float(clickhouse.settings.lease_s)
         self._every_s = self._lease_s / SAID_IN_A_LEASE
         self._said_s = 0.0
@@ -115,6 +120,7 @@ class Leases:
                 out[log] = Left(row.series if row is not None else self._run_id, cuts)
                 turn = 0 if row is None else row.turn
                 self._rows[log] = _Row(turn, self._run_id, self._process, self._place, *out[log], True, 0.0)
+            self._whole([(log, there[log]) for log, own in logs.items() if own is None and log in there])
             self._write(logs)
             self._see(self._read(logs))
         if not self._said_s:
@@ -122,6 +128,22 @@ class Leases:
             self._thread.start()
         self._said_s = time.monotonic()
         return out
+
+    def _whole(self, taken: list[tuple[Log, _Row]]) -> None:
+        """Refuse to go on with some of the logs whose blocks another archive gathered and may have stored."""
+        gathered = [(log, row) for log, row in taken if any(gathered for _, _, gathered in blocks(row.cuts))]
+        if not gathered:
+            return
+        processes, topics = {row.process for _, row in gathered}, {log[0] for log, _ in gathered}
+        ours = {(topic, partition) for topic, partition, _ in self._rows}
+        for topic, partition, place in self._clickhouse.patient_rows(
+            _GATHERED, processes=sorted(processes), topics=sorted(topics)
+        ):
+            if (topic, partition) not in ours:
+                raise Refused(
+                    f"{topic}[{partition}] was being stored by {place} together with logs of this share: that was not"
+                    " stopped in good order, so go on with its recovery directory, or with its share of the partitions"
+                )
 
     def plan(self, cuts: Mapping[Log, Cuts]) -> None:
         """What is committed now as the plan of this epoch; to be said before its first block. Refused if lost."""
@@ -137,18 +159,22 @@ class Leases:
                 raise Refused(self._lost)
             if self._planned:
                 # while its word is fresh nobody else takes a lease, but for two that started at one time
-                self._say_all(look=not self._checked or time.monotonic() - self._said_s > self._every_s)
+                self._tell(everything=not self._checked or time.monotonic() - self._said_s > self._every_s)
 
-    def _say_all(self, *, look: bool) -> None:
-        if look:
+    def _tell(self, *, everything: bool) -> None:
+        """See that all is held still and say so of every log, or else only what blocks are planned now."""
+        if everything:
             self._see(self._read(self._rows))
             self._checked = True
         planned = self._planned
         self._rows |= {log: self._rows[log]._replace(cuts=cuts) for log, cuts in planned.items()}
-        self._write(self._rows)
+        # where no block is planned, nor was, whoever goes on may as well read some marks again
+        changed = [log for log, row in self._rows.items() if len(row.cuts) > 1 or len(self._told.get(log, ())) > 1]
+        self._write(self._rows if everything else changed)
         with self._planning:
             self._planned = {log: cuts for log, cuts in self._planned.items() if planned.get(log) != cuts}
-        self._said_s = time.monotonic()
+        if everything:
+            self._said_s = time.monotonic()
 
     def _see(self, there: Mapping[Log, _Row]) -> None:
         for log in self._rows:
@@ -170,14 +196,16 @@ class Leases:
     def _of(rows: list[tuple[Any, ...]]) -> dict[Log, _Row]:
         return {(r[0], r[1], r[2]): _Row(r[3], r[4], r[5], r[6], r[7], tuple(r[8]), r[9], r[10]) for r in rows}
 
-    def _write(self, logs: Iterable[Log]) -> None:
+    def _write(self, logs: Collection[Log]) -> None:
         lines = []
         for log in logs:
             row = self._rows[log] = self._rows[log]._replace(turn=self._rows[log].turn + 1)
             said = {**dict(zip(("topic", "partition", "topic_id"), log, strict=True)), **row._asdict()}
             del said["age_s"]
             lines.append(json.dumps(said).encode())
-        self._clickhouse.insert_block(NAME, b"\n".join(lines), secrets.token_hex(8))
+        if lines:
+            self._clickhouse.insert_block(NAME, b"\n".join(lines), secrets.token_hex(8))
+            self._told |= {log: self._rows[log].cuts for log in logs}
 
     def _go_on(self) -> None:
         """Say every few seconds that the logs are held, also while there are no blocks, and at the end that not."""
@@ -186,7 +214,7 @@ class Leases:
                 if time.monotonic() - self._said_s < self._every_s:
                     continue
                 try:
-                    self._say_all(look=True)
+                    self._tell(everything=True)
                 except Trouble:
                     continue  # the blocks wait for the same database, and tell of it
                 except (Refused, StoreError) as error:
@@ -194,7 +222,8 @@ class Leases:
                     return
         with self._lock, suppress(Refused, StoreError):
             self._see(self._of(self._clickhouse.rows(_HELD, logs=list(self._rows))))
-            self._rows = {log: row._replace(held=False) for log, row in self._rows.items()}
+            rows, planned = self._rows, self._planned
+            self._rows = {log: row._replace(held=False, cuts=planned.get(log, row.cuts)) for log, row in rows.items()}
             self._write(self._rows)
 
     def _give_up(self) -> None:

@@ -1,7 +1,8 @@
 """Blocks to ClickHouse tables: one insert a block, one token a block, and bad rows set aside.
 
 Blocks are inserted on lanes, threads beside the flow's, so that ClickHouse stores a block while the next one is read.
-Only the end of an epoch waits for all of its blocks, and Bytewax commits the epoch after that.
+The blocks of a log stay in order. Only the end of an epoch waits for all of its blocks, and Bytewax commits the epoch
+after that.
 """
 
 import queue
@@ -26,17 +27,21 @@ Insert = Callable[[str, bytes, str, int], object]
 """Table, JSONEachRow, deduplication token, how many rows; returns when they are stored, or were already."""
 
 AHEAD = 2
-"""Blocks of a shard that may be under way: one being stored and one ready to follow it."""
+"""Blocks a lane that may be under way: one being stored and one ready to follow it."""
 READER = "archive"
 REJECTS = "rejects"
 
 
 class Fresh(NamedTuple):
-    """The new records of a block, and those that cannot become rows."""
+    """The new records of a block, all of one topic, and those that cannot become rows."""
 
     token: str
-    frames: Frames
+    frames: tuple[Frames, ...]
     rejects: tuple[Reject, ...] = ()
+
+
+Rows = Sequence[tuple[Frames, int, int]]
+"""Records from here to before there, of several logs of one topic."""
 
 
 def table(topic: str) -> str:
@@ -75,12 +80,12 @@ class Lane:
 
 
 class ClickHouseBlocks(FixedPartitionedSink[Fresh, int]):
-    """Items `(shard key, Fresh)`. Each of `inserts` serves one lane; a shard's blocks stay in order on one.
+    """Items `(key of the share, Fresh)`. Each of `inserts` serves one lane.
 
     An insert retries and raises, `bad_block` for rows that do not parse.
 
     Rows that do not parse are found by halving the block, each half under the token and its place in it, and go to
-    the topic `rejects` on their shard's partition.
+    the topic `rejects` on the partition that they came from.
     """
 
     def __init__(
@@ -99,39 +104,39 @@ class ClickHouseBlocks(FixedPartitionedSink[Fresh, int]):
         self._publisher: Publisher | None = None
 
     def list_parts(self) -> list[str]:
-        """Every shard: a part costs nothing until it is written to."""
+        """Every share: a part costs nothing until it is written to."""
         return self._names
 
     def part_fn(self, item_key: str) -> int:
-        """A shard's blocks go to its part."""
+        """A share's blocks go to its part."""
         return self._names.index(item_key)
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> "BlocksPart":
         """There is nothing to resume: the source cuts unfinished blocks again."""
         if self._publisher is None:
             self._publisher = Publisher(self._brokers)
-        lane = self._lanes[self._names.index(for_part) % len(self._lanes)]
-        return BlocksPart(lane, self._bad_block, self._publisher, self._rejects)
+        return BlocksPart(self._lanes, self._bad_block, self._publisher, self._rejects)
 
 
 class BlocksPart(StatefulSinkPartition[Fresh, int]):
-    """The blocks of one shard."""
+    """The blocks of one share."""
 
-    def __init__(self, lane: Lane, bad_block: type[Exception], publisher: Publisher, rejects: str) -> None:
-        self._lane = lane
+    def __init__(self, lanes: Sequence[Lane], bad_block: type[Exception], publisher: Publisher, rejects: str) -> None:
+        self._lanes = lanes
         self._bad_block = bad_block
         self._publisher = publisher
         self._rejects = rejects
-        self._under_way: deque[tuple[Fresh, Future[list[Reject]]]] = deque()
+        self._under_way: deque[tuple[Fresh, int, Future[list[Reject]]]] = deque()
+        self._on: dict[tuple[str, int], int] = {}
 
     def write_batch(self, values: list[Fresh]) -> None:
-        """Pass the blocks on to the lane, and wait while too many are under way."""
+        """Pass the blocks on to the lanes, and wait while too many are under way."""
         for fresh in values:
-            frames = fresh.frames
-            self._under_way.append(
-                (fresh, self._lane.submit(partial(self._store, frames, 0, len(frames), fresh.token)))
-            )
-            while len(self._under_way) > AHEAD or (self._under_way and self._under_way[0][1].done()):
+            rows = [(frames, 0, len(frames)) for frames in fresh.frames]
+            lane = self._lane(fresh)
+            future = self._lanes[lane].submit(partial(self._store, self._lanes[lane].insert, rows, fresh.token))
+            self._under_way.append((fresh, lane, future))
+            while len(self._under_way) > AHEAD * len(self._lanes) or (self._under_way and self._under_way[0][2].done()):
                 self._settle()
         self._publisher.poll()
 
@@ -139,6 +144,7 @@ class BlocksPart(StatefulSinkPartition[Fresh, int]):
         """Wait until all rows are stored and the rejects are written too."""
         while self._under_way:
             self._settle()
+        self._on.clear()
         self._publisher.flush()
         return 1
 
@@ -148,26 +154,57 @@ class BlocksPart(StatefulSinkPartition[Fresh, int]):
         One that fails is unwound by the engine, which aborts the process without a word if anything is raised here.
         """
 
-    def _settle(self) -> None:
-        (_, frames, rejects), stored = self._under_way.popleft()
-        for key, value in records(READER, [*rejects, *stored.result()], self._rejects.removesuffix(REJECTS)):
-            self._publisher.publish(self._rejects, key, value, partition=frames.partition)
+    def _lane(self, fresh: Fresh) -> int:
+        """The lane that has blocks of these logs, else the one with the least to do."""
+        logs = [(frames.topic, frames.partition) for frames in fresh.frames]
+        busy = {self._on[log] for log in logs if log in self._on}
+        if len(busy) == 1:
+            (lane,) = busy
+        else:
+            while busy and self._under_way:
+                self._settle()
+            waiting = [sum(at == lane for _, at, _ in self._under_way) for lane in range(len(self._lanes))]
+            lane = waiting.index(min(waiting))
+        self._on |= dict.fromkeys(logs, lane)
+        return lane
 
-    def _store(self, frames: Frames, start: int, stop: int, token: str) -> list[Reject]:
-        if start == stop:
+    def _settle(self) -> None:
+        fresh, _, stored = self._under_way.popleft()
+        found: dict[int, list[Reject]] = {}
+        for reject in (*fresh.rejects, *stored.result()):
+            found.setdefault(reject.partition, []).append(reject)
+        for partition, of in found.items():
+            for key, value in records(READER, of, self._rejects.removesuffix(REJECTS)):
+                self._publisher.publish(self._rejects, key, value, partition=partition)
+
+    def _store(self, insert: Insert, rows: Rows, token: str) -> list[Reject]:
+        count = sum(stop - start for _, start, stop in rows)
+        if count == 0:
             return []
-        bounds = frames.starts[start : stop + 1].tolist()
-        rows = b"\n".join([frames.data[a:b] for a, b in pairwise(bounds)])
+        lines: list[bytes] = []
+        for frames, start, stop in rows:
+            bounds = frames.starts[start : stop + 1].tolist()
+            lines += [frames.data[a:b] for a, b in pairwise(bounds)]
+        frames, at, _ = rows[0]
         try:
-            self._lane.insert(table(frames.topic), rows, token, stop - start)
+            insert(table(frames.topic), b"\n".join(lines), token, count)
         except self._bad_block as error:
-            if stop - start > 1:
-                middle = (start + stop) // 2
-                return [
-                    *self._store(frames, start, middle, f"{token}.0"),
-                    *self._store(frames, middle, stop, f"{token}.1"),
-                ]
-            if frames.topic == self._rejects and rows.startswith(f'{{"id":"{READER}|'.encode()):
+            if count > 1:
+                first, second = _halved(rows, count // 2)
+                return [*self._store(insert, first, f"{token}.0"), *self._store(insert, second, f"{token}.1")]
+            if frames.topic == self._rejects and lines[0].startswith(f'{{"id":"{READER}|'.encode()):
                 raise Refused(f"the table {table(self._rejects)} does not take what it is made for: {error}") from None
-            return [Reject(frames.topic, frames.partition, int(frames.offsets[start]), str(error), rows)]
+            return [Reject(frames.topic, frames.partition, int(frames.offsets[at]), str(error), lines[0])]
         return []
+
+
+def _halved(rows: Rows, count: int) -> tuple[Rows, Rows]:
+    """The first so many records, and the others."""
+    first: list[tuple[Frames, int, int]] = []
+    second: list[tuple[Frames, int, int]] = []
+    for frames, start, stop in rows:
+        middle = min(stop, start + count)
+        count -= middle - start
+        first += [(frames, start, middle)] if middle > start else []
+        second += [(frames, middle, stop)] if stop > middle else []
+    return first, second

@@ -36,7 +36,7 @@ class Table:
 
 def write(fresh: Fresh) -> Table:
     table = Table()
-    part = BlocksPart(Lane(table.insert), Bad, table, "rejects")
+    part = BlocksPart([Lane(table.insert)], Bad, table, "rejects")
     part.write_batch([fresh])
     part.snapshot()
     return table
@@ -44,14 +44,14 @@ def write(fresh: Fresh) -> Table:
 
 def test_a_good_block_is_one_insert_of_lines_under_its_token():
     log = frames("features.book", 3, [b'{"a":1}', b'{"a":2}'], [0, 0])
-    assert write(Fresh("run-features.book-3-0-2", log)).calls == [
+    assert write(Fresh("run-features.book-3-0-2", (log,))).calls == [
         ("features_book", b'{"a":1}\n{"a":2}', "run-features.book-3-0-2")
     ]
 
 
 def test_bad_rows_are_halved_out_under_tokens_that_say_which_half():
     log = frames("alerts", 3, [b"1", b"2", b"bad", b"4"], [0] * 4, first_offset=10)
-    table = write(Fresh("t", log, (Reject("alerts", 3, 20, "no id", b"x"), Reject("alerts", 3, 5, "no id", b"y"))))
+    table = write(Fresh("t", (log,), (Reject("alerts", 3, 20, "no id", b"x"), Reject("alerts", 3, 5, "no id", b"y"))))
     assert [(rows, token) for _, rows, token in table.calls] == [
         (b"1\n2\nbad\n4", "t"),
         (b"1\n2", "t.0"),
@@ -69,29 +69,66 @@ def test_bad_rows_are_halved_out_under_tokens_that_say_which_half():
 
 def test_a_block_of_rejects_only_inserts_nothing():
     log = frames("alerts", 0, [], [])
-    assert write(Fresh("t", log, (Reject("alerts", 0, 5, "no id", b"y"),))).calls == []
+    assert write(Fresh("t", (log,), (Reject("alerts", 0, 5, "no id", b"y"),))).calls == []
 
 
 def test_a_table_of_rejects_that_takes_none_stops_the_archive_instead_of_feeding_it():
     log = frames("rejects", 0, [b'{"id":"archive|alerts|0|5","bad":1}'], [0])
     with pytest.raises(Refused, match="the table rejects does not take what it is made for: cannot parse input"):
-        write(Fresh("t", log))
+        write(Fresh("t", (log,)))
 
 
 def test_what_another_wrote_badly_to_rejects_is_set_aside_like_anything_else():
     log = frames("rejects", 0, [b'{"id":"market|raw.depth.okx-swap|0|5","bad":1}'], [0])
-    assert [r["id"] for r in write(Fresh("t", log)).rejected] == ["archive|rejects|0|0"]
+    assert [r["id"] for r in write(Fresh("t", (log,))).rejected] == ["archive|rejects|0|0"]
 
 
-def test_blocks_of_a_shard_are_stored_one_after_another_beside_the_flow_and_an_epoch_waits_for_all_of_them():
+def test_records_of_several_logs_are_one_insert_and_a_bad_one_is_set_aside_where_it_came_from():
+    logs = [frames("alerts", p, values, [0] * len(values)) for p, values in ((1, [b"1", b"2", b"3"]), (4, [b"bad"]))]
+    table = write(Fresh("t", tuple(logs), (Reject("alerts", 1, 9, "no id", b"x"),)))
+    assert [(rows, token) for _, rows, token in table.calls] == [
+        (b"1\n2\n3\nbad", "t"),
+        (b"1\n2", "t.0"),
+        (b"3\nbad", "t.1"),
+        (b"3", "t.1.0"),
+        (b"bad", "t.1.1"),
+    ]
+    assert [(r["id"], r["to"]) for r in table.rejected] == [
+        (f"archive|alerts|1|{9 << 16}", ("rejects", 1)),
+        ("archive|alerts|4|0", ("rejects", 4)),
+    ]
+
+
+def test_blocks_of_different_logs_are_stored_side_by_side_and_those_of_one_log_in_their_order():
+    table, may_go = Table(), threading.Event()
+
+    def slowly(name: str, rows: bytes, token: str, count: int) -> None:
+        may_go.wait()
+        table.insert(name, rows, token, count)
+
+    def at_once(name: str, rows: bytes, token: str, count: int) -> None:
+        table.insert(name, rows, token, count)
+        if len(table.calls) == 1:
+            may_go.set()
+
+    part = BlocksPart([Lane(slowly), Lane(at_once)], Bad, table, "rejects")
+    one, other = frames("alerts", 0, [b"1"], [0]), frames("alerts", 1, [b"1"], [0])
+    part.write_batch([Fresh("a", (one,)), Fresh("b", (other,)), Fresh("c", (one,))])
+    part.snapshot()
+    order = [token for _, _, token in table.calls]
+    assert order[0] == "b", "beside the other lane"
+    assert order.index("a") < order.index("c")
+
+
+def test_blocks_of_a_log_are_stored_one_after_another_beside_the_flow_and_an_epoch_waits_for_all_of_them():
     table, may_go = Table(), threading.Event()
 
     def insert(name: str, rows: bytes, token: str, count: int) -> None:
         may_go.wait()
         table.insert(name, rows, token, count)
 
-    part = BlocksPart(Lane(insert), Bad, table, "rejects")
-    part.write_batch([Fresh(f"{i}", frames("alerts", 0, [b"%d" % i], [0])) for i in range(AHEAD)])
+    part = BlocksPart([Lane(insert)], Bad, table, "rejects")
+    part.write_batch([Fresh(f"{i}", (frames("alerts", 0, [b"%d" % i], [0]),)) for i in range(AHEAD)])
     assert table.calls == []
     may_go.set()
     part.snapshot()
@@ -102,7 +139,7 @@ def test_a_block_that_cannot_be_stored_fails_the_epoch():
     def insert(name: str, rows: bytes, token: str, count: int) -> None:
         raise Refused("away")
 
-    part = BlocksPart(Lane(insert), Bad, Table(), "rejects")
+    part = BlocksPart([Lane(insert)], Bad, Table(), "rejects")
     with pytest.raises(Refused, match="away"):
-        part.write_batch([Fresh("t", frames("alerts", 0, [b"1"], [0]))])
+        part.write_batch([Fresh("t", (frames("alerts", 0, [b"1"], [0]),))])
         part.snapshot()
