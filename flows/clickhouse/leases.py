@@ -98,6 +98,7 @@ class Leases:
         """
         with self._lock:
             there, out, told = self._read(logs), {}, set()
+            self._whole(logs, {log: there[log] for log, own in logs.items() if own is None and log in there})
             for log, own in logs.items():
                 row = there.get(log)
                 others = row is not None and row.run_id != self._run_id
@@ -120,7 +121,6 @@ class Leases:
                 out[log] = Left(row.series if row is not None else self._run_id, cuts)
                 turn = 0 if row is None else row.turn
                 self._rows[log] = _Row(turn, self._run_id, self._process, self._place, *out[log], True, 0.0)
-            self._whole([(log, there[log]) for log, own in logs.items() if own is None and log in there])
             self._write(logs)
             self._see(self._read(logs))
         if not self._said_s:
@@ -129,20 +129,19 @@ class Leases:
         self._said_s = time.monotonic()
         return out
 
-    def _whole(self, taken: list[tuple[Log, _Row]]) -> None:
+    def _whole(self, logs: Collection[Log], taken: Mapping[Log, _Row]) -> None:
         """Refuse to go on with some of the logs whose blocks another archive gathered and may have stored."""
-        gathered = [(log, row) for log, row in taken if any(gathered for _, _, gathered in blocks(row.cuts))]
-        if not gathered:
+        cut = {log: row for log, row in taken.items() if any(gathered for _, _, gathered in blocks(row.cuts))}
+        if not cut:
             return
-        processes, topics = {row.process for _, row in gathered}, {log[0] for log, _ in gathered}
-        ours = {(topic, partition) for topic, partition, _ in self._rows}
-        for topic, partition, place in self._clickhouse.patient_rows(
-            _GATHERED, processes=sorted(processes), topics=sorted(topics)
-        ):
+        processes, topics = sorted({row.process for row in cut.values()}), sorted({topic for topic, _, _ in cut})
+        ours = {(topic, partition) for topic, partition, _ in logs}
+        gathered = self._clickhouse.patient_rows(_GATHERED, processes=processes, topics=topics)
+        for topic, partition, place in gathered:
             if (topic, partition) not in ours:
                 raise Refused(
-                    f"{topic}[{partition}] was being stored by {place} together with logs of this share: that was not"
-                    " stopped in good order, so go on with its recovery directory, or with its share of the partitions"
+                    f"{topic}[{partition}] was being stored by {place} together with logs of this share, and that was"
+                    " not stopped in good order: start with its share of the partitions, stop that, and begin again"
                 )
 
     def plan(self, cuts: Mapping[Log, Cuts]) -> None:

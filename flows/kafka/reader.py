@@ -98,6 +98,7 @@ class Reader:
         self._consumer: Consumer | None = None
         self._offsets: Offsets | None = None
         self._logs: dict[tuple[str, int], Log] = {}
+        self._new: list[Log] = []
         self._away_since: float | None = None
         self._parts = 0
         self._still = 0
@@ -121,7 +122,8 @@ class Reader:
     ) -> dict[str, Log]:
         """Logs under names of the caller's, from the recovered (topic id, offset) or the start of a log without one.
 
-        Refuses offsets that a log no longer or not yet has, and topics that were made anew.
+        Refuses offsets that a log no longer or not yet has, and topics that were made anew. They are fetched from the
+        next `pump` on: what is asked about a log waits behind fetches, which some brokers hold.
         """
         with self._lock:
             consumer = self._open()
@@ -134,7 +136,7 @@ class Reader:
                     topic_id, offset = resume[name]
                     self._check(topic, partition, topic_id, offset, low, high)
                 logs[name] = self._logs[topic, partition] = Log(topic, partition, offset, offset)
-            consumer.incremental_assign([TopicPartition(g.topic, g.partition, g.position) for g in logs.values()])
+            self._new += logs.values()
             return logs
 
     def busy(self) -> None:
@@ -145,6 +147,9 @@ class Reader:
         """Move fetched messages into the logs; wait up to 5 ms for the first one when no part has had any for long."""
         with self._lock:
             consumer = self._open()
+            if self._new:
+                consumer.incremental_assign([TopicPartition(g.topic, g.partition, g.position) for g in self._new])
+                self._new = []
             self._relieve(consumer)
             messages = consumer.consume(PULL, 0)
             if not messages and self._still > BUSY_TURNS * self._parts:

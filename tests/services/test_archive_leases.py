@@ -95,3 +95,24 @@ def test_a_recovery_directory_that_another_has_gone_on_without_is_refused(place:
     code, said = ended(place.archive())
     assert code == REFUSED and said.count("\n") == 1
     assert said.endswith(" since this recovery directory was written: start with that one's, or with a new one\n")
+
+
+def test_another_share_goes_on_where_one_was_stopped_in_good_order_and_not_where_it_crashed(place: Place) -> None:
+    half = {**LEASE, "share.count": 2}
+    place.publish(0, 40)
+    with stopped_at_the_end(place.archive(**LEASE)):
+        wait_until(lambda: place.rows() == 40, WAIT_S)
+    elsewhere(place, "half")
+    place.publish(40, 40)
+    with stopped_at_the_end(place.archive(**half)):
+        wait_until(lambda: place.rows() >= 60, WAIT_S)
+    assert (place.rows(), unique(place)) == (60, 60)
+    place.clickhouse.command(
+        "INSERT INTO archive_leases SELECT topic, partition, topic_id, turn + 1, run_id, 'crashed', 'there', series,"
+        " [cuts[1], cuts[1] + 1, cuts[1] + 1], held, now64(3) FROM archive_leases FINAL"
+        f" WHERE topic = '{place.name}.features.book'"
+    )
+    elsewhere(place, "other")
+    code, said = ended(place.archive(**half))
+    assert code == REFUSED and said.count("\n") == 1, said
+    assert said.startswith(f"archive: {place.name}.features.book[1] was being stored by there together with logs of")

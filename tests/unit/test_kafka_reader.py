@@ -22,6 +22,8 @@ class Consumer:
         self.next: list[Message] = []
         self.blocked = 0
         self.paused: set[str] = set()
+        self.assigned: list[tuple[str, int]] = []
+        self.asked_late = 0
 
     def consume(self, count: int, wait_s: float) -> list[Message]:
         given, self.next = self.next, []
@@ -31,10 +33,11 @@ class Consumer:
         self.blocked += 1
 
     def get_watermark_offsets(self, where: TopicPartition, timeout: float) -> tuple[int, int]:
+        self.asked_late += bool(self.assigned)
         return 0, 0
 
     def incremental_assign(self, places: list[TopicPartition]) -> None:
-        pass
+        self.assigned += [(p.topic, p.partition) for p in places]
 
     def pause(self, places: list[TopicPartition]) -> None:
         self.paused |= {p.topic for p in places}
@@ -80,6 +83,15 @@ def test_no_part_blocks_before_all_have_had_nothing_for_long_and_none_after_one_
     found.busy()
     found.pump()
     assert consumer.blocked == 1
+
+
+def test_nothing_is_fetched_before_all_parts_have_asked_where_their_logs_begin():
+    """An answer waits behind the fetches of its connection: 272 logs took 21 s to start so, 0.3 s without."""
+    found, consumer = reader(partitions=16)
+    assert (consumer.asked_late, consumer.assigned) == (0, [])
+    found.pump()
+    found.pump()
+    assert sorted(consumer.assigned) == [(topic, p) for topic in TOPICS for p in range(16)]
 
 
 def test_a_log_may_hold_more_than_its_share_as_long_as_the_others_leave_room():
