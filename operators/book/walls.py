@@ -3,10 +3,11 @@
     z_i = 0.6745 (n_i - med) / MAD        n_i: notional of level i
     MAD = 0:  z_i = (n_i - med) / (1.253314 * mean |n - med|);  that 0 too: no wall
 
-The levels are those of a side that are known exactly and within 100 bps of mid, if there are at least 8. Large is one
-with z >= 3.5 whose notional is at least the 0.95 quantile of the levels of its instrument; a wall is one that was large
-for 2 s or longer, as seen at the ends of panes. The quantile follows the books with a time constant of an hour: each
-closing multiplies it by exp((0.95 - F) dt / 1 h), F the share of levels below it; at first it is that of the first
+The levels are those of a side that are known exactly and within 100 bps of mid, if there are at least 8; of more than
+256 only some count for med, MAD and F, a fixed step apart, so that a deep book costs no more than a thin one. Large is
+one with z >= 3.5 whose notional is at least the 0.95 quantile of the levels of its instrument; a wall is one that was
+large for 2 s or longer, as seen at the ends of panes. The quantile follows the books with a time constant of an hour:
+each closing multiplies it by exp((0.95 - F) dt / 1 h), F the share of levels below it; at first it is that of the first
 book. Four levels a side are watched, the largest: a larger one takes the place of one that is no wall yet, or, if it is
 larger by more than a quarter, of a wall.
 
@@ -36,7 +37,7 @@ from schemas.column import Column
 from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
-LEAST_LEVELS = 8
+LEAST_LEVELS, SAMPLE = 8, 256
 WITHIN_BPS = 100
 WATCHED = 4
 LEAST_Z = 3.5
@@ -69,6 +70,13 @@ def _select(values: F8, n: int, k: int) -> float:
             break
         low, high = (low, j) if k <= j else (i, high)
     return float(values[k])
+
+
+@inner
+def _step_of(n: int) -> int:
+    """How far apart the levels are that count: odd and no multiple of 5, for large levels stand at round prices."""
+    step = (1 + (n - 1) // SAMPLE) | 1
+    return step + 2 if step % 5 == 0 else step
 
 
 @inner
@@ -145,6 +153,7 @@ def _watch(
     wall_lots: I8,
     wall_told: NDArray[np.bool_],
     sizes: F8,
+    some: F8,
     room: F8,
     median: F8,
     scale: F8,
@@ -172,14 +181,18 @@ def _watch(
                 n += 1
             large = np.inf
             if n >= LEAST_LEVELS:
-                spread(sizes, room, n, median, scale)
+                step, m = _step_of(n), 0
+                for j in range(0, n, step):
+                    some[m] = sizes[j]
+                    m += 1
+                spread(some, room, m, median, scale)
                 if np.isnan(quantile):
-                    for j in range(n):
-                        room[j] = sizes[j]
-                    quantile = _select(room, n, int(QUANTILE * (n - 1)))
-                seen += n
-                for j in range(n):
-                    below += sizes[j] < quantile
+                    for j in range(m):
+                        room[j] = some[j]
+                    quantile = _select(room, m, int(QUANTILE * (m - 1)))
+                seen += m
+                for j in range(m):
+                    below += some[j] < quantile
                 if scale[0] > 0:
                     large = max(quantile, median[0] + LEAST_Z * scale[0])
             for w in range(WATCHED):
@@ -243,7 +256,8 @@ def _step(state: State, books: Columns) -> Columns:
         state["wall_lots"],
         state["wall_told"],
         np.empty(most),
-        np.empty(most),
+        np.empty(SAMPLE),
+        np.empty(SAMPLE),
         np.empty(1),
         np.empty(1),
         whole,

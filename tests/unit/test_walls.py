@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.book.walls import LEAST_LEVELS, QUANTILE, TIME_CONSTANT_NS, WALLS, WATCHED, spread
+from operators.book.walls import LEAST_LEVELS, QUANTILE, SAMPLE, TIME_CONSTANT_NS, WALLS, WATCHED, spread
 from operators.operator_states import Running
 
 SECOND_NS = 10**9
@@ -102,8 +102,8 @@ def test_a_book_that_is_not_live_forgets_its_walls():
 
 def test_a_wall_far_below_the_best_fifty_levels_is_found_and_stands_while_prices_come_and_go():
     # the levels of a dense book: fifty of them are half a bp at this price
-    dense = [(100_000 - k, 5 + k % 2) for k in range(800)]
-    nearer = [(100_300 - k, 5 + k % 2) for k in range(1_100)]
+    dense = [(100_000 - k, 5 + k % 3) for k in range(800)]
+    nearer = [(100_300 - k, 5 + k % 3) for k in range(1_100)]
     asks = [(100_400 + k, 5) for k in range(20)]
     found = life(*[walled(99_600, 90, dense)] * 3, *[walled(99_600, 90, nearer)] * 3, dense, asks=asks)
     assert [(at, what, price) for at, what, price, *_ in found] == [(3, "appeared", 9960.0), (7, "pulled", 9960.0)]
@@ -111,7 +111,7 @@ def test_a_wall_far_below_the_best_fifty_levels_is_found_and_stands_while_prices
 
 def test_a_wall_that_loses_less_than_half_is_one_still_and_what_is_out_of_sight_is_not_told_of():
     assert [w for _, w, *_ in life(*[walled(995, 60)] * 3, walled(995, 31), walled(995, 29))] == ["appeared", "pulled"]
-    dense, nearer = ([(top - k, 5 + k % 2) for k in range(800)] for top in (100_000, 100_300))
+    dense, nearer = ([(top - k, 5 + k % 3) for k in range(800)] for top in (100_000, 100_300))
     found = life(*[walled(99_300, 90, dense)] * 3, nearer, nearer, asks=[(100_400, 5)])
     assert [(at, w) for at, w, *_ in found] == [(3, "appeared")]
 
@@ -135,6 +135,7 @@ def naive(seconds, asks):
         half = bids[0][0] + asks[0][0]
         near = {p: (q, p * q) for p, q in bids if 10_000 * abs(2 * p - half) <= 100 * half}
         sizes = [n for _, n in near.values()]
+        sizes = sizes[:: next(k for k in (1, 3, 7, 9) if k * SAMPLE >= len(sizes))]
         large = math.inf
         before = floor
         if len(sizes) >= LEAST_LEVELS:
@@ -193,3 +194,17 @@ def test_the_rows_of_walls_are_those_of_following_each_level_by_itself(drawn):
         seconds.append([(p, round(32 * q)) for p, q in sorted(sizes.items(), reverse=True) if q])
     found = [(at, what, round(10 * price)) for at, what, price, *_ in life(*seconds, asks=asks)]
     assert sorted(found) == sorted(naive(seconds, asks))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6))
+def test_the_rows_of_walls_of_a_deep_book_are_too(seed):
+    rng, asks, seconds = np.random.default_rng(seed), [(100_040, 5)], []
+    lots = np.round(1e6 * np.exp(rng.normal(0, 0.7, 900))).astype(int)
+    for _ in range(7):
+        changed = rng.integers(0, 900, 30)
+        lots[changed] = np.round(1e6 * np.exp(rng.normal(0.5, 1.2, 30))).astype(int)
+        seconds.append([(100_030 - k, int(q)) for k, q in enumerate(lots)])
+    found = [(at, what, round(10 * price)) for at, what, price, *_ in life(*seconds, asks=asks)]
+    assert sorted(found) == sorted(naive(seconds, asks))
+    assert found
