@@ -45,6 +45,7 @@ def cut(settings: Settings) -> Cut:
         ahead_ns=settings.clock.ahead_ms * 1_000_000,
         keyframe_ns=w.keyframe_ms * 1_000_000,
         idle_ns=settings.clock.idle_ms * 1_000_000,
+        without=frozenset(settings.market.without),
     )
 
 
@@ -105,7 +106,7 @@ class MarketShard:
             else VenueMarket(v, known[v.name], how)
             for v in venues(settings)
         }
-        self.beside = AssetBooks(how.base_ns, how.keyframe_ns)
+        self.beside = AssetBooks(how.base_ns, how.keyframe_ns, how.without)
         if BESIDE in was:
             self.beside.thaw(was[BESIDE])
         if settings.market.misplaced == "reject":
@@ -183,7 +184,7 @@ def identity(settings: Settings) -> Identity:
 
 def parts(settings: Settings) -> list[Part]:
     """The states that are recovered, operator by operator, and by what contracts they go on."""
-    return [*(part(operator) for operator in catalog.OPERATORS), *contracts(settings)]
+    return [*map(part, catalog.chosen(frozenset(settings.market.without))), *contracts(settings)]
 
 
 def contracts(settings: Settings) -> list[Part]:

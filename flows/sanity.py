@@ -87,7 +87,7 @@ def computed(source: Source, known: Known, settings: Settings) -> Iterator[Publi
     how = cut(settings)
     there = {(venue.name, f.kind) for venue, f in source() if venue is not None and f.kind in venue.kinds}
     markets = {v: VenueMarket(VENUES[v], known.get(v, {}), how) for v in sorted({v for v, _ in there})}
-    beside = AssetBooks(how.base_ns, how.keyframe_ns)
+    beside = AssetBooks(how.base_ns, how.keyframe_ns, how.without)
 
     def advance() -> Iterator[Published]:
         for market in markets.values():

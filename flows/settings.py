@@ -208,6 +208,10 @@ class Market(_Strict, frozen=True):
     """Venue -> file with its own exchange-info JSON."""
     misplaced: Literal["reject", "use"] = "reject"
     """What becomes of frames on another partition than murmur2 gives their base asset."""
+    without: tuple[
+        Literal["features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo"], ...
+    ] = ()
+    """Tables that are not computed and stay empty; what fills them then costs neither time nor state."""
 
 
 class Forecast(_Strict, frozen=True):

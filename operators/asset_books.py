@@ -87,10 +87,10 @@ class _Laid(NamedTuple):
 class AssetBooks:
     """The books of all venues of one shard, by asset and quote, and the operators that are given them."""
 
-    def __init__(self, base_ns: int, keyframe_ns: int) -> None:
+    def __init__(self, base_ns: int, keyframe_ns: int, without: frozenset[str] = catalog.ALL) -> None:
         """No book yet."""
         self.base_ns, self.keyframe = base_ns, keyframe_ns // base_ns
-        self.running = Running(catalog.at("asset"))
+        self.running = Running(catalog.at("asset", without))
         self.horizons_ns = sorted({h for o in self.running.operators for h in o.horizons_ns})
         asked = {name.removeprefix(BOOK) for name in self.running.reads if name.startswith(BOOK)} | {"last_event_ns"}
         self.statistics = tuple(s for s in depth.STATISTICS if s.name in asked and self.running.operators)

@@ -75,9 +75,29 @@ OPERATORS: tuple[Operator, ...] = (
 check(OPERATORS)
 
 
-def at(stage: str) -> tuple[Operator, ...]:
+OPTIONAL = ("features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo")
+"""Tables that can be left out: no operator of another table and no flow reads what theirs say."""
+ALL: frozenset[str] = frozenset()
+"""Leaving out no table."""
+
+
+def chosen(without: frozenset[str]) -> tuple[Operator, ...]:
+    """The operators but for those that fill the tables `without`.
+
+    >>> [o.name for o in OPERATORS if o not in chosen(frozenset({"walls", "features_costs"}))]
+    ['walls', 'costs']
+    """
+    return tuple(o for o in OPERATORS if table_of(o) not in without)
+
+
+def table_of(operator: Operator) -> str:
+    """The name of the table that it fills; empty if it fills none."""
+    return operator.table if isinstance(operator.table, str) else operator.table.name
+
+
+def at(stage: str, without: frozenset[str] = ALL) -> tuple[Operator, ...]:
     """The operators of a stage, in order."""
-    return tuple(o for o in OPERATORS if o.stage == stage)
+    return tuple(o for o in chosen(without) if o.stage == stage)
 
 
 def of(table: str) -> tuple[Operator, ...]:

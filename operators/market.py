@@ -66,7 +66,7 @@ _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinsta
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How time is cut, in nanoseconds."""
+    """How time is cut, in nanoseconds, and the tables that nobody wants."""
 
     base_ns: int
     lengths_ns: tuple[int, ...]
@@ -74,6 +74,7 @@ class Cut:
     ahead_ns: int
     keyframe_ns: int
     idle_ns: int = 2_000_000_000
+    without: frozenset[str] = catalog.ALL
 
     def clock(self) -> Clock:
         """A clock for one log."""
@@ -126,11 +127,16 @@ class VenueMarket:
     def __init__(self, venue: Venue, known: dict[str, Instrument], cut: Cut) -> None:
         """Nothing read yet."""
         self.venue, self.known, self.cut = venue, known, cut
-        self.lanes: dict[str, Lane] = {kind: LANES[kind](venue, known, cut.clock()) for kind in venue.kinds}
+        self.lanes: dict[str, Lane] = {
+            kind: LANES[kind](venue, known, cut.clock(), cut.without) for kind in venue.kinds
+        }
         self.numbers = Numbering()
-        self.tables = {t.name: _Table(t, cut) for t in WINDOW_TABLES}
-        self.meeting = Meeting(HORIZONS_NS)
-        self.closed, self.met = Running(catalog.at("pane")), Running(catalog.at("meeting"))
+        self.tables = {t.name: _Table(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
+        self.meeting = Meeting(HORIZONS_NS if COSTS.name in self.tables else ())
+        self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
+        self.left_out = {
+            s.name: s.empty for o in catalog.at("pane") if o not in self.closed.operators for s in o.statistics
+        }
         self.panes = Panes.of(STATISTICS["meeting"])
         self.released = NEVER
         self.closed_books: Panes | None = None
@@ -247,7 +253,8 @@ class VenueMarket:
                 given[name] = self.meeting.mids.at(instrument, at * base_ns)
         self.closed.grow(len(self.numbers.index))
         rows = offered(self.closed.reads, given, instrument, pane, base_ns, scales)
-        made = {**panes.columns, **self.closed.step(rows)}
+        left_out = {n: np.full(len(panes), empty) for n, empty in self.left_out.items()}
+        made = {**panes.columns, **left_out, **self.closed.step(rows)}
         return Panes.filled(layout(STATISTICS["trades"]), panes.key, made)
 
     def _meet(self, until: int) -> Panes:
@@ -366,7 +373,7 @@ class VenueMarket:
                 list(self.numbers.index),
                 {name: table.freeze() for name, table in self.tables.items()},
                 (self.meeting.freeze(), self.panes.freeze(), frozen((self.closed, self.met))),
-                {o.name: o.fingerprint for o in catalog.OPERATORS},
+                {o.name: o.fingerprint for o in catalog.chosen(self.cut.without)},
                 self.released,
             )
         )
@@ -375,13 +382,16 @@ class VenueMarket:
     def thaw(cls, venue: Venue, known: dict[str, Instrument], cut: Cut, data: bytes) -> "VenueMarket":
         """The market as it was frozen, operator by operator (`operators/running`)."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        known_still = matched(was.fingerprints, (part(o) for o in catalog.OPERATORS))
-        begins = [o for o in catalog.OPERATORS if o.name not in known_still]
-        fresh = frozenset(n for o in begins for n in (*(s.name for s in o.statistics), *(c.name for c in o.columns)))
+        mine = catalog.chosen(cut.without)
+        known_still = matched(was.fingerprints, (part(o) for o in mine))
+        begins = [o for o in mine if o.name not in known_still]
+        # Rows of a table of an operator's own are nowhere kept by the names of its columns, which others may have too.
+        columns = (c.name for o in begins if not isinstance(o.table, EventTable) for c in o.columns)
+        fresh = frozenset((*(s.name for o in begins for s in o.statistics), *columns))
         market = cls(venue, known, cut)
         for kind, lane in was.lanes.items():
             if kind in market.lanes:
-                market.lanes[kind] = LANES[kind].thaw(venue, known, lane, fresh)
+                market.lanes[kind] = LANES[kind].thaw(venue, known, lane, fresh, cut.without)
         market.numbers = Numbering(was.symbols)
         for name, table in market.tables.items():
             if name in was.tables:

@@ -60,13 +60,15 @@ class _Frozen(msgspec.Struct):
 class DepthLane:
     """Books of all instruments of one depth log, with their order flow and closing ladders by pane."""
 
-    def __init__(self, venue: Venue, known: dict[str, Instrument], clock: Clock) -> None:
+    def __init__(
+        self, venue: Venue, known: dict[str, Instrument], clock: Clock, without: frozenset[str] = catalog.ALL
+    ) -> None:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.books = ladder.init(venue.sequencing)
-        self.messages, self.closings = Running(catalog.at("depth")), Running(catalog.at("close"))
-        self.waiting = (Waiting(catalog.at("close"), in_log_order=False),)
+        self.messages, self.closings = Running(catalog.at("depth", without)), Running(catalog.at("close", without))
+        self.waiting = (Waiting(catalog.at("close", without), in_log_order=False),)
         self.panes = Panes.of(STATISTICS)
         self.last_pane = np.empty(0, np.int64)
         self.ended = False
@@ -197,10 +199,17 @@ class DepthLane:
         )
 
     @classmethod
-    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> "DepthLane":
+    def thaw(
+        cls,
+        venue: Venue,
+        known: dict[str, Instrument],
+        data: bytes,
+        fresh: frozenset[str],
+        without: frozenset[str] = catalog.ALL,
+    ) -> "DepthLane":
         """The lane as it was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock)
+        lane = cls(venue, known, was.clock, without)
         lane.table = InstrumentTable.thaw(known, was.table)
         lane.books = packing.thaw(was.books)
         take_up((lane.messages, lane.closings), was.operators)

@@ -32,12 +32,14 @@ class _Frozen(msgspec.Struct):
 class DerivativesLane:
     """One derivatives log."""
 
-    def __init__(self, venue: Venue, known: dict[str, Instrument], clock: Clock) -> None:
+    def __init__(
+        self, venue: Venue, known: dict[str, Instrument], clock: Clock, without: frozenset[str] = catalog.ALL
+    ) -> None:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.panes = Panes.of(STATISTICS)
-        self.marks = Running(catalog.at("mark"))
+        self.marks = Running(catalog.at("mark", without))
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
@@ -74,10 +76,17 @@ class DerivativesLane:
         )
 
     @classmethod
-    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> "DerivativesLane":
+    def thaw(
+        cls,
+        venue: Venue,
+        known: dict[str, Instrument],
+        data: bytes,
+        fresh: frozenset[str],
+        without: frozenset[str] = catalog.ALL,
+    ) -> "DerivativesLane":
         """The lane as it was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock)
+        lane = cls(venue, known, was.clock, without)
         lane.table = InstrumentTable.thaw(known, was.table)
         lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
         take_up((lane.marks,), was.operators)

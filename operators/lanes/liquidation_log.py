@@ -30,12 +30,12 @@ class FrozenLog(msgspec.Struct):
 class LiquidationLog:
     """Liquidations of one log, whichever of its frames carry them, kept until their panes close."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: frozenset[str] = catalog.ALL) -> None:
         """None yet."""
-        self.orders = Running(catalog.at("forced_order"))
-        self.counted = Running(catalog.at("liquidation"))
+        self.orders = Running(catalog.at("forced_order", without))
+        self.counted = Running(catalog.at("liquidation", without))
         self.panes = Panes.of(STATISTICS)
-        self.waiting = Waiting(catalog.at("liquidation"))
+        self.waiting = Waiting(catalog.at("liquidation", without))
 
     def restate(self, batch: Liquidations, refined: list[tuple[int, int, int]]) -> Liquidations:
         """A batch and what is remembered, all in the lots known at the batch's end.
@@ -69,9 +69,9 @@ class LiquidationLog:
         return FrozenLog(self.panes.freeze(), self.waiting.freeze(), frozen((self.orders, self.counted)))
 
     @classmethod
-    def thaw(cls, was: FrozenLog, fresh: frozenset[str]) -> "LiquidationLog":
+    def thaw(cls, was: FrozenLog, fresh: frozenset[str], without: frozenset[str] = catalog.ALL) -> "LiquidationLog":
         """As they were frozen."""
-        log = cls()
+        log = cls(without)
         log.panes = Panes.thaw(STATISTICS, was.panes, fresh)
         log.waiting.thaw(was.waiting)
         take_up((log.orders, log.counted), was.operators)

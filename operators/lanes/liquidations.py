@@ -2,6 +2,7 @@
 
 import msgspec
 
+from operators import catalog
 from operators.contract import Array
 from operators.lanes.lane import refused
 from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
@@ -23,11 +24,13 @@ class _Frozen(msgspec.Struct):
 class LiquidationsLane:
     """One liquidations log."""
 
-    def __init__(self, venue: Venue, known: dict[str, Instrument], clock: Clock) -> None:
+    def __init__(
+        self, venue: Venue, known: dict[str, Instrument], clock: Clock, without: frozenset[str] = catalog.ALL
+    ) -> None:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
-        self.liquidations = LiquidationLog()
+        self.liquidations = LiquidationLog(without)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
@@ -61,11 +64,18 @@ class LiquidationsLane:
         return msgspec.msgpack.encode(_Frozen(self.clock, self.table.freeze(), self.liquidations.freeze(), self.ended))
 
     @classmethod
-    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> "LiquidationsLane":
+    def thaw(
+        cls,
+        venue: Venue,
+        known: dict[str, Instrument],
+        data: bytes,
+        fresh: frozenset[str],
+        without: frozenset[str] = catalog.ALL,
+    ) -> "LiquidationsLane":
         """The lane as it was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock)
+        lane = cls(venue, known, was.clock, without)
         lane.table = InstrumentTable.thaw(known, was.table)
-        lane.liquidations = LiquidationLog.thaw(was.log, fresh)
+        lane.liquidations = LiquidationLog.thaw(was.log, fresh, without)
         lane.ended = was.ended
         return lane

@@ -40,14 +40,16 @@ class _Frozen(msgspec.Struct):
 class TapeLane:
     """One trades log."""
 
-    def __init__(self, venue: Venue, known: dict[str, Instrument], clock: Clock) -> None:
+    def __init__(
+        self, venue: Venue, known: dict[str, Instrument], clock: Clock, without: frozenset[str] = catalog.ALL
+    ) -> None:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
         self.panes = Panes.of(STATISTICS)
-        self.trades = Running(catalog.at("trade"))
+        self.trades = Running(catalog.at("trade", without))
         self.feeds, self.seen = feeds.Feeds(), identity.Seen()
-        self.liquidations = LiquidationLog()
+        self.liquidations = LiquidationLog(without)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
@@ -171,14 +173,21 @@ class TapeLane:
         )
 
     @classmethod
-    def thaw(cls, venue: Venue, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> "TapeLane":
+    def thaw(
+        cls,
+        venue: Venue,
+        known: dict[str, Instrument],
+        data: bytes,
+        fresh: frozenset[str],
+        without: frozenset[str] = catalog.ALL,
+    ) -> "TapeLane":
         """The lane as it was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock)
+        lane = cls(venue, known, was.clock, without)
         lane.table = InstrumentTable.thaw(known, was.table)
         lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
         take_up((lane.trades,), was.operators)
-        lane.liquidations = LiquidationLog.thaw(was.log, fresh)
+        lane.liquidations = LiquidationLog.thaw(was.log, fresh, without)
         lane.feeds, lane.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
         lane.ended = was.ended
         return lane

@@ -16,7 +16,7 @@ class Together:
         """`lines`: venue -> its frames."""
         self.runs = {venue: Run(venue, of, (known or {}).get(venue), cut) for venue, of in lines.items()}
         self.cut = cut
-        self.assets = AssetBooks(cut.base_ns, cut.keyframe_ns)
+        self.assets = AssetBooks(cut.base_ns, cut.keyframe_ns, cut.without)
         self.rows = {}
 
     def advance(self):
@@ -28,7 +28,7 @@ class Together:
     def thaw(self):
         for run in self.runs.values():
             run.thaw()
-        again = AssetBooks(self.cut.base_ns, self.cut.keyframe_ns)
+        again = AssetBooks(self.cut.base_ns, self.cut.keyframe_ns, self.cut.without)
         again.thaw(self.assets.freeze())
         self.assets = again
 

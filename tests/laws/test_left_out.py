@@ -1,0 +1,111 @@
+"""Tables that are left out: they stay empty, the others keep every row, and either way recovers into the other."""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from flows.market import cut as cut_of
+from flows.market import parts
+from flows.settings import Market, Settings
+from models.simulator import Settings as Simulated
+from models.simulator import instruments as listed
+from models.simulator import market as simulated
+from operators import catalog
+from operators.market import VenueMarket
+from operators.stages import check
+from tests.laws.side_by_side import Together
+from tests.laws.test_market import CUT, KINDS, Run
+from tests.laws.written import Line
+
+USDM = "binance-usdm"
+EVERY_GROUP = frozenset(catalog.OPTIONAL)
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    told = Simulated(seed=3, symbols=("BTCUSDT",), seconds=25, traders=60, warm_up_s=60, accounts=0, levels=40,
+                     snapshot_every_s=8, intensity=16)  # fmt: skip
+    lines = [
+        Line(f.kind, f.received_ns, f.data, f.symbol if f.data.startswith(b'{"lastUpdateId"') else None)
+        for f in simulated(told)
+        if f.kind in KINDS
+    ]
+    return lines, {row.symbol: row for row in listed(told)}
+
+
+@pytest.fixture(scope="module")
+def whole(simulation):
+    lines, known = simulation
+    return Run(USDM, lines, known).end()
+
+
+@pytest.mark.parametrize(
+    "without", [*({name} for name in catalog.OPTIONAL), EVERY_GROUP], ids=lambda w: "+".join(sorted(w))
+)
+def test_a_table_that_is_left_out_is_empty_and_no_other_row_changes(simulation, whole, without):
+    lines, known = simulation
+    run = Run(USDM, lines, known, replace(CUT, without=frozenset(without))).end()
+    for table, rows in whole.rows.items():
+        assert run.rows[table] == ([] if table in without else rows), table
+    kept = {
+        name for name in ("walls", "features_costs", "features_liquidity", "features_efficiency") if whole.rows[name]
+    }
+    assert len(kept) >= 3, "there was something to leave out"
+
+
+def test_the_best_price_over_venues_can_be_left_out_too(simulation):
+    lines, known = simulation
+    told = Together({USDM: lines}, {USDM: known}).end()
+    assert told.rows["consolidated_bbo"]
+    how = replace(CUT, without=frozenset({"consolidated_bbo"}))
+    again = Together({USDM: lines}, {USDM: known}, how)
+    again.advance()
+    again.thaw()
+    assert not again.end().rows.get("consolidated_bbo")
+
+
+def fed(run, share):
+    for kind, log in run.logs.items():
+        few = kind == "liquidations"
+        run.read(kind, len(log) if few else int(share * len(log)))
+        run.market.mark(kind, ended=few)
+    run.advance()
+    return run
+
+
+def test_what_is_left_out_costs_no_state(simulation):
+    lines, known = simulation
+    all_of_it, little = (fed(Run(USDM, lines, known, replace(CUT, without=w)), 0.6) for w in (catalog.ALL, EVERY_GROUP))
+    assert len(little.market.freeze()) < 0.8 * len(all_of_it.market.freeze())
+
+
+@pytest.mark.parametrize(("before", "after"), [(catalog.ALL, EVERY_GROUP), (EVERY_GROUP, catalog.ALL)])
+def test_a_state_is_taken_up_whatever_was_left_out_and_the_tables_of_before_go_on(simulation, whole, before, after):
+    lines, known = simulation
+    run = fed(Run(USDM, lines, known, replace(CUT, without=before)), 0.6)
+    run.cut = replace(CUT, without=after)
+    run.market = VenueMarket.thaw(run.venue, known, run.cut, run.market.freeze())
+    run.end()
+    for table in ("features_book", "features_tape", "liquidations", "quality"):
+        assert run.rows[table] == whole.rows[table], table
+    for table in ("features_liquidity", "features_efficiency", "features_costs"):
+        assert len(run.rows[table]) < len(whole.rows[table]), table
+        # What trades cost is known a minute later, so there is none of it before.
+        assert run.rows[table] or (table == "features_costs" and not before), table
+
+
+def test_whatever_is_left_out_no_operator_that_stays_reads_of_it():
+    for n in range(len(catalog.OPTIONAL) + 1):
+        for without in combinations(catalog.OPTIONAL, n):
+            check(catalog.chosen(frozenset(without)))
+
+
+def test_the_setting_names_the_tables_that_can_be_left_out_and_the_recovered_state_goes_by_it():
+    assert get_args(get_args(get_type_hints(Market)["without"])[0]) == catalog.OPTIONAL
+    told = msgspec.structs.replace(Settings(), market=Market(without=("walls", "features_efficiency")))
+    assert cut_of(told).without == {"walls", "features_efficiency"}
+    gone = {p.name for p in parts(Settings())} - {p.name for p in parts(told)}
+    assert gone == {"walls", *(o.name for o in catalog.of("features_efficiency"))}
