@@ -14,7 +14,8 @@ from flows.kafka.producer import Publisher
 from flows.kafka.written_marks import Marks
 from flows.printable import printable
 from flows.refusal import Unreachable
-from flows.settings import Settings, environment, load
+from flows.settings import Settings
+from flows.settings_sources import environment, load
 from flows.supervisor import end_with_parent
 from flows.topic_names import written_topics
 from models.simulator import Settings as Simulated

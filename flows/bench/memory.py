@@ -27,7 +27,8 @@ from flows.bench.result import Result
 from flows.bench.size import Size
 from flows.capture import Recorded
 from flows.refusal import Refused
-from flows.settings import Settings, environment, load, written
+from flows.settings import Settings
+from flows.settings_sources import environment, load, written
 
 RATE = 2_000.0
 """Frames a second of event time, of all instruments, while what one takes is measured."""

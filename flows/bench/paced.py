@@ -23,7 +23,8 @@ from flows.kafka.connection import producer_config
 from flows.kafka.producer import Publisher
 from flows.kafka.written_marks import Marks
 from flows.refusal import Unreachable
-from flows.settings import Settings, environment, load
+from flows.settings import Settings
+from flows.settings_sources import environment, load
 from flows.supervisor import end_with_parent
 
 Closing = dict[str, dict[str, list[tuple[int, int]]]]

@@ -30,7 +30,7 @@ def main() -> int:
     from flows.outgoing import ROWS  # noqa: PLC0415
     from flows.recovery import Recovery  # noqa: PLC0415
     from flows.runner import run  # noqa: PLC0415
-    from flows.settings import environment, load  # noqa: PLC0415
+    from flows.settings_sources import environment, load  # noqa: PLC0415
     from flows.supervisor import end_with_parent  # noqa: PLC0415
 
     end_with_parent()

@@ -13,7 +13,7 @@ def apart(told: Settings, run: str) -> Settings:
 
     The embedded broker is the run's own; the embedded store is not, so the run has a database there too.
 
-    >>> from flows.settings import load
+    >>> from flows.settings_sources import load
     >>> on = apart(load(None, {}, ["kafka.brokers=b:9092", "kafka.prefix=eu.", "clickhouse.url=http://c"]), "simulated")
     >>> on.kafka.prefix, on.clickhouse.database
     ('eu.simulated.', 'default_simulated')

@@ -7,7 +7,8 @@ import msgspec
 from cyclopts import Parameter
 
 from flows.session import running_store
-from flows.settings import Settings, environment, load
+from flows.settings import Settings
+from flows.settings_sources import environment, load
 
 DEMO = "demo"
 """A demo that is given no folder is in this one of the default folder, so that replays and demos do not meet."""

@@ -9,7 +9,8 @@ import msgspec
 
 from flows.refusal import Refused
 from flows.session import Session, asking, newest_database, running_store
-from flows.settings import Clickhouse, Settings, environment, load
+from flows.settings import Clickhouse, Settings
+from flows.settings_sources import environment, load
 
 
 def of_newest_run(told: Settings) -> Settings:

@@ -21,7 +21,8 @@ from flows.recorded import Derived, Place, copy, digest, records
 from flows.recorded import consumer as reading_from
 from flows.refusal import Refused
 from flows.session import Session
-from flows.settings import Settings, SettingsError, environment, load
+from flows.settings import Settings, SettingsError
+from flows.settings_sources import environment, load
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES as STORED
 from flows.topic_names import every_topic, guess_topics, input_topics

@@ -15,7 +15,8 @@ from flows.forecast import folder, how
 from flows.kafka.topic_making import end_offsets
 from flows.learning import modelling, rehearsal
 from flows.learning.promotion import publish_scores, put_in_force
-from flows.settings import Settings, environment, load
+from flows.settings import Settings
+from flows.settings_sources import environment, load
 from flows.supervisor import end_with_parent
 from flows.tables import BY_NAME
 from models import model_registry

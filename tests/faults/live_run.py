@@ -22,7 +22,8 @@ from flows.kafka.connection import client_config
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import KEY
 from flows.session import EMBEDDED_FETCH_WAIT_MS, EMBEDDED_LINGER_MS, EMBEDDED_MARK_MS, Session
-from flows.settings import Settings, load
+from flows.settings import Settings
+from flows.settings_sources import load
 from flows.supervisor import Supervisor
 from flows.tables import TABLES
 from flows.topic_names import every_topic, input_topics

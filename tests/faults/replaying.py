@@ -21,7 +21,8 @@ from flows.commands import replay
 from flows.graph import FLOWS
 from flows.kafka.producer import Publisher
 from flows.session import Session
-from flows.settings import Settings, load
+from flows.settings import Settings
+from flows.settings_sources import load
 from flows.tables import TABLES
 from models.simulator import Disturbances, Simulation, disturb
 from models.simulator import Settings as Simulated

@@ -20,7 +20,8 @@ from flows.clickhouse.client import BadBlock, ClickHouse, Settings, StoreError, 
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import MigrationError, apply_migrations
 from flows.secret import Secret
-from flows.settings import SettingsError, load
+from flows.settings import SettingsError
+from flows.settings_sources import load
 from schemas.column import Column
 from schemas.ddl import create_dense_view, create_table
 from schemas.table import Table

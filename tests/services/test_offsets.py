@@ -12,7 +12,7 @@ from flows.kafka.producer import Publisher
 from flows.kafka.reader import Kafka
 from flows.kafka.source import KafkaShards, Pace
 from flows.kafka.topic_making import create_topics
-from flows.settings import load
+from flows.settings_sources import load
 
 pytestmark = pytest.mark.services
 

@@ -8,7 +8,7 @@ import pytest
 from flows.kafka.producer import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.session import Session
-from flows.settings import load
+from flows.settings_sources import load
 from flows.simulate import topic_of
 from flows.topic_names import every_topic, input_topics
 from models.simulator import Settings as Simulated

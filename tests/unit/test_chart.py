@@ -13,7 +13,8 @@ import yaml
 
 from flows.__main__ import COMMANDS
 from flows.graph import FLOWS
-from flows.settings import SECRETS, Settings, load
+from flows.settings import Settings
+from flows.settings_sources import SECRETS, load
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart"

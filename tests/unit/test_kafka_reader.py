@@ -10,7 +10,7 @@ from flows.epochs import Stopping
 from flows.kafka import reader as kafka_reader
 from flows.kafka.reader import BUSY_TURNS, Kafka, Reader
 from flows.refusal import Refused
-from flows.settings import load
+from flows.settings_sources import load
 
 TOPICS = ("a", "b", "c", "d")
 

@@ -8,7 +8,7 @@ from flows.capture import Recorded
 from flows.commands.replay import publish
 from flows.kafka.partitioner import partition_of
 from flows.market import MarketShard, known_instruments
-from flows.settings import load
+from flows.settings_sources import load
 from schemas.frames import frames
 from schemas.instrument import Instrument
 from schemas.shard import Batch

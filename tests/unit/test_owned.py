@@ -7,7 +7,7 @@ import pytest
 from flows.commands.apart import apart, make_database
 from flows.recovery import Recovery
 from flows.refusal import Refused
-from flows.settings import load
+from flows.settings_sources import load
 
 
 def test_a_new_directory_is_its_owners_alone_and_opens_again(tmp_path):

@@ -14,7 +14,7 @@ from flows import market, risk
 from flows.recovery import PART, Recovery, step_ids
 from flows.refusal import Refused
 from flows.sealing import Seal
-from flows.settings import load
+from flows.settings_sources import load
 from flows.wiring import flow
 from operators.evolving import Part
 

@@ -12,7 +12,8 @@ from flows.commands.options import asked
 from flows.commands.reach import of_newest_run
 from flows.refusal import Refused
 from flows.session import newest_database, refuse_in_use
-from flows.settings import Settings, load
+from flows.settings import Settings
+from flows.settings_sources import load
 
 
 def ran(data: Path, name: str, database: str, at: int) -> None:

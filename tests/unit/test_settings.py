@@ -6,9 +6,10 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from flows import published, settings
+from flows import published, settings_sources
 from flows.secret import Secret
-from flows.settings import SECRETS, Settings, SettingsError, environment_of, load
+from flows.settings import Settings, SettingsError
+from flows.settings_sources import SECRETS, environment_of, load
 
 
 def written(tmp_path, text, name="settings.toml"):
@@ -100,7 +101,7 @@ def test_what_a_session_writes_down_has_no_secret_and_its_children_are_told_by_t
     environ = {"ALPHAPLUS_KAFKA__SASL__PASSWORD": "sesame", "ALPHAPLUS_KAFKA__PREFIX": "x.", "HOME": "/h"}
     told = load(None, environ, [*login, f"clickhouse.password_file={file}"])
     assert "sesame" not in repr(told) + str(told)
-    saved = settings.written(told)
+    saved = settings_sources.written(told)
     assert b"sesame" not in saved
     assert b"from a file" not in saved
     children = environment_of(told, environ)

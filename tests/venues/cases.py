@@ -11,7 +11,7 @@ from flows.commands.replay import in_turn
 from flows.graph import raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.market import cut, known_instruments
-from flows.settings import load
+from flows.settings_sources import load
 from operators.book import ladder
 from operators.market import VenueMarket
 from operators.published_rows import Published
