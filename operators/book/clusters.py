@@ -1,14 +1,16 @@
 """Order clusters: the largest group of large levels that stand close together, a side.
 
     kept:    levels with notional n_i >= 2 median(n)
-    merged:  neighbours among the kept whose prices are at most max(3 ticks, 2 bps of mid) apart
+    merged:  neighbours among the kept whose prices are at most max(3 ticks, min(2 bps of mid, g / 2)) apart
     cluster: the group with the largest sum of notional; of equals the one nearest to mid
 
-The levels are the best 50 of a side that are known exactly and within 100 bps of mid, if there are at least 8; null
-with fewer, and where none stands out. One-dimensional single-linkage clustering (Sneath 1957) with a fixed gap.
+g: mean distance between neighbours among the kept. Where many levels are large, those merge that stand closer than is
+usual; 2 bps alone would join all of a dense book. The levels are those of a side that are known exactly and within
+100 bps of mid, if there are at least 8 (of more than 256 some count for the median, as in `operators/book/walls`); null
+with fewer, and where none stands out. One-dimensional single-linkage clustering (Sneath 1957).
 
->>> ticks, sizes = np.array([1000, 999, 998, 997, 980]), np.array([10.0, 9, 1, 8, 12])
->>> [round(float(x), 2) for x in largest(ticks, sizes, 5, 7.2, 3.0, np.zeros(5))]  # size, levels, near, far, mean
+>>> ticks, sizes, kept = np.array([1000, 999, 998, 997, 980]), np.array([10.0, 9, 1, 8, 12]), np.array([0, 1, 3, 4])
+>>> [round(float(x), 2) for x in largest(ticks, sizes, kept, 4, 3.0, np.zeros(5))]  # size, levels, near, far, mean
 [27.0, 3.0, 1000.0, 997.0, 998.78]
 """
 
@@ -17,41 +19,50 @@ import numpy as np
 from operators import units
 from operators.book.bands import NO_MID
 from operators.book.midpoint import LADDER
-from operators.book.sides import F8, I8, Ladders, is_known, ladders, side_of
-from operators.book.walls import spread
+from operators.book.sides import F8, I8, Ladders, is_known, ladders, longest, side_of
+from operators.book.walls import SAMPLE, middle, step_of
 from operators.contract import Array, Columns, Operator
 from schemas.column import Column
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
-LEVELS = 50
 LEAST_LEVELS = 8
 WITHIN_BPS = 100
 FACTOR = 2.0
 GAP_TICKS, GAP_BPS = 3.0, 2.0
 
 
-@kernel
-def largest(ticks: I8, sizes: F8, n: int, least: float, gap: float, out: F8) -> F8:
-    """Of n levels, best first, the heaviest group: size, levels, nearest, farthest and size-weighted price."""
-    out[:] = 0.0
-    size, levels, near, moment = 0.0, 0, 0, 0.0
-    last = 0
+@inner
+def _kept(sizes: F8, n: int, least: float, kept: I8) -> int:
+    """Which of n levels are large, best first; how many. Without a branch: which they are cannot be foreseen."""
+    count = 0
     for i in range(n):
-        if sizes[i] < least:
-            continue
+        kept[count] = i
+        count += sizes[i] >= least
+    return count
+
+
+@kernel
+def largest(ticks: I8, sizes: F8, kept: I8, count: int, gap: float, out: F8) -> F8:
+    """Of the levels `kept[:count]` the heaviest group: size, levels, nearest, farthest and size-weighted price."""
+    out[:] = 0.0
+    size, levels, near, moment, last = 0.0, 0, 0, 0.0, 0
+    for at in range(count):
+        i = kept[at]
         if levels == 0 or abs(ticks[i] - last) > gap:
             size, levels, near, moment = 0.0, 0, ticks[i], 0.0
+        last = ticks[i]
         size += sizes[i]
         levels += 1
-        moment += sizes[i] * ticks[i]
-        last = ticks[i]
+        moment += sizes[i] * last
         if size > out[0]:
-            out[0], out[1], out[2], out[3], out[4] = size, levels, near, last, moment / size
+            out[0], out[1], out[2], out[3], out[4] = size, levels, near, last, moment
+    if out[0] > 0:
+        out[4] /= out[0]
     return out
 
 
 @kernel
-def _find(books: Ladders, sizes: F8, room: F8, median: F8, scale: F8, one: F8, out: F8) -> None:
+def _find(books: Ladders, sizes: F8, kept: I8, some: F8, one: F8, out: F8) -> None:
     """Per side and book what `largest` says, f8[2, m, 5]; size NaN where there is none."""
     for i in range(len(books.half)):
         half = books.half[i]
@@ -61,15 +72,22 @@ def _find(books: Ladders, sizes: F8, room: F8, median: F8, scale: F8, one: F8, o
                 continue
             ticks, lots, _ = side_of(books, i, s)
             n = 0
-            while n < min(len(ticks), LEVELS) and is_known(books, i, s, ticks[n]):
+            while n < len(ticks) and is_known(books, i, s, ticks[n]):
                 if 10_000 * abs(2 * ticks[n] - half) > WITHIN_BPS * half:
                     break
                 sizes[n] = np.float64(lots[n]) * (1.0 if books.inverse[i] else np.float64(ticks[n]))
                 n += 1
             if n < LEAST_LEVELS:
                 continue
-            spread(sizes, room, n, median, scale)
-            largest(ticks, sizes, n, FACTOR * median[0], max(GAP_TICKS, GAP_BPS * half / 2e4), one)
+            step, m = step_of(n), 0
+            for j in range(0, n, step):
+                some[m] = sizes[j]
+                m += 1
+            count = _kept(sizes, n, FACTOR * middle(some, m), kept)
+            gap = GAP_BPS * half / 2e4
+            if count > 1:
+                gap = min(gap, abs(ticks[kept[count - 1]] - ticks[kept[0]]) / (count - 1) / 2)
+            largest(ticks, sizes, kept, count, max(GAP_TICKS, gap), one)
             if one[0] > 0:
                 for c in range(len(one)):
                     out[s, i, c] = one[c]
@@ -78,7 +96,7 @@ def _find(books: Ladders, sizes: F8, room: F8, median: F8, scale: F8, one: F8, o
 def _clusters(books: Columns) -> Columns:
     view = ladders(books)
     found = np.full((2, len(view.half), 5), np.nan)
-    _find(view, np.empty(LEVELS), np.empty(LEVELS), np.empty(1), np.empty(1), np.empty(5), found)
+    _find(view, np.empty(longest(view)), np.empty(longest(view) + 1, np.int64), np.empty(SAMPLE), np.empty(5), found)
     unit = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], unit, unit * books["tick_mantissa"] / books["tick_scale"])
     half = np.where(view.half > 0, view.half, np.nan)
@@ -106,7 +124,7 @@ def _columns(side: str) -> list[Column]:
 
     return [
         column("usd", "notional", "USD", "sum p q", f"{unknown}; contract unknown"),
-        column("levels", "number of levels", "count", "count of i", high=LEVELS),
+        column("levels", "number of levels", "count", "count of i"),
         column("distance_bps", "distance from mid of the centre", "bps", "1e4 |sum p n / sum n - M| / M", high=1e4),
         column("width_bps", "distance between the ends", "bps", "1e4 |p_far - p_near| / M", high=1e4),
     ]

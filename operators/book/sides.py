@@ -33,6 +33,11 @@ def ladders(books: Columns) -> Ladders:
     return Ladders(half_ticks(books), books["inverse"], *(books[n] for n in (*SIDES, *REACH)))
 
 
+def longest(books: Ladders) -> int:
+    """How many levels the longest of all sides has."""
+    return max(int(np.diff(starts).max(initial=0)) for starts in (books.bid_starts, books.ask_starts))
+
+
 @inlined
 def side_of(books: Ladders, i: int, s: int) -> tuple[I8, I8, int]:
     """Ticks and lots of side s (0: bids, 1: asks) of book i, and how far from mid it is exact, in half ticks."""

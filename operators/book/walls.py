@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from operators import quality, units
 from operators.book.midpoint import LADDER
-from operators.book.sides import Ladders, is_known, ladders, side_of
+from operators.book.sides import Ladders, is_known, ladders, longest, side_of
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
 from schemas.column import Column
 from schemas.kernels import inner, kernel
@@ -73,14 +73,14 @@ def _select(values: F8, n: int, k: int) -> float:
 
 
 @inner
-def _step_of(n: int) -> int:
+def step_of(n: int) -> int:
     """How far apart the levels are that count: odd and no multiple of 5, for large levels stand at round prices."""
     step = (1 + (n - 1) // SAMPLE) | 1
     return step + 2 if step % 5 == 0 else step
 
 
 @inner
-def _middle(values: F8, n: int) -> float:
+def middle(values: F8, n: int) -> float:
     """The median of n values, which are put in another order."""
     low = _select(values, n, (n - 1) // 2)
     if n % 2 == 1:
@@ -96,13 +96,13 @@ def spread(values: F8, room: F8, n: int, median: F8, scale: F8) -> None:
     """The median of n values, and what a distance from it is divided by to give z (0: nothing stands out)."""
     for i in range(n):
         room[i] = values[i]
-    median[0] = _middle(room, n)
+    median[0] = middle(room, n)
     total = 0.0
     for i in range(n):
         room[i] = abs(values[i] - median[0])
         total += room[i]
-    middle = _middle(room, n)
-    scale[0] = _MAD * middle if middle > 0 else _MEAN * total / n
+    away = middle(room, n)
+    scale[0] = _MAD * away if away > 0 else _MEAN * total / n
 
 
 @inner
@@ -110,11 +110,11 @@ def _find(ticks: I8, at: int, s: int) -> int:
     """Where a price stands among the levels of a side, best first; -1 if nothing stands there."""
     low, high = 0, len(ticks)
     while low < high:
-        middle = (low + high) // 2
-        if (ticks[middle] > at) == (s == 0) and ticks[middle] != at:
-            low = middle + 1
+        half_way = (low + high) // 2
+        if (ticks[half_way] > at) == (s == 0) and ticks[half_way] != at:
+            low = half_way + 1
         else:
-            high = middle
+            high = half_way
     return low if low < len(ticks) and ticks[low] == at else -1
 
 
@@ -181,7 +181,7 @@ def _watch(
                 n += 1
             large = np.inf
             if n >= LEAST_LEVELS:
-                step, m = _step_of(n), 0
+                step, m = step_of(n), 0
                 for j in range(0, n, step):
                     some[m] = sizes[j]
                     m += 1
@@ -243,7 +243,6 @@ def _watch(
 def _step(state: State, books: Columns) -> Columns:
     view = ladders(books)
     m = len(view.half)
-    most = max(int(np.diff(starts).max(initial=0)) for starts in (view.bid_starts, view.ask_starts))
     whole, real = np.empty((4 * WATCHED * m, 6), np.int64), np.empty(4 * WATCHED * m)
     n = _watch(
         view,
@@ -255,7 +254,7 @@ def _step(state: State, books: Columns) -> Columns:
         state["wall_since_ns"],
         state["wall_lots"],
         state["wall_told"],
-        np.empty(most),
+        np.empty(longest(view)),
         np.empty(SAMPLE),
         np.empty(SAMPLE),
         np.empty(1),
