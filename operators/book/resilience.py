@@ -8,7 +8,8 @@
 As seen at the ends of panes; the median is of six values, one each 10 s. The number in force is the mean over shocks,
 each counting a fifth (an exponential average), null before the first; a shock that has not come back after 120 s counts
 as 120 s. A book that is not live forgets the minute and the shock under way: what happened through a gap is not known.
-A shock is seen at the end of its pane, so what comes back within one is not.
+A shock is seen at the end of its pane, so what comes back within one is not, and what is back at the end of the next
+counts about half a pane: no half-life is told finer than panes are.
 
 Large (2007), J. Financial Markets 10(1), 1-25; Kempf, Mayston, Gehde-Trapp & Yadav (2015), Resiliency: a dynamic view
 of liquidity.

@@ -123,6 +123,7 @@ BULK_VPIN = Operator(
     statistics=(Statistic("vpin_bulk_last", "f8", "asof", np.nan),),
     step=_step,
     compute=_compute,
+    anew=True,
     columns=(
         Column(
             "vpin_bulk",
