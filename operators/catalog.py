@@ -28,6 +28,7 @@ from operators.tape.bars import BARS
 from operators.tape.bulk_vpin import BULK_VPIN
 from operators.tape.costs import COSTS
 from operators.tape.cvd import CVD
+from operators.tape.ewma import EWMA
 from operators.tape.kyle import KYLE
 from operators.tape.lambdas import LAMBDAS
 from operators.tape.large_trades import LARGE_TRADES
@@ -69,6 +70,7 @@ OPERATORS: tuple[Operator, ...] = (
     BULK_VPIN,
     ABSORPTION,
     TRAILING,
+    EWMA,
     ASYMMETRY,
     LEVERAGE,
 )
