@@ -45,6 +45,12 @@ def fill(
             imbalances[k, full[k] % imbalances.shape[1]] = one * min(abs(signed[k]) / filled[k], 1.0)
             full[k] += 1
             filled[k], signed[k] = 0, 0
+            # What is left may fill millions from end to end, all alike: a huge trade after a day of a tiny one.
+            whole, n = left // size[k], imbalances.shape[1]
+            for b in range(full[k] + max(whole - n, 0), full[k] + whole):
+                imbalances[k, b % n] = one * min(abs(weight * size[k]) / size[k], 1.0)
+            full[k] += whole
+            left -= whole * size[k]
 
 
 @inner

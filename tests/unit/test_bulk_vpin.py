@@ -53,5 +53,10 @@ def test_buckets_are_filled_with_the_shares_of_their_panes(moves):
     assert run(panes, 2, 10)[-1] == pytest.approx(wanted, abs=3e-6, nan_ok=True)
 
 
+def test_a_pane_of_a_million_million_buckets_takes_no_longer_than_one_of_a_few():
+    panes = [(100 + 10 * i, 1) for i in range(CHANGES + 1)] + [(90, 10**15 + 4), (100, 3)]
+    assert run(panes, 4, 10)[-1] == pytest.approx(1.0, abs=1e-4)
+
+
 def test_it_is_null_until_a_day_is_over():
     assert math.isnan(run([(100 + i % 3, 500) for i in range(60)], 2, 0)[-1])

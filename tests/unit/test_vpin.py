@@ -49,6 +49,15 @@ def test_one_trade_fills_as_many_buckets_as_it_is_large():
     assert fold(running(4, 10), 45)[-1] == 1.0
 
 
+@pytest.mark.parametrize("lots", [10**15 + 1, -(10**15) - 1])
+def test_a_trade_of_a_million_million_buckets_takes_no_longer_than_one_of_a_few(lots):
+    """As after a day of which the log holds one trade: bucket by bucket this would take a quarter of an hour."""
+    one = running(buckets=4, size=10)
+    assert fold(one, 7, -2, lots, -5)[-2:] == [1.0, 1.0]
+    assert one.states["vpin"]["full"].tolist() == [10**14 + 1]
+    assert one.states["vpin"]["filled_lots"].tolist() == [A_DAY * 5]
+
+
 def test_the_size_of_a_bucket_is_a_fiftieth_of_the_day_before_and_null_before_that():
     one = Running((VPIN,))
     one.grow(1)
