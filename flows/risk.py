@@ -59,6 +59,7 @@ def terms(settings: Settings) -> Terms:
         settings.risk.haircuts,
         {**TAKER_FEE, **settings.risk.taker_fee},
         candles(settings),
+        settings.market.venues,
     )
 
 

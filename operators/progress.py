@@ -2,8 +2,10 @@
 
 A venue's rows of a shard are published window end by window end, so once a row of a later end has been seen, all rows
 of the ends before it have. A log holds several venues; it is complete up to the one that is furthest behind, except
-that a venue which has said nothing for two keyframes of the log's time holds nobody up. A mark of the flow that writes
-the log says at once that all rows up to its time have been seen. At its announced end a log is complete for good.
+that a venue which has said nothing for two keyframes of the log's time holds nobody up. A venue that is awaited and has
+not shown a row yet counts as furthest behind from the first row of another: its rows of that time may come after those.
+A mark of the flow that writes the log says at once that all rows up to its time have been seen. At its announced end a
+log is complete for good.
 """
 
 from dataclasses import dataclass, field
@@ -28,11 +30,15 @@ class Progress:
     >>> log.mark(201_000)
     >>> log.complete_ms
     201000
+    >>> both = Progress(awaited=("okx-swap", "deribit"))
+    >>> both.see("okx-swap", 1_000), both.see("okx-swap", 9_000), both.complete_ms
+    (None, None, 999)
     """
 
     ends_ms: dict[str, int] = field(default_factory=dict)
     ended: bool = False
     marked_ms: int = NEVER_MS
+    awaited: tuple[str, ...] = ()
 
     def mark(self, time_ms: int) -> None:
         """All rows up to this time have been seen."""
@@ -40,6 +46,8 @@ class Progress:
 
     def see(self, venue: str, end_ms: int) -> None:
         """A row of this venue that holds for `end_ms`."""
+        if not self.ends_ms:
+            self.ends_ms = dict.fromkeys(self.awaited, end_ms)
         if end_ms > self.ends_ms.get(venue, NEVER_MS):
             self.ends_ms[venue] = end_ms
 

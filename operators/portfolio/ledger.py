@@ -27,7 +27,10 @@ from schemas.venue_accounts.streams import Streams
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What of the settings numbers rest on: tiers by market, rules, candles of past hours, and how time is cut."""
+    """What of the settings numbers rest on: tiers by market, rules, candles of past hours, and how time is cut.
+
+    `venues`: whose rows are awaited in every features log.
+    """
 
     tiers_of: Mapping[tuple[str, str], Tiers] = field(default_factory=dict)
     bybit_rule: int = BYBIT_LINEAR_V2024
@@ -41,6 +44,7 @@ class Terms:
     taker_fee: Mapping[str, float] = field(default_factory=lambda: positions.TAKER_FEE)
 
     candles: Mapping[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
+    venues: tuple[str, ...] = ()
 
     @property
     def rules(self) -> positions.Rules:
@@ -68,7 +72,7 @@ class Ledger:
         self.terms = terms
         self.timeline = Timeline(
             terms.base_ms,
-            {name: Progress() for name in feature_logs},
+            {name: Progress(awaited=terms.venues) for name in feature_logs},
             {name: clock(terms.lateness_ms, terms.ahead_ms, terms.idle_ms) for name in account_logs},
             streams=Streams(terms.instruments, terms.ahead_ms),
         )

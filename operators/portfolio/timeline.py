@@ -267,7 +267,8 @@ class Timeline:
     def thaw(self, data: bytes) -> None:
         """Take up what was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        self.features = {name: Progress(*shown) for name, shown in was.features.items()}
+        awaited = {name: p.awaited for name, p in self.features.items()}
+        self.features = {name: Progress(*shown, awaited.get(name, ())) for name, shown in was.features.items()}
         self.clocks, self.over, self.newest = was.clocks, set(was.over), was.newest
         self.records, self.marks, self.books = was.records, was.marks, was.books
         self.released_ms = was.released_ms

@@ -26,8 +26,8 @@ def read_accounts(line: Timeline, *as_of: int, name: str = "a", received_ms: int
     return [reject.reason for reject in line.read_accounts("accounts/0", log)]
 
 
-def read_marks(line: Timeline, log: str, *ends: int, mark: float = 100.0) -> None:
-    row = {"venue": VENUE, "symbol": "BTCUSDT", "window_ms": 1_000, "mark_price": mark, "mark_age_ms": 0.0}
+def read_marks(line: Timeline, log: str, *ends: int, mark: float = 100.0, venue: str = VENUE) -> None:
+    row = {"venue": venue, "symbol": "BTCUSDT", "window_ms": 1_000, "mark_price": mark, "mark_age_ms": 0.0}
     values = [json.dumps({**row, "window_start": end - 1_000}).encode() for end in ends]
     assert line.read_tape(log, frames("tape", int(log[-1]), values, [0] * len(values))) == []
 
@@ -102,6 +102,29 @@ def test_accounts_that_are_silent_are_complete_up_to_a_mark_less_the_time_they_m
     assert seconds(line) == [], "it may have been on its way for 100 ms, and for 2 s a lagging one is waited for"
     told(line, "accounts/0", 11_100)
     assert seconds(line) == [(9_000, [9_000], 0, "event"), (10_000, [], 1, "event")]
+
+
+def test_the_rows_of_a_venue_that_come_behind_those_of_another_are_of_their_own_seconds():
+    """A replay publishes what it has read of one venue before the other's: seven seconds of marks were taken for late."""
+    log = {"tape/0": Progress(awaited=(VENUE, "bybit-linear"))}
+    line = Timeline(1_000, log, {"accounts/0": clock(500, 5_000, 2_000)})
+    assert read_accounts(line, 1_000, 60_000) == []
+    read_marks(line, "tape/0", *range(1_000, 9_000, 1_000))
+    assert seconds(line) == []
+    again = Timeline(1_000, {"tape/0": Progress(awaited=(VENUE, "bybit-linear"))}, dict(line.clocks))
+    again.thaw(line.freeze())
+    for told in (line, again):
+        read_marks(told, "tape/0", *range(1_000, 9_000, 1_000), venue="bybit-linear")
+        assert [(at, marks) for at, _, marks, _ in seconds(told)] == [(at, 2) for at in range(1_000, 8_000, 1_000)]
+
+
+def test_a_venue_that_is_awaited_and_never_comes_holds_nobody_up_for_long():
+    line = Timeline(1_000, {"tape/0": Progress(awaited=(VENUE, "okx-swap"))}, {"accounts/0": clock(500, 5_000, 2_000)})
+    assert read_accounts(line, 1_000, 500_000) == []
+    read_marks(line, "tape/0", 1_000, 100_000)
+    assert seconds(line) == []
+    read_marks(line, "tape/0", 122_000)
+    assert [at for at, *_ in seconds(line)] == [1_000, 100_000]
 
 
 def test_seconds_that_a_guess_completed_say_so_and_what_comes_for_them_counts_later():
