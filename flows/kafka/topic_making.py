@@ -9,8 +9,8 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from flows.kafka.connection import Brokers, Complaints, address, admin
+from flows.kafka.end_offset import end_offset
 from flows.kafka.producer import MESSAGE_MAX_BYTES
-from flows.kafka.reader import end_offset
 from flows.refusal import Refused, Unreachable
 
 

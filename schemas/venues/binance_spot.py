@@ -3,8 +3,9 @@
 from schemas.batches import Sequencing
 from schemas.instrument import Instrument
 from schemas.venues.assembly import venue
-from schemas.venues.binance import instruments, kind_of, readers, split, symbol_of
+from schemas.venues.binance import kind_of, readers, split, symbol_of
 from schemas.venues.binance_batch import scanned_depth, scanned_trades
+from schemas.venues.binance_instruments import instruments
 from schemas.venues.symbols import coins
 
 NAME = "binance-spot"

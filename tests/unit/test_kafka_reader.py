@@ -7,7 +7,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from flows import market
 from flows.epochs import Stopping
-from flows.kafka import reader as kafka_reader
+from flows.kafka import end_offset
+from flows.kafka import reader as reading
 from flows.kafka.reader import BUSY_TURNS, Kafka, Reader
 from flows.refusal import Refused
 from flows.settings_sources import load
@@ -65,7 +66,7 @@ def test_how_long_a_broker_may_hold_a_fetch_is_a_setting_that_reaches_the_consum
         asked.update(config)
         raise Refused("seen")
 
-    monkeypatch.setattr(kafka_reader, "Consumer", open_consumer)
+    monkeypatch.setattr(reading, "Consumer", open_consumer)
     settings = load(None, {}, ["kafka.brokers=nowhere:9", "kafka.fetch_wait_ms=7"])
     sealed = market.build(settings, "run", Stopping(), None).substeps[0].source  # type: ignore[attr-defined]
     with pytest.raises(Refused, match="seen"):
@@ -135,5 +136,5 @@ def test_the_end_of_a_log_is_waited_for_while_a_broker_that_comes_back_does_not_
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(kafka_reader, "Consumer", Stalled)
-    assert kafka_reader.end_offset("nowhere:9", "a", 0, 5.0) == 7
+    monkeypatch.setattr(end_offset, "Consumer", Stalled)
+    assert end_offset.end_offset("nowhere:9", "a", 0, 5.0) == 7
