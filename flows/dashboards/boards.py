@@ -65,7 +65,7 @@ def variable(name: str) -> dict[str, Any]:
             "refresh": 2,
         } | everything
     if name == "side":
-        return {"name": name, "type": "custom", "query": "long,short"} | everything
+        return {"name": name, "type": "custom", "query": "both,long,short"} | everything
     lengths = [str(n) for n in Windows().lengths_ms()]
     minute = "60000"
     chosen = {"text": minute, "value": minute}

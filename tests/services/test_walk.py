@@ -1,14 +1,28 @@
-"""The walk, as printed: every command of its page runs, says what the page says, and leaves the picture."""
+"""The walk, as printed: every command of its page runs, says what the page says, and leaves the picture.
 
+The dashboards are asked about it too: each panel's SQL of the store that the walk leaves, each panel's and each rule's
+PromQL of a Prometheus, where this machine has one, that scraped the flows meanwhile.
+"""
+
+import json
 import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+import yaml
+from prometheus_client import CollectorRegistry, start_http_server
 
-from flows import walk
+from flows import telemetry, walk
+from flows.clickhouse.client import connect
+from flows.commands.options import asked
+from flows.commands.reach import store
+from tests.services.prometheus import Prometheus, ports_below
 
 pytestmark = pytest.mark.services
 
@@ -21,7 +35,56 @@ def test_the_recording_is_what_the_simulator_makes():
         assert path.read_bytes() == content, f"{path.name}: python -m flows.walk writes it"
 
 
-def test_every_command_of_the_walk_does_what_the_page_says(tmp_path):
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory) -> Iterator[tuple[Path, Prometheus | None]]:
+    """The folder in which the page was walked, and the Prometheus that looked on."""
+    folder = tmp_path_factory.mktemp("walk")
+    prometheus = Prometheus(folder / "prometheus") if Prometheus.binary() else None
+    with prometheus or nullcontext():
+        with scraped(prometheus, folder):
+            walk_the_page(folder)
+        yield folder, prometheus
+
+
+NOT_OF_THE_WALK = (
+    *(f for f in telemetry.FIGURES if f.name.startswith("alphaplus_live_")),
+    telemetry.MODEL_IN_FORCE,
+    telemetry.REJECTS,
+    telemetry.GAPS,
+    telemetry.ARCHIVE_RETRIES,
+)
+"""Nothing is received in the walk, no model is in force and nothing goes wrong: a series of each is made up."""
+
+
+@contextmanager
+def scraped(prometheus: Prometheus | None, folder: Path) -> Iterator[None]:
+    """Processes that run below `folder` are found and scraped while this lasts, and what is not of the walk."""
+    if prometheus is None:
+        yield
+        return
+    registry, over = CollectorRegistry(), threading.Event()
+    for figure in NOT_OF_THE_WALK:
+        of_labels = getattr(figure, figure.kind)(registry).labels(*figure.labels)
+        of_labels.inc()
+    server, _ = start_http_server(0, "127.0.0.1", registry)
+
+    def look() -> None:
+        while not over.wait(0.2):
+            prometheus.targets([*ports_below(folder), server.server_port])
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        server.shutdown()
+        server.server_close()
+
+
+def walk_the_page(tmp_path: Path) -> None:
+    """Every command in turn; what it says is what the page says."""
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     for name, module in (
         ("alphaplus", f'exec {sys.executable} -m flows "$@"'),
@@ -54,3 +117,75 @@ def test_every_command_of_the_walk_does_what_the_page_says(tmp_path):
     assert steps == 4
     assert (tmp_path / "walk.png").read_bytes().startswith(b"\x89PNG")
     assert "180 rows of account.csv" in said
+
+
+def test_every_command_of_the_walk_does_what_the_page_says(walked):
+    assert (walked[0] / "walk.png").exists()
+
+
+BOARDS = {p.name: json.loads(p.read_text()) for p in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))}
+PANELS = [(f"{n}: {p['title']}", t) for n, b in BOARDS.items() for p in b["panels"] for t in p["targets"]]
+NOTHING_OF = {"model_versions", "forecast_scores", "rejects"}
+"""Tables of which the walk has no row: no model is in force, and nothing is refused."""
+
+
+def test_every_panel_of_the_dashboards_gets_an_answer_from_the_store(walked):
+    with store(asked(None, (), walked[0] / "walk")) as told:
+        client = connect(told.clickhouse)
+        ((first_ms, last_ms),) = client.rows(
+            "SELECT toUnixTimestamp64Milli(min(as_of)), toUnixTimestamp64Milli(max(as_of)) FROM risk_accounts"
+        )
+        chosen = {"window": "60000"}
+        for board in BOARDS.values():
+            for variable in board["templating"]["list"]:
+                if variable["name"] == "side":
+                    chosen["side"] = variable["query"].split(",")
+                elif variable["type"] == "query":
+                    found = [row[0] for row in client.rows(filled(variable["query"], chosen))]
+                    assert found, variable
+                    chosen[variable["name"]] = found
+        empty = set()
+        for title, target in PANELS:
+            if "rawSql" in target:
+                sql = re.sub(
+                    r"\$__timeFilter_ms\((\w+)\)",
+                    rf"\1 BETWEEN fromUnixTimestamp64Milli({first_ms - 60_000}) AND fromUnixTimestamp64Milli({last_ms})",
+                    filled(target["rawSql"], chosen),
+                )
+                assert "$" not in sql, sql
+                if not client.rows(sql):
+                    empty.add((title, re.search(r"FROM (\w+) FINAL", sql)[1]))
+    assert {table for _, table in empty} == NOTHING_OF, empty
+
+
+def filled(sql: str, chosen: dict) -> str:
+    """What Grafana makes of variables."""
+    for name, value in chosen.items():
+        if isinstance(value, list):
+            sql = sql.replace(f"${{{name}:singlequote}}", ",".join(f"'{v}'" for v in value))
+        else:
+            sql = sql.replace(f"${{{name}}}", value)
+    return sql
+
+
+def test_every_panel_and_every_rule_gets_an_answer_from_prometheus(walked):
+    prometheus = walked[1]
+    if prometheus is None:
+        pytest.skip(
+            "no prometheus on the path (Debian package `prometheus`): PromQL is checked by names and labels only"
+        )
+    unanswered = []
+    for title, target in PANELS:
+        if "expr" in target:
+            expr = target["expr"].replace("$__rate_interval", "10s")
+            # a rate is of two samples, and some series of a walk at full speed live for one
+            once = re.sub(r"\b(rate|increase)\(", "last_over_time(", expr)
+            if not (prometheus.ever(expr) or prometheus.ever(once)):
+                unanswered.append(title)
+    assert unanswered == []
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    assert {r["name"] for r in prometheus.rules()} == {r["alert"] for r in rules}
+    assert [r["name"] for r in prometheus.rules() if r["health"] != "ok"] == []
+    for rule in rules:
+        for selected in re.findall(r"(?:alphaplus_\w+|up)(?:\{[^}]*\})?", rule["expr"]):
+            assert prometheus.ever(selected), f"{rule['alert']} asks for {selected}, of which there is no series"
