@@ -134,7 +134,12 @@ class DepthLane:
             events, slot = {n: c[~beside] for n, c in events.items()}, slot[~beside]
         self.messages.fold(events, held, slot)
         mid = _mids(applied, depth.instrument, scales)
-        self.met.append({"instrument": depth.instrument, "event_ns": depth.event_ns, "mid": mid})
+        # A message that is late or has no time is in force from the pane on that it is put into: what is closed has met
+        # the mid before it.
+        since_ns = depth.event_ns.copy()
+        put = assigned.late | (since_ns == 0)
+        since_ns[put] = np.maximum(since_ns[put], assigned.pane[put] * self.clock.base_ns + 1)
+        self.met.append({"instrument": depth.instrument, "event_ns": since_ns, "mid": mid})
         self._close(applied, scales)
         return rejects
 

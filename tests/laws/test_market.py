@@ -9,7 +9,7 @@ from itertools import groupby
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.json_rows import records
@@ -104,6 +104,7 @@ def lines_of(venue, seed, **how):
 
 @pytest.mark.parametrize("venue", NAMES)
 @settings(max_examples=4, deadline=None)
+@example(seed=9611, turn=176)  # on binance-spot a book without a time changed the mids of closed panes
 @given(seed=st.integers(0, 10**6), turn=st.integers(0, 10**6))
 def test_cuts_turns_freezing_and_the_moment_of_the_end_do_not_matter(venue, seed, turn):
     lines = lines_of(venue, seed)
