@@ -37,6 +37,8 @@ DISTURBED = Disturbances(
     p_gap=0.6, gap_max_s=6.0, p_duplicate=0.01, p_delay=0.01, p_delay_depth=0.0005, delay_max_ms=1_500, p_garbage=0.005
 )
 QUIET = Console(quiet=True)
+WHERE = ("url", "user", "password", "password_file", "ca_file", "certificate_file", "key_file")
+"""Of the settings about ClickHouse those that say where it is and who asks."""
 _numbers = itertools.count(1)
 
 
@@ -88,7 +90,8 @@ def settings_for(base: Settings, sets: Iterable[str] = ()) -> Settings:
     told = load(None, {}, ["recovery.epoch_ms=200", *sets])
     at = base.kafka
     kafka = msgspec.structs.replace(told.kafka, brokers=at.brokers, tls=at.tls, sasl=at.sasl, prefix=f"{name}.")
-    clickhouse = msgspec.structs.replace(base.clickhouse, database=name)
+    there = {field: getattr(base.clickhouse, field) for field in WHERE}
+    clickhouse = msgspec.structs.replace(told.clickhouse, **there, database=name)
     data = str(Path(base.data) / name)
     return msgspec.structs.replace(told, data=data, kafka=kafka, clickhouse=clickhouse).check()
 
