@@ -76,3 +76,4 @@ class Relay:
         finally:
             self.mode = ""
             server.shutdown()
+            server.server_close()
