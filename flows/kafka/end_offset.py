@@ -1,6 +1,7 @@
-"""The exact end of a log, where the broker says that it ends; and what brokers answer that will pass."""
+"""Where a log begins and ends, the end exact, where the broker says so; and what brokers answer that will pass."""
 
 import time
+from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -30,7 +31,7 @@ def end_offset(brokers: Brokers, topic: str, partition: int, timeout_s: float) -
     at_once = {"fetch.wait.max.ms": 5, "enable.partition.eof": True, "auto.offset.reset": "error", "log_level": 2}
     consumer = Consumer(settings | at_once)
     try:
-        consumer.assign([TopicPartition(topic, partition, _high(consumer, topic, partition, deadline))])
+        consumer.assign([TopicPartition(topic, partition, watermarks(consumer, topic, partition, deadline)[1])])
         while time.monotonic() < deadline:
             message = consumer.poll(0.1)
             error = None if message is None else message.error()
@@ -46,13 +47,17 @@ def end_offset(brokers: Brokers, topic: str, partition: int, timeout_s: float) -
     raise Unreachable(f"the end of {topic}[{partition}] was not told within {timeout_s:.0f} s")
 
 
-def _high(consumer: Consumer, topic: str, partition: int, deadline: float) -> int:
-    """The high watermark of a log; a topic that was just made may have no leader yet."""
+def watermarks(consumer: Consumer, topic: str, partition: int, deadline: float) -> tuple[int, int]:
+    """Where a log begins, and its high watermark; a topic that was just made may have no leader yet."""
     while True:
         try:
-            _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5.0)
-            return int(high)
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5.0)
+            return int(low), int(high)
         except KafkaException as error:
-            if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
+            why = error.args[0]
+            if (why.code() not in UNSETTLED and not why.retriable()) or time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+        # librdkafka goes on saying what a broker that came back knew first, for minutes, unless it is asked again
+        with suppress(KafkaException):
+            consumer.list_topics(topic, timeout=1.0)
+        time.sleep(0.05)

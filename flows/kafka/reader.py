@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from flows import telemetry
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
-from flows.kafka.end_offset import TRANSIENT, end_offset
+from flows.kafka.end_offset import TRANSIENT, end_offset, watermarks
 from flows.kafka.log import Chunk, Log, chunk
 from flows.kafka.offsets import Offsets, Positions
 from flows.kafka.written_marks import KEY
@@ -242,14 +242,10 @@ class Reader:
         return None
 
     def _watermarks(self, consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-        deadline = time.monotonic() + self._kafka.start_s
-        while True:
-            try:
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=2.0)
-                return low, high
-            except KafkaException as error:
-                if time.monotonic() >= deadline:
-                    raise Unreachable(f"{topic}[{partition}]: {error.args[0].str()}") from None
+        try:
+            return watermarks(consumer, topic, partition, time.monotonic() + self._kafka.start_s)
+        except KafkaException as error:
+            raise Unreachable(f"{topic}[{partition}]: {error.args[0].str()}") from None
 
     def _check(self, topic: str, partition: int, topic_id: str, offset: int, low: int, high: int) -> None:
         where = f"{topic}[{partition}]"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
+from flows.kafka.end_offset import watermarks
 from flows.kafka.topic_making import end_offsets
 from tests.services.broker_tansu import Tansu
 
@@ -80,7 +81,8 @@ class Growth:
         self.seen = self.now()
 
     def now(self) -> list[int]:
-        return [self.consumer.get_watermark_offsets(log, timeout=5)[1] for log in self.logs]
+        until = time.monotonic() + 30
+        return [watermarks(self.consumer, log.topic, log.partition, until)[1] for log in self.logs]
 
     def since_the_last_time(self) -> bool:
         before, self.seen = self.seen, self.now()
