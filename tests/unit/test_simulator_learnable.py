@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.simulator import Settings, coarse, fast_market
+from models.simulator import Settings, coarse, history
 
 HOURS = 12
 AHEAD_S = 900
@@ -14,7 +14,7 @@ AHEAD_S = 900
 
 def table(seed: int):
     """Every minute: features known by then, and what is liquidated in the 15 minutes after, in mean depths."""
-    h = fast_market(coarse(Settings(seed=seed, symbols=("BTCUSDT", "SOLUSDT"))), 3600 * HOURS)
+    h = history(coarse(Settings(seed=seed, symbols=("BTCUSDT", "SOLUSDT"))), 3600 * HOURS)
     usd = h["longs_liquidated"] + h["shorts_liquidated"]
     log_mid = np.log(h["mid"])
     returns = np.diff(log_mid, axis=0, prepend=log_mid[:1])

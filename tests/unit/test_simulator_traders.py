@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from models.simulator import Settings, Simulation, brackets, fast_market
+from models.simulator import Settings, Simulation, brackets, history
 from models.simulator.state import begin, buffers, plan, second
 from models.simulator.traders import liquidation_price
 
@@ -148,7 +148,7 @@ def test_trades_and_liquidations_cluster(demo):
 
 def test_history_tells_the_same_marks_and_liquidations_as_the_frames(demo):
     simulation, frames = demo
-    table = fast_market(DEMO, 600)
+    table = history(DEMO, 600)
     published = marks(frames)
     for i, symbol in enumerate(DEMO.symbols):
         expected = [published[symbol, DEMO.start_ns // 1_000_000 + 1000 * s] for s in range(600)]
