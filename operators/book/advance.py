@@ -164,16 +164,19 @@ def advance(
             )
             if what == GAP and trusted and u >= NO_ID:
                 since_ns = head[EVENT_NS]
-            if head[BEFORE] and not snapshot[i] and u >= head[BEFORE]:
-                if not continues(sequencing, head[BEFORE] - 1, first_id[i], u, previous_id[i]):
-                    since_ns = head[BEFORE_NS]
-                head[BEFORE] = 0
+            after = head[BEFORE] > 0 and not snapshot[i] and u >= head[BEFORE]
+            if after and not continues(sequencing, head[BEFORE] - 1, first_id[i], u, previous_id[i]):
+                since_ns = head[BEFORE_NS]
             if what in (APPLY, REPLACE):
                 middle = starts[i] + bids[i]
                 for side in range(bid, ask + 1):
                     start, end = (starts[i], middle) if side == bid else (middle, starts[i + 1])
                     if not _has_room(sides, ticks, side, start, end, what, cursor):
                         return ROOM
+            # not before: a message that found no room is read again
+            if after:
+                head[BEFORE] = 0
+            if what in (APPLY, REPLACE):
                 head[APPLIED_NS] = event_ns[i] if what == REPLACE else max(head[APPLIED_NS], event_ns[i])
                 if what == REPLACE:
                     if not trusted:

@@ -347,6 +347,21 @@ def test_a_gap_drops_the_book_until_a_snapshot_joins_and_counts_the_time() -> No
     assert row(applied, 4)[-2:] == ([(12, 1)], [(21, 1)])
 
 
+def test_updates_lost_before_a_snapshot_are_told_by_a_diff_that_needs_a_larger_table_too() -> None:
+    """Snapshots of 9 and of 10, then 11 to 13: 10 was lost. A message that finds no room is read a second time."""
+    for levels in (1, 400):
+        bids = [(2**40 - 10**6 * n, 1) for n in range(1, levels + 1)]
+        log = [
+            Message((-1, 9, -1), [(10, 1)], [(2**41, 1)], True, 1_000_000),
+            Message((-1, 10, -1), [(10, 1)], [(2**41, 1)], True, 2_000_000),
+            Message((11, 13, -1), bids, [], False, 5_000_000),
+        ]
+        applied = feed(ladder.init(SPOT), log)
+        assert (applied.gap.tolist(), applied.untrusted_ns.tolist()) == ([False, False, True], [0, 0, 4_000_000]), (
+            levels
+        )
+
+
 def test_a_snapshot_inside_the_live_chain_changes_nothing_and_a_newer_one_takes_over() -> None:
     books = ladder.init(SPOT)
     applied = feed(
