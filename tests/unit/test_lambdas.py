@@ -138,4 +138,6 @@ def test_they_are_those_of_lists_of_bars_from_scratch(drawn):
     bars = [(max(p), min(p), p[2], 1e5 * q, float(q)) for *p, q in drawn]
     found = described([*bars, (100, 100, 100, 1e5, 1.0)], 20)
     for name, wanted in naive(bars).items():
-        assert found[name][-1] == pytest.approx(wanted, rel=1e-9, abs=1e-6, nan_ok=True), name
+        # a root of what is 0 but for rounding: of a covariance of 1e-12 it is 2e-6
+        near = 1e-5 if name == "roll" else 1e-6
+        assert found[name][-1] == pytest.approx(wanted, rel=1e-9, abs=near, nan_ok=True), name
