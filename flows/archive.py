@@ -28,9 +28,9 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
 from flows import incoming, telemetry
+from flows.clickhouse.blocks_sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.clickhouse.client import BadBlock, ClickHouse
 from flows.clickhouse.leases import Leases
-from flows.clickhouse.sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.epochs import Epochs, Stopping
 from flows.inserts import Cuts, Insert, Piece, Place, gather, inserts, told
 from flows.kafka.ends import announced

@@ -16,7 +16,7 @@ from bytewax.dataflow import Dataflow
 from flows import incoming, outgoing, telemetry
 from flows.epochs import Stopping
 from flows.event_time import Closing
-from flows.graph import FORECASTS
+from flows.job_graph import FORECASTS
 from flows.kafka.source import KafkaShards
 from flows.printable import printable
 from flows.recovery import Identity

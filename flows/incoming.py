@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from flows.graph import guesses_topic
+from flows.job_graph import guesses_topic
 from flows.kafka.guesses import GuessLog
 from flows.kafka.guessing import Foreign
 from flows.kafka.reader import Kafka

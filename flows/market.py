@@ -9,7 +9,7 @@ from bytewax.dataflow import Dataflow
 from flows import incoming, outgoing, telemetry
 from flows.epochs import Stopping
 from flows.event_time import Closing
-from flows.graph import FEATURES, raw_topic
+from flows.job_graph import FEATURES, raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.kafka.source import KafkaShards, shard_name
 from flows.recovery import Identity
@@ -17,10 +17,11 @@ from flows.settings import Settings, SettingsError
 from flows.wiring import flow
 from operators import catalog
 from operators.asset_books import AssetBooks
+from operators.cut import Cut
 from operators.evolving import Part
-from operators.market import Cut, VenueMarket
 from operators.market_tables import WINDOW_TABLES
 from operators.operator_states import part
+from operators.venue_market import VenueMarket
 from schemas.instrument import Instrument
 from schemas.shard import Batch, Rows
 from schemas.venue import Venue

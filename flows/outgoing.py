@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flows import telemetry
 from flows.json_rows import records
-from flows.kafka.sink import KafkaRows
+from flows.kafka.rows_sink import KafkaRows
 from flows.kafka.written_marks import KEY
 from flows.settings import Settings
 from flows.tables import BY_NAME

@@ -10,7 +10,7 @@ from flows import incoming, outgoing
 from flows.candle_files import candles
 from flows.epochs import Stopping
 from flows.event_time import Closing
-from flows.graph import RISK
+from flows.job_graph import RISK
 from flows.kafka.source import KafkaShare, log_name
 from flows.market import contracts, known_instruments
 from flows.recovery import Identity

@@ -8,14 +8,14 @@ from itertools import islice
 import numpy as np
 
 from flows.capture import Recorded
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.market import Known, cut
 from flows.settings import Settings
 from flows.tables import BY_NAME
 from operators.asset_books import AssetBooks
 from operators.contract import Array
-from operators.market import VenueMarket
 from operators.published_rows import Published
+from operators.venue_market import VenueMarket
 from schemas.column import Column
 from schemas.frames import frames
 from schemas.venue import Venue

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import msgspec
 
-from flows.graph import FLOWS, derived_topics
+from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.ends import announce
 from flows.kafka.topic_making import end_offsets
 from flows.refusal import Refused, Unreachable

@@ -9,8 +9,8 @@ from types import FrameType
 
 import msgspec
 
-from flows.graph import raw_topic
-from flows.kafka.producer import Publisher
+from flows.job_graph import raw_topic
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
 from flows.printable import printable
 from flows.refusal import Unreachable

@@ -1,7 +1,7 @@
 """Topics by their full names: what is published from outside, and what flows derive from it."""
 
 from flows import market
-from flows.graph import GUESSING, MODELS, derived_topics, guesses_topic
+from flows.job_graph import GUESSING, MODELS, derived_topics, guesses_topic
 from flows.settings import Settings
 
 ACCOUNTS = "accounts"

@@ -114,7 +114,7 @@ class InstrumentTable:
     `refined` tells of steps that a finer number corrected, inferred ones and, where a venue changed them, known ones:
     (row of the batch, instrument, tick factor, lot factor): from that row on, ticks and lots count the finer steps, so
     what is kept from before is multiplied by the factors. The reader of a batch empties it.
-    `views` (by symbol) and `orders` are what `schemas/venues/views` and `schemas/venues/orders` remember.
+    `views` (by symbol) and `orders` are what `schemas/venues/views` and `schemas/venues/forced_orders` remember.
     """
 
     known: dict[str, Instrument] = field(default_factory=dict)

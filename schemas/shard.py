@@ -20,7 +20,7 @@ class Batch(NamedTuple):
 class Rows(NamedTuple):
     """Records for one partition of one topic, in order; without times the producer's clock stamps them.
 
-    A record without a value is a mark (`flows/kafka/marks`).
+    A record without a value is a mark (`flows/kafka/written_marks`).
     """
 
     topic: str

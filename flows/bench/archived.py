@@ -16,11 +16,11 @@ from flows.bench.place import Sample, place, timed
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
 from flows.clickhouse import leases
+from flows.clickhouse.blocks_sink import REJECTS
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
-from flows.clickhouse.sink import REJECTS
 from flows.json_rows import records
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.refusal import Refused
 from flows.settings import Settings
 from flows.tables import BY_NAME

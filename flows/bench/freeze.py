@@ -11,7 +11,7 @@ from flows.bench.result import Result
 from flows.bench.size import RATE, Size
 from flows.market import cut
 from flows.settings import Settings
-from operators.market import VenueMarket
+from operators.venue_market import VenueMarket
 
 FRAMES_EACH = 50
 

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from flows.capture import Recorded
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.market import cut
 from flows.refusal import Refused
 from flows.settings import Settings
-from operators.market import VenueMarket
 from operators.published_rows import Published
+from operators.venue_market import VenueMarket
 from schemas.frames import Frames, frames
 from schemas.venue import Venue
 

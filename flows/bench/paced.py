@@ -18,9 +18,9 @@ from confluent_kafka import KafkaError, Message, Producer
 from flows.bench.material import Material, materials
 from flows.bench.multiplied import SECOND_NS, multiplied
 from flows.bench.place import raw_topics
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.kafka.connection import producer_config
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
 from flows.refusal import Unreachable
 from flows.settings import Settings

@@ -12,9 +12,9 @@ from confluent_kafka import KafkaException
 from flows import market
 from flows.bench.material import KINDS, Material
 from flows.capture import Recorded
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.kafka.connection import Complaints, admin
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.refusal import Unreachable
 from flows.session import Session

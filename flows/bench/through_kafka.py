@@ -15,7 +15,7 @@ from flows.bench.multiplied import multiplied
 from flows.bench.place import place, publish, rate, raw_topics, timed
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.kafka.topic_making import create_topics
 from flows.settings import Settings
 

@@ -17,8 +17,8 @@ from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import DEMO, Data, File, Sets, settings
 from flows.demo_pages import Keys, screen, turned
-from flows.graph import FLOWS, derived_topics
 from flows.health import Health, scrape
+from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
 from flows.kafka.topic_tail import Tail
 from flows.preflight import check

@@ -1,6 +1,6 @@
 """`alphaplus graph`: the job graph, as Mermaid text."""
 
-from flows.graph import mermaid
+from flows.job_graph import mermaid
 
 
 def graph() -> None:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from flows import market
 from flows.commands.options import Data, File, Sets, settings
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.probes import Judge, serve
 from flows.settings import SettingsError
@@ -24,10 +24,10 @@ def live(
     data: Data = None,
 ) -> int:
     """Receive instruments from their exchanges, no key needed, and publish every frame as it came."""
+    from flows.live.feeds_by_venue import FEEDS  # noqa: PLC0415
     from flows.live.outlet import Topics  # noqa: PLC0415 - the websocket library is imported by those who listen
     from flows.live.receiver import Receiver  # noqa: PLC0415
     from flows.live.receivers import run, wanted  # noqa: PLC0415
-    from flows.live.registry import FEEDS  # noqa: PLC0415
     from schemas.venues.registry import VENUES  # noqa: PLC0415
 
     by_venue = wanted(instrument)

@@ -20,10 +20,10 @@ def record(
     data: Data = None,
 ) -> int:
     """Record instruments as `alphaplus replay` reads them; prints the files."""
+    from flows.live.feeds_by_venue import FEEDS  # noqa: PLC0415
     from flows.live.outlet import Captures  # noqa: PLC0415 - the websocket library is imported by those who listen
     from flows.live.receiver import Receiver  # noqa: PLC0415
     from flows.live.receivers import run, wanted  # noqa: PLC0415
-    from flows.live.registry import FEEDS  # noqa: PLC0415
     from schemas.venues.registry import VENUES  # noqa: PLC0415
 
     by_venue = wanted(instrument)

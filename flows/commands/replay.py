@@ -22,8 +22,8 @@ from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reasons import grid, reasons
 from flows.forecast import folder
-from flows.graph import FLOWS, raw_topic
-from flows.kafka.producer import Publisher
+from flows.job_graph import FLOWS, raw_topic
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import Marks
 from flows.learning.promotion import put_in_force

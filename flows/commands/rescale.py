@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.commands.options import Data, File, Sets, settings
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.rescaling import rescale as deal
 from flows.settings import SettingsError
 

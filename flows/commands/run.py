@@ -11,8 +11,8 @@ from cyclopts import Parameter
 
 from flows.commands.options import Data, File, Sets, settings
 from flows.epochs import Stopping
-from flows.graph import FLOWS
 from flows.incoming import share
+from flows.job_graph import FLOWS
 from flows.kafka.source import shards_of
 from flows.preflight import check
 from flows.printable import printable

@@ -1,7 +1,7 @@
 """`alphaplus topics`: create the topics that the settings call for."""
 
 from flows.commands.options import Data, File, Sets, settings
-from flows.graph import MODELS
+from flows.job_graph import MODELS
 from flows.kafka.topic_making import create_topics
 from flows.settings import SettingsError
 from flows.topic_names import every_topic

@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 
 from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
-from flows.graph import FEATURES, FORECASTS, RISK
+from flows.job_graph import FEATURES, FORECASTS, RISK
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import KEY
 from flows.printable import Printer, printable

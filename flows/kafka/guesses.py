@@ -14,7 +14,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from flows.kafka.connection import Brokers, client_config
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.refusal import Unreachable
 
 EVERY_MS = 1_000

@@ -10,7 +10,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from flows.kafka.connection import Brokers, Complaints, address, admin
 from flows.kafka.end_offset import end_offset
-from flows.kafka.producer import MESSAGE_MAX_BYTES
+from flows.kafka.prefix_publisher import MESSAGE_MAX_BYTES
 from flows.refusal import Refused, Unreachable
 
 

@@ -8,7 +8,7 @@ nobody up, and what a mark closes live it closes in every replay. A partition ha
 
 from collections.abc import Iterable
 
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 
 KEY = b"\x00mark"
 """No account is called so: names are printable, and a record without a value under a name removes that account."""

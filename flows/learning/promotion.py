@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.json_rows import records
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.settings import Settings
 from flows.tables import BY_NAME
 from models.model_registry import Version

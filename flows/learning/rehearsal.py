@@ -16,8 +16,9 @@ from models.dataset import Dataset, together
 from models.minutes import Minutes
 from models.simulator import Frame, Settings, coarse, instruments, market
 from models.vector_items import NAMES
-from operators.market import Cut, VenueMarket
+from operators.cut import Cut
 from operators.published_rows import Published
+from operators.venue_market import VenueMarket
 from schemas.frames import NO_MARKS, Marks, Reject, frames, marks
 from schemas.venues.registry import VENUES
 

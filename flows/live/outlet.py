@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Protocol
 
 from flows import telemetry
-from flows.graph import raw_topic
-from flows.kafka.producer import Publisher
+from flows.job_graph import raw_topic
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
 from flows.live.buffer import Missed
 

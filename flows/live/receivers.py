@@ -5,8 +5,8 @@ import contextlib
 import signal
 from collections.abc import Sequence
 
+from flows.live.feeds_by_venue import FEEDS
 from flows.live.receiver import Receiver
-from flows.live.registry import FEEDS
 from flows.settings import SettingsError
 
 

@@ -26,8 +26,8 @@ from operators.book import advance as loop
 from operators.book import closings, held, pages
 from operators.book.applied import Applied, assemble
 from operators.book.books import Books, init, levels, open_books, table_for, tidy
+from operators.book.finer_steps import rescale
 from operators.book.packing import freeze, thaw
-from operators.book.rescale import rescale
 from schemas.batches import Depth, Sequencing
 
 __all__ = ["REACH_BPS", "TOP", "Applied", "Books", "apply", "freeze", "init", "levels", "rescale", "thaw"]

@@ -203,26 +203,17 @@ class DepthLane:
             )
         )
 
-    @classmethod
-    def thaw(
-        cls,
-        venue: Venue,
-        known: dict[str, Instrument],
-        data: bytes,
-        fresh: frozenset[str],
-        without: frozenset[str] = catalog.ALL,
-    ) -> "DepthLane":
-        """The lane as it was frozen."""
+    def thaw(self, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> None:
+        """Take up what was frozen, into an empty lane; operators that are `fresh` begin anew."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock, without)
-        lane.table = InstrumentTable.thaw(known, was.table)
-        lane.books = packing.thaw(was.books)
-        take_up((lane.messages, lane.closings), was.operators)
-        lane.waiting[0].thaw(was.waiting)
-        lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
-        lane.last_pane = np.frombuffer(was.last_pane, np.int64).copy()
-        lane.ended = was.ended
-        return lane
+        self.clock = was.clock
+        self.table = InstrumentTable.thaw(known, was.table)
+        self.books = packing.thaw(was.books)
+        take_up((self.messages, self.closings), was.operators)
+        self.waiting[0].thaw(was.waiting)
+        self.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        self.last_pane = np.frombuffer(was.last_pane, np.int64).copy()
+        self.ended = was.ended
 
 
 def _mids(applied: ladder.Applied, instrument: Array, scales: dict[str, Array]) -> Array:

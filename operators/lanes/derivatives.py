@@ -75,20 +75,11 @@ class DerivativesLane:
             _Frozen(self.clock, self.table.freeze(), self.panes.freeze(), frozen((self.marks,)), self.ended)
         )
 
-    @classmethod
-    def thaw(
-        cls,
-        venue: Venue,
-        known: dict[str, Instrument],
-        data: bytes,
-        fresh: frozenset[str],
-        without: frozenset[str] = catalog.ALL,
-    ) -> "DerivativesLane":
-        """The lane as it was frozen."""
+    def thaw(self, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> None:
+        """Take up what was frozen, into an empty lane; operators that are `fresh` begin anew."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock, without)
-        lane.table = InstrumentTable.thaw(known, was.table)
-        lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
-        take_up((lane.marks,), was.operators)
-        lane.ended = was.ended
-        return lane
+        self.clock = was.clock
+        self.table = InstrumentTable.thaw(known, was.table)
+        self.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        take_up((self.marks,), was.operators)
+        self.ended = was.ended

@@ -12,7 +12,7 @@ from operators.panes import Panes
 from operators.waiting import Waiting
 from operators.watermark import ENDED, Assigned, Clock
 from schemas.frames import Frames, Reject
-from schemas.instrument import InstrumentTable
+from schemas.instrument import Instrument, InstrumentTable
 
 AHEAD = "event_time_ahead of receipt by more than clock.ahead_ms"
 
@@ -47,6 +47,10 @@ class Lane(Protocol):
 
     def freeze(self) -> bytes:
         """The lane as bytes."""
+        ...
+
+    def thaw(self, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> None:
+        """Take up what was frozen, into an empty lane; operators that are `fresh` begin anew."""
         ...
 
 

@@ -68,11 +68,8 @@ class LiquidationLog:
         """What was seen, the open panes, the rows that wait."""
         return FrozenLog(self.panes.freeze(), self.waiting.freeze(), frozen((self.orders, self.counted)))
 
-    @classmethod
-    def thaw(cls, was: FrozenLog, fresh: frozenset[str], without: frozenset[str] = catalog.ALL) -> "LiquidationLog":
-        """As they were frozen."""
-        log = cls(without)
-        log.panes = Panes.thaw(STATISTICS, was.panes, fresh)
-        log.waiting.thaw(was.waiting)
-        take_up((log.orders, log.counted), was.operators)
-        return log
+    def thaw(self, was: FrozenLog, fresh: frozenset[str]) -> None:
+        """Take up what was frozen, into an empty log."""
+        self.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        self.waiting.thaw(was.waiting)
+        take_up((self.orders, self.counted), was.operators)

@@ -63,19 +63,10 @@ class LiquidationsLane:
         """The lane as bytes."""
         return msgspec.msgpack.encode(_Frozen(self.clock, self.table.freeze(), self.liquidations.freeze(), self.ended))
 
-    @classmethod
-    def thaw(
-        cls,
-        venue: Venue,
-        known: dict[str, Instrument],
-        data: bytes,
-        fresh: frozenset[str],
-        without: frozenset[str] = catalog.ALL,
-    ) -> "LiquidationsLane":
-        """The lane as it was frozen."""
+    def thaw(self, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> None:
+        """Take up what was frozen, into an empty lane; operators that are `fresh` begin anew."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock, without)
-        lane.table = InstrumentTable.thaw(known, was.table)
-        lane.liquidations = LiquidationLog.thaw(was.log, fresh, without)
-        lane.ended = was.ended
-        return lane
+        self.clock = was.clock
+        self.table = InstrumentTable.thaw(known, was.table)
+        self.liquidations.thaw(was.log, fresh)
+        self.ended = was.ended

@@ -172,22 +172,13 @@ class TapeLane:
             )
         )
 
-    @classmethod
-    def thaw(
-        cls,
-        venue: Venue,
-        known: dict[str, Instrument],
-        data: bytes,
-        fresh: frozenset[str],
-        without: frozenset[str] = catalog.ALL,
-    ) -> "TapeLane":
-        """The lane as it was frozen."""
+    def thaw(self, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> None:
+        """Take up what was frozen, into an empty lane; operators that are `fresh` begin anew."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        lane = cls(venue, known, was.clock, without)
-        lane.table = InstrumentTable.thaw(known, was.table)
-        lane.panes = Panes.thaw(STATISTICS, was.panes, fresh)
-        take_up((lane.trades,), was.operators)
-        lane.liquidations = LiquidationLog.thaw(was.log, fresh, without)
-        lane.feeds, lane.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
-        lane.ended = was.ended
-        return lane
+        self.clock = was.clock
+        self.table = InstrumentTable.thaw(known, was.table)
+        self.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        take_up((self.trades,), was.operators)
+        self.liquidations.thaw(was.log, fresh)
+        self.feeds, self.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
+        self.ended = was.ended

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import aiohttp
 
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
+from flows.live.feeds_by_venue import FEEDS
 from flows.live.outlet import Topics
 from flows.live.receiver import Receiver
-from flows.live.registry import FEEDS
 from flows.settings import Live
 from schemas.venues.registry import VENUES
 from tests.services.backend import free_ports

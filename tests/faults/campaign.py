@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.refusal import Unreachable
 from flows.session import Session
 from flows.settings import Settings

@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from flows.capture import Recorded
 from flows.clickhouse.client import connect
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.kafka.topic_making import end_offsets
 from flows.settings import Settings

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.graph import FLOWS
 from flows.health import scrape
+from flows.job_graph import FLOWS
 from flows.session import Session
 from flows.settings import Settings
 from tests.faults.replaying import Item, Tables, differences, run, running, services, settings_for, simulated

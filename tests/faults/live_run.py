@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from flows.clickhouse.client import connect
 from flows.clickhouse.errors import Trouble
 from flows.clickhouse.migrations import FOLDER, apply_migrations
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.kafka.connection import client_config
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import KEY

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flows.commands.verify import compare
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.printable import Printer
 from flows.supervisor import end_with_parent
 from models.simulator import numbered

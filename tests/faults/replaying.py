@@ -18,8 +18,8 @@ from flows.capture import Recorded
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.commands import replay
-from flows.graph import FLOWS
-from flows.kafka.producer import Publisher
+from flows.job_graph import FLOWS
+from flows.kafka.prefix_publisher import Publisher
 from flows.session import Session
 from flows.settings import Settings
 from flows.settings_sources import load

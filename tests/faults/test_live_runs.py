@@ -14,7 +14,7 @@ from confluent_kafka.cimpl import NewPartitions
 
 from flows.clickhouse.client import connect
 from flows.commands.verify import judge, unlike_stored
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.printable import Printer
 from flows.recorded import Derived

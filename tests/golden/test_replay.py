@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from tests.faults.replaying import differences, run, running, services, settings_for, simulated
 
 pytestmark = pytest.mark.services

@@ -14,8 +14,8 @@ from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
 from operators import catalog
-from operators.market import VenueMarket
 from operators.stages import check
+from operators.venue_market import VenueMarket
 from tests.laws.side_by_side import Together
 from tests.laws.test_market import CUT, KINDS, Run
 from tests.laws.written import Line

@@ -19,9 +19,10 @@ from models.simulator import instruments as listed
 from models.simulator import market as simulated
 from operators.asset_books import AssetBooks
 from operators.catalog import OPERATORS
+from operators.cut import Cut
 from operators.lanes.lane import AHEAD
-from operators.market import Cut, VenueMarket
 from operators.operator_states import Running
+from operators.venue_market import VenueMarket
 from schemas import rejected
 from schemas.frames import frames, marks
 from schemas.instrument import Instrument, InstrumentTable

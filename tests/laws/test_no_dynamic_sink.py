@@ -8,9 +8,9 @@ from bytewax.outputs import DynamicSink
 from bytewax.testing import TestingSink, TestingSource
 
 from flows.archive import PlannedBlocks, archive
-from flows.clickhouse.sink import ClickHouseBlocks
+from flows.clickhouse.blocks_sink import ClickHouseBlocks
 from flows.kafka.reader import Kafka
-from flows.kafka.sink import KafkaRows
+from flows.kafka.rows_sink import KafkaRows
 from flows.kafka.source import KafkaShards
 from flows.wiring import flow
 

@@ -11,13 +11,13 @@ from confluent_kafka import Consumer, TopicPartition
 
 from flows.capture import read
 from flows.kafka.partitioner import partition_of
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.live.buffer import Buffer, Missed
 from flows.live.feed import streams
+from flows.live.feeds_by_venue import FEEDS
 from flows.live.outlet import MISSED, Captures, Topics
 from flows.live.receiver import Receiver
-from flows.live.registry import FEEDS
 from flows.settings import Live
 from schemas.venues.registry import VENUES
 from tests.live.dialects import DIALECTS, LAST_ID

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from flows.archive import BlockSize, PlannedBlocks, archive
-from flows.clickhouse.sink import ClickHouseBlocks
+from flows.clickhouse.blocks_sink import ClickHouseBlocks
 from flows.kafka.reader import Kafka
 from flows.recovery import Recovery
 from flows.runner import run

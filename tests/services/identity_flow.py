@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from flows.kafka.reader import Kafka
-from flows.kafka.sink import KafkaRows
+from flows.kafka.rows_sink import KafkaRows
 from flows.kafka.source import KafkaShards, Pace
 from flows.recovery import Recovery
 from flows.refusal import Refused

@@ -20,7 +20,7 @@ import pytest
 
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.tables import BY_NAME, TABLES
 from tests.services.backend import Broker, Store

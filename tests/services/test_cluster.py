@@ -15,7 +15,7 @@ import helm_python
 import pytest
 import yaml
 
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 
 CONFIG = os.environ.get("ALPHAPLUS_TEST_KUBECONFIG", "")
 pytestmark = [

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from flows.forecast import folder
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.learning.promotion import put_in_force
 from flows.settings import Forecast, Kafka, Settings

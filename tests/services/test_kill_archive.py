@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.kafka.ends import announce
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
 from tests.services.flow_processes import brokers, finish, named, read, start, wait_until
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from flows.kafka.ends import announce
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
 from operators.once import Once
 from schemas.frames import frames

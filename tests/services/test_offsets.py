@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from flows import incoming
 from flows.kafka.offsets import Offsets
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.reader import Kafka
 from flows.kafka.source import KafkaShards, Pace
 from flows.kafka.topic_making import create_topics

@@ -11,7 +11,7 @@ import pytest
 
 from flows.commands.rescale import rescale as command
 from flows.kafka.ends import announce
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.recovery import Recovery
 from flows.refusal import Refused

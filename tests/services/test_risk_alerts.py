@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.session import Session
 from flows.settings_sources import load

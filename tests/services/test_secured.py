@@ -13,7 +13,7 @@ import pytest
 
 from flows.__main__ import main
 from flows.clickhouse.client import StoreError, connect
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.reader import Kafka, Reader
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.refusal import Refused

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from flows.kafka.ends import announce, withdraw
 from flows.kafka.guesses import Guess, GuessLog
 from flows.kafka.guessing import Foreign
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.reader import Kafka, Reader
 from flows.kafka.source import KafkaShards, Pace, Shard
 from flows.kafka.topic_making import create_topics, end_offsets

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.runner import REFUSED
 from tests.services.flow_processes import Growth, brokers, finish, named, read, start, wait_until

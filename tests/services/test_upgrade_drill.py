@@ -13,7 +13,7 @@ import pytest
 
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.runner import REFUSED
 from flows.session import Session
 from flows.settings import Settings

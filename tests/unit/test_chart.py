@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from flows.__main__ import COMMANDS
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.settings import Settings
 from flows.settings_sources import SECRETS, load
 

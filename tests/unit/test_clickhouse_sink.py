@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from flows.clickhouse.sink import AHEAD, BlocksPart, Fresh, Lane
+from flows.clickhouse.blocks_sink import AHEAD, BlocksPart, Fresh, Lane
 from flows.refusal import Refused
 from schemas.frames import Reject, frames
 

@@ -15,7 +15,7 @@ import pytest
 from flows import compiled
 from flows.__main__ import COMMANDS, app, main
 from flows.commands import topics as topics_command
-from flows.graph import mermaid
+from flows.job_graph import mermaid
 from flows.kafka.topic_making import create_topics
 from flows.tables import TABLES
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from flows.__main__ import COMMANDS
-from flows.graph import FLOWS
+from flows.job_graph import FLOWS
 from flows.settings_sources import load
 from tests.services.containers import COMPOSE, SERVICES, DockerClickHouse, DockerKafka
 from tests.services.kafka_kraft.jars import kafka_version

@@ -8,9 +8,10 @@ import pytest
 from flows.json_rows import records
 from flows.tables import BY_NAME
 from models.simulator import Settings, Simulation, brackets, coarse, instruments
-from operators.market import Cut, VenueMarket
+from operators.cut import Cut
 from operators.once import keep
 from operators.portfolio.ledger import Ledger, Terms
+from operators.venue_market import VenueMarket
 from schemas.brackets import binance
 from schemas.frames import frames
 from schemas.venues.registry import VENUES

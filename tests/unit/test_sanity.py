@@ -6,8 +6,8 @@ import pytest
 from flows.__main__ import main
 from flows.sanity import Line, line, lines
 from flows.tables import BY_NAME
-from operators.market import VenueMarket
 from operators.published_rows import Published
+from operators.venue_market import VenueMarket
 from schemas.column import Column
 from tests.laws.written import START_MS
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from flows.capture import read
 from flows.commands.replay import in_turn
-from flows.graph import raw_topic
+from flows.job_graph import raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.market import cut, known_instruments
 from flows.settings_sources import load
 from operators.book import ladder
-from operators.market import VenueMarket
 from operators.published_rows import Published
+from operators.venue_market import VenueMarket
 from schemas.frames import Reject, frames
 from schemas.instrument import InstrumentTable
 from schemas.venues.registry import VENUES

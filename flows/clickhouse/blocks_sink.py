@@ -17,7 +17,7 @@ from typing import NamedTuple
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from flows.kafka.connection import Brokers
-from flows.kafka.producer import Publisher
+from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.source import shard_name
 from flows.refusal import Refused
 from schemas.frames import Frames, Reject

@@ -7,7 +7,7 @@ after the sink's snapshot of it, so nothing is committed that Kafka does not hol
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from flows.kafka.connection import Brokers
-from flows.kafka.producer import LINGER_MS, Publisher
+from flows.kafka.prefix_publisher import LINGER_MS, Publisher
 from flows.kafka.source import shard_name
 from schemas.shard import Rows
 

@@ -1,7 +1,6 @@
 """The market of one venue on one shard: raw frames in, rows of the feature tables out, in order of event time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -9,9 +8,9 @@ import numpy as np
 
 from operators import catalog, quality, units
 from operators.contract import Array, EventTable
-from operators.delta import Deltas
+from operators.cut import Cut
 from operators.evolving import matched
-from operators.lanes import depth, derivatives, liquidation_log, liquidations, tape
+from operators.lanes import depth, derivatives, liquidations, tape
 from operators.lanes.lane import Lane, closed, offered
 from operators.market_tables import (
     BOOK,
@@ -31,8 +30,8 @@ from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, join, keys, layout
 from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
-from operators.watermark import ENDED, NEVER, Clock, by_guess, pass_marks
-from operators.windows import Windows
+from operators.table_windows import STATISTICS, TableWindows
+from operators.watermark import ENDED, NEVER, by_guess, pass_marks
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venue import Venue
@@ -43,42 +42,7 @@ LANES: dict[str, Any] = {
     "liquidations": liquidations.LiquidationsLane,
     "derivatives": derivatives.DerivativesLane,
 }
-STATISTICS = {
-    "depth": depth.STATISTICS,
-    "trades": (*tape.STATISTICS, *(s for o in catalog.at("pane") for s in o.statistics)),
-    "liquidations": liquidation_log.STATISTICS,
-    "derivatives": derivatives.STATISTICS,
-    "meeting": tuple(s for o in catalog.at("meeting") for s in o.statistics),
-}
-"""What the panes of each kind of log hold, and of what is made where trades and books meet."""
-_OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
-    c.name: o.table for o in catalog.at("close") for c in o.columns
-}
-# Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it.
-_LAYOUTS = {
-    t.name: {
-        kind: layout(tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in (t.name, ""))) for kind in t.logs
-    }
-    for t in WINDOW_TABLES
-}
 _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How time is cut, in nanoseconds, and the tables that nobody wants."""
-
-    base_ns: int
-    lengths_ns: tuple[int, ...]
-    lateness_ns: int
-    ahead_ns: int
-    keyframe_ns: int
-    idle_ns: int = 2_000_000_000
-    without: frozenset[str] = catalog.ALL
-
-    def clock(self) -> Clock:
-        """A clock for one log."""
-        return Clock(self.base_ns, self.lateness_ns, self.ahead_ns, self.idle_ns)
 
 
 class _Frozen(msgspec.Struct):
@@ -88,37 +52,6 @@ class _Frozen(msgspec.Struct):
     meeting: tuple[bytes, bytes, bytes]
     fingerprints: dict[str, str]
     released: int
-
-
-class _Table:
-    """The unfinished windows of a table, what was last published of it, and its operators over windows."""
-
-    def __init__(self, of: WindowTable, cut: Cut) -> None:
-        """Nothing seen yet."""
-        self.of = of
-        self.layouts = _LAYOUTS[of.name]
-        statistics = tuple(s for kind in of.logs for s in self.layouts[kind].statistics)
-        self.windows = Windows(statistics, [n // cut.base_ns for n in cut.lengths_ns], cut.keyframe_ns // cut.base_ns)
-        self.deltas = Deltas({c.name: c.tolerance for c in of.columns if c.dtype != "str"})
-        self.running = Running(o for o in of.operators if o.stage == "window")
-
-    def compute(self, values: dict[str, Array]) -> None:
-        """Add what the operators say of closed windows, in the order of the catalog."""
-        for operator in self.of.operators:
-            if operator.stage == "window" and operator.step is not None:
-                values |= operator.step(self.running.states[operator.name], values)
-            elif operator.stage != "close" and operator.compute is not None:
-                values |= operator.compute(values)
-
-    def freeze(self) -> tuple[bytes, bytes, bytes]:
-        """Windows, deltas and states."""
-        return self.windows.freeze(), self.deltas.freeze(), frozen((self.running,))
-
-    def thaw(self, was: tuple[bytes, bytes, bytes], fresh: frozenset[str]) -> None:
-        """Take up what was frozen."""
-        self.windows.thaw(was[0], fresh)
-        self.deltas.thaw(was[1], fresh)
-        take_up((self.running,), was[2])
 
 
 class VenueMarket:
@@ -131,7 +64,7 @@ class VenueMarket:
             kind: LANES[kind](venue, known, cut.clock(), cut.without) for kind in venue.kinds
         }
         self.numbers = Numbering()
-        self.tables = {t.name: _Table(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
+        self.tables = {t.name: TableWindows(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
         self.meeting = Meeting(HORIZONS_NS if COSTS.name in self.tables else ())
         self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
         self.left_out = {
@@ -271,7 +204,9 @@ class VenueMarket:
             self.met.fold(events, self.panes.columns, slot)
         return self.panes.close(until if ended else until - -(-self.meeting.longest_ns // base_ns))
 
-    def _windows(self, table: _Table, released: dict[str, Panes], until: int, closed_by: ClosedBy) -> list[Published]:
+    def _windows(
+        self, table: TableWindows, released: dict[str, Panes], until: int, closed_by: ClosedBy
+    ) -> list[Published]:
         """The rows of the windows of a table that have closed."""
         logs = ("trades",) if table.of is COSTS else table.of.logs
         mine = [self.lanes[kind] for kind in logs if kind in self.lanes]
@@ -380,7 +315,7 @@ class VenueMarket:
 
     @classmethod
     def thaw(cls, venue: Venue, known: dict[str, Instrument], cut: Cut, data: bytes) -> "VenueMarket":
-        """The market as it was frozen, operator by operator (`operators/running`)."""
+        """The market as it was frozen, operator by operator (`operators/operator_states`)."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
         mine = catalog.chosen(cut.without)
         known_still = matched(was.fingerprints, (part(o) for o in mine))
@@ -391,7 +326,7 @@ class VenueMarket:
         market = cls(venue, known, cut)
         for kind, lane in was.lanes.items():
             if kind in market.lanes:
-                market.lanes[kind] = LANES[kind].thaw(venue, known, lane, fresh, cut.without)
+                market.lanes[kind].thaw(known, lane, fresh)
         market.numbers = Numbering(was.symbols)
         for name, table in market.tables.items():
             if name in was.tables:

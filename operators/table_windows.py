@@ -1,0 +1,61 @@
+"""Windows of a table: those unfinished, what was last published of them, and the operators that describe them."""
+
+from operators import catalog
+from operators.contract import Array
+from operators.cut import Cut
+from operators.delta import Deltas
+from operators.lanes import depth, derivatives, liquidation_log, tape
+from operators.market_tables import WINDOW_TABLES, WindowTable
+from operators.operator_states import Running, frozen, take_up
+from operators.panes import layout
+from operators.windows import Windows
+
+STATISTICS = {
+    "depth": depth.STATISTICS,
+    "trades": (*tape.STATISTICS, *(s for o in catalog.at("pane") for s in o.statistics)),
+    "liquidations": liquidation_log.STATISTICS,
+    "derivatives": derivatives.STATISTICS,
+    "meeting": tuple(s for o in catalog.at("meeting") for s in o.statistics),
+}
+"""What the panes of each kind of log hold, and of what is made where trades and books meet."""
+_OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
+    c.name: o.table for o in catalog.at("close") for c in o.columns
+}
+# Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it.
+LAYOUTS = {
+    t.name: {
+        kind: layout(tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in (t.name, ""))) for kind in t.logs
+    }
+    for t in WINDOW_TABLES
+}
+
+
+class TableWindows:
+    """The unfinished windows of a table, what was last published of it, and its operators over windows."""
+
+    def __init__(self, of: WindowTable, cut: Cut) -> None:
+        """Nothing seen yet."""
+        self.of = of
+        self.layouts = LAYOUTS[of.name]
+        statistics = tuple(s for kind in of.logs for s in self.layouts[kind].statistics)
+        self.windows = Windows(statistics, [n // cut.base_ns for n in cut.lengths_ns], cut.keyframe_ns // cut.base_ns)
+        self.deltas = Deltas({c.name: c.tolerance for c in of.columns if c.dtype != "str"})
+        self.running = Running(o for o in of.operators if o.stage == "window")
+
+    def compute(self, values: dict[str, Array]) -> None:
+        """Add what the operators say of closed windows, in the order of the catalog."""
+        for operator in self.of.operators:
+            if operator.stage == "window" and operator.step is not None:
+                values |= operator.step(self.running.states[operator.name], values)
+            elif operator.stage != "close" and operator.compute is not None:
+                values |= operator.compute(values)
+
+    def freeze(self) -> tuple[bytes, bytes, bytes]:
+        """Windows, deltas and states."""
+        return self.windows.freeze(), self.deltas.freeze(), frozen((self.running,))
+
+    def thaw(self, was: tuple[bytes, bytes, bytes], fresh: frozenset[str]) -> None:
+        """Take up what was frozen."""
+        self.windows.thaw(was[0], fresh)
+        self.deltas.thaw(was[1], fresh)
+        take_up((self.running,), was[2])
