@@ -75,7 +75,7 @@ def _described(sums: F8, k: int, gamma: float, price: float, least: int, out: F8
         return
     if pairs > 1:
         covariance = (total(sums, k, 7) - total(sums, k, 5) * total(sums, k, 6) / pairs) / (pairs - 1)
-        out[0] = 2e4 * math.sqrt(max(-covariance, 0.0)) / price
+        out[0] = 2e4 * math.sqrt(-covariance) / price if covariance < 0 else 0.0
     beta = total(sums, k, 8) / n
     alpha = max((math.sqrt(2 * beta) - math.sqrt(beta)) / _K - math.sqrt(gamma / _K), 0.0)
     out[1] = 2e4 * (math.exp(alpha) - 1) / (1 + math.exp(alpha))

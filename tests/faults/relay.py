@@ -1,14 +1,13 @@
 """A relay before ClickHouse that is slow, half dead or lying for as long as it is told to be."""
 
-import http.client
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.services.store_relay import HANG_UP, Answer, is_block, relay
 
 MODES = ("refuses", "slow", "silent", "lies", "drops")
-"""It answers 503; late; not at all; 200 with an exception, and stores nothing; stores, and loses the answer."""
+"""It answers 503; late; not at all, and stores nothing; 200 with an exception, and stores nothing; stores, and loses the answer."""
 EXCEPTION = b"Code: 242. DB::Exception: Table is in readonly mode. (TABLE_IS_READ_ONLY)"
 SLOW_S = 2.0
 
@@ -22,58 +21,23 @@ class Relay:
     @contextmanager
     def serve(self) -> Iterator[int]:
         """Its port, while it serves."""
-        relay = self
+        with relay(self.target, self._before, lambda _: self.mode == "drops") as port:
+            try:
+                yield port
+            finally:
+                self.mode = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                mode = relay.mode
-                relay.told += bool(mode)
-                if mode == "refuses":
-                    return self.reply(503, {}, b"")
-                if mode == "lies" and "insert_deduplication_token" in self.path:
-                    return self.reply(200, {}, EXCEPTION)
-                while mode and relay.mode == mode == "silent":
-                    time.sleep(0.05)
-                if mode == "slow":
-                    time.sleep(SLOW_S)
-                upstream = http.client.HTTPConnection("127.0.0.1", relay.target, timeout=60)
-                upstream.request(self.command, self.path, body, dict(self.headers))
-                answer = upstream.getresponse()
-                content = answer.read()
-                upstream.close()
-                if mode in ("drops", "silent"):
-                    self.close_connection = True
-                    return None
-                skipped = ("connection", "content-length", "transfer-encoding", "date", "server")
-                return self.reply(
-                    answer.status, {n: v for n, v in answer.getheaders() if n.lower() not in skipped}, content
-                )
-
-            do_GET = do_POST
-
-            def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: object) -> None: ...
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """A client that has gone away is what such a relay is for."""
-
-        server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
-            yield int(server.server_address[1])
-        finally:
-            self.mode = ""
-            server.shutdown()
-            server.server_close()
+    def _before(self, path: str) -> Answer | None:
+        mode = self.mode
+        self.told += bool(mode)
+        if mode == "refuses":
+            return Answer(503, {}, b"")
+        if mode == "lies" and is_block(path):
+            return Answer(200, {}, EXCEPTION)
+        if mode == "silent":
+            while self.mode == mode:
+                time.sleep(0.05)
+            return HANG_UP
+        if mode == "slow":
+            time.sleep(SLOW_S)
+        return None

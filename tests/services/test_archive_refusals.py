@@ -1,6 +1,5 @@
 """The archive as a process before a database that is away, behind, wrong or lying: one line, the right code, no loss."""
 
-import http.client
 import json
 import os
 import re
@@ -8,12 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,6 +22,7 @@ from flows.kafka.topic_making import create_topics
 from flows.tables import BY_NAME, TABLES
 from tests.services.backend import Broker, Store
 from tests.services.flow_processes import ROOT, wait_until
+from tests.services.store_relay import Answer, is_block, relay
 from tests.services.test_upgrade_store import of, record
 
 BOOK = BY_NAME["features_book"]
@@ -39,46 +37,15 @@ class Between:
     lie: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     told: int = 0
 
-    @contextmanager
-    def serve(self) -> Iterator[int]:
-        proxy = self
+    def serve(self) -> AbstractContextManager[int]:
+        return relay(self.target, self._before, lambda _: False)
 
-        class Relay(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if proxy.lie and "insert_deduplication_token" in self.path and "archive_leases" not in self.path:
-                    headers, content = proxy.lie[proxy.told % len(proxy.lie)]
-                    proxy.told += 1
-                    self.reply(200, headers, content)
-                    return
-                upstream = http.client.HTTPConnection("127.0.0.1", proxy.target, timeout=30)
-                upstream.request(self.command, self.path, body, dict(self.headers))
-                answer = upstream.getresponse()
-                content = answer.read()
-                upstream.close()
-                self.reply(answer.status, {n: v for n, v in answer.getheaders() if n.startswith("X-")}, content)
-
-            do_GET = do_POST
-
-            def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: object) -> None: ...
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Relay)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-        try:
-            yield int(server.server_address[1])
-        finally:
-            server.shutdown()
-            server.server_close()
+    def _before(self, path: str) -> Answer | None:
+        if not self.lie or not is_block(path) or "archive_leases" in path:
+            return None
+        headers, content = self.lie[self.told % len(self.lie)]
+        self.told += 1
+        return Answer(200, headers, content)
 
 
 @dataclass

@@ -1,17 +1,15 @@
 """The client path: blocks stored once, migrations, digests, the dense view; against the embedded store."""
 
-import http.client
 import json
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from flows.settings_sources import load
 from schemas.column import Column
 from schemas.ddl import create_dense_view, create_table
 from schemas.table import Table
+from tests.services.store_relay import Answer, is_block, relay
 
 pytestmark = pytest.mark.services
 ROOT = Path(__file__).parents[2]
@@ -107,59 +106,28 @@ class Lossy:
     refuse: list[int] = field(default_factory=list)
     seen: int = 0
 
-    def serve(self) -> ThreadingHTTPServer:
-        proxy = self
+    def serve(self) -> AbstractContextManager[int]:
+        return relay(self.target, self._before, self._lost)
 
-        class Relay(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def _before(self, path: str) -> Answer | None:
+        self.seen += is_block(path)
+        return Answer(self.refuse.pop(), {}, b"overloaded") if is_block(path) and self.refuse else None
 
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                is_block = "insert_deduplication_token" in self.path
-                proxy.seen += is_block
-                if is_block and proxy.refuse:
-                    self.reply(proxy.refuse.pop(), {}, b"overloaded")
-                    return
-                upstream = http.client.HTTPConnection("127.0.0.1", proxy.target, timeout=30)
-                upstream.request(self.command, self.path, body, dict(self.headers))
-                answer = upstream.getresponse()
-                content = answer.read()
-                upstream.close()
-                if is_block and proxy.swallow:
-                    proxy.swallow -= 1
-                    self.close_connection = True
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                kept = {name: value for name, value in answer.getheaders() if name.startswith("X-")}
-                self.reply(answer.status, kept, content)
-
-            do_GET = do_POST
-
-            def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: object) -> None: ...
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Relay)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-        return server
+    def _lost(self, path: str) -> bool:
+        if not is_block(path) or not self.swallow:
+            return False
+        self.swallow -= 1
+        return True
 
 
 @pytest.fixture
 def lossy(port: int) -> Iterator[tuple[Lossy, ClickHouse]]:
     proxy = Lossy(port)
-    server = proxy.serve()
-    SECRET[server.server_address[1]] = SECRET[port]
-    clickhouse = connect(settings(server.server_address[1]))
-    yield proxy, clickhouse
-    clickhouse.close()
-    server.shutdown()
-    server.server_close()
+    with proxy.serve() as between:
+        SECRET[between] = SECRET[port]
+        clickhouse = connect(settings(between))
+        yield proxy, clickhouse
+        clickhouse.close()
 
 
 def test_the_same_block_and_token_is_stored_once(clickhouse: ClickHouse) -> None:

@@ -2,13 +2,17 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.archive import BlockSize, Fresher, Plan, PlannedShare
+from flows.archive import BlockSize, Fresher, Plan, PlannedBlocks, PlannedShare
 from flows.epochs import Epochs, Stopping
 from flows.inserts import Cuts, Piece, Place, blocks, inserts, told
 from flows.kafka.log import Log, chunk
+from flows.kafka.reader import Kafka
+from flows.refusal import Refused
+from flows.sealing import BEGIN_ANEW
 
 SIZE = BlockSize(rows=5, bytes=60)
 
@@ -162,3 +166,13 @@ def test_an_insert_is_of_one_topic_and_one_series_and_the_blocks_of_a_log_are_in
     for place, of in cuts.items():
         pieces = [p for i in planned for p in i.pieces if p[:2] == place]
         assert [(p.first, p.last) for p in pieces] == [(a, b) for a, b in pairwise(of) if b > a]
+
+
+def test_a_plan_of_an_earlier_version_is_refused_in_one_line_that_says_what_to_do():
+    source = PlannedBlocks(Kafka("nowhere:9"), ("a",), 1, "run")
+    earlier = 1, (("a", "id-a", (0, 7)),)
+    with pytest.raises(
+        Refused, match=r"^00: the plan was saved in format 1, not 2, by an earlier version: "
+    ) as refusal:
+        source.build_part("blocks", "00", earlier)  # type: ignore[arg-type]
+    assert BEGIN_ANEW in str(refusal.value) and "\n" not in str(refusal.value)
