@@ -64,7 +64,8 @@ class Guessing:
                 log.confirmed = None
                 time_ms = min(time_ns, time.time_ns()) // NS
                 if time_ms * NS > self._latest_ns[place]:
-                    confirmed.append(Guess(*place, max(offset, log.position), time_ms))
+                    # behind all that is fetched: of marks in a row the last one is kept, at its own offset only
+                    confirmed.append(Guess(*place, max(offset, log.fetched), time_ms))
             elif log.asked_ns is None and log.at_end and self._wanted(place, log):
                 self._reader.ask(log)
         if confirmed:
