@@ -1,8 +1,9 @@
 """Rescaling: the states of a stopped flow, dealt out anew to the directories of another number of processes.
 
-Every state is of one shard (a partition), and sealed for its step and shard, not for its directory. So nothing is
-computed or read again: rows move from the databases of the old directories to those of new ones, which are whole before
-the first of the old ones gives way. A list of the moves is written down before; a run that finds one finishes it.
+The states of these flows are of one shard (a partition) each, and sealed for its step and shard, not for its directory.
+So nothing is computed or read again: rows move from the databases of the old directories to those of new ones, which
+are whole before the first of the old ones gives way. A list of the moves is written down before; a run that finds one
+finishes it.
 """
 
 import json

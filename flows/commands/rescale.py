@@ -11,12 +11,16 @@ from flows.job_graph import FLOWS
 from flows.rescaling import rescale as deal
 from flows.settings import SettingsError
 
-OF_THE_DATABASE = "archive"
-"""It is told by ClickHouse how far each log is stored, by whichever process."""
+NOTHING_TO_DEAL = {
+    "archive": "it goes on where the database says",
+    "risk": "its state is of all its partitions at once: it reads again what its topics hold, and rows that came before"
+    " are dropped by their ids",
+}
+"""Flows whose states are not of one partition each, and what they do with new recovery directories."""
 
 
 def rescale(
-    flow: Annotated[str, Parameter(help="market, risk, forecast or alerts; all its processes are stopped")],
+    flow: Annotated[str, Parameter(help="market, forecast or alerts; all its processes are stopped")],
     *,
     to: Annotated[int, Parameter(help="how many processes it shall be")],
     recovery: Annotated[str, Parameter(help="directories, {} for the ordinal (default DATA/recovery/FLOW-{})")] = "",
@@ -29,12 +33,12 @@ def rescale(
     The old directories are kept beside the new ones. Start the processes then with share.count of that number.
     """
     told = settings(config, set, data)
-    if flow == OF_THE_DATABASE:
+    if why := NOTHING_TO_DEAL.get(flow):
         raise SettingsError(
             f"{flow} has nothing to deal out: start it with new recovery directories (--recovery) and another"
-            " share.count, it goes on where the database says"
+            f" share.count; {why}"
         )
-    if flow not in (known := [f.name for f in FLOWS if f.name != OF_THE_DATABASE]):
+    if flow not in (known := [f.name for f in FLOWS if f.name not in NOTHING_TO_DEAL]):
         raise SettingsError(f"there is no flow {flow!r}; there are: {', '.join(known)}")
     pattern = recovery or str(Path(told.data) / "recovery" / f"{flow}-{{}}")
     if "{}" not in pattern:

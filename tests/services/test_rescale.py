@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import signal
 import threading
 import time
@@ -197,18 +198,19 @@ def test_a_process_that_runs_is_not_dealt_out(tmp_path):
     running_process.close()
 
 
-def test_the_command_says_what_it_did_and_leaves_the_archive_to_the_database(tmp_path, capsys):
+def test_the_command_says_what_it_did_and_what_flows_do_that_it_deals_nothing_out_of(tmp_path, capsys):
     filled(tmp_path / "recovery" / "market-0", [0, 1], [0, 1, 2, 3])
     assert command("market", to=2, data=tmp_path) == 0
     assert capsys.readouterr().out.startswith("market: the states of 4 shards went from 1 to 2 processes\n")
-    with pytest.raises(SettingsError, match="archive has nothing to deal out"):
-        command("archive", to=2, data=tmp_path)
+    for flow, instead in (("archive", "where the database says"), ("risk", "reads again what its topics hold")):
+        with pytest.raises(SettingsError, match=f"^{flow} has nothing to deal out: .*{instead}"):
+            command(flow, to=2, data=tmp_path)
     with pytest.raises(SettingsError, match="there is no flow 'markets'"):
         command("markets", to=2, data=tmp_path)
 
 
 @pytest.mark.campaign
-def test_the_market_flow_gives_the_same_rows_when_it_is_rescaled_in_the_middle(broker, tmp_path):
+def test_all_flows_give_the_same_rows_when_they_are_rescaled_in_the_middle(broker, tmp_path):
     items = simulated(seconds=40, disturbed=True)
     with services(tmp_path / "services", broker.bootstrap) as base:
         untouched, rescaled = (settings_for(base.settings, [*SETS, "source.align_ms=1000"]) for _ in range(2))
@@ -221,13 +223,17 @@ def test_the_market_flow_gives_the_same_rows_when_it_is_rescaled_in_the_middle(b
             for part, count in enumerate((2, 3, 1)):
                 if count != before:
                     session.supervisor.stop()
-                    for flow in ("market", "risk", "forecast", "alerts"):
+                    for i in range(before):
+                        shutil.move(session.folder / "recovery" / f"risk-{i}", tmp_path / f"risk-{before}-{i}")
+                    for flow in ("market", "forecast", "alerts"):
                         done = rescale(flow, lambda i, flow=flow: session.folder / "recovery" / f"{flow}-{i}", count)
                         assert done[:2] == (before, count)
                     session.supervisor.children.clear()
                     for flow in ("market", "risk", "forecast", "alerts", "archive"):
                         session.start_flow(flow, 1 if flow == "archive" else count, bounded=True)
                     before = count
+                here = [session.folder / "recovery" / f"risk-{i}" for i in range(count)]
+                wait_until(lambda here=here: all(path.exists() for path in here), 120)
                 under_way.publish(rest[part * third : (part + 1) * third if part < 2 else None])
                 time.sleep(5)
             under_way.settle()
