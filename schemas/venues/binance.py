@@ -20,13 +20,12 @@ import msgspec
 from schemas.batches import PriceKind, PrintFeed
 from schemas.instrument import Instrument
 from schemas.levels import LIMIT
+from schemas.venues import binance_payloads as payloads
 from schemas.venues.assembly import Readers
 from schemas.venues.depth_message import Book
 from schemas.venues.forced_orders import Fill, Orders, new_part
 from schemas.venues.message_rows import NAN, Print, Quote
 from schemas.venues.reading import (
-    Id,
-    Name,
     Unusable,
     amount,
     attempt,
@@ -69,109 +68,6 @@ _SIDES = {"BUY": 1, "SELL": -1}
 B = TypeVar("B")
 
 
-class _Header(msgspec.Struct, kw_only=True):
-    """What all payloads share; a combined stream wraps them in `stream` and `data`."""
-
-    event: str | None = msgspec.field(name="e", default=None)
-    stream: str | None = None
-    last_update_id: Id | None = msgspec.field(name="lastUpdateId", default=None)
-    open_interest: str | None = msgspec.field(name="openInterest", default=None)
-    reply_id: msgspec.Raw = msgspec.field(name="id", default=msgspec.Raw())
-    result: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
-
-
-class _Depth(_Header, kw_only=True):
-    data: "_Depth | None" = None
-    symbol: Name | None = msgspec.field(name="s", default=None)
-    sent_ms: Id | None = msgspec.field(name="E", default=None)
-    engine_ms: Id | None = msgspec.field(name="T", default=None)
-    first_id: Id | None = msgspec.field(name="U", default=None)
-    last_id: Id | None = msgspec.field(name="u", default=None)
-    previous_id: Id | None = msgspec.field(name="pu", default=None)
-    bids: msgspec.Raw = msgspec.field(name="b", default=msgspec.Raw())
-    asks: msgspec.Raw = msgspec.field(name="a", default=msgspec.Raw())
-    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
-    snapshot_symbol: Name | None = msgspec.field(name="symbol", default=None)
-    snapshot_bids: msgspec.Raw = msgspec.field(name="bids", default=msgspec.Raw())
-    snapshot_asks: msgspec.Raw = msgspec.field(name="asks", default=msgspec.Raw())
-
-
-class _Trade(_Header, kw_only=True):
-    data: "_Trade | None" = None
-    symbol: Name | None = msgspec.field(name="s", default=None)
-    traded_ms: Id | None = msgspec.field(name="T", default=None)
-    price: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
-    size: msgspec.Raw = msgspec.field(name="q", default=msgspec.Raw())
-    origin: str | None = msgspec.field(name="X", default=None)
-    buyer_is_maker: msgspec.Raw = msgspec.field(name="m", default=msgspec.Raw())
-    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
-    trade_id: msgspec.Raw = msgspec.field(name="t", default=msgspec.Raw())
-    aggregate_id: msgspec.Raw = msgspec.field(name="a", default=msgspec.Raw())
-    first_id: msgspec.Raw = msgspec.field(name="f", default=msgspec.Raw())
-    last_id: msgspec.Raw = msgspec.field(name="l", default=msgspec.Raw())
-
-
-class _Order(msgspec.Struct, kw_only=True):
-    symbol: Name = msgspec.field(name="s")
-    side: str = msgspec.field(name="S")
-    total: msgspec.Raw = msgspec.field(name="q", default=msgspec.Raw())
-    limit: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
-    average: msgspec.Raw = msgspec.field(name="ap", default=msgspec.Raw())
-    status: str | None = msgspec.field(name="X", default=None)
-    last_filled: msgspec.Raw = msgspec.field(name="l", default=msgspec.Raw())
-    filled: msgspec.Raw = msgspec.field(name="z", default=msgspec.Raw())
-    traded_ms: Id | None = msgspec.field(name="T", default=None)
-    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
-
-
-class _Liquidation(_Header, kw_only=True):
-    data: "_Liquidation | list[_Liquidation] | None" = None
-    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
-    order: _Order | None = msgspec.field(name="o", default=None)
-
-
-class _Mark(_Header, kw_only=True):
-    data: "_Mark | list[_Mark] | None" = None
-    symbol: Name | None = msgspec.field(name="s", default=None)
-    sent_ms: Id | None = msgspec.field(name="E", default=None)
-    mark: msgspec.Raw = msgspec.field(name="p", default=msgspec.Raw())
-    index: msgspec.Raw = msgspec.field(name="i", default=msgspec.Raw())
-    rate: msgspec.Raw = msgspec.field(name="r", default=msgspec.Raw())
-    next_funding_ms: Id | None = msgspec.field(name="T", default=None)
-    asked_symbol: Name | None = msgspec.field(name="symbol", default=None)
-    asked_ms: Id | None = msgspec.field(name="time", default=None)
-    merged: msgspec.Raw = msgspec.field(name="st", default=msgspec.Raw())
-
-
-class _Wrapped(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw()
-
-
-class _Any(_Header, kw_only=True):
-    """What tells a payload's kind and symbol, whatever else it has."""
-
-    data: "_Any | list[_Any] | None" = None
-    bid_size: msgspec.Raw = msgspec.field(name="B", default=msgspec.Raw())
-    ask_size: msgspec.Raw = msgspec.field(name="A", default=msgspec.Raw())
-    symbol: str | None = msgspec.field(name="s", default=None)
-    asked_symbol: str | None = msgspec.field(name="symbol", default=None)
-    order: "_Any | msgspec.UnsetType | str" = msgspec.field(name="o", default=msgspec.UNSET)
-
-
-_depth = msgspec.json.Decoder(_Depth).decode
-_trade = msgspec.json.Decoder(_Trade).decode
-_liquidation = msgspec.json.Decoder(_Liquidation | list[_Liquidation]).decode
-_mark = msgspec.json.Decoder(_Mark | list[_Mark]).decode
-_any = msgspec.json.Decoder(_Any | list[_Any]).decode
-_one_liquidation = msgspec.json.Decoder(_Liquidation).decode
-_one_mark = msgspec.json.Decoder(_Mark).decode
-_wrapped = msgspec.json.Decoder(_Wrapped).decode
-_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_text = msgspec.json.Decoder(str | None).decode
-_flag = msgspec.json.Decoder(bool).decode
-
-
 def _ours(stream: str | None) -> bool:
     """Whether a stream's name is of a kind that is used, or there is none to tell."""
     return stream is None or not _OURS.isdisjoint(stream.removeprefix("!").split("@")[:2])
@@ -182,10 +78,10 @@ def _bodies(data: bytes, read: Callable[[bytes], B | list[B]]) -> Sequence[B | m
     try:
         top = read(data)
     except msgspec.ValidationError:
-        inner = data.lstrip() if data.lstrip()[:1] == b"[" else bytes(_wrapped(data).data)
+        inner = data.lstrip() if data.lstrip()[:1] == b"[" else bytes(payloads.wrapped(data).data)
         if inner[:1] != b"[":
             raise
-        return _raws(inner)
+        return payloads.raws(inner)
     if isinstance(top, list):
         return top
     inside = getattr(top, "data", None)
@@ -194,7 +90,7 @@ def _bodies(data: bytes, read: Callable[[bytes], B | list[B]]) -> Sequence[B | m
     return [top if inside is None else inside]
 
 
-def _passed_over(body: _Header, stream: str | None, kind: str) -> tuple[()]:
+def _passed_over(body: payloads.Header, stream: str | None, kind: str) -> tuple[()]:
     """Nothing, for what is known and of another kind; anything else is unusable."""
     if bytes(body.error):
         raise Unusable("venue_error")
@@ -202,7 +98,7 @@ def _passed_over(body: _Header, stream: str | None, kind: str) -> tuple[()]:
         return ()
     if body.event is None:
         answer = body.last_update_id is not None or body.open_interest is not None
-        book_ticker = isinstance(body, _Any) and bytes(body.bid_size) and bytes(body.ask_size)
+        book_ticker = isinstance(body, payloads.Whatever) and bytes(body.bid_size) and bytes(body.ask_size)
         if answer or book_ticker or (bytes(body.result) and bytes(body.reply_id)):
             return ()
         raise Unusable("missing_field e")
@@ -249,7 +145,7 @@ def _read_depth(data: bytes, named: str | None, *, futures: int) -> Sequence[Boo
         return _passed_over(head, stream, "depth")
     if not (full_book(stream) or (snapshot and generated)):
         return ()
-    body = _depth(data)
+    body = payloads.depth(data)
     body = body.data or body
     if diff:
         if not _here(body.merged, body.symbol, futures):
@@ -285,11 +181,11 @@ def _read_trades(data: bytes, named: str | None, *, futures: int) -> Sequence[Pr
     feed = _FEEDS.get(head.event or "")
     if feed is None:
         return _passed_over(head, stream, "trades")
-    body = _trade(data)
+    body = payloads.trade(data)
     body = body.data or body
     symbol, at = present(body.symbol, "s"), nanoseconds(body.traded_ms, "T")
     paid, size = raw(body.price, "p"), raw(body.size, "q")
-    sign = -1 if _flag(raw(body.buyer_is_maker, "m")) else 1
+    sign = -1 if payloads.flag(raw(body.buyer_is_maker, "m")) else 1
     if body.origin not in (None, "MARKET") or not _here(body.merged, symbol, futures):
         return ()
     single = feed == PrintFeed.SINGLE
@@ -308,7 +204,7 @@ def _size(value: msgspec.Raw, name: str) -> Decimal:
     return Decimal(text)
 
 
-def _forced(order: _Order, orders: Orders, futures: int) -> tuple[Print, ...]:
+def _forced(order: payloads.Order, orders: Orders, futures: int) -> tuple[Print, ...]:
     """What is new of a forced order: what it filled since its last message."""
     at, side = nanoseconds(order.traded_ms, "T"), one_of(_SIDES, order.side, "S")
     average, limit = stated(order.average, "ap"), stated(order.limit, "p")
@@ -337,17 +233,17 @@ def _read_liquidations(data: bytes, named: str | None, orders: Orders, *, future
     if head.event != "forceOrder":
         return _passed_over(head, stream, "liquidations")
 
-    def forced(body: _Liquidation, element: int) -> Sequence[Print]:
+    def forced(body: payloads.Liquidation, element: int) -> Sequence[Print]:
         order = present(body.order, "o")
         merged = order.merged if bytes(order.merged) else body.merged
         if not _here(merged, order.symbol, futures):
             return ()
         return [part._replace(element=element) for part in _forced(order, orders, futures)]
 
-    return elements(_bodies(data, _liquidation), _one_liquidation, forced)
+    return elements(_bodies(data, payloads.liquidation), payloads.one_liquidation, forced)
 
 
-def _quote(body: _Mark, futures: int) -> tuple[Quote, ...]:
+def _quote(body: payloads.Mark, futures: int) -> tuple[Quote, ...]:
     if body.event is None and body.open_interest is not None:
         symbol = present(body.asked_symbol, "symbol")
         if not _here(body.merged, symbol, futures):
@@ -358,7 +254,7 @@ def _quote(body: _Mark, futures: int) -> tuple[Quote, ...]:
         return _passed_over(body, None, "derivatives")
     if not _here(body.merged, body.symbol, futures):
         return ()
-    mark, index, rate = (_text(bytes(value) or b"null") for value in (body.mark, body.index, body.rate))
+    mark, index, rate = (payloads.text(bytes(value) or b"null") for value in (body.mark, body.index, body.rate))
     ahead = nanoseconds(body.next_funding_ms, "T") if body.next_funding_ms else 0
     return (
         Quote(
@@ -376,7 +272,7 @@ def _read_derivatives(data: bytes, named: str | None, *, futures: int) -> Sequen
     head, stream = _first(data)
     if head.event != "markPriceUpdate" and head.open_interest is None:
         return _passed_over(head, stream, "derivatives")
-    return elements(_bodies(data, _mark), _one_mark, lambda body, _: _quote(body, futures))
+    return elements(_bodies(data, payloads.mark), payloads.one_mark, lambda body, _: _quote(body, futures))
 
 
 def readers(infer: Callable[[str], Instrument], *, futures: int) -> Readers:
@@ -397,8 +293,8 @@ def readers(infer: Callable[[str], Instrument], *, futures: int) -> Readers:
     return Readers(depth, _chain, trades, liquidations, derivatives, infer)
 
 
-def _first(data: bytes) -> tuple[_Any, str | None]:
-    top = _any(data)
+def _first(data: bytes) -> tuple[payloads.Whatever, str | None]:
+    top = payloads.whatever(data)
     body = top if isinstance(top, list) else top.data if top.data is not None else top
     if isinstance(body, list):
         if not body:
@@ -422,7 +318,7 @@ def _kind(data: bytes) -> str | None:
 def _symbol(data: bytes) -> str | None:
     body, stream = _first(data)
     order = body.order
-    named = body.symbol or body.asked_symbol or (order.symbol if isinstance(order, _Any) else None)
+    named = body.symbol or body.asked_symbol or (order.symbol if isinstance(order, payloads.Whatever) else None)
     return named or _snapshot_of(stream)
 
 
