@@ -24,6 +24,7 @@ COMMANDS = {
     "live": "Receive instruments from their exchanges into the raw topics.",
     "record": "Receive instruments from their exchanges into capture files.",
     "run": "Flows in production, on the configured brokers and ClickHouse.",
+    "lag": "How far each flow is behind in each log, in messages and in event time.",
     "rescale": "Deal a stopped flow's states out to another number of processes.",
     "query": "One SQL statement on the rows; works while flows write.",
     "topics": "Create the topics that the settings call for.",

@@ -57,6 +57,20 @@ Plan = tuple[int, tuple[tuple[str, int, str, Cuts], ...]]
 """Format, then for each log: topic, partition, topic id, and its cuts (`flows/inserts`)."""
 
 
+NAME = "archive"
+
+
+def offsets(plan: Plan) -> dict[Place, int]:
+    """The next offset of each log, as a plan says.
+
+    >>> offsets((2, (("features.tape", 1, "id", (40, 50)),)))
+    {('features.tape', 1): 40}
+    """
+    if plan[0] != FORMAT:
+        raise Refused(f"the plan was saved in format {plan[0]}, not {FORMAT}, by another version")
+    return {(topic, partition): cuts[0] for topic, partition, _, cuts in plan[1]}
+
+
 class Block(NamedTuple):
     """Records of one topic, cut and gathered as planned."""
 

@@ -14,8 +14,9 @@ from flows.settings import Settings
 def kafka(settings: Settings, flow: str) -> Kafka:
     """The brokers, how long they may be away and may hold a fetch."""
     wanted = settings.kafka
-    group = f"{wanted.prefix}{wanted.offsets_group}.{flow}" if wanted.offsets_group else ""
-    return Kafka(wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms, offsets_group=group)
+    return Kafka(
+        wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms, offsets_group=wanted.group_of(flow)
+    )
 
 
 def pace(settings: Settings) -> Pace:

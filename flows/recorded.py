@@ -30,7 +30,9 @@ def consumer(brokers: Brokers, places: Iterable[Place], since: Mapping[Place, in
     return made
 
 
-def records(brokers: Brokers, ends: Mapping[Place, int], since: Mapping[Place, int] = {}) -> Iterator[Message]:
+def records(
+    brokers: Brokers, ends: Mapping[Place, int], since: Mapping[Place, int] = {}, still_s: float = STILL_S
+) -> Iterator[Message]:
     """All records of logs, or those from `since` on, up to their ends.
 
     Refused when a log no longer begins at its first record.
@@ -59,10 +61,10 @@ def records(brokers: Brokers, ends: Mapping[Place, int], since: Mapping[Place, i
                     yield message
                 if offset >= left[place] - 1:
                     del left[place]
-            if time.monotonic() - came_s > STILL_S:
+            if time.monotonic() - came_s > still_s:
                 (topic, partition), end = next(iter(left.items()))
                 raise Unreachable(
-                    f"{topic}[{partition}] was not read to its end {end} within {STILL_S:.0f} s of silence"
+                    f"{topic}[{partition}] was not read to its end {end} within {still_s:.0f} s of silence"
                 )
     finally:
         reading.close()

@@ -97,6 +97,14 @@ class Kafka(_Strict, frozen=True):
     linger_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.5
     """How long a record waits for company. Records that belong together are queued in one go, so hardly at all."""
 
+    def group_of(self, flow: str) -> str:
+        """The consumer group to which a flow's committed offsets are told; "" when they are told to nobody.
+
+        >>> Kafka(prefix="eu.", offsets_group="alphaplus").group_of("risk"), Kafka().group_of("risk")
+        ('eu.alphaplus.risk', '')
+        """
+        return f"{self.prefix}{self.offsets_group}.{flow}" if self.offsets_group else ""
+
 
 class Clickhouse(_Strict, frozen=True):
     """The database (none: the embedded store); `archive` is its only writer."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from flows.commands.options import DEMO
 from flows.refusal import Refused
 from flows.session import Session, asking, newest_database, running_store
-from flows.settings import Clickhouse, Settings
+from flows.settings import Clickhouse, Settings, SettingsError
 from flows.settings_sources import environment, load
 
 
@@ -47,12 +48,26 @@ def with_broker(told: Settings) -> Settings:
     """The settings with the configured brokers, else those of a session that runs in this data folder, else none."""
     if told.kafka.brokers:
         return told
-    for file in sorted((Path(told.data) / "runs").glob("*/settings.json"), reverse=True):
+    found = _running(Path(told.data))
+    return told if found is None else msgspec.structs.replace(told, kafka=found[0].kafka)
+
+
+def running_broker(told: Settings) -> tuple[Settings, Path]:
+    """The settings with the brokers of the demo or replay that runs in this data folder, and the folder of its run."""
+    folder = Path(told.data)
+    for data in (folder, folder / DEMO):
+        if (found := _running(data)) is not None:
+            return msgspec.structs.replace(told, kafka=found[0].kafka), found[1]
+    raise SettingsError(f"kafka.brokers is not set, and no demo or replay runs on {folder}")
+
+
+def _running(data: Path) -> tuple[Settings, Path] | None:
+    for file in sorted((data / "runs").glob("*/settings.json"), reverse=True):
         try:
-            kafka = load(file, environment()).kafka
-            host, _, port = kafka.brokers.partition(",")[0].rpartition(":")
+            found = load(file, environment())
+            host, _, port = found.kafka.brokers.partition(",")[0].rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
-                return msgspec.structs.replace(told, kafka=kafka)
+                return found, file.parent
         except (OSError, ValueError):
             continue
-    return told
+    return None

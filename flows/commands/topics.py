@@ -1,8 +1,9 @@
 """`alphaplus topics`: create the topics that the settings call for."""
 
+from flows import glance
 from flows.commands.options import Data, File, Sets, settings
 from flows.job_graph import MODELS
-from flows.kafka.topic_making import create_topics
+from flows.kafka.topic_making import create_topics, present
 from flows.settings import SettingsError
 from flows.topic_names import every_topic
 
@@ -15,8 +16,8 @@ def topics(set: Sets = (), config: File = None, data: Data = None) -> int:
     told = settings(config, set, data)
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set")
-    names = every_topic(told)
-    for name in names:
+    present(told.kafka, glance.ANSWER_S)
+    for name in every_topic(told):
         create_topics(
             told.kafka,
             [name],

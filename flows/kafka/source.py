@@ -146,6 +146,23 @@ def log_name(topic: str, partition: int) -> str:
     return f"{topic}/{partition}"
 
 
+def offsets(shard: str, state: Position) -> dict[tuple[str, int], int]:
+    """The next offset of each log of a shard, as its position says.
+
+    >>> offsets("shard-0003", (2, (("raw.trades.x", "id", 7, -1),), ()))
+    {('raw.trades.x', 3): 7}
+    >>> offsets("shard-0000", (2, (("features.tape/2", "id", 7, -1),), ()))
+    {('features.tape', 2): 7}
+    """
+    if state[0] != FORMAT:
+        raise Refused(f"{shard}: the position was saved in format {state[0]}, not {FORMAT}, by another version")
+    found = {}
+    for name, _, offset, _ in state[1]:
+        topic, _, partition = name.partition("/")
+        found[topic, int(partition or shard.rpartition("-")[2])] = offset
+    return found
+
+
 class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
     """This process's partitions of `topics`, and every partition of the `shared` topics, as one part.
 

@@ -9,7 +9,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from flows.kafka.connection import Brokers, Complaints, address, admin
-from flows.kafka.end_offset import end_offset
+from flows.kafka.end_offset import bounds
 from flows.kafka.prefix_publisher import MESSAGE_MAX_BYTES
 from flows.refusal import Refused, Unreachable
 
@@ -55,13 +55,19 @@ def create_topics(
         time.sleep(0.05)
 
 
+def present(brokers: Brokers, timeout_s: float = 30.0) -> dict[str, int]:
+    """The topics that are there, with their partitions; Unreachable when nobody answers in time."""
+    complaints = Complaints(brokers)
+    return _metadata(admin(brokers, complaints), complaints, time.monotonic() + timeout_s)
+
+
 def end_offsets(brokers: Brokers, topic: str, timeout_s: float = 30.0) -> list[int]:
     """Where each partition of a topic ends, exactly: as the reader of a partition is told, not from a watermark."""
-    complaints = Complaints(brokers)
-    known = _metadata(admin(brokers, complaints), complaints, time.monotonic() + timeout_s)
+    known = present(brokers, timeout_s)
     if topic not in known:
         raise Refused(f"no topic {topic} at {address(brokers)}")
-    return [end_offset(brokers, topic, partition, timeout_s) for partition in range(known[topic])]
+    found = bounds(brokers, [(topic, partition) for partition in range(known[topic])], timeout_s)
+    return [found[topic, partition][1] for partition in range(known[topic])]
 
 
 def _metadata(client: AdminClient, complaints: Complaints, deadline: float) -> dict[str, int]:

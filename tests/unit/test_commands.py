@@ -1,6 +1,5 @@
 """Commands: every mistake is one clear line on standard error and a non-zero exit, and nothing is begun."""
 
-import functools
 import gzip
 import os
 import re
@@ -12,11 +11,9 @@ import time
 
 import pytest
 
-from flows import compiled
+from flows import compiled, glance
 from flows.__main__ import COMMANDS, app, main
-from flows.commands import topics as topics_command
 from flows.job_graph import mermaid
-from flows.kafka.topic_making import create_topics
 from flows.tables import TABLES
 
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
@@ -119,6 +116,10 @@ def test_an_unknown_command_is_named(refused):
         (("run", "market", "--settings", "none.toml"), "settings none.toml: No such file or directory"),
         (("run", "market", "--set", "kafka.brokers=x", "--set", "market.venues=[\"y\"]"), "market.venues: there is no"),
         (("run", "market", "archive", "--set", "kafka.brokers=x", "--recovery", "r"), "--recovery and --ends are"),
+        (("lag",), "kafka.brokers is not set, and no demo or replay runs on .alphaplus"),
+        (("lag", "nope"), "there is no flow 'nope'; there are: market, "),
+        (("lag", "--recovery", "x-{}"), "--recovery 'x-{}' is of one flow, with {} where the ordinal stands"),
+        (("lag", "risk", "--set", "kafka.brokers=x"), "risk: nothing is committed in .alphaplus/recovery/risk-{}"),
         (("topics",), "kafka.brokers is not set"),
         (("topics", "--set", "kafka.partitions=0"), "kafka.partitions: '0': Expected `int` >= 1"),
         (("topics", "--set", "kafka"), "--set 'kafka': write section.key=value"),
@@ -205,11 +206,12 @@ def test_replay_on_no_process_at_all_is_refused(refused, tmp_path):
     assert line == "--processes must be at least 1"
 
 
-def test_a_broker_that_does_not_answer_is_named(refused, monkeypatch):
-    monkeypatch.setattr(topics_command, "create_topics", functools.partial(create_topics, timeout_s=0.2))
+@pytest.mark.parametrize("words", [["topics"], ["lag", "risk", "--set", "kafka.offsets_group=x"]])
+def test_a_broker_that_does_not_answer_is_named_within_seconds(refused, monkeypatch, words):
+    assert glance.ANSWER_S <= 4
+    monkeypatch.setattr(glance, "ANSWER_S", 0.2)
     where = nobody()
-    line = refused("topics", "--set", f"kafka.brokers={where}", code=1)
-    assert line == f"no Kafka broker answers at {where}"
+    assert refused(*words, "--set", f"kafka.brokers={where}", code=1) == f"no Kafka broker answers at {where}"
 
 
 def test_a_database_that_does_not_answer_is_one_line_also_from_the_process_itself():
