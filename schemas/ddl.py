@@ -5,6 +5,8 @@ so nothing is rounded, and twice as fast to read as ISO text. Servers from 26.8 
 `input_format_read_datetime_number_as_raw_value` is set; the client path sets it where the server knows it.
 """
 
+from collections.abc import Iterable
+
 from schemas.column import Column, Dtype
 from schemas.table import Table, describe
 
@@ -39,9 +41,8 @@ def create_table(table: Table) -> str:
     lines.append(_INGESTED)
     if table.time:
         lines.append(f"INDEX by_time `{table.time}` TYPE minmax GRANULARITY 1")
-    if numbers := [c for c in table.columns if c.dtype == "f8"]:
-        tests = (f"ifNull(isFinite(`{c.name}`), true)" if c.null_when else f"isFinite(`{c.name}`)" for c in numbers)
-        lines.append("CONSTRAINT finite CHECK " + " AND ".join(tests))
+    if numbers := [c.name for c in table.columns if c.dtype == "f8"]:
+        lines.append(f"CONSTRAINT `finite` {finite(numbers)}")
     tail = [
         f"ENGINE = ReplacingMergeTree{f'(`{table.version}`)' if table.version else ''}",
         *([f"PARTITION BY toYYYYMM(`{table.time}`)"] if table.time else []),
@@ -53,6 +54,17 @@ def create_table(table: Table) -> str:
     tail.append(f"COMMENT {_quoted(f'records of the topic {table.topic}')}")
     body = ",\n  ".join(lines)
     return f"CREATE TABLE IF NOT EXISTS `{table.name}` (\n  {body}\n)\n" + "\n".join(tail)
+
+
+def finite(columns: Iterable[str]) -> str:
+    """The check that none of these numbers is infinite or not a number; null is neither.
+
+    One function over an array: a term a column, joined by AND, is planned anew by each insert and took half its time.
+
+    >>> finite(["mid", "ofi"])
+    'CHECK arrayAll(x -> ifNull(isFinite(x), true), [`mid`, `ofi`])'
+    """
+    return f"CHECK arrayAll(x -> ifNull(isFinite(x), true), [{', '.join(f'`{name}`' for name in columns)}])"
 
 
 def create_dense_view(table: Table) -> str:

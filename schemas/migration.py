@@ -13,7 +13,6 @@ from schemas.ddl import create_dense_view, create_table, nullable
 from schemas.table import Table
 
 _COLUMN = re.compile(r"`(\w+)` (.+?) COMMENT ('(?:[^'\\]|\\.)*') (CODEC\(.+\))")
-_FINITE = re.compile(r"isFinite\(`(\w+)`\)")
 _CREATE = re.compile(r"CREATE TABLE IF NOT EXISTS `(\w+)` \(\n(.+?)\n\)\n(.+)", re.DOTALL)
 _VIEW = re.compile(r"CREATE (?:OR REPLACE VIEW|VIEW IF NOT EXISTS) `(\w+)_dense` AS\n(.+)", re.DOTALL)
 _ALTER = re.compile(r"ALTER TABLE `(\w+)`\n(.+)", re.DOTALL)
@@ -21,7 +20,8 @@ _ADD = re.compile(r"ADD COLUMN IF NOT EXISTS (.+) AFTER `\w+`")
 _SAY = re.compile(r"COMMENT COLUMN IF EXISTS `(\w+)` ('(?:[^'\\]|\\.)*')")
 _ORDER = re.compile(r"ORDER BY \((.+)\)")
 _REORDER = re.compile(r"MODIFY ORDER BY \((.+)\)")
-_CHECK = re.compile(r"ADD CONSTRAINT IF NOT EXISTS `\w+` (CHECK .+)")
+_UNCHECK = "DROP CONSTRAINT IF EXISTS `finite`"
+_CHECK = re.compile(r"(?:ADD CONSTRAINT IF NOT EXISTS|CONSTRAINT) `?finite`? (CHECK .+)")
 
 
 class Incompatible(ValueError):
@@ -39,10 +39,13 @@ class StoredColumn:
 
 @dataclass(slots=True)
 class StoredTable:
-    """A table as statements made it; `first` are the columns that it began with, `rest` what no statement changes."""
+    """A table as statements made it.
+
+    `finite` is the check of its numbers, `first` the columns that it began with, `rest` what no statement changes.
+    """
 
     columns: dict[str, StoredColumn]
-    finite: set[str]
+    finite: str
     rest: tuple[str, ...]
     first: tuple[str, ...]
     view: str = ""
@@ -73,7 +76,9 @@ class Store:
             was = table.columns[found[1]]
             table.columns[found[1]] = StoredColumn(was.type, found[2], was.codec)
         elif found := _CHECK.fullmatch(action):
-            table.finite |= set(_FINITE.findall(found[1]))
+            table.finite = found[1]
+        elif action == _UNCHECK:
+            table.finite = ""
         elif found := _REORDER.fullmatch(action):
             table.rest = _reordered(table.rest, found[1])
         else:
@@ -129,9 +134,6 @@ def _brought_up(there: StoredTable, table: Table) -> list[str]:
             actions.append(
                 f"ADD COLUMN IF NOT EXISTS `{name}` {kind} COMMENT {column.comment} {column.codec} AFTER `{before}`"
             )
-            if name in wanted.finite:
-                check = f"CHECK ifNull(isFinite(`{name}`), true)"
-                actions.append(f"ADD CONSTRAINT IF NOT EXISTS `finite_{name}` {check}")
         elif (stored.type, stored.codec) != (kind, column.codec):
             raise Incompatible(
                 f"{table.name}.{name} is published as {stored.type} and declared as {kind}: a published column keeps"
@@ -140,6 +142,8 @@ def _brought_up(there: StoredTable, table: Table) -> list[str]:
         elif stored.comment != column.comment:
             actions.append(f"COMMENT COLUMN IF EXISTS `{name}` {column.comment}")
         before = name
+    if wanted.finite != there.finite:
+        actions += [_UNCHECK, f"ADD CONSTRAINT IF NOT EXISTS `finite` {wanted.finite}"]
     if grown:
         actions.append(f"MODIFY ORDER BY ({', '.join(f'`{name}`' for name in _keys(wanted))})")
     out = [f"ALTER TABLE `{table.name}`\n  " + ",\n  ".join(actions)] if actions else []
@@ -177,14 +181,14 @@ def declared(table: Table) -> StoredTable:
 def _read(found: re.Match[str]) -> StoredTable:
     """A table from its CREATE statement."""
     columns: dict[str, StoredColumn] = {}
-    finite: set[str] = set()
+    finite = ""
     rest = [found[3]]
     for line in found[2].split("\n"):
         text = line.strip().rstrip(",")
         if column := _COLUMN.fullmatch(text):
             columns[column[1]] = StoredColumn(column[2], column[3], column[4])
-        elif text.startswith("CONSTRAINT finite CHECK "):
-            finite = set(_FINITE.findall(text))
+        elif check := _CHECK.fullmatch(text):
+            finite = check[1]
         else:
             rest.append(text)
     return StoredTable(columns, finite, tuple(rest), tuple(columns))

@@ -44,9 +44,10 @@ ALTER TABLE `features_book`
   COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0; source: definition of our own',
   COMMENT COLUMN IF EXISTS `depth_pressure` 'which side leans harder on the mid; unit: 1; formula: (W_bid - W_ask) / (W_bid + W_ask); sign: bids heavier: positive; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; at least: -1; at most: 1; source: definition of our own',
   ADD COLUMN IF NOT EXISTS `time_weighted_spread_bps` Nullable(Float64) COMMENT 'best ask less best bid relative to mid, each value weighted by how long it was in force in the window; unit: bps; formula: int s dt / int dt; sign: negative: crossed; null when: the book was not live or one-sided during the whole window; at least: -20000; at most: 20000; source: McInish & Wood (1992)' CODEC(Gorilla, ZSTD(1)) AFTER `mlofi_5`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_time_weighted_spread_bps` CHECK ifNull(isFinite(`time_weighted_spread_bps`), true),
   COMMENT COLUMN IF EXISTS `gap_ms` 'event time that passed, up to the messages of this window, while the book was not trusted; unit: ms; formula: sum of dt without a trusted book; at least: 0; source: definition of our own',
-  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own';
+  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own',
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `gap_ms`, `stale_ms`]);
 
 CREATE OR REPLACE VIEW `features_book_dense` AS
 WITH (
@@ -146,13 +147,9 @@ ALTER TABLE `features_tape`
   COMMENT COLUMN IF EXISTS `taker_ratio` 'buys\' share of base volume; unit: 1; formula: buy volume / volume; null when: no trade in the window; at least: 0; at most: 1; source: tardis-node computeTradeBars',
   COMMENT COLUMN IF EXISTS `cvd` 'signed volume since 00:00 UTC, at the window\'s end; unit: base; formula: sum s q; sign: net buying: positive; null when: no trade yet, or contract unknown; source: tardis-node computeTradeBars, summed from 00:00 UTC',
   ADD COLUMN IF NOT EXISTS `vpin` Nullable(Float64) COMMENT 'imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday\'s volume; unit: 1; formula: mean |Vb - Vs| / V; null when: no day is over yet, or fewer than 50 buckets are full; at least: 0; at most: 1; source: Easley, Lopez de Prado & O\'Hara (2012)' CODEC(Gorilla, ZSTD(1)) AFTER `bipower_variation`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_vpin` CHECK ifNull(isFinite(`vpin`), true),
   ADD COLUMN IF NOT EXISTS `kyle_lambda` Nullable(Float64) COMMENT 'how far the mid moves with a unit of signed volume, last 30 minutes; unit: quote/base; formula: Sxy / Sxx; sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `vpin`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda` CHECK ifNull(isFinite(`kyle_lambda`), true),
   ADD COLUMN IF NOT EXISTS `kyle_lambda_low` Nullable(Float64) COMMENT 'lower end of the 95 % interval of lambda; unit: quote/base; formula: lambda - t sqrt(s^2 / Sxx); sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `kyle_lambda`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda_low` CHECK ifNull(isFinite(`kyle_lambda_low`), true),
   ADD COLUMN IF NOT EXISTS `kyle_lambda_high` Nullable(Float64) COMMENT 'upper end of the 95 % interval of lambda; unit: quote/base; formula: lambda + t sqrt(s^2 / Sxx); sign: buying moves the mid up: positive; null when: fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary; source: Kyle (1985); Hasbrouck (2007)' CODEC(Gorilla, ZSTD(1)) AFTER `kyle_lambda_low`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_kyle_lambda_high` CHECK ifNull(isFinite(`kyle_lambda_high`), true),
   COMMENT COLUMN IF EXISTS `long_liquidated_base` 'size of the longs liquidated; unit: base; formula: sum of qty_base; null when: a size in it is not known (contract unknown or message without a price); at least: 0; source: sums of the table liquidations',
   COMMENT COLUMN IF EXISTS `short_liquidated_base` 'size of the shorts liquidated; unit: base; formula: sum of qty_base; null when: a size in it is not known (contract unknown or message without a price); at least: 0; source: sums of the table liquidations',
   COMMENT COLUMN IF EXISTS `long_liquidated_usd` 'size of the longs liquidated; unit: USD; formula: sum of notional_usd; null when: a size in it is not known (contract unknown or message without a price); not quoted in US dollars; at least: 0; source: sums of the table liquidations',
@@ -167,7 +164,9 @@ ALTER TABLE `features_tape`
   COMMENT COLUMN IF EXISTS `mark_age_ms` 'age of the mark at the window\'s end; unit: ms; formula: end of the window - t of the mark; null when: the venue has not sent it yet; source: definition of our own',
   COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own',
   ADD COLUMN IF NOT EXISTS `repeated_rows` Nullable(Int64) COMMENT 'trades that were delivered again, by a reconnect or a second recorder, and left out; at least: 0' CODEC(Delta, ZSTD(1)) AFTER `late_rows`,
-  ADD COLUMN IF NOT EXISTS `feed_switches` Nullable(Int64) COMMENT 'how often the trades went over to the other of the venue\'s feeds, as one was silent; at least: 0' CODEC(Delta, ZSTD(1)) AFTER `repeated_rows`;
+  ADD COLUMN IF NOT EXISTS `feed_switches` Nullable(Int64) COMMENT 'how often the trades went over to the other of the venue\'s feeds, as one was silent; at least: 0' CODEC(Delta, ZSTD(1)) AFTER `repeated_rows`,
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`open`, `high`, `low`, `close`, `vwap`, `volume_base`, `volume_usd`, `buy_volume_base`, `buy_volume_usd`, `signed_volume`, `taker_ratio`, `cvd`, `realised_variance`, `bipower_variation`, `vpin`, `kyle_lambda`, `kyle_lambda_low`, `kyle_lambda_high`, `long_liquidated_base`, `short_liquidated_base`, `long_liquidated_usd`, `short_liquidated_usd`, `largest_liquidation_usd`, `mark_price`, `index_price`, `basis_bps`, `funding_rate`, `open_interest_base`, `open_interest_usd`, `mark_age_ms`, `stale_ms`]);
 
 CREATE OR REPLACE VIEW `features_tape_dense` AS
 WITH (
@@ -249,7 +248,7 @@ CREATE TABLE IF NOT EXISTS `features_costs` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT finite CHECK ifNull(isFinite(`effective_spread_bps`), true) AND ifNull(isFinite(`realised_spread_1s_bps`), true) AND ifNull(isFinite(`price_impact_1s_bps`), true) AND ifNull(isFinite(`realised_spread_5s_bps`), true) AND ifNull(isFinite(`price_impact_5s_bps`), true) AND ifNull(isFinite(`realised_spread_60s_bps`), true) AND ifNull(isFinite(`price_impact_60s_bps`), true) AND isFinite(`measured_volume_base`)
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -343,7 +342,7 @@ CREATE TABLE IF NOT EXISTS `features_liquidity` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT finite CHECK ifNull(isFinite(`buy_impact_10k_bps`), true) AND ifNull(isFinite(`buy_slippage_10k_bps`), true) AND ifNull(isFinite(`buy_impact_50k_bps`), true) AND ifNull(isFinite(`buy_slippage_50k_bps`), true) AND ifNull(isFinite(`buy_impact_100k_bps`), true) AND ifNull(isFinite(`buy_slippage_100k_bps`), true) AND ifNull(isFinite(`buy_impact_500k_bps`), true) AND ifNull(isFinite(`buy_slippage_500k_bps`), true) AND ifNull(isFinite(`buy_impact_1m_bps`), true) AND ifNull(isFinite(`buy_slippage_1m_bps`), true) AND ifNull(isFinite(`buy_impact_5m_bps`), true) AND ifNull(isFinite(`buy_slippage_5m_bps`), true) AND ifNull(isFinite(`buy_filled_5m`), true) AND ifNull(isFinite(`sell_impact_10k_bps`), true) AND ifNull(isFinite(`sell_slippage_10k_bps`), true) AND ifNull(isFinite(`sell_impact_50k_bps`), true) AND ifNull(isFinite(`sell_slippage_50k_bps`), true) AND ifNull(isFinite(`sell_impact_100k_bps`), true) AND ifNull(isFinite(`sell_slippage_100k_bps`), true) AND ifNull(isFinite(`sell_impact_500k_bps`), true) AND ifNull(isFinite(`sell_slippage_500k_bps`), true) AND ifNull(isFinite(`sell_impact_1m_bps`), true) AND ifNull(isFinite(`sell_slippage_1m_bps`), true) AND ifNull(isFinite(`sell_impact_5m_bps`), true) AND ifNull(isFinite(`sell_slippage_5m_bps`), true) AND ifNull(isFinite(`sell_filled_5m`), true) AND ifNull(isFinite(`bid_cluster_usd`), true) AND ifNull(isFinite(`bid_cluster_levels`), true) AND ifNull(isFinite(`bid_cluster_distance_bps`), true) AND ifNull(isFinite(`bid_cluster_width_bps`), true) AND ifNull(isFinite(`ask_cluster_usd`), true) AND ifNull(isFinite(`ask_cluster_levels`), true) AND ifNull(isFinite(`ask_cluster_distance_bps`), true) AND ifNull(isFinite(`ask_cluster_width_bps`), true) AND ifNull(isFinite(`bid_depth_half_life_s`), true) AND ifNull(isFinite(`ask_depth_half_life_s`), true) AND ifNull(isFinite(`spread_half_life_s`), true) AND ifNull(isFinite(`liquidity_score`), true) AND ifNull(isFinite(`liquidity_absolute`), true) AND ifNull(isFinite(`spread_rank`), true) AND ifNull(isFinite(`depth_rank`), true) AND ifNull(isFinite(`impact_rank`), true) AND ifNull(isFinite(`half_life_rank`), true) AND ifNull(isFinite(`stale_ms`), true)
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`buy_impact_10k_bps`, `buy_slippage_10k_bps`, `buy_impact_50k_bps`, `buy_slippage_50k_bps`, `buy_impact_100k_bps`, `buy_slippage_100k_bps`, `buy_impact_500k_bps`, `buy_slippage_500k_bps`, `buy_impact_1m_bps`, `buy_slippage_1m_bps`, `buy_impact_5m_bps`, `buy_slippage_5m_bps`, `buy_filled_5m`, `sell_impact_10k_bps`, `sell_slippage_10k_bps`, `sell_impact_50k_bps`, `sell_slippage_50k_bps`, `sell_impact_100k_bps`, `sell_slippage_100k_bps`, `sell_impact_500k_bps`, `sell_slippage_500k_bps`, `sell_impact_1m_bps`, `sell_slippage_1m_bps`, `sell_impact_5m_bps`, `sell_slippage_5m_bps`, `sell_filled_5m`, `bid_cluster_usd`, `bid_cluster_levels`, `bid_cluster_distance_bps`, `bid_cluster_width_bps`, `ask_cluster_usd`, `ask_cluster_levels`, `ask_cluster_distance_bps`, `ask_cluster_width_bps`, `bid_depth_half_life_s`, `ask_depth_half_life_s`, `spread_half_life_s`, `liquidity_score`, `liquidity_absolute`, `spread_rank`, `depth_rank`, `impact_rank`, `half_life_rank`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -463,7 +462,7 @@ CREATE TABLE IF NOT EXISTS `features_efficiency` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT finite CHECK ifNull(isFinite(`large_trades`), true) AND ifNull(isFinite(`large_buy_volume_base`), true) AND ifNull(isFinite(`large_sell_volume_base`), true) AND ifNull(isFinite(`sign_autocorrelation`), true) AND ifNull(isFinite(`parkinson_variance`), true) AND ifNull(isFinite(`garman_klass_variance`), true) AND ifNull(isFinite(`rogers_satchell_variance`), true) AND ifNull(isFinite(`roll_spread_bps`), true) AND ifNull(isFinite(`corwin_schultz_spread_bps`), true) AND ifNull(isFinite(`amihud_per_musd`), true) AND ifNull(isFinite(`hasbrouck_lambda`), true) AND ifNull(isFinite(`kyle_lambda_bars`), true) AND ifNull(isFinite(`vpin_bulk`), true) AND ifNull(isFinite(`absorbed_buy_volume_base`), true) AND ifNull(isFinite(`absorbed_sell_volume_base`), true) AND ifNull(isFinite(`absorbed_share`), true) AND ifNull(isFinite(`trailing_realised_variance`), true) AND ifNull(isFinite(`trailing_bipower_variation`), true) AND ifNull(isFinite(`trailing_min_variance`), true) AND ifNull(isFinite(`trailing_med_variance`), true) AND ifNull(isFinite(`jump_share`), true) AND ifNull(isFinite(`variance_ratio_2`), true) AND ifNull(isFinite(`variance_ratio_4`), true) AND ifNull(isFinite(`variance_ratio_8`), true) AND ifNull(isFinite(`variance_ratio_16`), true) AND ifNull(isFinite(`variance_ratio_p`), true) AND ifNull(isFinite(`efficiency`), true) AND ifNull(isFinite(`hurst`), true) AND ifNull(isFinite(`hurst_error`), true) AND ifNull(isFinite(`ewma_variance`), true) AND ifNull(isFinite(`information_asymmetry`), true) AND ifNull(isFinite(`vpin_rank`), true) AND ifNull(isFinite(`kyle_rank`), true) AND ifNull(isFinite(`sign_persistence_rank`), true) AND ifNull(isFinite(`stale_ms`), true)
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -546,7 +545,7 @@ CREATE TABLE IF NOT EXISTS `walls` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
-  CONSTRAINT finite CHECK isFinite(`price`) AND ifNull(isFinite(`qty_base`), true) AND ifNull(isFinite(`notional_usd`), true) AND ifNull(isFinite(`modified_z`), true) AND isFinite(`age_ms`) AND isFinite(`distance_bps`)
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`price`, `qty_base`, `notional_usd`, `modified_z`, `age_ms`, `distance_bps`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`event_time`)
@@ -558,7 +557,9 @@ COMMENT 'records of the topic walls';
 ALTER TABLE `liquidations`
   COMMENT COLUMN IF EXISTS `qty_base` 'size liquidated; unit: base; formula: lots * lot * contract; inverse: / price; null when: contract unknown; inverse: message without a price; at least: 0; source: the venue\'s own documentation',
   COMMENT COLUMN IF EXISTS `price` 'price as the venue states it, see price_kind; unit: quote; null when: message without a price; at least: 0; source: the venue\'s own documentation',
-  COMMENT COLUMN IF EXISTS `notional_usd` 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0; source: the venue\'s own documentation';
+  COMMENT COLUMN IF EXISTS `notional_usd` 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0; source: the venue\'s own documentation',
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`qty_base`, `price`, `notional_usd`]);
 
 CREATE TABLE IF NOT EXISTS `consolidated_bbo` (
   `asset` LowCardinality(String) COMMENT 'the base asset' CODEC(ZSTD(3)),
@@ -582,7 +583,7 @@ CREATE TABLE IF NOT EXISTS `consolidated_bbo` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
-  CONSTRAINT finite CHECK ifNull(isFinite(`best_bid`), true) AND ifNull(isFinite(`best_bid_qty_base`), true) AND ifNull(isFinite(`best_ask`), true) AND ifNull(isFinite(`best_ask_qty_base`), true) AND ifNull(isFinite(`mid`), true) AND ifNull(isFinite(`spread_bps`), true) AND ifNull(isFinite(`stale_ms`), true)
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`event_time`)
@@ -594,18 +595,28 @@ COMMENT 'records of the topic consolidated.bbo';
 ALTER TABLE `quality`
   COMMENT COLUMN IF EXISTS `depth_dropped` 'depth messages rightly ignored: stale, repeated, or of another view of the book; at least: 0',
   COMMENT COLUMN IF EXISTS `untrusted_ms` 'event time during which the book was not trusted; unit: ms; formula: sum of dt without a trusted book; at least: 0; source: definition of our own',
-  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own';
+  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own',
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`untrusted_ms`, `stale_ms`]);
 
 ALTER TABLE `forecast_vectors`
   COMMENT COLUMN IF EXISTS `gap_ms` 'event time that passed, up to the messages of this window, while the book was not trusted; unit: ms; formula: sum of dt without a trusted book; null when: no book was seen of the instrument; at least: 0; source: definition of our own',
-  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own';
+  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own',
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`long_liquidated_usd`, `short_liquidated_usd`, `spread_bps`, `spread_log_vs_hour`, `imbalance_1`, `imbalance_5`, `imbalance_10bps`, `imbalance_50bps`, `depth_log_ratio`, `depth_log_vs_hour`, `ofi_per_depth`, `volatility_1m_bps`, `variance_ratio_1m_5m`, `variance_ratio_5m_60m`, `return_1m_over_sigma`, `return_5m_over_sigma`, `return_15m_over_sigma`, `taker_imbalance_1m`, `taker_imbalance_5m`, `taker_imbalance_15m`, `volume_vs_hour`, `long_liquidations_1m`, `short_liquidations_1m`, `long_liquidations_5m`, `short_liquidations_5m`, `long_liquidations_30m`, `short_liquidations_30m`, `long_liquidated_share_1m`, `short_liquidated_share_1m`, `long_liquidated_share_5m`, `short_liquidated_share_5m`, `long_liquidated_share_30m`, `short_liquidated_share_30m`, `minutes_since_long_liquidation`, `minutes_since_short_liquidation`, `basis_bps`, `funding_rate_bps`, `minutes_to_funding`, `open_interest_change_5m`, `open_interest_change_60m`, `hour_of_week_sin`, `hour_of_week_cos`, `volatility_60m_bps`, `return_60m_over_sigma`, `long_liquidated_share_60m`, `short_liquidated_share_60m`, `long_mass_50bps`, `short_mass_50bps`, `long_mass_150bps`, `short_mass_150bps`, `long_liquidated_over_threshold_5m`, `short_liquidated_over_threshold_5m`, `long_liquidated_over_threshold_15m`, `short_liquidated_over_threshold_15m`, `long_liquidated_over_threshold_30m`, `short_liquidated_over_threshold_30m`, `long_liquidated_over_threshold_60m`, `short_liquidated_over_threshold_60m`, `long_threshold_log_vs_volume_5m`, `short_threshold_log_vs_volume_5m`, `long_threshold_log_vs_volume_15m`, `short_threshold_log_vs_volume_15m`, `long_threshold_log_vs_volume_30m`, `short_threshold_log_vs_volume_30m`, `long_threshold_log_vs_volume_60m`, `short_threshold_log_vs_volume_60m`, `leader_volatility_1m_bps`, `leader_return_1m_over_sigma`, `leader_return_15m_over_sigma`, `leader_long_liquidated_share_5m`, `leader_short_liquidated_share_5m`, `book_age_s`, `tape_age_s`, `derivatives_age_s`, `gap_ms`, `stale_ms`]);
 
 ALTER TABLE `forecasts_liquidation`
   COMMENT COLUMN IF EXISTS `p_burst_low` 'Lower end of its interval, by the same calibrator; unit: 1; null when: the forecast abstains, see abstain_reason; at least: 0; at most: 1',
   COMMENT COLUMN IF EXISTS `p_burst_high` 'Upper end of its interval, by the same calibrator; unit: 1; null when: the forecast abstains, see abstain_reason; at least: 0; at most: 1',
   COMMENT COLUMN IF EXISTS `confidence` 'How far the probability is to be trusted; not the probability itself; unit: 1; formula: (1 - (p_burst_high - p_burst_low)) Q D; null when: the forecast abstains, see abstain_reason; at least: 0; at most: 1',
   COMMENT COLUMN IF EXISTS `gap_ms` 'event time that passed, up to the messages of this window, while the book was not trusted; unit: ms; formula: sum of dt without a trusted book; null when: no book was seen of the instrument; at least: 0; source: definition of our own',
-  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own';
+  COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own',
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`p_burst`, `p_burst_low`, `p_burst_high`, `base_rate`, `expected_notional_usd`, `confidence`, `threshold_usd`, `gap_ms`, `stale_ms`]);
+
+ALTER TABLE `forecast_scores`
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`prevalence`, `pr_auc`, `brier`, `calibration_error`, `skill`, `skill_low`, `skill_high`]);
 
 ALTER TABLE `risk_accounts`
   COMMENT COLUMN IF EXISTS `equity_usd` 'Wallet balances, by marks and after haircuts where they are common collateral, and profit of all positions; unit: USD; formula: sum wallet + sum s q (mark - EP); null when: see equity_reason',
@@ -631,11 +642,12 @@ ALTER TABLE `risk_accounts`
   COMMENT COLUMN IF EXISTS `risk_level` 'unknown, low, elevated, high or critical, by maintenance ratio and nearest liquidation; below high unknown while a pool or a mark is not known or stale',
   ADD COLUMN IF NOT EXISTS `open` Nullable(Bool) COMMENT 'false in the last row of an account that was removed' CODEC(ZSTD(1)) AFTER `closed_by`,
   ADD COLUMN IF NOT EXISTS `record_age_ms` Nullable(Float64) COMMENT 'age of the account\'s record in force; unit: ms' CODEC(Gorilla, ZSTD(1)) AFTER `open`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_record_age_ms` CHECK ifNull(isFinite(`record_age_ms`), true),
   ADD COLUMN IF NOT EXISTS `record_ok` Nullable(Bool) COMMENT 'all of the record could be used' CODEC(ZSTD(1)) AFTER `record_age_ms`,
   ADD COLUMN IF NOT EXISTS `parts_left_out` Nullable(Int64) COMMENT 'balances, positions and fields of the record that could not be used; unit: count; at least: 0' CODEC(Delta, ZSTD(1)) AFTER `record_ok`,
   ADD COLUMN IF NOT EXISTS `remarks` Nullable(String) COMMENT 'what of the record could not be used, and why; empty when all was; unit: text' CODEC(ZSTD(3)) AFTER `parts_left_out`,
-  ADD COLUMN IF NOT EXISTS `equity_reason` Nullable(String) COMMENT 'why equity is null; empty when it is not; unit: text' CODEC(ZSTD(3)) AFTER `remarks`;
+  ADD COLUMN IF NOT EXISTS `equity_reason` Nullable(String) COMMENT 'why equity is null; empty when it is not; unit: text' CODEC(ZSTD(3)) AFTER `remarks`,
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`equity_usd`, `gross_usd`, `net_usd`, `initial_margin_usd`, `maintenance_margin_usd`, `nearest_liquidation_bps`, `leverage_total`, `leverage_net`, `leverage_average`, `leverage_max`, `margin_utilisation`, `maintenance_ratio`, `var_99_1h`, `es_99_1h`, `var_ewma_99_1h`, `var_99_1h_usd`, `es_99_1h_usd`, `mark_age_ms`, `record_age_ms`]);
 
 ALTER TABLE `risk_positions`
   COMMENT COLUMN IF EXISTS `leverage` 'leverage of the position; 0: the record does not say; unit: 1; at least: 0',
@@ -649,20 +661,19 @@ ALTER TABLE `risk_positions`
   ADD COLUMN IF NOT EXISTS `settlement_asset` LowCardinality(Nullable(String)) COMMENT 'the asset in which it settles; empty where it is not known' CODEC(ZSTD(3)) AFTER `position_side`,
   ADD COLUMN IF NOT EXISTS `pool` LowCardinality(Nullable(String)) COMMENT 'what backs it: venue/margin mode/margin asset; of an isolated position its symbol' CODEC(ZSTD(3)) AFTER `settlement_asset`,
   ADD COLUMN IF NOT EXISTS `unrealised_pnl_settled` Nullable(Float64) COMMENT 'Profit since entry in the asset it settles in; unit: settlement asset; formula: s q (mark - EP); sign: + profit; null when: the market has no mark' CODEC(Gorilla, ZSTD(1)) AFTER `pool`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_unrealised_pnl_settled` CHECK ifNull(isFinite(`unrealised_pnl_settled`), true),
   ADD COLUMN IF NOT EXISTS `pool_equity_usd` Nullable(Float64) COMMENT 'Wallet and profit of its pool, of an isolated position its margin and profit; unit: USD; formula: W + sum s q (mark - EP); null when: an asset without a price in dollars settles a position or lies in a wallet, or it is not known what backs it' CODEC(Gorilla, ZSTD(1)) AFTER `unrealised_pnl_settled`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_pool_equity_usd` CHECK ifNull(isFinite(`pool_equity_usd`), true),
   ADD COLUMN IF NOT EXISTS `pool_maintenance_ratio` Nullable(Float64) COMMENT 'Maintenance margin of its pool over the pool\'s equity; liquidation at 1; unit: 1; formula: sum MM / E_p; null when: the pool\'s equity is not known or not positive, or no tiers; at least: 0' CODEC(Gorilla, ZSTD(1)) AFTER `pool_equity_usd`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_pool_maintenance_ratio` CHECK ifNull(isFinite(`pool_maintenance_ratio`), true),
   ADD COLUMN IF NOT EXISTS `underlying_move_bps` Nullable(Float64) COMMENT 'How far all marks of its underlying have to move together until its pool is liquidated, in either direction; unit: bps of mark; formula: 1e4 |x - 1|, x nearest to 1 with E_p(x) = MM(x); sign: positive: not reached; null when: no such move liquidates it, or see null_reason' CODEC(Gorilla, ZSTD(1)) AFTER `pool_maintenance_ratio`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_underlying_move_bps` CHECK ifNull(isFinite(`underlying_move_bps`), true),
   ADD COLUMN IF NOT EXISTS `tier_max_leverage` Nullable(Float64) COMMENT 'Largest leverage that the tier of its notional allows; unit: 1; null when: no maintenance tiers; at least: 0' CODEC(Gorilla, ZSTD(1)) AFTER `underlying_move_bps`,
-  ADD CONSTRAINT IF NOT EXISTS `finite_tier_max_leverage` CHECK ifNull(isFinite(`tier_max_leverage`), true),
   ADD COLUMN IF NOT EXISTS `remark` Nullable(String) COMMENT 'what is odd about it; empty when nothing is; unit: text' CODEC(ZSTD(3)) AFTER `tier_max_leverage`,
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`leverage`, `isolated_margin_usd`, `qty_base`, `entry_price`, `mark_price`, `notional_usd`, `unrealised_pnl_usd`, `initial_margin_usd`, `maintenance_margin_usd`, `liquidation_price`, `distance_to_liquidation_bps`, `depth_to_liquidation_usd`, `mark_age_ms`, `unrealised_pnl_settled`, `pool_equity_usd`, `pool_maintenance_ratio`, `underlying_move_bps`, `tier_max_leverage`]),
   MODIFY ORDER BY (`account`, `venue`, `symbol`, `as_of`, `position_side`);
 
 ALTER TABLE `alerts`
   COMMENT COLUMN IF EXISTS `subject` 'What it is about: account, or venue/symbol; `*` and a shard: a summary of a storm',
   COMMENT COLUMN IF EXISTS `kind` 'raise, higher (a graver severity), lower or clear',
   ADD COLUMN IF NOT EXISTS `reason` LowCardinality(Nullable(String)) COMMENT 'Why it was cleared: the value, or what else; empty when it was not' CODEC(ZSTD(3)) AFTER `value`,
-  COMMENT COLUMN IF EXISTS `revision` 'grows from record to record of an alert: event time, ms, times 4, plus the kind, or one more than before; unit: count; at least: 0';
+  COMMENT COLUMN IF EXISTS `revision` 'grows from record to record of an alert: event time, ms, times 4, plus the kind, or one more than before; unit: count; at least: 0',
+  DROP CONSTRAINT IF EXISTS `finite`,
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`value`]);

@@ -38,6 +38,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(kind, cases, indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes come last: what was in process before has compiled the kernels, once for all of them."""
+    late = {item.path for item in items if item.get_closest_marker("services")}
+    items.sort(key=lambda item: item.path in late)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Count what sessions of flows brought with them; a process of several that share the tests out hands it over."""
     run = session.config.stash[RUN]

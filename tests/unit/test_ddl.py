@@ -72,7 +72,7 @@ def test_every_column_says_what_it_is() -> None:
 
 
 def test_numbers_that_are_not_finite_are_refused_by_the_table() -> None:
-    assert "CONSTRAINT finite CHECK ifNull(isFinite(`mid`), true) AND isFinite(`ofi`)" in create_table(DENSE)
+    assert "CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`mid`, `ofi`])" in create_table(DENSE)
     assert "CONSTRAINT" not in create_table(EVENTS)
 
 

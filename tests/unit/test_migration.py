@@ -39,7 +39,8 @@ def test_a_new_column_is_added_where_it_is_declared_and_the_dense_view_is_made_a
     assert alter.startswith("ALTER TABLE `book`\n  ADD COLUMN IF NOT EXISTS `wall_usd` Nullable(Float64) COMMENT ")
     assert " AFTER `window_start`,\n" in alter
     assert "ADD COLUMN IF NOT EXISTS `trades` Nullable(Int64) COMMENT" in alter and "AFTER `wall_usd`" in alter
-    assert "ADD CONSTRAINT IF NOT EXISTS `finite_wall_usd` CHECK ifNull(isFinite(`wall_usd`), true)" in alter
+    check = "CHECK arrayAll(x -> ifNull(isFinite(x), true), [`wall_usd`, `mid`])"
+    assert alter.endswith(f"DROP CONSTRAINT IF EXISTS `finite`,\n  ADD CONSTRAINT IF NOT EXISTS `finite` {check}")
     assert view.startswith("CREATE OR REPLACE VIEW `book_dense` AS\n") and "`wall_usd`" in view
 
 
