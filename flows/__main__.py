@@ -25,6 +25,7 @@ COMMANDS = {
     "record": "Receive instruments from their exchanges into capture files.",
     "run": "Flows in production, on the configured brokers and ClickHouse.",
     "lag": "How far each flow is behind in each log, in messages and in event time.",
+    "rejects": "What flows could not use, why and where; hand in again what can be used now.",
     "rescale": "Deal a stopped flow's states out to another number of processes.",
     "query": "One SQL statement on the rows; works while flows write.",
     "topics": "Create the topics that the settings call for.",

@@ -66,7 +66,7 @@ class Kept:
         self._wait(still_s)
         found = {}
         for table in self._tables:
-            count, first = self._missing(table)
+            count, first = self.missing(table)
             if count:
                 found[table.name] = f"{count} records are not stored, the first is {first}"
         if any(self._other(table)[0] for table in self._tables):
@@ -78,7 +78,7 @@ class Kept:
                     found.setdefault(table.name, f"{count} stored rows are {what}, the first is {first}")
         return found
 
-    def _missing(self, table: Table) -> tuple[int, str]:
+    def missing(self, table: Table) -> tuple[int, str]:
         """Keys of the topic that the table lacks."""
         mine, key = f"`{self._scratch.settings.database}`.`{table.name}`", _key(table)
         return self._first(
@@ -104,7 +104,7 @@ class Kept:
     def _wait(self, still_s: float) -> None:
         """Until all is stored, or no more comes."""
         left, since_s = -1, time.monotonic()
-        while (now := sum(self._missing(table)[0] for table in self._tables)) and time.monotonic() - since_s < still_s:
+        while (now := sum(self.missing(table)[0] for table in self._tables)) and time.monotonic() - since_s < still_s:
             if now != left:
                 left, since_s = now, time.monotonic()
             time.sleep(LOOK_S)

@@ -22,10 +22,11 @@ def of_newest_run(told: Settings) -> Settings:
 
 
 @contextmanager
-def store(told: Settings) -> Iterator[Settings]:
+def store(told: Settings, *, reads: bool = True) -> Iterator[Settings]:
     """The settings with a ClickHouse: the configured one, the embedded one that runs, or the embedded one started.
 
-    Of an embedded one, where no database is named, that of the newest run.
+    With the secret of one who only `reads`, or of one who writes. Of an embedded one, where no database is named, that
+    of the newest run.
     """
     folder = Path(told.data)
     if told.clickhouse.url:
@@ -33,15 +34,15 @@ def store(told: Settings) -> Iterator[Settings]:
         return
     told = of_newest_run(told)
     if url := running_store(folder):
-        yield msgspec.structs.replace(told, clickhouse=asking(told.clickhouse, url, folder, reads=True))
+        yield msgspec.structs.replace(told, clickhouse=asking(told.clickhouse, url, folder, reads=reads))
         return
     if not (folder / "store").exists():
         raise Refused(f"{folder}: no embedded store here yet; run `alphaplus demo` or `alphaplus replay` first")
     kafka = msgspec.structs.replace(told.kafka, brokers="none")
     with Session(msgspec.structs.replace(told, kafka=kafka), "read") as session:
         found = session.settings.clickhouse
-        reader = asking(found, found.url, folder, reads=True)
-        yield msgspec.structs.replace(session.settings, kafka=told.kafka, clickhouse=reader)
+        asker = asking(found, found.url, folder, reads=reads)
+        yield msgspec.structs.replace(session.settings, kafka=told.kafka, clickhouse=asker)
 
 
 def with_broker(told: Settings) -> Settings:
