@@ -27,6 +27,8 @@ COMMANDS = {
     "lag": "How far each flow is behind in each log, in messages and in event time.",
     "rejects": "What flows could not use, why and where; hand in again what can be used now.",
     "rescale": "Deal a stopped flow's states out to another number of processes.",
+    "savepoint": "Stop a flow and copy its recovery directories, described and checked.",
+    "restore": "Put a savepoint back, if it fits.",
     "query": "One SQL statement on the rows; works while flows write.",
     "topics": "Create the topics that the settings call for.",
     "migrate": "Apply new migrations to the configured ClickHouse.",

@@ -17,6 +17,7 @@ import importlib.metadata
 import json
 import os
 import secrets
+import socket
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -35,6 +36,8 @@ from operators.evolving import Changed, Part, matched
 
 FORMAT = 3
 PART = "part-0.sqlite3"
+LOCK = "lock"
+"""Locked by the process that uses the directory; its number and machine are in it."""
 TABLES = {"parts", "exs", "fronts", "commits", "snaps"}
 
 UNCOMMITTED = """
@@ -87,6 +90,10 @@ def release() -> str:
         return "not installed"
 
 
+class InUse(Refused):
+    """Another process holds the directory."""
+
+
 class Recovery:
     """An opened recovery directory; the lock lasts as long as the process. `run_id` was drawn when it was made."""
 
@@ -95,12 +102,15 @@ class Recovery:
         self.directory = directory
         self.evolved = ""
         own(directory)
-        self._lock = (directory / "lock").open("w")
+        self._lock = (directory / LOCK).open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise Refused(f"{directory} is in use by another process") from None
+            raise InUse(f"{directory} is in use by another process") from None
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()} {socket.gethostname()}")
+        self._lock.flush()
         try:
             self._manifest = self._read()
             key = key or directory.resolve().parent / "recovery.key"
@@ -136,6 +146,12 @@ class Recovery:
         """The fingerprints of the states in it."""
         assert self._manifest is not None
         return dict(self._manifest.get("states", {}))
+
+    @property
+    def saved_by(self) -> str:
+        """The release that used it last."""
+        assert self._manifest is not None
+        return str(self._manifest.get("release", ""))
 
     def committed(self) -> list[Row]:
         """The newest committed states."""

@@ -6,14 +6,13 @@ are whole before the first of the old ones gives way. A list of the moves is wri
 finishes it.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from flows import moves
 from flows.kafka.source import shard_name, shards_of
 from flows.owned import own
 from flows.recovery import Recovery
@@ -39,18 +38,18 @@ def rescale(flow: str, place: Place, count: int, key: Path | None = None) -> Res
     key, and when there would be more processes than partitions.
     """
     journal = place(0).with_name(f"{flow}.moves.json")
-    _finish(journal)
+    moves.finish(journal)
     with ExitStack() as stack:
-        first = _opened(stack, place(0), key)
-        made_for = _made_for(first, flow)
+        first = opened(stack, place(0), key)
+        made_for = made_for_flow(first, flow)
         before, partitions = int(made_for["share"][1]), int(made_for["partitions"])
         if before == count:
             return None
         if not 0 < count <= partitions:
             raise Refused(f"{flow}: {count} processes cannot share {partitions} partitions out")
-        old = [first, *(_opened(stack, place(i), key) for i in range(1, before))]
+        old = [first, *(opened(stack, place(i), key) for i in range(1, before))]
         for i, recovery in enumerate(old):
-            told = _made_for(recovery, flow)
+            told = made_for_flow(recovery, flow)
             if told != {**made_for, "share": [i, before]}:
                 raise Refused(f"{recovery.directory} is not of the same run of {flow} as {first.directory}")
             if recovery.seal.name != first.seal.name:
@@ -66,7 +65,7 @@ def rescale(flow: str, place: Place, count: int, key: Path | None = None) -> Res
             raise Refused(f"{flow} keeps states of {', '.join(strange)}, which are no shards: they cannot be dealt out")
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         kept = [place(i).with_name(f"{place(i).name}.{stamp}") for i in range(before)]
-        moves = [(place(i), kept[i]) for i in range(before)]
+        planned = [(place(i), kept[i]) for i in range(before)]
         for i in range(count):
             fresh = place(i).with_name(f".{place(i).name}.{stamp}")
             if i >= before and place(i).exists():
@@ -74,51 +73,22 @@ def rescale(flow: str, place: Place, count: int, key: Path | None = None) -> Res
             own(place(i).parent)
             made = stack.enter_context(closing(Recovery(fresh, key or place(0).resolve().parent / "recovery.key")))
             made.fill({**made_for, "share": [i, count]}, first.states, [row for row in rows if owner[row[1]] == i])
-            moves.append((fresh, place(i)))
-        _write(journal, moves)
-        _finish(journal)
+            planned.append((fresh, place(i)))
+        moves.write(journal, planned)
+        moves.finish(journal)
     return Rescaled(before, count, len({shard for _, shard, _ in rows}), kept)
 
 
-def _opened(stack: ExitStack, directory: Path, key: Path | None) -> Recovery:
+def opened(stack: ExitStack, directory: Path, key: Path | None) -> Recovery:
+    """A directory that is there, held as long as the stack."""
     if not (directory / "manifest.json").exists():
         raise Refused(f"{directory} is no recovery directory: all processes' are needed (--recovery)")
     return stack.enter_context(closing(Recovery(directory, key)))
 
 
-def _made_for(recovery: Recovery, flow: str) -> dict[str, Any]:
+def made_for_flow(recovery: Recovery, flow: str) -> dict[str, Any]:
+    """What a directory of this flow was made for; Refused when it is of another one."""
     made_for = recovery.made_for
     if made_for is None or made_for.get("flow") != flow:
         raise Refused(f"{recovery.directory} is of {made_for and made_for.get('flow')}, not of {flow}")
     return made_for
-
-
-def _write(journal: Path, moves: list[tuple[Path, Path]]) -> None:
-    partial = journal.with_suffix(".partial")
-    with partial.open("w") as file:
-        json.dump([[str(a.resolve()), str(b.resolve())] for a, b in moves], file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(journal)
-    _sync(journal.parent)
-
-
-def _finish(journal: Path) -> None:
-    """Make the moves that are written down and not made yet."""
-    if not journal.exists():
-        return
-    moves = [(Path(a), Path(b)) for a, b in json.loads(journal.read_bytes())]
-    for source, target in moves:
-        if source.exists() and not target.exists():
-            source.rename(target)
-            _sync(target.parent)
-    journal.unlink()
-    _sync(journal.parent)
-
-
-def _sync(folder: Path) -> None:
-    listing = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(listing)
-    finally:
-        os.close(listing)

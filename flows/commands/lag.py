@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.table import Table
 
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, Directories, File, Sets, seal_key, settings
 from flows.commands.reach import running_broker
 from flows.committed import Place, directories, least, positions
 from flows.glance import bounds_of, last_marks, times_before, told_to_group
@@ -45,7 +45,7 @@ def lag(
     format: Annotated[Literal["table", "json"], Parameter(help="how to print it")] = "table",
     most: Annotated[int | None, Parameter(help="exit with 1 when a flow is more messages behind in a log")] = None,
     most_s: Annotated[float | None, Parameter(help="exit with 1 when what it has closed is older")] = None,
-    recovery: Annotated[str, Parameter(help="directories, {} for the ordinal (default DATA/recovery/FLOW-{})")] = "",
+    recovery: Directories = "",
     set: Sets = (),
     config: File = None,
     data: Data = None,
@@ -94,8 +94,7 @@ def lag(
 def _committed(told: Settings, flow: str, pattern: str) -> dict[Place, int]:
     if group := told.kafka.group_of(flow):
         return told_to_group(told.kafka, group)
-    key = Path(told.recovery.key_file) if told.recovery.key_file else None
-    return least([positions(flow, directory, key) for directory in directories(pattern)])
+    return least([positions(flow, directory, seal_key(told)) for directory in directories(pattern)])
 
 
 def lags(told: Settings, flow: str, committed: dict[Place, int]) -> list[Lag]:

@@ -1,5 +1,6 @@
 """Options that commands share, and where a demo is when no folder is named."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from flows.session import running_store
-from flows.settings import Settings
+from flows.settings import Settings, SettingsError
 from flows.settings_sources import environment, load
 
 DEMO = "demo"
@@ -19,6 +20,22 @@ Data = Annotated[
     Path | None,
     Parameter(name="--data", help="folder of the embedded store (default ./.alphaplus, of a demo ./.alphaplus/demo)"),
 ]
+Directories = Annotated[
+    str, Parameter(name="--recovery", help="directories, {} for the ordinal (default DATA/recovery/FLOW-{})")
+]
+
+
+def place(told: Settings, flow: str, recovery: str) -> Callable[[int], Path]:
+    """Where the recovery directory of each process of a flow is."""
+    pattern = recovery or str(Path(told.data) / "recovery" / f"{flow}-{{}}")
+    if "{}" not in pattern:
+        raise SettingsError(f"--recovery {pattern!r}: write {{}} where the ordinal stands")
+    return lambda ordinal: Path(pattern.replace("{}", str(ordinal)))
+
+
+def seal_key(told: Settings) -> Path | None:
+    """The file with the key of recovered states, where the settings name one."""
+    return Path(told.recovery.key_file) if told.recovery.key_file else None
 
 
 def settings(file: Path | None, sets: tuple[str, ...], data: Path | None) -> Settings:

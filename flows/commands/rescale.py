@@ -1,12 +1,11 @@
 """`alphaplus rescale`: a stopped flow's states, dealt out to another number of processes."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, Directories, File, Sets, place, seal_key, settings
 from flows.job_graph import FLOWS
 from flows.rescaling import rescale as deal
 from flows.settings import SettingsError
@@ -23,7 +22,7 @@ def rescale(
     flow: Annotated[str, Parameter(help="market, forecast or alerts; all its processes are stopped")],
     *,
     to: Annotated[int, Parameter(help="how many processes it shall be")],
-    recovery: Annotated[str, Parameter(help="directories, {} for the ordinal (default DATA/recovery/FLOW-{})")] = "",
+    recovery: Directories = "",
     set: Sets = (),
     config: File = None,
     data: Data = None,
@@ -40,11 +39,7 @@ def rescale(
         )
     if flow not in (known := [f.name for f in FLOWS if f.name not in NOTHING_TO_DEAL]):
         raise SettingsError(f"there is no flow {flow!r}; there are: {', '.join(known)}")
-    pattern = recovery or str(Path(told.data) / "recovery" / f"{flow}-{{}}")
-    if "{}" not in pattern:
-        raise SettingsError(f"--recovery {pattern!r}: write {{}} where the ordinal stands")
-    key = Path(told.recovery.key_file) if told.recovery.key_file else None
-    done = deal(flow, lambda ordinal: Path(pattern.replace("{}", str(ordinal))), to, key)
+    done = deal(flow, place(told, flow, recovery), to, seal_key(told))
     if done is None:
         print(f"{flow} is {to} processes already", file=sys.stderr)
         return 0
