@@ -13,9 +13,9 @@ class Continuity:
         self._chain = chain
         self._search = chain.pattern.search
         groups = chain.pattern.groupindex
-        self._at_last = groups["last"]
-        self._at_previous, self._at_first = groups.get("previous", 0), groups.get("first", 0)
-        self._last: dict[bytes, int] = {}
+        self._by_previous, self._by_first = "previous" in groups, "first" in groups
+        self._ids = groups["last"], groups.get("previous") or groups.get("first") or groups["last"]
+        self._last: dict[bytes, bytes] = {}
 
     def follows(self, stream: bytes, frame: bytes) -> bool:
         """Whether an update continues its book; True too where that cannot be told.
@@ -29,16 +29,17 @@ class Continuity:
         found = self._search(frame, start, start + _EDGE)
         if found is None:
             return True
-        last = int(found[self._at_last])
+        last, link = found.group(*self._ids)
         before = self._last.get(stream)
-        if before is None or (chain.whole and frame.find(chain.whole, 0, _EDGE) >= 0):
+        if before is None or (link == before and self._by_previous):  # nearly always, and without a number made of it
             self._last[stream] = last
             return True
-        if last <= before:
+        if chain.whole and frame.find(chain.whole, 0, _EDGE) >= 0:
+            self._last[stream] = last
+            return True
+        if int(last) <= int(before):
             return True
         self._last[stream] = last
-        if self._at_previous:
-            return int(found[self._at_previous]) <= before
-        if self._at_first:
-            return int(found[self._at_first]) <= before + 1
-        return last == before + 1
+        if self._by_previous:
+            return int(link) <= int(before)
+        return int(link) <= int(before) + 1

@@ -6,13 +6,25 @@ everything received up to its time stands before it.
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
-Received = tuple[int, bytes | None, bytes | None, str | None]
-"""Time of receipt (ns), frame, the stream that brought it, and the symbol of a frame that names none. A plain tuple: it
-is made for every frame. Without a frame it is a tick."""
+AT_ONCE = 200
+"""So many pieces are taken in one go."""
+
+
+@dataclass(slots=True)
+class Received:
+    """Frames that came in one piece, and the stream that brought each; without frames it is a tick."""
+
+    at_ns: int
+    frames: list[bytes]
+    streams: list[bytes | None]
+    symbol: str | None = None
+    """Of a frame that names none."""
 
 
 @dataclass(slots=True)
@@ -38,22 +50,27 @@ class Buffer:
         self._there = threading.Event()
         self._waiting = False
 
-    def put(self, data: bytes | None, stream: bytes | None = None, symbol: str | None = None) -> None:
-        """A frame that has just been received, or a tick."""
-        now_ns = self._clock()
-        now_ns = max(now_ns, self._last_ns)
-        self._last_ns = now_ns
-        if data is not None:
-            size = len(data)
-            if self._put_bytes - self._taken_bytes + size > self._limit:
-                self._miss(now_ns, size)
-                return
-            self._put_bytes += size
+    def put(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> None:
+        """Frames that have just been received; none at all: a tick."""
+        now_ns = self._last_ns = max(self._clock(), self._last_ns)
+        size = sum(map(len, frames))
+        room = self._limit - self._put_bytes + self._taken_bytes
+        if size > room:
+            fit = bisect_right(list(accumulate(map(len, frames))), room)
+            if fit:
+                self._hold(now_ns, frames[:fit], streams[:fit], symbol)
+            for frame in frames[fit:]:
+                self._miss(now_ns, len(frame))
+            return
+        self._hold(now_ns, frames, streams, symbol)
+
+    def _hold(self, now_ns: int, frames: list[bytes], streams: list[bytes | None], symbol: str | None) -> None:
+        self._put_bytes += sum(map(len, frames))
         if self._missed is not None:
             # what was missed stands in the log where it was missed
             self._held.append(self._missed)
             self._missed = None
-        self._held.append((now_ns, data, stream, symbol))
+        self._held.append(Received(now_ns, frames, streams, symbol))
         if self._waiting:
             self._there.set()
 
@@ -73,7 +90,7 @@ class Buffer:
                 self._there.wait(wait_s)
             self._waiting = False
         held, pop = self._held, self._held.popleft
-        return [pop() for _ in range(min(len(held), 2_000))]
+        return [pop() for _ in range(min(len(held), AT_ONCE))]
 
     def release(self, size: int) -> None:
         """So many bytes of what was taken are handed on."""

@@ -11,21 +11,21 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import cast
 
 import aiohttp
 
 from flows import telemetry
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Stream
+from flows.live.websocket import Websocket
 
 OPENED = telemetry.LIVE_OPENED.counter()
 ENDED = telemetry.LIVE_ENDED.counter()
 REFUSED = telemetry.LIVE_REFUSED.counter()
 LOG = logging.getLogger("alphaplus.live")
 _SHORT = 300
-TEXT, BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
-Take = Callable[[bytes, bytes | None], None]
+Take = Callable[[list[bytes], list[bytes | None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Pace:
 class _Socket:
     """One websocket and the streams that it has brought."""
 
-    ws: "aiohttp.ClientWebSocketResponse[Literal[False]]"
+    ws: Websocket
     brought: set[bytes] = field(default_factory=set)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Line:
-    """Streams that share a socket. `take` gets every frame, and its stream's name, at once; it must not wait."""
+    """Streams that share a socket. `take` gets all frames that came, and their streams' names; it must not wait."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class Line:
             ws = await self._session.ws_connect(
                 self._url, decode_text=False, heartbeat=self._pace.heartbeat_s, max_msg_size=0, proxy=self._proxy
             )
-        return _Socket(ws)
+        return _Socket(cast(Websocket, ws))
 
     async def _subscribe(self, socket: _Socket) -> None:
         if self.feed.greeting is not None:
@@ -187,25 +187,22 @@ class Line:
     async def _read(self, socket: _Socket) -> str:
         """Hand on what comes until it ends; why it ended."""
         pinging = asyncio.create_task(self._ping(socket)) if self.feed.ping is not None else None
-        take, head, brought, wanted = self._take, self.feed.head.match, socket.brought, len(self.streams)
-        farewell, complete = self.feed.farewell, False
+        take, head, farewell = self._take, self.feed.head.match, self.feed.farewell
         try:
-            async for message in socket.ws:
-                if message.type is not TEXT and message.type is not BINARY:
-                    continue
-                data: bytes = message.data
-                found = head(data)
-                if found is None or (farewell is not None and len(data) < _SHORT and farewell in data):
-                    await self._talk(socket, data)
-                    take(data, None)
-                    continue
-                stream = found[1]
-                if not complete:
-                    brought.add(stream)
-                    if len(brought) >= wanted:
-                        complete = True
-                        socket.complete.set()
-                take(data, stream)
+            while frames := await socket.ws.come():
+                streams = [found and found[1] for found in map(head, frames)]
+                if farewell is not None:
+                    streams = [
+                        None if len(frame) < _SHORT and farewell in frame else stream
+                        for frame, stream in zip(frames, streams, strict=True)
+                    ]
+                take(frames, streams)
+                if not socket.complete.is_set():
+                    self._note_brought(socket, streams)
+                if None in streams:
+                    for frame, stream in zip(frames, streams, strict=True):
+                        if stream is None:
+                            await self._talk(socket, frame)
             error = socket.ws.exception()
             return type(error).__name__ if error is not None else f"closed by the venue ({socket.ws.close_code})"
         except (aiohttp.ClientError, OSError) as error:
@@ -213,6 +210,11 @@ class Line:
         finally:
             if pinging is not None:
                 pinging.cancel()
+
+    def _note_brought(self, socket: _Socket, streams: list[bytes | None]) -> None:
+        socket.brought.update(stream for stream in streams if stream is not None)
+        if len(socket.brought) >= len(self.streams):
+            socket.complete.set()
 
     async def _talk(self, socket: _Socket, data: bytes) -> None:
         """What is no frame of a stream: acknowledgements, refusals, questions."""

@@ -4,10 +4,10 @@ import gzip
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from flows import telemetry
 from flows.job_graph import raw_topic
@@ -20,11 +20,24 @@ LOG = logging.getLogger("alphaplus.live")
 MILLISECOND_NS = 1_000_000
 
 
+class Route(NamedTuple):
+    """Where a frame goes."""
+
+    kind: str
+    symbol: str
+    base: bytes
+    named: bool
+    """Whether its bytes say its symbol."""
+
+
+Routed = tuple[Route, bytes]
+
+
 class Outlet(Protocol):
     """Called from one thread."""
 
-    def frame(self, received_ns: int, kind: str, symbol: str, base: bytes, data: bytes, named: bool) -> None:
-        """A frame of one base asset; not `named`: its bytes do not say its symbol."""
+    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+        """Frames that came in one piece, each of one base asset."""
         ...
 
     def tick(self, received_ns: int) -> None:
@@ -62,10 +75,11 @@ class Topics:
         self._topics = {kind: prefix + raw_topic(kind, venue) for kind in kinds}
         self._marks = Marks(publisher, self._topics.values(), partitions, mark_ms)
 
-    def frame(self, received_ns: int, kind: str, symbol: str, base: bytes, data: bytes, named: bool) -> None:
-        """Queue it under its base asset."""
-        topic, stamp = self._topics[kind], received_ns // MILLISECOND_NS
-        self._publisher.publish(topic, base, data, stamp, None if named else symbol)
+    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+        """Queue each under its base asset."""
+        topics, publish, stamp = self._topics, self._publisher.publish, received_ns // MILLISECOND_NS
+        for (kind, symbol, base, named), data in routed:
+            publish(topics[kind], base, data, stamp, None if named else symbol)
 
     def tick(self, received_ns: int) -> None:
         """Mark how far it is, and serve acknowledgements."""
@@ -91,10 +105,11 @@ class Captures:
         self._files: dict[str, gzip.GzipFile] = {}
         self.paths: list[Path] = []
 
-    def frame(self, received_ns: int, kind: str, symbol: str, base: bytes, data: bytes, named: bool) -> None:
-        """Append a line."""
-        file = self._files.get(symbol) or self._open(symbol)
-        file.write(b"%d %s\n" % (received_ns, data.replace(b"\n", b" ")))
+    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+        """Append a line each."""
+        for (_, symbol, _, _), data in routed:
+            file = self._files.get(symbol) or self._open(symbol)
+            file.write(b"%d %s\n" % (received_ns, data.replace(b"\n", b" ")))
 
     def _open(self, symbol: str) -> gzip.GzipFile:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())

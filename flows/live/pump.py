@@ -6,13 +6,14 @@ Kafka may keep it waiting as long as it likes: frames wait in the buffer meanwhi
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from flows import telemetry
 from flows.live.book_continuity import Continuity
 from flows.live.buffer import Buffer, Missed, Received
 from flows.live.feed import Feed, Stream
-from flows.live.outlet import Outlet
+from flows.live.outlet import Outlet, Route, Routed
 from flows.live.silence import Silence
 from schemas.instrument import Instrument
 from schemas.venue import Venue
@@ -23,6 +24,9 @@ SILENT = telemetry.LIVE_SILENT.gauge()
 HELD = telemetry.LIVE_HELD.gauge()
 LOG = logging.getLogger("alphaplus.live")
 LOOK_S = 0.25
+GATHER_S = 0.001
+"""What comes within so long after a piece is handed over together: two threads that wake each other for every piece spend
+their time on that."""
 
 
 class Pump:
@@ -47,7 +51,7 @@ class Pump:
         self._begin_anew = begin_anew
         self._ask_again = ask_again
         self._streams = {s.name.encode(): s for s in streams}
-        self._routes: dict[bytes, tuple[str, str, bytes]] = {}
+        self._routes: dict[bytes | None, Route] = {}
         self._silence = Silence(streams, time.monotonic())
         self._counts = {s.channel.name: FRAMES.labels(feed.venue, s.channel.name) for s in streams}
         self.continuity = Continuity(feed.chain) if feed.chain else None
@@ -71,6 +75,8 @@ class Pump:
                 stopping = self._stop.is_set()
                 batch = self._buffer.take(0.05)
                 self._hand(batch)
+                if batch and not stopping:
+                    time.sleep(GATHER_S)
                 if (now := time.monotonic()) - looked > LOOK_S:
                     looked = now
                     HELD.labels(self._feed.venue).set(self._buffer.bytes)
@@ -83,63 +89,56 @@ class Pump:
 
     def _hand(self, batch: list[Received | Missed]) -> None:
         """Hand over what was taken; what is counted and watched is so once a batch, not once a frame."""
-        routes, frame, follows = self._routes, self._outlet.frame, self._follows
-        heard: dict[bytes, int] = {}
+        heard: Counter[bytes | None] = Counter()
         for item in batch:
             if isinstance(item, Missed):
                 self._outlet.missed(item)
-                continue
-            received_ns, data, name, symbol = item
-            if data is None:
-                self._outlet.tick(received_ns)
-                continue
-            route = None if name is None else routes.get(name)
-            if route is None or name is None:
-                route = self._find(received_ns, data, name, symbol)
-                if route is None or name is None:
-                    self._buffer.release(len(data))
-                    continue
-            heard[name] = heard.get(name, 0) + 1
-            kind, at, base = route
-            if kind == "depth":
-                follows(name, data)
-            frame(received_ns, kind, at, base, data, True)
-            self._buffer.release(len(data))
+            elif not item.frames:
+                self._outlet.tick(item.at_ns)
+            else:
+                self._outlet.frames(item.at_ns, self._routed(item))
+                heard.update(item.streams)
+                self._buffer.release(sum(map(len, item.frames)))
         now_s = time.monotonic()
         for name, count in heard.items():
-            self._heard(self._streams[name], count, now_s)
+            if name is not None and (stream := self._streams.get(name)):
+                self._silence.hear(stream.name, now_s)
+                self._counts[stream.channel.name].inc(count)
 
-    def _heard(self, stream: Stream, frames: int, now_s: float) -> None:
-        self._silence.hear(stream.name, now_s)
-        self._counts[stream.channel.name].inc(frames)
+    def _routed(self, received: Received) -> list[Routed]:
+        """Frames and their ways; a stream's way is found once, from its first frame."""
+        found: list[Routed] = []
+        ways, add = self._routes.get, found.append
+        follows = self.continuity.follows if self.continuity else None
+        for name, data in zip(received.streams, received.frames, strict=True):
+            route = ways(name)
+            if route is None:
+                found += self._find(data, name, received.symbol)
+                continue
+            add((route, data))
+            if route.kind == "depth" and follows is not None and name is not None and not follows(name, data):
+                BROKEN.labels(self._feed.venue).inc()
+                self._begin_anew(self._streams[name])
+        return found
 
-    def _follows(self, name: bytes, data: bytes) -> None:
-        if self.continuity is not None and not self.continuity.follows(name, data):
-            BROKEN.labels(self._feed.venue).inc()
-            self._begin_anew(self._streams[name])
-
-    def _find(
-        self, received_ns: int, data: bytes, name: bytes | None, symbol: str | None
-    ) -> tuple[str, str, bytes] | None:
-        """The way of a stream's frames; None for one that is handed over here, or that is not published at all."""
+    def _find(self, data: bytes, name: bytes | None, symbol: str | None) -> list[Routed]:
+        """A frame whose way is not known: split by instrument where it is of several; none if it is not published."""
         stream = self._streams.get(name) if name is not None else None
         kind = self._venue.kind_of(data)
         if kind is None or kind not in self._venue.kinds:
-            return None
+            return []
         if stream is not None and stream.symbol is not None:
             named = self._venue.symbol_of(data) or stream.symbol
-            route = kind, named, self._base(named)
-            self._routes[stream.name.encode()] = route
-            return route
-        if stream is not None:
-            self._heard(stream, 1, time.monotonic())
+            route = self._routes[name] = Route(kind, named, self._base(named), True)
+            return [(route, data)]
+        found: list[Routed] = []
         for of, part in self._venue.split(data):
             at = symbol or of or self._venue.symbol_of(part)
             if at is None:
                 LOG.warning("%s: a frame of %s names no instrument: %r", self._feed.venue, kind, part[:100])
                 continue
-            self._outlet.frame(received_ns, kind, at, self._base(at), part, symbol is None)
-        return None
+            found.append((Route(kind, at, self._base(at), symbol is None), part))
+        return found
 
     def _base(self, symbol: str) -> bytes:
         listed = self._known.get(symbol)

@@ -14,6 +14,7 @@ from flows.live.line import Line, Pace
 from flows.live.outlet import Outlet
 from flows.live.pump import Pump
 from flows.live.snapshots import Books
+from flows.live.websocket import Websocket
 from flows.settings import Live
 from schemas.instrument import Instrument
 from schemas.venue import Venue
@@ -50,7 +51,7 @@ class Receiver:
         self._loop = asyncio.get_running_loop()
         self.pump.start()
         try:
-            async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+            async with aiohttp.ClientSession(ws_response_class=Websocket) as session, asyncio.TaskGroup() as tasks:
                 self._make_lines(session)
                 for line in self.lines:
                     tasks.create_task(line.run())
@@ -93,7 +94,7 @@ class Receiver:
     async def _tick(self) -> None:
         """Say how far receiving has come, and notice when nobody takes any more."""
         while self.pump.failed is None:
-            self.buffer.put(None)
+            self.buffer.put([], [])
             await asyncio.sleep(TICK_S)
         raise self.pump.failed
 
@@ -106,7 +107,7 @@ class Receiver:
                 self._books.ask(stream.symbol)
 
     def _snapshot(self, symbol: str, body: bytes) -> None:
-        self.buffer.put(body, None, symbol)
+        self.buffer.put([body], [None], symbol)
 
     def _broke_elsewhere(self, stream: Stream) -> None:
         assert self._loop is not None

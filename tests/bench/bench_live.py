@@ -1,21 +1,26 @@
 """Frames a second that one receiving process takes, beside the plain websocket library on the same frames, in turns.
 
-`python -m tests.bench.bench_live [--frames 200000] [--repeats 5] [--frame FILE]`: a server process sends one frame again
-and again as fast as it is taken. Plain: aiohttp reads and counts. Live: the frames go through line, buffer and pump,
-routed, watched and counted, to an outlet that drops them, or with `--brokers` into the raw topics. Frames a second of
-wall time and of the receiving process's CPU time (which other work on the machine disturbs less); medians.
+`python -m tests.bench.bench_live [--frames 50000] [--repeats 7] [--capture FILE]`: a server process sends the depth frames
+of a capture (else made-up ones as long), again and again with ids that go on, as fast as they are taken. Plain: aiohttp
+reads and counts. Live: the frames go through line, buffer and pump, routed, watched and counted, to an outlet that drops
+them, or with `--brokers` into the raw topics. Frames a second of wall time and of the receiving process's CPU time (which
+other work on the machine disturbs less); medians, and of the ratios the median over the turns.
 """
 
 import argparse
 import asyncio
 import base64
 import contextlib
+import gzip
 import hashlib
+import itertools
+import re
 import socket
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +29,7 @@ import aiohttp
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.live.feeds_by_venue import FEEDS
-from flows.live.outlet import Topics
+from flows.live.outlet import Routed, Topics
 from flows.live.receiver import Receiver
 from flows.settings import Live
 from schemas.venues.registry import VENUES
@@ -35,13 +40,30 @@ FRAME = (
     '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161257342,"T":1723161257342,"s":"BTCUSDT",'
     f'"U":5123107923638,"u":5123107926989,"pu":5123107923586,"b":[{LEVELS}],"a":[{LEVELS}]}}}}'
 ).encode()
+IDS = re.compile(rb'"U":(\d+),"u":(\d+),"pu":(\d+)')
 CHUNK = 200
 VENUE = "binance-usdm"
 
 
-async def serve(port: int, frames: int, frame: bytes) -> None:
-    """Answer each connection with so many frames, at once."""
-    chunk = (b"\x81\x7e" + len(frame).to_bytes(2, "big") + frame) * CHUNK
+def material(capture: Path | None, count: int) -> list[bytes]:
+    """So many depth frames whose ids hang together."""
+    some = [FRAME]
+    if capture is not None:
+        with gzip.open(capture, "rb") as lines:
+            of = [line.partition(b" ")[2].strip() for line in lines if b'"depthUpdate"' in line]
+        some = [re.sub(rb"@depth@\w+", b"@depth@100ms", frame, count=1) for frame in of]
+    ids = [tuple(map(int, found.groups())) for found in map(IDS.search, some) if found]
+    again = ids[-1][1] - ids[0][2]
+    return [
+        IDS.sub(b'"U":%d,"u":%d,"pu":%d' % tuple(i + again * (n // len(some)) for i in ids[n % len(some)]), frame, 1)
+        for n, frame in zip(range(count), itertools.cycle(some), strict=False)
+    ]
+
+
+async def serve(port: int, frames: list[bytes]) -> None:
+    """Answer each connection with the frames, at once."""
+    wire = [b"\x81\x7e" + len(frame).to_bytes(2, "big") + frame for frame in frames]
+    chunks = [b"".join(wire[at : at + CHUNK]) for at in range(0, len(wire), CHUNK)]
 
     async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -52,10 +74,10 @@ async def serve(port: int, frames: int, frame: bytes) -> None:
         accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
         writer.write(b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
-        for _ in range(frames // CHUNK):
-            writer.write(chunk)
-            await writer.drain()
         with contextlib.suppress(ConnectionError):
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
             await reader.read()
 
     async with await asyncio.start_server(send, "127.0.0.1", port) as server:
@@ -78,8 +100,8 @@ class Dropped:
     def __init__(self) -> None:
         self.count = 0
 
-    def frame(self, *frame: object) -> None:
-        self.count += 1
+    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+        self.count += len(routed)
 
     def tick(self, received_ns: int) -> None: ...
 
@@ -94,9 +116,9 @@ class Counted(Topics):
 
     count = 0
 
-    def frame(self, *frame: object) -> None:
-        self.count += 1
-        super().frame(*frame)  # type: ignore[arg-type]
+    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+        self.count += len(routed)
+        super().frames(received_ns, routed)
 
 
 async def live(url: str, frames: int, outlet: "Dropped | Counted") -> None:
@@ -124,15 +146,14 @@ def measured(run: "asyncio.coroutines.Coroutine[object, object, None]") -> tuple
 def main() -> None:
     """Print a line a way and the ratio."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.bench_live", description=__doc__)
-    parser.add_argument("--frames", type=int, default=200_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--frame", type=Path, help="a file with one frame of a combined stream")
+    parser.add_argument("--frames", type=int, default=50_000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--capture", type=Path, help="a capture of Binance USD-M whose depth frames are sent")
     parser.add_argument("--brokers", default="", help="write to the raw topics there, under a prefix of its own")
     parser.add_argument("--serve", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    frame = given.frame.read_bytes().strip() if given.frame else FRAME
     if given.serve:
-        asyncio.run(serve(given.serve, given.frames, frame))
+        asyncio.run(serve(given.serve, material(given.capture, given.frames)))
         return
     (port,) = free_ports(1)
     server = subprocess.Popen([sys.executable, "-m", "tests.bench.bench_live", *sys.argv[1:], "--serve", str(port)])
@@ -151,13 +172,12 @@ def main() -> None:
                 create_topics(given.brokers, [f"{prefix}raw.{k}.{VENUE}" for k in kinds], 4)
                 outlet = Counted(Publisher(given.brokers), VENUE, kinds, prefix, 4, 500)
             took["live"].append(measured(live(url, given.frames, outlet)))
-        rates = {}
         for name, times in took.items():
-            rates[name] = [given.frames / statistics.median(t[i] for t in times) for i in (0, 1)]
-            print(f"{name}: {rates[name][0]:,.0f} frames/s, {rates[name][1]:,.0f} frames a CPU second")
-        print(
-            f"ratio: {rates['live'][0] / rates['plain'][0]:.2f} (wall), {rates['live'][1] / rates['plain'][1]:.2f} (CPU)"
-        )
+            wall, cpu = (given.frames / statistics.median(t[i] for t in times) for i in (0, 1))
+            print(f"{name}: {wall:,.0f} frames/s, {cpu:,.0f} frames a CPU second")
+        turns = list(zip(took["plain"], took["live"], strict=True))
+        wall, cpu = (statistics.median(plain[i] / live[i] for plain, live in turns) for i in (0, 1))
+        print(f"ratio: {wall:.2f} (wall), {cpu:.2f} (CPU)")
     finally:
         server.kill()
         server.wait()

@@ -31,10 +31,10 @@ class Kept:
     """An outlet that remembers."""
 
     def __init__(self):
-        self.frames, self.ticks, self.holes = [], 0, []
+        self.kept, self.ticks, self.holes = [], 0, []
 
-    def frame(self, received_ns, kind, symbol, base, data, named):
-        self.frames.append((kind, symbol, base, data, named))
+    def frames(self, received_ns, routed):
+        self.kept += [(kind, symbol, base, data, named) for (kind, symbol, base, named), data in routed]
 
     def tick(self, received_ns):
         self.ticks += 1
@@ -46,13 +46,13 @@ class Kept:
         pass
 
     def of(self, kind, symbol=None):
-        return [data for k, s, _, data, named in self.frames if k == kind and (symbol is None or s == symbol) and named]
+        return [data for k, s, _, data, named in self.kept if k == kind and (symbol is None or s == symbol) and named]
 
     def ids(self, symbol):
         return [int(LAST_ID.search(data)[1]) for data in self.of("depth", symbol)]
 
     def books(self):
-        return [(symbol, data) for kind, symbol, _, data, named in self.frames if not named]
+        return [(symbol, data) for kind, symbol, _, data, named in self.kept if not named]
 
 
 def addresses(feed, server):
@@ -106,8 +106,8 @@ def test_every_channel_of_a_venue_arrives_verbatim_under_its_base_asset(venue):
                 await until(lambda: {s for s, _ in kept.books()} == set(DIALECTS[venue].symbols))
             else:
                 assert server.rest_asked == 0
-        assert {base for _, _, base, _, _ in kept.frames} == {b"BTC", b"ETH"}
-        for kind, symbol, _, data, named in kept.frames:
+        assert {base for _, _, base, _, _ in kept.kept} == {b"BTC", b"ETH"}
+        for kind, symbol, _, data, named in kept.kept:
             assert VENUES[venue].kind_of(data) == kind
             assert VENUES[venue].symbol_of(data) == (symbol if named else None)
         assert kept.ticks > 0
@@ -192,9 +192,9 @@ def test_a_venue_in_maintenance_is_tried_again_with_growing_waits_and_found_when
             server.cut()
             await asyncio.sleep(1.0)
             assert server.opened == 1
-            seen = len(kept.frames)
+            seen = len(kept.kept)
             server.in_maintenance = False
-            await until(lambda: len(kept.frames) > seen)
+            await until(lambda: len(kept.kept) > seen)
 
     asyncio.run(bounded(run()))
 
@@ -269,10 +269,10 @@ def test_what_finds_no_room_while_kafka_is_away_is_counted_and_marked_where_it_i
     class Stuck(Kept):
         open = False
 
-        def frame(self, *frame):
+        def frames(self, received_ns, routed):
             while not self.open:
                 time.sleep(0.01)
-            super().frame(*frame)
+            super().frames(received_ns, routed)
 
     async def run():
         kept, venue = Stuck(), "okx-swap"
@@ -286,7 +286,7 @@ def test_what_finds_no_room_while_kafka_is_away_is_counted_and_marked_where_it_i
             assert server.opened == 1, "receiving went on"
             kept.open = True
             await until(lambda: kept.holes)
-            await until(lambda: len(kept.frames) > 300)
+            await until(lambda: len(kept.kept) > 300)
         assert all(hole.frames > 0 and hole.bytes > 0 and hole.last_ns >= hole.first_ns for hole in kept.holes)
         assert MISSED.labels(venue)._value.get() == 0, "the outlet reports, not the buffer"
 
@@ -312,7 +312,7 @@ def test_a_subscription_that_is_refused_is_said(caplog):
     async def run():
         kept, venue = Kept(), "okx-swap"
         async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
-            await until(lambda: kept.frames)
+            await until(lambda: kept.kept)
             await server.peers[0].ws.send_str(
                 '{"event":"error","code":"60018","msg":"Wrong URL or channel","connId":"c"}'
             )
@@ -370,10 +370,10 @@ def test_liquidations_of_several_instruments_in_one_frame_go_each_to_its_own_ass
     async def run():
         kept, venue = Kept(), "okx-swap"
         async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept):
-            await until(lambda: kept.frames)
+            await until(lambda: kept.kept)
             await server.peers[0].ws.send_str(frame)
             await until(lambda: len(kept.of("liquidations")) == 2)
-        assert [f[1:3] for f in kept.frames if f[0] == "liquidations"] == [
+        assert [f[1:3] for f in kept.kept if f[0] == "liquidations"] == [
             ("BTC-USDT-SWAP", b"BTC"),
             ("ETH-USDT-SWAP", b"ETH"),
         ]
@@ -433,13 +433,17 @@ def test_a_channel_without_a_symbol_is_subscribed_to_once():
 def test_a_buffer_holds_no_more_than_it_may_and_says_between_which_frames_some_are_missing():
     times = iter([10, 20, 15, 30, 40, 50])
     buffer = Buffer(10, lambda: next(times))
-    for data in (b"aaaa", b"bbbb", b"cccc", b"dddd"):
-        buffer.put(data)
-    first = buffer.take(0)
-    assert [r[:2] for r in first] == [(10, b"aaaa"), (20, b"bbbb")]
+
+    def put(*frames):
+        buffer.put(list(frames), [None] * len(frames))
+
+    put(b"aaaa", b"bbbb", b"cccc")
+    put(b"dddd")
+    (first,) = buffer.take(0)
+    assert (first.at_ns, first.frames, first.streams) == (10, [b"aaaa", b"bbbb"], [None, None])
     buffer.release(8)
-    buffer.put(b"eeee")
+    put(b"eeee")
     hole, after = buffer.take(0)
-    assert (hole.first_ns, hole.last_ns, hole.frames, hole.bytes) == (20, 30, 2, 8)
-    assert after[:2] == (40, b"eeee")
+    assert (hole.first_ns, hole.last_ns, hole.frames, hole.bytes) == (10, 20, 2, 8)
+    assert (after.at_ns, after.frames) == (20, [b"eeee"]), "a clock that steps back does not reorder"
     assert buffer.bytes == 4
