@@ -1,45 +1,82 @@
 """Continuity: whether the updates of each book hang together as they are received, and which books must begin anew."""
 
+import re
+from dataclasses import dataclass
+
 from flows.live.feed import Chain
 
 _EDGE = 400
 """The ids of an update stand within so many bytes of its beginning or its end."""
 
 
+@dataclass(slots=True)
+class _Book:
+    """Where an instrument's depth stands."""
+
+    last: bytes
+    """Id of the last update, in digits."""
+    next: bytes
+    """The id that the update after it names, if none is missing: compared as it is written, no number is made of it."""
+    at: int
+    """Where the ids stood in the last update, from the beginning or from the end: they nearly always do so again."""
+
+
 class Continuity:
-    """The last update id of each stream of depth; an update that two connections brought counts once."""
+    """The last update id of each instrument's depth; an update that two connections brought counts once."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._search = chain.pattern.search
         groups = chain.pattern.groupindex
-        self._by_previous, self._by_first = "previous" in groups, "first" in groups
-        self._ids = groups["last"], groups.get("previous") or groups.get("first") or groups["last"]
-        self._last: dict[bytes, bytes] = {}
+        self._by_previous = "previous" in groups
+        self._link = groups.get("previous") or groups.get("first") or groups["last"]
+        self._last = groups["last"]
+        self._match = chain.pattern.match
+        self._books: dict[str, _Book] = {}
 
-    def follows(self, stream: bytes, frame: bytes) -> bool:
+    def follows(self, symbol: str, frame: bytes) -> bool:
         """Whether an update continues its book; True too where that cannot be told.
 
         >>> of = Continuity(Chain(re.compile(rb'"u":(?P<last>\\d+),"pu":(?P<previous>\\d+)')))
-        >>> [of.follows(b"a", b'"u":%d,"pu":%d' % ids) for ids in ((2, 1), (5, 2), (5, 2), (9, 7), (11, 9))]
+        >>> [of.follows("A", b'"u":%d,"pu":%d' % ids) for ids in ((2, 1), (5, 2), (5, 2), (9, 7), (11, 9))]
         [True, True, True, False, True]
         """
-        chain = self._chain
-        start = max(0, len(frame) - _EDGE) if chain.tail else 0
-        found = self._search(frame, start, start + _EDGE)
+        book = self._books.get(symbol)
+        if book is None:
+            return self._begins(symbol, frame)
+        found = self._match(frame, book.at + len(frame) if self._chain.tail else book.at)
         if found is None:
+            found = self._search(frame)
+            if found is None:
+                return True
+            book.at = self._place(found, frame)
+        link, last = found.group(self._link, self._last)
+        if link == book.next:
+            book.last = last
+            book.next = last if self._by_previous else self._after(last)
             return True
-        last, link = found.group(*self._ids)
-        before = self._last.get(stream)
-        if before is None or (link == before and self._by_previous):  # nearly always, and without a number made of it
-            self._last[stream] = last
+        return self._steps(book, link, last, frame)
+
+    def _begins(self, symbol: str, frame: bytes) -> bool:
+        if (found := self._search(frame)) is not None:
+            last = found[self._last]
+            self._books[symbol] = _Book(last, self._after(last), self._place(found, frame))
+        return True
+
+    def _steps(self, book: _Book, link: bytes, last: bytes, frame: bytes) -> bool:
+        """An update that is not simply the next."""
+        before, whole = int(book.last), self._chain.whole
+        anew = bool(whole) and frame.find(whole, 0, _EDGE) >= 0
+        if int(last) <= before and not anew:
             return True
-        if chain.whole and frame.find(chain.whole, 0, _EDGE) >= 0:
-            self._last[stream] = last
-            return True
-        if int(last) <= int(before):
-            return True
-        self._last[stream] = last
-        if self._by_previous:
-            return int(link) <= int(before)
-        return int(link) <= int(before) + 1
+        book.last, book.next = last, self._after(last)
+        return anew or int(link) <= (before if self._by_previous else before + 1)
+
+    def _after(self, last: bytes) -> bytes:
+        return last if self._by_previous else b"%d" % (int(last) + 1)
+
+    def _search(self, frame: bytes) -> re.Match[bytes] | None:
+        start = max(0, len(frame) - _EDGE) if self._chain.tail else 0
+        return self._chain.pattern.search(frame, start, start + _EDGE)
+
+    def _place(self, found: re.Match[bytes], frame: bytes) -> int:
+        return found.start() - len(frame) if self._chain.tail else found.start()

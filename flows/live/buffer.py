@@ -12,28 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
+from flows.live.outlet import Missed, Routed
+
 AT_ONCE = 200
 """So many pieces are taken in one go."""
 
 
 @dataclass(slots=True)
 class Received:
-    """Frames that came in one piece, and the stream that brought each; without frames it is a tick."""
+    """Frames that came in one piece; without any it is a tick."""
 
     at_ns: int
-    frames: list[bytes]
-    streams: list[bytes | None]
-    symbol: str | None = None
-    """Of a frame that names none."""
-
-
-@dataclass(slots=True)
-class Missed:
-    """Frames one after the other for which there was no room."""
-
-    first_ns: int
-    last_ns: int
-    frames: int
+    routed: list[Routed]
     bytes: int
 
 
@@ -50,29 +40,27 @@ class Buffer:
         self._there = threading.Event()
         self._waiting = False
 
-    def put(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> None:
-        """Frames that have just been received; none at all: a tick."""
+    def put(self, routed: list[Routed]) -> int:
+        """Frames that have just been received (none at all: a tick); how many of them found room."""
         now_ns = self._last_ns = max(self._clock(), self._last_ns)
-        size = sum(map(len, frames))
+        sizes = [len(frame) for _, frame in routed]
+        size, kept = sum(sizes), len(routed)
         room = self._limit - self._put_bytes + self._taken_bytes
         if size > room:
-            fit = bisect_right(list(accumulate(map(len, frames))), room)
-            if fit:
-                self._hold(now_ns, frames[:fit], streams[:fit], symbol)
-            for frame in frames[fit:]:
-                self._miss(now_ns, len(frame))
-            return
-        self._hold(now_ns, frames, streams, symbol)
-
-    def _hold(self, now_ns: int, frames: list[bytes], streams: list[bytes | None], symbol: str | None) -> None:
-        self._put_bytes += sum(map(len, frames))
-        if self._missed is not None:
-            # what was missed stands in the log where it was missed
-            self._held.append(self._missed)
-            self._missed = None
-        self._held.append(Received(now_ns, frames, streams, symbol))
-        if self._waiting:
-            self._there.set()
+            kept = bisect_right(list(accumulate(sizes)), room)
+            routed, size = routed[:kept], sum(sizes[:kept])
+        if routed or not sizes:
+            self._put_bytes += size
+            if self._missed is not None:
+                # what was missed stands in the log where it was missed
+                self._held.append(self._missed)
+                self._missed = None
+            self._held.append(Received(now_ns, routed, size))
+            if self._waiting:
+                self._there.set()
+        for missed in sizes[kept:]:
+            self._miss(now_ns, missed)
+        return kept
 
     def _miss(self, now_ns: int, size: int) -> None:
         missed = self._missed

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol
@@ -13,7 +14,6 @@ from flows import telemetry
 from flows.job_graph import raw_topic
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
-from flows.live.buffer import Missed
 
 MISSED = telemetry.LIVE_MISSED.counter()
 LOG = logging.getLogger("alphaplus.live")
@@ -31,6 +31,16 @@ class Route(NamedTuple):
 
 
 Routed = tuple[Route, bytes]
+
+
+@dataclass(slots=True)
+class Missed:
+    """Frames one after the other for which there was no room."""
+
+    first_ns: int
+    last_ns: int
+    frames: int
+    bytes: int
 
 
 class Outlet(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Sequence
 
 import aiohttp
@@ -14,6 +15,7 @@ from flows.live.line import Line, Pace
 from flows.live.outlet import Outlet
 from flows.live.pump import Pump
 from flows.live.snapshots import Books
+from flows.live.watch import Watch
 from flows.live.websocket import Websocket
 from flows.settings import Live
 from schemas.instrument import Instrument
@@ -21,6 +23,7 @@ from schemas.venue import Venue
 
 LOG = logging.getLogger("alphaplus.live")
 TICK_S = 0.1
+LOOK_S = 0.25
 
 
 class Receiver:
@@ -41,17 +44,15 @@ class Receiver:
         self.lines: list[Line] = []
         self.buffer = Buffer(settings.buffer_bytes)
         self._books: Books | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.pump = Pump(
-            feed, venue, self.streams, known, self.buffer, outlet, self._broke_elsewhere, self._silent_elsewhere
-        )
+        self._watch = Watch(feed, venue, self.streams, known, time.monotonic())
+        self.pump = Pump(feed.venue, self.buffer, outlet)
 
     async def run(self) -> None:
         """Receive until cancelled, or until the outlet fails; what was received is handed over before this returns."""
-        self._loop = asyncio.get_running_loop()
         self.pump.start()
         try:
-            async with aiohttp.ClientSession(ws_response_class=Websocket) as session, asyncio.TaskGroup() as tasks:
+            session = aiohttp.ClientSession(ws_response_class=Websocket)  # type: ignore[arg-type]
+            async with session, asyncio.TaskGroup() as tasks:
                 self._make_lines(session)
                 for line in self.lines:
                     tasks.create_task(line.run())
@@ -83,7 +84,7 @@ class Receiver:
                     some,
                     session,
                     connections,
-                    self.buffer.put,
+                    self._take,
                     pace,
                     settings.proxy or None,
                     seed + len(self.lines),
@@ -93,10 +94,21 @@ class Receiver:
 
     async def _tick(self) -> None:
         """Say how far receiving has come, and notice when nobody takes any more."""
+        looked_s = 0.0
         while self.pump.failed is None:
-            self.buffer.put([], [])
+            self.buffer.put([])
+            if (now_s := time.monotonic()) - looked_s > LOOK_S:
+                looked_s = now_s
+                self._ask_again(self._watch.look(now_s))
             await asyncio.sleep(TICK_S)
         raise self.pump.failed
+
+    def _take(self, frames: list[bytes], streams: list[bytes | None]) -> None:
+        routed = self._watch.routed(frames, streams)
+        kept = self.buffer.put(routed) if routed else 0
+        # one that found no room is missing from its book
+        for symbol in self._watch.broken(routed if kept == len(routed) else routed[:kept]):
+            self._begin_anew(symbol)
 
     def _opened(self, line: Line, overlapped: bool) -> None:
         """After a hole each book of the line begins anew; books that come in the stream do so by themselves."""
@@ -107,26 +119,19 @@ class Receiver:
                 self._books.ask(stream.symbol)
 
     def _snapshot(self, symbol: str, body: bytes) -> None:
-        self.buffer.put([body], [None], symbol)
+        if routed := self._watch.routed([body], [None], symbol):
+            self.buffer.put(routed)
 
-    def _broke_elsewhere(self, stream: Stream) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._broke, stream)
-
-    def _silent_elsewhere(self, silent: list[Stream]) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._silent, silent)
-
-    def _broke(self, stream: Stream) -> None:
-        LOG.warning("%s: updates of %s are missing; its book begins anew", self.feed.venue, stream.symbol)
-        if self._books is not None and stream.symbol is not None:
-            self._books.ask(stream.symbol)
+    def _begin_anew(self, symbol: str) -> None:
+        LOG.warning("%s: updates of %s are missing; its book begins anew", self.feed.venue, symbol)
+        if self._books is not None:
+            self._books.ask(symbol)
         else:
-            self._silent([stream])
+            self._ask_again([s for s in self.streams if s.channel.name == "depth" and s.symbol == symbol])
 
-    def _silent(self, silent: list[Stream]) -> None:
+    def _ask_again(self, streams: Sequence[Stream]) -> None:
         for line in self.lines:
-            if some := [s for s in line.streams if s in silent]:
+            if some := [s for s in line.streams if s in streams]:
                 asyncio.ensure_future(line.again(some)).add_done_callback(_note)
 
 

@@ -22,5 +22,5 @@ class Websocket(aiohttp.ClientWebSocketResponse[Literal[False]]):
         frames: list[bytes] = [message.data]
         held = self._reader._buffer
         while held and ((kind := held[0][0][0]) is TEXT or kind is BINARY):
-            frames.append((await self._reader.read())[1])  # type: ignore[arg-type]
+            frames.append((await self._reader.read())[1])
         return frames

@@ -1,0 +1,111 @@
+"""Watch: which way each frame goes, which books broke, and which streams say nothing; runs where frames are received.
+
+There a frame is looked at while it is still at hand; the thread that publishes only hands over.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from flows import telemetry
+from flows.live.book_continuity import Continuity
+from flows.live.feed import Channel, Feed, Stream
+from flows.live.outlet import Route, Routed
+from flows.live.silence import Silence
+from schemas.instrument import Instrument
+from schemas.venue import Venue
+
+FRAMES = telemetry.LIVE_FRAMES.counter()
+BROKEN = telemetry.LIVE_BROKEN.counter()
+SILENT = telemetry.LIVE_SILENT.gauge()
+LOG = logging.getLogger("alphaplus.live")
+
+
+class Watch:
+    """The streams of one venue."""
+
+    def __init__(
+        self, feed: Feed, venue: Venue, streams: Sequence[Stream], known: dict[str, Instrument], now_s: float
+    ) -> None:
+        self._feed = feed
+        self._venue = venue
+        self._known = known
+        self._streams = {s.name.encode(): s for s in streams}
+        self._routes: dict[bytes | None, Route] = {}
+        self._heard: Counter[bytes | None] = Counter()
+        self._counts = {s.channel.name: FRAMES.labels(feed.venue, s.channel.name) for s in streams}
+        self._silence = Silence(streams, now_s)
+        self._continuity = Continuity(feed.chain) if feed.chain else None
+
+    def routed(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> list[Routed]:
+        """Frames and their ways; a stream's way is found once, from its first frame."""
+        heard = self._heard
+        for name in streams:
+            heard[name] += 1
+        ways = [*map(self._routes.get, streams)]
+        if all(ways):
+            return [*zip(ways, frames, strict=True)]  # type: ignore[list-item]
+        found: list[Routed] = []
+        for way, name, frame in zip(ways, streams, frames, strict=True):
+            if way is None:
+                found += self._find(frame, name, symbol)
+            else:
+                found.append((way, frame))
+        return found
+
+    def broken(self, routed: Iterable[Routed]) -> list[str]:
+        """The instruments whose books lack an update."""
+        if self._continuity is None:
+            return []
+        follows = self._continuity.follows
+        broken = [
+            route.symbol
+            for route, frame in routed
+            if route.kind == "depth" and route.named and not follows(route.symbol, frame)
+        ]
+        if broken:
+            BROKEN.labels(self._feed.venue).inc(len(broken))
+        return broken
+
+    def look(self, now_s: float) -> list[Stream]:
+        """Count what came since the last look; the streams to ask for again: silent while others move."""
+        for name, frames in self._heard.items():
+            if name is not None and (stream := self._streams.get(name)):
+                self._silence.hear(stream.name, now_s)
+                self._counts[stream.channel.name].inc(frames)
+        self._heard.clear()
+        channels, streams = self._silence.look(now_s)
+        self._tell(channels, streams)
+        for channel, count in self._silence.silent(now_s).items():
+            SILENT.labels(self._feed.venue, channel).set(count)
+        return streams
+
+    def _tell(self, channels: list[Channel], streams: list[Stream]) -> None:
+        for channel in channels:
+            LOG.error("%s: nothing of channel %s comes, while others move", self._feed.venue, channel.name)
+        for stream in streams:
+            if stream.channel not in channels:
+                LOG.warning("%s: %s of %s is silent", self._feed.venue, stream.channel.name, stream.symbol)
+
+    def _find(self, frame: bytes, name: bytes | None, symbol: str | None) -> list[Routed]:
+        """A frame whose way is not known: split by instrument where it is of several; none if it is not published."""
+        stream = self._streams.get(name) if name is not None else None
+        kind = self._venue.kind_of(frame)
+        if kind is None or kind not in self._venue.kinds:
+            return []
+        if stream is not None and stream.symbol is not None:
+            named = self._venue.symbol_of(frame) or stream.symbol
+            route = self._routes[name] = Route(kind, named, self._base(named), True)
+            return [(route, frame)]
+        found: list[Routed] = []
+        for of, part in self._venue.split(frame):
+            at = symbol or of or self._venue.symbol_of(part)
+            if at is None:
+                LOG.warning("%s: a frame of %s names no instrument: %r", self._feed.venue, kind, part[:100])
+                continue
+            found.append((Route(kind, at, self._base(at), symbol is None), part))
+        return found
+
+    def _base(self, symbol: str) -> bytes:
+        listed = self._known.get(symbol)
+        return (listed.base if listed else self._venue.base(symbol)).encode()
