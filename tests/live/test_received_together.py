@@ -1,0 +1,84 @@
+"""Frames that came in one piece are taken in one go, and nothing among them is passed over."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from flows.live.book_continuity import Continuity
+from flows.live.feeds_by_venue import FEEDS
+from flows.live.websocket import Websocket
+
+
+def test_frames_that_stand_ready_come_together_and_a_ping_among_them_is_answered():
+    ponged = []
+
+    async def serve(request):
+        ws = web.WebSocketResponse(autoping=False)
+        await ws.prepare(request)
+        for n in range(10):
+            await ws.send_str(f"frame {n}")
+            if n == 5:
+                await ws.ping(b"alive?")
+        async for message in ws:
+            ponged.append((message.type, message.data))
+            await ws.close()
+        return ws
+
+    async def run():
+        app = web.Application()
+        app.router.add_get("/", serve)
+        runner = web.AppRunner(app, shutdown_timeout=0.2)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]
+        pieces = []
+        async with (
+            aiohttp.ClientSession(ws_response_class=Websocket) as session,
+            session.ws_connect(f"http://127.0.0.1:{port}/", decode_text=False) as ws,
+        ):
+            await asyncio.sleep(0.3)
+            while piece := await ws.come():
+                pieces.append(piece)
+            assert ws.closed
+        await runner.cleanup()
+        return pieces
+
+    pieces = asyncio.run(run())
+    assert [frame for piece in pieces for frame in piece] == [b"frame %d" % n for n in range(10)]
+    assert len(pieces) <= 3, "what stood ready was not taken together"
+    assert ponged == [(aiohttp.WSMsgType.PONG, b"alive?")]
+
+
+FRAMES = {
+    "binance-usdm": '{"x":%(pad)d,"U":%(first)d,"u":%(last)d,"pu":%(before)d,"b":[]}',
+    "binance-spot": '{"x":%(pad)d,"U":%(first)d,"u":%(last)d,"b":[]}',
+    "bybit-linear": '{"x":%(pad)d,"u":%(last)d,"seq":1}',
+    "okx-swap": '{"x":%(pad)d,"seqId":%(last)d,"prevSeqId":%(before)d}]}',
+    "deribit": '{"x":%(pad)d,"prev_change_id":%(before)d,"b":[],"change_id":%(last)d}',
+}
+
+
+@pytest.mark.parametrize("venue", FRAMES)
+def test_ids_are_found_wherever_they_stand_and_a_missing_update_is_noticed(venue):
+    """Digits more or less move them; where they stood in the last update is only where they are looked for first."""
+    of = Continuity(FEEDS[venue].chain)
+    step = 1 if venue == "bybit-linear" else 3
+    last, said = 95, []
+    for n in range(12):
+        skipped = n in (4, 9)
+        before = last + step * skipped
+        last = before + step
+        ids = {"pad": 10 ** (n % 5), "first": before + 1, "last": last, "before": before}
+        said.append(of.follows("A", (FRAMES[venue] % ids).encode()))
+    assert said == [n not in (4, 9) for n in range(12)]
+
+
+def test_a_sequence_that_the_venue_sets_back_is_followed_from_there():
+    """OKX after its maintenance: `seqId` below `prevSeqId`, which is the last one."""
+    of = Continuity(FEEDS["okx-swap"].chain)
+    ids = [(10, 5), (11, 10), (11, 11), (3, 11), (4, 3), (7, 6)]
+    said = [of.follows("A", b'"seqId":%d,"prevSeqId":%d' % pair) for pair in ids]
+    assert said == [True, True, True, True, True, False]
