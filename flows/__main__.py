@@ -3,7 +3,7 @@
 import os
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownCommandError
 
 from flows import compiled
 from flows.clickhouse.client import StoreError
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         sys.stdout.flush()
     except CycloptsError as error:
-        _fail(" ".join(str(error).split()) + " (see alphaplus --help)", 2)
+        _fail(_refusal(error) + " (see alphaplus --help)", 2)
     except BrokenPipeError:
         # whoever read the output has read enough, as `head` does; what is still in the buffer goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,6 +76,15 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refusal(error: CycloptsError) -> str:
+    """What is wrong with the arguments, in one line; an option before the command is told where it goes."""
+    option = (error.unused_tokens or [""])[0]
+    if isinstance(error, UnknownCommandError) and option.startswith("-"):
+        command = " ".join(["alphaplus", *(error.command_chain or ()), "COMMAND"])
+        return f"options stand behind the command: {command} {option} ..."
+    return " ".join(str(error).split())
 
 
 def _fail(line: str, code: int) -> None:

@@ -20,12 +20,16 @@ from operators.evolving import Part, fingerprint
 from operators.once import Once
 from operators.portfolio.ledger import Ledger, Terms
 from operators.portfolio.positions import BYBIT_RULES, TAKER_FEE
-from schemas.brackets import Tiers, binance, bybit
+from schemas.brackets import Tiers, binance, bybit, okx
 from schemas.shard import Batch, Rows
 
 ACCOUNTS = "accounts"
 SHARED = {"features.tape": "tape", "features.book": "book"}
-BRACKETS: dict[str, Callable[[bytes], dict[str, Tiers]]] = {"binance-usdm": binance, "bybit-linear": bybit}
+BRACKETS: dict[str, Callable[[bytes], dict[str, Tiers]]] = {
+    "binance-usdm": binance,
+    "bybit-linear": bybit,
+    "okx-swap": okx,
+}
 
 
 def tiers(settings: Settings) -> dict[tuple[str, str], Tiers]:

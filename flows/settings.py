@@ -246,7 +246,7 @@ class Risk(_Strict, frozen=True):
     haircuts: dict[str, Share01] = {}
     """Asset -> what is taken off its value where several assets back positions together; 0.05: 5 %."""
     taker_fee: dict[str, Share01] = {}
-    """Venue -> your fee for closing, which Bybit puts aside within margins (0.0006 unless told)."""
+    """Venue -> your fee for closing, which Bybit (0.0006 unless told) and OKX (0.0005) count within margins."""
     candles: dict[str, str] = {}
     """Venue -> folder with candles of past hours, as the venue gives them (archive files, or REST answers)."""
 

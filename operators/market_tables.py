@@ -54,6 +54,7 @@ BOOK = WindowTable(
         Column("messages", "i8", "depth messages of the window", low=0, tolerance=float("inf")),
         quality.BOOK_OK,
         quality.GAP_MS,
+        quality.MISSED_UPDATES,
         quality.STALE_MS,
         quality.LATE_ROWS,
         quality.CLOSED,

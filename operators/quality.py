@@ -21,6 +21,19 @@ GAP_MS = Column(
     low=0.0,
     tolerance=_AGE,
 )
+MISSED_UPDATES = Column(
+    "missed_updates",
+    "f8",
+    "updates of the book that the venue numbered and that never came, by the ids of those of this window that did:"
+    " messages on Bybit, changes of the book on Binance spot",
+    unit="updates",
+    formula="sum of (first id of a message - id of the message before - 1)",
+    source=OURS,
+    null_when="something may be missing and ids do not tell how much: on all other venues wherever the book was not"
+    " trusted; where ids are absent or began anew",
+    low=0.0,
+    tolerance=_AGE,
+)
 STALE_MS = Column(
     "stale_ms",
     "f8",
@@ -54,10 +67,11 @@ def stale_ms(end_ns: Array, last_event_ns: Array) -> Array:
 
 
 def book(rows: Columns, end_ns: Array) -> Columns:
-    """The stamp of book rows from their statistics `live untrusted_ns last_event_ns late_rows`."""
+    """The stamp of book rows from their statistics `live untrusted_ns missed untold last_event_ns late_rows`."""
     return {
         "book_ok": (rows["live"] == 1) & (rows["untrusted_ns"] == 0),
         "gap_ms": rows["untrusted_ns"] / 1e6,
+        "missed_updates": np.where(rows["untold"] > 0, np.nan, rows["missed"]),
         "stale_ms": stale_ms(end_ns, rows["last_event_ns"]),
         "late_rows": rows["late_rows"],
     }

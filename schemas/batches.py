@@ -34,6 +34,8 @@ WHOLE = -4
 """In place of `previous_id`, of a snapshot: ids before it have no bearing on it, it is of another view of the book."""
 ASKED = -5
 """In place of `previous_id`, of a snapshot that somebody asked for by REST where the stream sends its own."""
+AFTER_SILENCE = -6
+"""In place of a `previous_id` that is not sent: another view, of other ids, went on when the one kept was silent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Brackets: a venue's maintenance-margin tiers as arrays, imported from its own JSON and checked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ class Tiers:
     """The tiers of one contract, ascending. `cum` is the deduction that makes maintenance continuous in notional.
 
     Maintenance of notional N in tier i is `mmr[i] * N - cum[i]`. The last tier is taken to hold beyond its cap too.
+    `by_contracts` (OKX): tiers are of the size in contracts, whatever its price, and one rate holds for all of it.
     """
 
     floor: F8
@@ -22,6 +23,7 @@ class Tiers:
     mmr: F8
     cum: F8
     max_leverage: F8
+    by_contracts: bool = False
 
 
 def deductions(floor: F8, mmr: F8) -> F8:
@@ -68,6 +70,25 @@ class _BybitList(msgspec.Struct):
 
 class _BybitReply(msgspec.Struct):
     result: _BybitList
+
+
+class _OkxTier(msgspec.Struct, rename="camel"):
+    min_sz: float
+    max_sz: float
+    mmr: float
+    max_lever: float
+    inst_id: str = ""
+    inst_family: str = ""
+    uly: str = ""
+
+
+class _OkxReply(msgspec.Struct):
+    code: str
+    msg: str = ""
+    data: list[_OkxTier] = []
+
+
+_okx = msgspec.json.Decoder(_OkxReply, strict=False)
 
 
 def binance(data: bytes) -> dict[str, Tiers]:
@@ -118,6 +139,45 @@ def bybit(data: bytes) -> dict[str, Tiers]:
         rates = [t.maintenance_margin / _percent(symbol, t) for t in tiers]
         told = [None if t.mm_deduction == "" else _number(symbol, t.mm_deduction) for t in tiers]
         result[symbol] = _tiers(symbol, [0.0, *caps[:-1]], caps, rates, [t.max_leverage for t in tiers], told)
+    return result
+
+
+def okx(data: bytes) -> dict[str, Tiers]:
+    """Tiers by swap from `GET /api/v5/public/position-tiers?instType=SWAP`: one answer, or several, one a line.
+
+    A tier reaches from the one below up to `maxSz` contracts, and its rate holds for the whole position. An answer
+    names families; it does not say whether their swaps or futures, and is taken to be of swaps. ValueError says which
+    contract is wrong and how.
+    """
+    try:
+        try:
+            replies = [_okx.decode(data)]
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            replies = _okx.decode_lines(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"not a file of position tiers of OKX: {error}") from None
+    by_symbol: dict[str, list[_OkxTier]] = {}
+    for reply in replies:
+        if reply.code != "0":
+            raise ValueError(f"not position tiers but an error of OKX: {reply.code} {reply.msg}")
+        for row in reply.data:
+            symbol = row.inst_id or (row.inst_family or row.uly) + "-SWAP"
+            if not symbol.endswith("-SWAP"):
+                raise ValueError(f"{symbol} is no swap: ask OKX for tiers with instType=SWAP")
+            by_symbol.setdefault(symbol, []).append(row)
+    result = {}
+    for symbol, tiers in by_symbol.items():
+        tiers.sort(key=lambda t: t.max_sz)
+        caps = [t.max_sz for t in tiers]
+        floors = [0.0, *caps[:-1]]
+        for number, (floor, tier) in enumerate(zip(floors, tiers, strict=True), 1):
+            if not floor <= tier.min_sz <= floor + 1:
+                raise ValueError(f"{symbol} tier {number} begins at {tier.min_sz:g} contracts, not at {floor:g}")
+        rates, leverages = [t.mmr for t in tiers], [t.max_lever for t in tiers]
+        checked = _tiers(symbol, floors, caps, rates, leverages, [None] * len(tiers))
+        result[symbol] = replace(checked, cum=np.zeros(len(tiers)), by_contracts=True)
     return result
 
 

@@ -15,6 +15,7 @@ from operators.book.closings import (
     BEFORE_NS,
     CEILING,
     CROSSED_NS,
+    DUE,
     EVENT_NS,
     FLOOR,
     HELD,
@@ -37,7 +38,10 @@ from operators.book.continuity import (
     LIVE,
     NO_ID,
     REPLACE,
+    UNTOLD,
     continues,
+    counts,
+    lost,
     missed,
     verdict,
 )
@@ -56,7 +60,7 @@ from operators.book.pages import (
     refresh,
 )
 from operators.book.prefetch import prefetch
-from schemas.batches import ASKED
+from schemas.batches import ASKED, BESIDE
 from schemas.kernels import inner, kernel
 
 I8 = NDArray[np.int64]
@@ -67,7 +71,7 @@ Flags = NDArray[np.bool_]
 DONE, ROOM, BUFFERS, JOIN, BACK = 0, 1, 2, 3, 4
 """Why it stopped: the end; a table is full; the closing buffers are; held diffs are due; a pane number went back."""
 
-MARK_LIVE, MARK_FRESH, MARK_GAP, MARK_DROPPED, MARK_HELD = 1, 2, 4, 8, 16
+MARK_LIVE, MARK_FRESH, MARK_GAP, MARK_DROPPED, MARK_HELD, MARK_UNTOLD = 1, 2, 4, 8, 16, 32
 """Bits of a message's mark."""
 
 AT, SIDE, PAGES = 3, 4, 5
@@ -96,10 +100,12 @@ class Messages(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What each message did: the bits of its mark, time not trusted before it, best levels after it (4, n, TOP)."""
+    """What each message did: the bits of its mark, time not trusted before it and updates that are missing there, best
+    levels after it (4, n, TOP)."""
 
     marks: U1
     untrusted_ns: I8
+    missed: I8
     touch: I8
 
 
@@ -122,7 +128,7 @@ def advance(
     `replay`: the messages are held diffs: no panes, no touch, marks only.
     """
     instrument, event_ns, snapshot, first_id, last_id, previous_id, starts, bids, ticks, lots, pane = messages
-    marks, untrusted_ns, touch = done
+    marks, untrusted_ns, missing, touch = done
     sides, tops = tables.sides, tables.tops
     for i in range(cursor[AT], len(instrument)):
         cursor[AT] = i
@@ -231,6 +237,16 @@ def advance(
             head[HELD] = 1
         if head[STATE] != EMPTY:
             mark |= MARK_LIVE | (MARK_FRESH if what == REPLACE else 0)
+        if not replay and u != BESIDE:
+            if counts(sequencing):
+                repeated = what == DROP or event_ns[i] <= before_ns
+                told, head[DUE] = lost(
+                    sequencing, head[DUE], what, snapshot[i], first_id[i], u, previous_id[i], repeated
+                )
+                missing[i] = max(told, 0)
+            else:
+                told = UNTOLD if mark & MARK_GAP or (not trusted and before_ns > 0) or u == NO_ID else 0
+            mark |= MARK_UNTOLD if told == UNTOLD else 0
         marks[i] = mark
         if not replay:
             if not trusted and before_ns > 0:

@@ -20,7 +20,8 @@ class Applied:
     `fresh`: the touch must not be differenced against the one before. `gap`: this message opened a gap.
     `dropped`: a stale or repeated message, or one of another view of the book, rightly ignored. `untrusted_ns`: event
     time since the instrument's message before, where the book was not trusted since then, or where this message shows
-    that updates before it were missed (then `gap`); else 0.
+    that updates before it were missed (then `gap`); else 0. `missed`: updates that are missing in the stream before it,
+    as far as ids count them; `untold` where one may be missing and they do not.
 
     Ladder of closing j: `close_bid_ticks[close_bid_starts[j]:close_bid_starts[j + 1]]`, all levels within `REACH_BPS`
     of mid and at least the best 20; none where the book was not live. `close_bid_levels` counts all that were held.
@@ -36,6 +37,8 @@ class Applied:
     gap: Flags
     dropped: Flags
     untrusted_ns: I8
+    missed: I8
+    untold: Flags
     bid_ticks: I8
     bid_lots: I8
     ask_ticks: I8
@@ -61,7 +64,7 @@ class Applied:
 
 def assemble(done: advance.Done, rows: I8, ladder: I8) -> Applied:
     """The loop's marks, touches and closings as columns; closings in the order in which they came."""
-    marks, untrusted_ns, touch = done
+    marks, untrusted_ns, missed, touch = done
     column = np.ascontiguousarray(rows.T)
     bid_starts, bid_ticks, bid_lots = _ragged(ladder[0], column[closings.ROW_BIDS])
     ask_starts, ask_ticks, ask_lots = _ragged(ladder[1], column[closings.ROW_ASKS])
@@ -71,6 +74,8 @@ def assemble(done: advance.Done, rows: I8, ladder: I8) -> Applied:
         gap=marks & advance.MARK_GAP != 0,
         dropped=marks & advance.MARK_DROPPED != 0,
         untrusted_ns=untrusted_ns,
+        missed=missed,
+        untold=marks & advance.MARK_UNTOLD != 0,
         bid_ticks=touch[0],
         bid_lots=touch[1],
         ask_ticks=touch[2],

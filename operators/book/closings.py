@@ -31,12 +31,14 @@ LEAST_LEVELS = 20
     APPLIED_NS,
     BEFORE,
     BEFORE_NS,
-) = range(14)
+    DUE,
+) = range(15)
 """Columns of `heads`, one row per instrument: the state, id and previous id of `continuity`; the latest event time; the
 pane of the last message and whether it is still open; since when the book is crossed (-1: it is not); whether all ids
 since the snapshot were there; lowest bid and highest ask of the last snapshot; whether diffs are held; event time of
 the message applied last; until the next diff says whether anything was missed before a snapshot by REST, the id that
-the book stood at before it, plus 1 (0: nothing to ask), and the event time then."""
+the book stood at before it, plus 1 (0: nothing to ask), and the event time then; the id that is due next in the stream
+(0: none came yet), where ids count."""
 HEAD_COLUMNS = 16
 
 (

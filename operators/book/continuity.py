@@ -29,6 +29,9 @@ in the stream (all but Binance), a held diff that does not join the snapshot is 
 Where the stream sends snapshots, one that came by REST (`ASKED`) begins a book, but replaces none that the stream has
 given or continued: it may have fewer levels, and ids of another count. After `ASKED_AFTER_NS` of silence it does.
 
+How many updates never came (`lost`) only those venues tell whose ids count: Bybit's its messages, Binance spot's the
+changes of a book. The ids of Binance's futures, OKX and Deribit prove that something is missing, not how much.
+
 An OKX message without ids (recordings from before they were sent) is applied unverified.
 
 Sources: Binance "How to manage a local order book correctly" (USD-M and spot; spot since 2025: start again only if
@@ -41,7 +44,7 @@ True
 True
 """
 
-from schemas.batches import ASKED, BESIDE, REFUSED, WHOLE, Sequencing
+from schemas.batches import AFTER_SILENCE, ASKED, BESIDE, REFUSED, WHOLE, Sequencing
 from schemas.kernels import inner, kernel
 
 EMPTY, JOINING, LIVE = 0, 1, 2
@@ -52,6 +55,9 @@ APPLY, REPLACE, DROP, HOLD, GAP = 0, 1, 2, 3, 4
 
 NO_ID = -1
 """An id that the venue does not send."""
+
+UNTOLD = -1
+"""A number of lost updates that ids do not tell."""
 
 ASKED_AFTER_NS = 90_000_000_000
 """Event time without a message of the stream (OKX sends one a minute) after which REST may replace its book."""
@@ -139,3 +145,38 @@ def missed(sequencing: int, last: int, u: int, previous: int) -> bool:
 def continues(sequencing: int, before: int, first: int, u: int, previous: int) -> bool:
     """Whether a diff follows the message `before`, on Binance."""
     return first <= before + 1 <= u if sequencing == _SPOT else previous == before
+
+
+@inner
+def counts(sequencing: int) -> bool:
+    """Whether the venue's ids number its updates one by one."""
+    return sequencing in (_BYBIT, _SPOT)
+
+
+@inner
+def lost(
+    sequencing: int, due: int, what: int, snapshot: bool, first: int, u: int, previous: int, repeated: bool
+) -> tuple[int, int]:
+    """How many updates are missing before a message of a venue that `counts`, and the id that is due after it.
+
+    `due`: the id after that of the stream's message before, 0 if none was; `repeated`: no message before it is older,
+    so where its id is not new, it was delivered again. Snapshots by REST stand beside the stream. An update that could
+    not be used is missed by the next one's id. `UNTOLD` where ids begin anew (Bybit's service restarts at 1; another
+    view goes on), where there are none, or where nothing came from the stream before a gap.
+    """
+    if u == REFUSED or previous == ASKED:
+        return 0, due
+    if u < 0:
+        return UNTOLD, due
+    if sequencing == _SPOT and snapshot:
+        return 0, due if due else u + 1
+    if previous == WHOLE:
+        return 0, u + 1
+    if due == 0 or previous == AFTER_SILENCE:
+        return UNTOLD if what == GAP or due else 0, u + 1
+    begins = first if sequencing == _SPOT else u
+    if begins >= due:
+        return begins - due, u + 1
+    if sequencing == _SPOT or repeated or u == due - 1:
+        return 0, max(due, u + 1)
+    return UNTOLD, u + 1

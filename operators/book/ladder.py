@@ -50,7 +50,9 @@ def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
     if n:
         _check(depth)
         open_books(books, int(depth.instrument.max()) + 1)
-    done = loop.Done(np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros((4, n, TOP), np.int64))
+    done = loop.Done(
+        np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((4, n, TOP), np.int64)
+    )
     cursor = np.zeros(8, np.int64)
     _run(books, depth, pane, done, cursor, replay=False)
     _close(books, closed_pane, cursor)
@@ -121,7 +123,7 @@ def _replay(books: Books, instrument: int) -> None:
     chunk.instrument[mine] = -1
     books.waiting = [chunk]
     nothing = np.empty(0, np.int64)
-    done = loop.Done(np.zeros(len(depth), np.uint8), nothing, np.empty((4, 0, TOP), np.int64))
+    done = loop.Done(np.zeros(len(depth), np.uint8), nothing, nothing, np.empty((4, 0, TOP), np.int64))
     _run(books, depth, nothing, done, np.zeros(8, np.int64), replay=True)
 
 

@@ -32,6 +32,8 @@ STAMP = (
     Statistic("gaps", "i8", "sum"),
     Statistic("late_rows", "i8", "sum"),
     Statistic("untrusted_ns", "i8", "sum"),
+    Statistic("missed", "i8", "sum"),
+    Statistic("untold", "i8", "sum"),
 )
 STATISTICS = (
     *STAMP,
@@ -123,6 +125,8 @@ class DepthLane:
             "gaps": applied.gap,
             "late_rows": assigned.late,
             "untrusted_ns": applied.untrusted_ns,
+            "missed": applied.missed,
+            "untold": applied.untold,
         }
         for name, values in rare.items():
             if values.any():

@@ -23,8 +23,9 @@ MOST_STEPS = 200
 
 QTY, ENTRY, LEVERAGE, MARGIN, FEE = range(5)
 """Columns of the numbers of a position."""
-MARKET, PURSE, LEG, KIN, RULE, CROSS, BASE = range(7)
-"""Of its places: market, purse, next leg of the market, next of the underlying, rule, whether cross, underlying."""
+MARKET, PURSE, LEG, KIN, RULE, CROSS, BASE, TIERS = range(8)
+"""Of its places: market, purse, next leg of the market, next of the underlying, rule, whether cross, underlying, and
+its ladder of `tiers`."""
 
 
 @inner
@@ -49,7 +50,7 @@ def covered(
     value, slope = backing + x * moving, moving
     j = first
     while True:
-        m, size = place[j, MARKET], abs(held[j, QTY])
+        m, size = place[j, TIERS], abs(held[j, QTY])
         value += rate[j] * held[j, QTY] * (x * price[j] - held[j, ENTRY])
         slope += rate[j] * held[j, QTY] * price[j]
         notional = x * size * price[j]
@@ -101,7 +102,7 @@ def nearest_root(
     x = 2.0
     j = first
     while True:
-        m = place[j, MARKET]
+        m = place[j, TIERS]
         if tier_starts[m + 1] > tier_starts[m]:
             x = max(x, floor[tier_starts[m + 1] - 1] / (abs(held[j, QTY]) * price[j]))
         j = place[j, link]

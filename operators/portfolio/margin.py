@@ -82,7 +82,7 @@ def _prices(
 
 
 def liquidation_price(market: I8, signed_qty: F8, entry: F8, margin: F8, rule: I8, tiers: TierTable) -> F8:
-    """Liquidation prices, one a position; `margin` is W above, `market` the position's row of `tiers`."""
+    """Liquidation prices, one a position; `margin` is W above, `market` the position's ladder of `tiers`."""
     q = np.asarray(signed_qty, np.float64)
     prices = np.empty(len(q))
     _prices(

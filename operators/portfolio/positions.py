@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from operators.pack import pack, unpack
 from operators.portfolio.assets import Assets
 from operators.portfolio.collateral import Holdings, holdings
-from operators.portfolio.crossing import BASE, CROSS, KIN, LEG, MARKET, PURSE, RULE
+from operators.portfolio.crossing import BASE, CROSS, KIN, LEG, MARKET, PURSE, RULE, TIERS
 from operators.portfolio.margin import BINANCE_USDM, BYBIT_LINEAR_V2024, BYBIT_LINEAR_V2026
-from operators.portfolio.tiers import TierTable, table
+from operators.portfolio.tiers import TierTable, by_size, table
 from schemas.accounts import Account, Position
 from schemas.brackets import Tiers
 from schemas.instrument import Instrument
@@ -34,8 +34,10 @@ _record = msgspec.msgpack.Decoder(Account).decode
 BYBIT_RULES = {"2024-09": BYBIT_LINEAR_V2024, "2026-05": BYBIT_LINEAR_V2026}
 SIDES = ("both", "long", "short", "both isolated", "long isolated", "short isolated")
 """The last three where the same side of a market is held in both margin modes."""
-TAKER_FEE = {"bybit-linear": 0.0006}
-"""What closing is charged within margins: Bybit's rate of ordinary users in the answers that it publishes."""
+TAKER_FEE = {"bybit-linear": 0.0006, "okx-swap": 0.0005}
+"""What closing is charged within margins: ordinary users' rates, in answers that Bybit publishes and in OKX's list."""
+FEE_IN_TIERS = frozenset({"okx-swap"})
+"""Where it is charged at the mark, beside the rate of the tier (`tiers`), and not of the entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Held:
 
 NOTHING = Held(
     np.empty((0, 5)),
-    np.empty((0, 7), np.int64),
+    np.empty((0, 8), np.int64),
     np.empty(0, np.int64),
     np.empty((0, 5)),
     np.empty((0, 3), np.int64),
@@ -174,9 +176,11 @@ def flatten(state: Positions) -> Flat:
             _starts([len(h.pools) for h in held]),
         )
         owner = np.repeat(np.arange(len(held)), np.diff(starts))
-        places = np.concatenate([np.empty((0, 7), np.int64), *(h.places for h in held)])
+        places = np.concatenate([np.empty((0, 8), np.int64), *(h.places for h in held)])
         places[:, (LEG, KIN)] += starts[owner][:, None]
         places[:, PURSE] += purse_starts[owner]
+        tiers = table(list(state.markets), state.rules.tiers_of, state.rules.taker_fee)
+        places[:, TIERS] += tiers.first[places[:, MARKET]]
         purses = np.concatenate([np.empty((0, 3), np.int64), *(h.purse_places for h in held)])
         pooled = purses[:, 1] >= 0
         purses[pooled, 1] += np.repeat(pool_starts[:-1], np.diff(purse_starts))[pooled]
@@ -192,7 +196,7 @@ def flatten(state: Positions) -> Flat:
             np.array([m for h in held for m in h.multi], np.bool_),
             np.array([*(name for h in held for name in h.pools), ""], np.object_),
             owner,
-            table(list(state.markets), state.rules.tiers_of),
+            tiers,
         )
     return state.flat
 
@@ -219,6 +223,12 @@ def _held(state: Positions, account: Account) -> Held:
             remarks.append(
                 f"position {p.venue!r} {p.symbol!r}: its settlement asset is not known; name it, or its instrument"
             )
+        tiers = state.rules.tiers_of.get(key)
+        if tiers is not None and tiers.by_contracts and _contract_size(state.rules, key) is None:
+            remarks.append(
+                f"position {p.venue!r} {p.symbol!r}: its tiers count contracts, whose size is not known; name its"
+                " instrument"
+            )
         state.contracts[key] = known
         taken.append(p)
     record = msgspec.structs.replace(account, positions=taken)
@@ -234,6 +244,12 @@ def _held(state: Positions, account: Account) -> Held:
     )
 
 
+def _contract_size(rules: Rules, key: Market) -> float | None:
+    """What a contract of a market is, in its base; None where no instrument says it."""
+    instrument = rules.instruments.get(key)
+    return None if instrument is None else instrument.contract
+
+
 def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I8, I8, F8, I8]:
     rules = state.rules
     numbers = [
@@ -242,11 +258,11 @@ def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I
             p.entry_price,
             np.nan if p.leverage is None else p.leverage,
             np.nan if p.isolated_margin is None else p.isolated_margin,
-            rules.taker_fee.get(p.venue, 0.0),
+            0.0 if p.venue in FEE_IN_TIERS else rules.taker_fee.get(p.venue, 0.0),
         )
         for p in taken
     ]
-    places = np.zeros((len(taken), 7), np.int64)
+    places = np.zeros((len(taken), 8), np.int64)
     legs: dict[tuple[int, int], list[int]] = {}
     kin: dict[tuple[int, int], list[int]] = {}
     sides = []
@@ -265,6 +281,13 @@ def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I
         for group in groups.values():
             if len(group) > 1:
                 places[group, column] = np.roll(group, -1)
+    for group in legs.values():
+        key = taken[group[0]].venue, taken[group[0]].symbol
+        tiers = rules.tiers_of.get(key)
+        if tiers is not None and tiers.by_contracts:
+            size = _contract_size(rules, key)
+            contracts = None if size is None else sum(abs(taken[i].qty_base) for i in group) / size
+            places[group, TIERS] = by_size(tiers, contracts)
     held = Counter((p.venue, p.symbol) for p in taken)
     for i, p in enumerate(taken):
         if sides[i] == 0 and held[p.venue, p.symbol] > 1:

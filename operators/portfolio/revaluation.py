@@ -29,6 +29,7 @@ from operators.portfolio.crossing import (
     PURSE,
     QTY,
     RULE,
+    TIERS,
     nearest_root,
 )
 from operators.portfolio.margin import first_crossing
@@ -208,7 +209,7 @@ def _revalue(
         for k in range(pool_starts[a], pool_starts[a + 1]):
             pool_equity[k], pool_need[k], pool_start[k], pool_held[k] = 0.0, 0.0, 0.0, 0.0
         for i in range(begin, end):
-            m, u = place[i, MARKET], place[i, PURSE]
+            m, n, u = place[i, MARKET], place[i, TIERS], place[i, PURSE]
             size, entry = abs(held[i, QTY]), held[i, ENTRY]
             price[i] = entry if np.isnan(mark[m]) else mark[m]
             at_entry = size * entry
@@ -216,7 +217,7 @@ def _revalue(
             pnl = held[i, QTY] * (price[i] - entry)
             by_rule = at_entry if place[i, RULE] == 1 else notional
             start_margin[i] = by_rule / held[i, LEVERAGE]
-            need[i] = maintenance(by_rule, tier_starts[m], tier_starts[m + 1], floor, mmr, cum)
+            need[i] = maintenance(by_rule, tier_starts[n], tier_starts[n + 1], floor, mmr, cum)
             fixed[i] = need[i]
             if held[i, FEE] > 0:
                 lost = 0.0 if np.isnan(held[i, LEVERAGE]) else 1 / held[i, LEVERAGE]
@@ -255,7 +256,7 @@ def _revalue(
                 counts[OLDEST_NS, a] = ns
         gross, net, weight, initial, maintained, largest = 0.0, 0.0, 0.0, 0.0, 0.0, np.nan
         for i in range(begin, end):
-            m, u = place[i, MARKET], place[i, PURSE]
+            m, n, u = place[i, MARKET], place[i, TIERS], place[i, PURSE]
             dollars = usd[purse_place[u, ASSET]]
             size, marked = abs(held[i, QTY]), not np.isnan(mark[m])
             notional = size * price[i] * dollars
@@ -266,7 +267,7 @@ def _revalue(
             maintained += need[i] * dollars
             if not held[i, LEVERAGE] <= largest:
                 largest = held[i, LEVERAGE]
-            tier = tier_of(size * price[i], tier_starts[m], tier_starts[m + 1], floor)
+            tier = tier_of(size * price[i], tier_starts[n], tier_starts[n + 1], floor)
             if tier < 0:
                 counts[WITHOUT_TIERS, a] += 1
             else:
@@ -296,7 +297,7 @@ def _revalue(
         sums[4, a], sums[5, a], sums[6, a] = largest, initial, maintained
         nearest, worst, used, behind_any = np.nan, np.nan, np.nan, False
         for i in range(begin, end):
-            m, u = place[i, MARKET], place[i, PURSE]
+            m, n, u = place[i, MARKET], place[i, TIERS], place[i, PURSE]
             k, cross = purse_place[u, POOL], place[i, CROSS] == 1
             dollars = usd[purse_place[u, ASSET]]
             due_position[i] = replaced or moved[m] or usd_moved[purse_place[u, ASSET]] or (cross and cross_moved)
@@ -321,7 +322,7 @@ def _revalue(
                 counts[POOLS_UNKNOWN, a] += 1
             elif not value[9, i] <= worst:
                 worst = value[9, i]
-            if tier_starts[m] == tier_starts[m + 1]:
+            if tier_starts[n] == tier_starts[n + 1]:
                 continue
             own_need = need[i]
             backing = equity - r * pnl - (needed - s * own_need)
@@ -335,8 +336,8 @@ def _revalue(
                     held[i, ENTRY],
                     backing / r,
                     place[i, RULE],
-                    tier_starts[m],
-                    tier_starts[m + 1],
+                    tier_starts[n],
+                    tier_starts[n + 1],
                     floor,
                     mmr,
                     cum,

@@ -11,12 +11,18 @@ from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+Market = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class TierTable:
-    """Tier i of market m is row `starts[m] + i`; a market without tiers has none, and what needs them is null."""
+    """Ladders of tiers: tier i of ladder n is row `starts[n] + i`; one without tiers has none: what needs it is null.
 
+    A market has one ladder, `first[market]`. One whose tiers go by size (OKX) has a ladder of a single tier for each of
+    them, in their order, and then one without: a position's own is known once its size is.
+    """
+
+    first: I8
     starts: I8
     floor: F8
     mmr: F8
@@ -24,19 +30,44 @@ class TierTable:
     max_leverage: F8
 
 
-def table(markets: Sequence[tuple[str, str]], of: Mapping[tuple[str, str], Tiers]) -> TierTable:
-    """The tiers of `markets` (venue, symbol), in their order."""
-    tiers = [of.get(market) for market in markets]
-    starts = np.zeros(len(tiers) + 1, np.int64)
-    np.cumsum(np.array([0 if t is None else len(t.floor) for t in tiers], np.int64), out=starts[1:])
-    empty = [np.empty(0)]
-    return TierTable(
-        starts,
-        np.concatenate(empty + [t.floor for t in tiers if t is not None]),
-        np.concatenate(empty + [t.mmr for t in tiers if t is not None]),
-        np.concatenate(empty + [t.cum for t in tiers if t is not None]),
-        np.concatenate(empty + [t.max_leverage for t in tiers if t is not None]),
-    )
+def table(
+    markets: Sequence[Market], of: Mapping[Market, Tiers], taker_fee: Mapping[str, float] | None = None
+) -> TierTable:
+    """The tiers of `markets` (venue, symbol), in their order.
+
+    Where they go by size, the fee of closing, at the mark, is part of the rate: "face value x contracts x mark price x
+    (tier's rate + fee rate)". Source: OKX help, margin ratio of isolated USDT-margined contracts.
+    """
+    lengths: list[int] = []
+    first = np.zeros(len(markets), np.int64)
+    columns: list[tuple[F8, F8, F8, F8]] = [(np.empty(0),) * 4]
+    for at, market in enumerate(markets):
+        t = of.get(market)
+        first[at] = len(lengths)
+        if t is None:
+            lengths.append(0)
+        elif t.by_contracts:
+            lengths += [1] * len(t.mmr) + [0]
+            fee = (taker_fee or {}).get(market[0], 0.0)
+            columns.append((np.zeros(len(t.mmr)), t.mmr + fee, np.zeros(len(t.mmr)), t.max_leverage))
+        else:
+            lengths.append(len(t.floor))
+            columns.append((t.floor, t.mmr, t.cum, t.max_leverage))
+    starts = np.concatenate(([0], np.cumsum(np.array(lengths, np.int64)))).astype(np.int64)
+    return TierTable(first, starts, *(np.concatenate(c) for c in zip(*columns, strict=True)))
+
+
+def by_size(tiers: Tiers, contracts: float | None) -> int:
+    """Which of the ladders of a market whose tiers go by size is that of a position; the last where that is unknown.
+
+    >>> by_size(Tiers(*np.array([[0, 2000], [2000, 22000], [0.005, 0.01], [0, 0], [100, 66.6]]), True), 2000)
+    0
+    >>> by_size(Tiers(*np.array([[0, 2000], [2000, 22000], [0.005, 0.01], [0, 0], [100, 66.6]]), True), 2000.1)
+    1
+    """
+    if contracts is None:
+        return len(tiers.cap)
+    return min(int(np.searchsorted(tiers.cap * (1 + 1e-12), contracts)), len(tiers.cap) - 1)
 
 
 @inner

@@ -2,7 +2,9 @@
 
 Options are quoted in their coin. A trade with `liquidation` is a liquidation too: T, its taker was liquidated, and
 the forced order has the trade's direction; M, its maker was, and the order stood on the other side; MT, both were.
-Block trades are left out of the tape: they do not meet the order book. Combinations (`BTC-FS-...`, `BTC-CS-...`) are
+Block trades are left out of the tape: they do not meet the order book. Nor do legs of combinations (`combo_id`): a
+combination has an order book of its own, where its trade counts, and what its legs cost is worked out from their marks.
+A liquidation among either is one. Combinations (`BTC-FS-...`, `BTC-CS-...`) are
 priced by the difference of their legs, so what a USD amount of them is in coins cannot be told, and they have no mark
 and no index here; options have no index: it is of another unit than their premium. Of a book's views
 (`raw`, `100ms`, `agg2`) one is kept; grouped ones (`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and
@@ -79,6 +81,7 @@ class _Trade(msgspec.Struct, kw_only=True):
     direction: str
     liquidation: str | None = None
     block: str | None = msgspec.field(name="block_trade_id", default=None)
+    combo: str | None = msgspec.field(name="combo_id", default=None)
     id: msgspec.Raw = msgspec.field(name="trade_id", default=msgspec.Raw())
 
 
@@ -171,9 +174,12 @@ def _trade(t: _Trade, element: int) -> list[Print]:
         raise Unusable("wrong_type liquidation")
     paid = stated(t.price, "price") if t.liquidation else NAN
     price, size, own = bytes(t.price), bytes(t.amount), identity(t.id)
+    off_book = t.block or t.combo
     found = []
-    for k, side in enumerate(() if t.block else sides):  # the trade itself counts once
-        traded, order, kind = sign if k == 0 else 0, sign * side, PriceKind.TRADE
+    for k, side in enumerate(sides):  # the trade itself counts once
+        if off_book and not side:
+            continue
+        traded, order, kind = sign if k == 0 and not off_book else 0, sign * side, PriceKind.TRADE
         found.append(Print(t.symbol, at, traded, price, size, order, kind, False, paid, id=own, element=element))
     return found
 

@@ -5,7 +5,7 @@ Venues stream one book several times: to other depths (Bybit `orderbook.1`, `.50
 saw first, until a snapshot of a deeper one comes, or until it was silent for `SILENT_NS` while another goes on.
 """
 
-from schemas.batches import BESIDE, WHOLE
+from schemas.batches import AFTER_SILENCE, BESIDE, WHOLE
 from schemas.instrument import View
 from schemas.venues.depth_message import Book
 
@@ -28,5 +28,7 @@ def chosen(views: dict[str, View], book: Book) -> Book:
     if mine or deeper or silent:
         latest = max(book.event_ns, kept.event_ns) if kept and mine else book.event_ns
         views[book.symbol] = View(book.view, book.levels, latest)
+        if silent and book.previous_id == -1:
+            return book._replace(previous_id=AFTER_SILENCE)
         return book._replace(previous_id=WHOLE) if deeper and not silent else book
     return Book(book.symbol, 0, False, BESIDE, BESIDE, BESIDE, b"[]", b"[]")

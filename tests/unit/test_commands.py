@@ -89,6 +89,18 @@ def test_the_commands_are_those_of_the_design():
     assert {name for name in app if not name.startswith("-")} >= set(COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (["--settings", "x.toml", "query", "SELECT 1"], "alphaplus COMMAND --settings ..."),
+        (["--set", "kafka.brokers=a:1", "run", "market"], "alphaplus COMMAND --set ..."),
+        (["models", "--data", "x", "list"], "alphaplus models COMMAND --data ..."),
+    ],
+)
+def test_an_option_before_the_command_is_told_where_it_goes(refused, arguments, where):
+    assert f"options stand behind the command: {where}" in refused(*arguments)
+
+
 def test_an_unknown_command_is_named(refused):
     assert "nonsense" in refused("nonsense")
 

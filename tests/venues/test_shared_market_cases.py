@@ -112,6 +112,7 @@ def test_28_updates_that_were_lost_before_a_streamed_snapshot_are_a_gap():
     assert sum(q["depth_gaps"] for q in quality) == 1
     assert sum(q["untrusted_ms"] for q in quality) == pytest.approx(40_000, abs=1)
     assert all(not r["book_ok"] for r in got.rows("features_book") if r["gap_ms"] > 0)
+    assert sum(r["missed_updates"] for r in got.rows("features_book", window_ms=1000)) == 2600 - 510 - 1
 
 
 def test_every_market_case_has_a_test():
