@@ -27,6 +27,7 @@ DROPPED = {"Books": ("OFI", "imbalance"), "Accounts": ("VaR 1h 99 %", "maintenan
 _GRAVITY = {level: i for i, level in enumerate(("critical", "high", "unknown", "elevated", "low"))}
 _ROWS = 4
 """Of each table in the overview."""
+NOTHING_YET = "no rows yet: the market's past is simulated first, and kernels compile once"
 
 
 class Cut:
@@ -120,7 +121,8 @@ def screen(
         (view.accounts(_gravest(rows["risk.accounts"])), few),
         (made["books"](), 0),
     ]
-    return Screen([*parts, *(part for part in overview if part[0].row_count)])
+    told_of = [part for part in overview if part[0].row_count]
+    return Screen([*parts, *(told_of or [(Text(NOTHING_YET, no_wrap=True, overflow="ellipsis"), 1)])])
 
 
 def _gravest(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -161,6 +161,7 @@ def _show(session: Session, simulated: Simulated, console: Printer, until: float
     tail = Tail(kafka, tuple(written), kafka.partitions, kafka.fetch_wait_ms)
     before: dict[str, Health] = {}
     scraped, printed = time.monotonic(), 0.0
+    where = "" if session.data == Path(Settings().data, DEMO).resolve() else f" --data {shlex.quote(str(session.data))}"
     try:
         page = "overview"
         with Keys() as keys, Live(console=console, auto_refresh=False) as live:
@@ -170,7 +171,7 @@ def _show(session: Session, simulated: Simulated, console: Printer, until: float
                 health = {name: scrape(port) for name, port in session.ports.items()}
                 now = time.monotonic()
                 if console.is_terminal:
-                    head = f"SIMULATED market, seed {simulated.seed}; try: alphaplus query --data {session.data} SQL"
+                    head = f"SIMULATED market, seed {simulated.seed}; try: alphaplus query{where} SQL"
                     head += f"\n{model.last_line()}"
                     pressed = keys.pressed()
                     if "q" in pressed:

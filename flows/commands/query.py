@@ -1,5 +1,6 @@
 """`alphaplus query`: SQL on the embedded store or the configured server."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
@@ -35,7 +36,10 @@ def query(
     if not sql.strip():
         raise SettingsError("write a statement, or --url")
     with store(told) as reached:
-        print(connect(reached.clickhouse).query(sql, format, null), end="")
+        rows = connect(reached.clickhouse).query(sql, format, null)
+    print(shown(rows, format, sys.stdout.isatty()), end="")
+    if not rows:
+        print("no rows", file=sys.stderr)
     return 0
 
 

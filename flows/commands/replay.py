@@ -221,6 +221,7 @@ def _run(
     began: float,
 ) -> int:
     told: Settings = session.settings
+    say.print("starting: broker, store, flows (the first start compiles for minutes)")
     inputs = start(session, processes)
     publisher = Publisher(told.kafka, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
     attend = session.supervisor.check
@@ -229,11 +230,12 @@ def _run(
     if not any(t.startswith(told.kafka.prefix + "raw.") for t in frames):
         raise Refused("the files hold no frame of a published kind")
     session.announce(inputs)
+    for topic, n in sorted(frames.items()):
+        say.print(f"{n:>9,} frames  {topic}")
+    say.print("published; the flows go on until all of it is committed")
     session.settle([flow.name for flow in FLOWS])
     client = connect(told.clickhouse)
     elapsed = time.monotonic() - began
-    for topic, n in sorted(frames.items()):
-        say.print(f"{n:>9,} frames  {topic}")
     counts = Grid("table", "rows", "digest", box=None, pad_edge=False)
     for table in TABLES:
         rows, hexadecimal = digest(client, table.name)

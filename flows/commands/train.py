@@ -51,7 +51,7 @@ def train(
     except ValueError as error:
         raise Refused(f"too little to train on: {error}") from None
     if not made:
-        raise Refused(f"too little to train on: no side and horizon has what is needed. {modelling.needs(by)}")
+        raise Refused("too little to train on: no side and horizon has what is needed")
     root = folder(told)
     version = modelling.save(root, made, vectors, told.forecast, by)
     say.print(grid({key: score for key, (score, _) in shown.items()}))

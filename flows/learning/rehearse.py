@@ -50,7 +50,7 @@ def main() -> int:
     made, shown = {}, {}
     seeds = list(range(given.seed, given.seed + given.markets))
     of = f"{given.markets} simulated markets of {given.hours:g} h, seeds {seeds[0]} to {seeds[-1]}"
-    print(f"model: no model comes with this, one is made of {of}", flush=True)
+    print(f"model: none comes with this, one is made: {of}", flush=True)
     wait_for_flows(told)
     parts = []
     for seed, part in rehearsal.days(seeds, SYMBOLS, given.hours, how(told)):

@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 from flows import compiled, glance
 from flows.__main__ import COMMANDS, app, main
+from flows.commands import query as asking
 from flows.job_graph import mermaid
 from flows.tables import TABLES
 
@@ -274,6 +277,18 @@ def ran(capsys, *arguments):
         main(list(arguments))
     assert caught.value.code == 0
     return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rows", "out", "err"), [("", "", "no rows\n"), ("a\x1b[2J\u202e\n", "a\\x1b[2J\\u202e\n", "")]
+)
+def test_a_query_says_when_there_are_no_rows_and_shows_no_row_that_acts_on_a_terminal(
+    rows, out, err, monkeypatch, capsys
+):
+    monkeypatch.setattr(asking, "store", nullcontext)
+    monkeypatch.setattr(asking, "connect", lambda _: SimpleNamespace(query=lambda *_: rows))
+    assert asking.query("SELECT a") == 0
+    assert capsys.readouterr() == (out, err)
 
 
 def test_graph_prints_the_picture(capsys):

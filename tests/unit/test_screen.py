@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client import Counter as Counted
 from rich.console import Console
 
-from flows.demo_pages import PAGES, screen, state
+from flows.demo_pages import NOTHING_YET, PAGES, screen, state
 from flows.health import Health, scrape
 from flows.kafka.topic_tail import Seen
 from flows.session import running_store
@@ -121,6 +121,13 @@ def test_every_page_fits_the_terminal(seen, page, width, height):
     assert max(map(len, lines)) <= width
     assert any(f"{PAGES.index(page) + 1} {page}" in line for line in lines)
     assert "5/5 flows up, event time lag " in text
+
+
+def test_before_the_first_row_the_overview_says_what_is_waited_for():
+    nothing = Seen(rows={}, latest={}, counts=Counter())
+    lines = shown(screen("overview", nothing, "p.", {}, {}, 1.0, "HEAD"), width=80, height=24).splitlines()
+    assert lines[-1].strip() == NOTHING_YET
+    assert "…" not in lines[-1]
 
 
 def test_the_overview_has_the_most_important_first_and_whole_numbers(seen):
