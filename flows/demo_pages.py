@@ -121,7 +121,7 @@ def screen(
         (view.accounts(_gravest(rows["risk.accounts"])), few),
         (made["books"](), 0),
     ]
-    told_of = [part for part in overview if part[0].row_count]
+    told_of: list[tuple[RenderableType, int]] = [part for part in overview if part[0].row_count]
     return Screen([*parts, *(told_of or [(Text(NOTHING_YET, no_wrap=True, overflow="ellipsis"), 1)])])
 
 

@@ -1,9 +1,13 @@
-"""What all tests share: the brokers and stores that those marked `services` run on.
+"""What all tests share: the brokers and stores that those marked `services` run on, and that no example is timed.
 
 It stands here because pytest reads options only from the `conftest.py` of the folders it is started on.
 """
 
+from hypothesis import HealthCheck, settings
+
 from flows import compiled
 
 compiled.cache()
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 pytest_plugins = ("tests.services.plugin",)
