@@ -93,7 +93,7 @@ class AssetBooks:
         self.running = Running(catalog.at("asset", without))
         self.horizons_ns = sorted({h for o in self.running.operators for h in o.horizons_ns})
         asked = {name.removeprefix(BOOK) for name in self.running.reads if name.startswith(BOOK)} | {"last_event_ns"}
-        self.statistics = tuple(s for s in depth.STATISTICS if s.name in asked and self.running.operators)
+        self.statistics = tuple(s for s in depth.statistics() if s.name in asked and self.running.operators)
         self.deltas = {o.name: Deltas(_compared(o)) for o in self.running.operators}
         self.held = Panes.of(self.statistics)
         self.assets: dict[tuple[str, str], int] = {}

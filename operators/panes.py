@@ -28,16 +28,17 @@ def keys(instrument: Array, pane: Array) -> I8:
 
 
 @kernel
-def _locate(held: I8, key: I8, slot: I8) -> bool:
-    """Find the row of each key among the keys held, which ascend; whether all are there."""
-    last = -1
+def _locate(held: I8, key: I8, slot: I8, fresh: I8) -> int:
+    """Find the row of each key among the keys held, which ascend; how many, in `fresh`, are not there."""
+    last, n = 0, 0
     for i in range(len(key)):
-        if last < 0 or held[last] != key[i]:
+        if last == len(held) or held[last] != key[i]:
             last = int(np.searchsorted(held, key[i]))
-            if last == len(held) or held[last] != key[i]:
-                return False
+            if (last == len(held) or held[last] != key[i]) and (n == 0 or fresh[n - 1] != key[i]):
+                fresh[n] = key[i]
+                n += 1
         slot[i] = last
-    return True
+    return n
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,9 @@ def _chosen(held: Layout, wanted: Layout) -> tuple[list[int], list[int]]:
 class Panes:
     """Rows of statistics by key."""
 
-    __slots__ = ("_columns", "floats", "ints", "key", "layout")
+    __slots__ = ("_columns", "_room", "floats", "ints", "key", "layout")
     _columns: dict[str, Array] | None
+    _room: tuple[I8, I8, F8]
 
     def __init__(self, of: Layout, key: I8, ints: I8, floats: F8) -> None:
         """Columns of the two matrices of a layout, one a key."""
@@ -121,7 +123,7 @@ class Panes:
         return self._columns
 
     def _lay(self, key: I8, ints: I8, floats: F8) -> None:
-        self.key, self.ints, self.floats = key, ints, floats
+        self.key, self.ints, self.floats = self._room = key, ints, floats
         self._columns = None
 
     @classmethod
@@ -164,15 +166,31 @@ class Panes:
         >>> panes.slots(keys(np.array([1, 0, 1]), np.array([7, 7, 6]))).tolist()
         [2, 1, 0]
         """
-        slot = np.empty(len(key), np.int64)
-        if _locate(self.key, key, slot):
-            return slot
-        held = len(self.key)
-        merged, where = np.unique(np.concatenate([self.key, key]), return_inverse=True)
-        ints, floats = self.layout.empty(len(merged))
-        ints[:, where[:held]], floats[:, where[:held]] = self.ints, self.floats
-        self._lay(merged, ints, floats)
-        return np.asarray(where[held:], np.int64)
+        slot, fresh = np.empty(len(key), np.int64), np.empty(len(key), np.int64)
+        if n := _locate(self.key, key, slot, fresh):
+            self._open(np.unique(fresh[:n]))
+            _locate(self.key, key, slot, fresh)
+        return slot
+
+    def _open(self, fresh: I8) -> None:
+        """Lay empty rows of keys that ascend and are not there yet: behind the others, where there may be room."""
+        held, n = len(self.key), len(self.key) + len(fresh)
+        if held and fresh[0] < self.key[-1]:
+            merged = np.sort(np.concatenate([self.key, fresh]))
+            where = np.searchsorted(merged, self.key)
+            ints, floats = self.layout.empty(n)
+            ints[:, where], floats[:, where] = self.ints, self.floats
+            self._lay(merged, ints, floats)
+            return
+        key, ints, floats = self._room
+        if n > len(key):
+            room = 2 * n
+            key, ints, floats = (np.empty((*a.shape[:-1], room), a.dtype) for a in self._room)
+            key[:held], ints[:, :held], floats[:, :held] = self.key, self.ints, self.floats
+            self._room = key, ints, floats
+        key[held:n] = fresh
+        ints[:, held:n], floats[:, held:n] = self.layout.int_empty[:, None], self.layout.float_empty[:, None]
+        self.key, self.ints, self.floats, self._columns = key[:n], ints[:, :n], floats[:, :n], None
 
     def close(self, closed: int) -> "Panes":
         """Take out the rows of all panes up to `closed`."""

@@ -1,5 +1,7 @@
 """Windows of a table: those unfinished, what was last published of them, and the operators that describe them."""
 
+from functools import cache
+
 from operators import catalog
 from operators.contract import Array
 from operators.cut import Cut
@@ -7,24 +9,31 @@ from operators.delta import Deltas
 from operators.lanes import depth, derivatives, liquidation_log, tape
 from operators.market_tables import WINDOW_TABLES, WindowTable
 from operators.operator_states import Running, frozen, take_up
-from operators.panes import layout
+from operators.panes import Layout, layout
 from operators.windows import Windows
 
-STATISTICS = {
-    "depth": depth.STATISTICS,
-    "trades": (*tape.STATISTICS, *(s for o in catalog.at("pane") for s in o.statistics)),
-    "liquidations": liquidation_log.STATISTICS,
-    "derivatives": derivatives.STATISTICS,
-    "meeting": tuple(s for o in catalog.at("meeting") for s in o.statistics),
-}
-"""What the panes of each kind of log hold, and of what is made where trades and books meet."""
+
+@cache
+def held(without: frozenset[str] = catalog.ALL) -> dict[str, Layout]:
+    """What the panes of each kind of log hold, and of what is made where trades and books meet."""
+    said = {
+        "depth": depth.statistics(without),
+        "trades": (*tape.statistics(without), *(s for o in catalog.at("pane", without) for s in o.statistics)),
+        "liquidations": liquidation_log.STATISTICS,
+        "derivatives": derivatives.STATISTICS,
+        "meeting": tuple(s for o in catalog.at("meeting", without) for s in o.statistics),
+    }
+    return {kind: layout(statistics) for kind, statistics in said.items()}
+
+
 _OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
     c.name: o.table for o in catalog.at("close") for c in o.columns
 }
 # Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it.
 LAYOUTS = {
     t.name: {
-        kind: layout(tuple(s for s in STATISTICS[kind] if _OF_TABLE.get(s.name, "") in (t.name, ""))) for kind in t.logs
+        kind: layout(tuple(s for s in held()[kind].statistics if _OF_TABLE.get(s.name, "") in (t.name, "")))
+        for kind in t.logs
     }
     for t in WINDOW_TABLES
 }

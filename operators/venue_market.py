@@ -27,10 +27,10 @@ from operators.market_tables import (
 from operators.meeting import Meeting
 from operators.numbering import Numbering
 from operators.operator_states import Running, frozen, part, take_up
-from operators.panes import Panes, join, keys, layout
+from operators.panes import Panes, join, keys
 from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
-from operators.table_windows import STATISTICS, TableWindows
+from operators.table_windows import TableWindows, held
 from operators.watermark import ENDED, NEVER, by_guess, pass_marks
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
@@ -67,10 +67,8 @@ class VenueMarket:
         self.tables = {t.name: TableWindows(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
         self.meeting = Meeting(HORIZONS_NS if COSTS.name in self.tables else ())
         self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
-        self.left_out = {
-            s.name: s.empty for o in catalog.at("pane") if o not in self.closed.operators for s in o.statistics
-        }
-        self.panes = Panes.of(STATISTICS["meeting"])
+        self.held = held(cut.without)
+        self.panes = Panes.of(self.held["meeting"].statistics)
         self.released = NEVER
         self.closed_books: Panes | None = None
         """The panes of books that the last `advance` closed, by the venue's numbers; for who asks at once."""
@@ -174,7 +172,7 @@ class VenueMarket:
         trades = self.lanes.get("trades")
         if kind == "liquidations" and isinstance(trades, tape.TapeLane):
             return trades.liquidations.panes.close(until).renumber(self.numbers.of(trades.table))
-        return Panes.of(STATISTICS[kind])
+        return Panes.of(self.held[kind].statistics)
 
     def _close(self, panes: Panes) -> Panes:
         """Closed panes of trades, with what their operators say of them and of the mids at their edges."""
@@ -186,9 +184,7 @@ class VenueMarket:
                 given[name] = self.meeting.mids.at(instrument, at * base_ns)
         self.closed.grow(len(self.numbers.index))
         rows = offered(self.closed.reads, given, instrument, pane, base_ns, scales)
-        left_out = {n: np.full(len(panes), empty) for n, empty in self.left_out.items()}
-        made = {**panes.columns, **left_out, **self.closed.step(rows)}
-        return Panes.filled(layout(STATISTICS["trades"]), panes.key, made)
+        return Panes.filled(self.held["trades"], panes.key, {**panes.columns, **self.closed.step(rows)})
 
     def _meet(self, until: int) -> Panes:
         """The panes whose trades have all met the mids that they ask for."""
@@ -332,7 +328,7 @@ class VenueMarket:
             if name in was.tables:
                 table.thaw(was.tables[name], fresh)
         market.meeting.thaw(was.meeting[0])
-        market.panes = Panes.thaw(STATISTICS["meeting"], was.meeting[1], fresh)
+        market.panes = Panes.thaw(market.held["meeting"].statistics, was.meeting[1], fresh)
         take_up((market.closed, market.met), was.meeting[2])
         market.released = was.released
         return market

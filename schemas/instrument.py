@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -80,6 +81,7 @@ class FrozenTable(msgspec.Struct, frozen=True):
     orders: list[tuple[str, int, str, str, str, float, int, bool]]
 
 
+@lru_cache(maxsize=1 << 14)
 def scale(step: str) -> tuple[int, int]:
     """A decimal step as mantissa and number of decimals: step = mantissa / 10**decimals.
 

@@ -6,7 +6,7 @@
 
 g: mean distance between neighbours among the kept. Where many levels are large, those merge that stand closer than is
 usual; 2 bps alone would join all of a dense book. The levels are those of a side that are known exactly and within
-100 bps of mid, if there are at least 8 (of more than 256 some count for the median, as in `operators/book/walls`); null
+100 bps of mid, if there are at least 8 (`operators/book/level_sizes`: of more than 256 some count for the median); null
 with fewer, and where none stands out. One-dimensional single-linkage clustering (Sneath 1957).
 
 >>> ticks, sizes, kept = np.array([1000, 999, 998, 997, 980]), np.array([10.0, 9, 1, 8, 12]), np.array([0, 1, 3, 4])
@@ -18,15 +18,13 @@ import numpy as np
 
 from operators import units
 from operators.book.bands import NO_MID
+from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, middle, sample, sizes_of
 from operators.book.midpoint import LADDER
-from operators.book.sides import F8, I8, Ladders, is_known, ladders, longest, side_of
-from operators.book.walls import SAMPLE, middle, step_of
+from operators.book.sides import F8, I8, Ladders, ladders, longest, side_of
 from operators.contract import Array, Columns, Operator
 from schemas.column import Column
 from schemas.kernels import inner, kernel
 
-LEAST_LEVELS = 8
-WITHIN_BPS = 100
 FACTOR = 2.0
 GAP_TICKS, GAP_BPS = 3.0, 2.0
 
@@ -62,7 +60,7 @@ def largest(ticks: I8, sizes: F8, kept: I8, count: int, gap: float, out: F8) -> 
 
 
 @kernel
-def _find(books: Ladders, sizes: F8, kept: I8, some: F8, one: F8, out: F8) -> None:
+def _find(books: Ladders, sizes: F8, kept: I8, some: F8, room: F8, one: F8, out: F8) -> None:
     """Per side and book what `largest` says, f8[2, m, 5]; size NaN where there is none."""
     for i in range(len(books.half)):
         half = books.half[i]
@@ -70,20 +68,12 @@ def _find(books: Ladders, sizes: F8, kept: I8, some: F8, one: F8, out: F8) -> No
             out[s, i, 0] = np.nan
             if half == 0:
                 continue
-            ticks, lots, _ = side_of(books, i, s)
-            n = 0
-            while n < len(ticks) and is_known(books, i, s, ticks[n]):
-                if 10_000 * abs(2 * ticks[n] - half) > WITHIN_BPS * half:
-                    break
-                sizes[n] = np.float64(lots[n]) * (1.0 if books.inverse[i] else np.float64(ticks[n]))
-                n += 1
+            ticks, _, _ = side_of(books, i, s)
+            n = sizes_of(books, i, s, sizes)
             if n < LEAST_LEVELS:
                 continue
-            step, m = step_of(n), 0
-            for j in range(0, n, step):
-                some[m] = sizes[j]
-                m += 1
-            count = _kept(sizes, n, FACTOR * middle(some, m), kept)
+            m = sample(sizes, n, some)
+            count = _kept(sizes, n, FACTOR * middle(some, room, m), kept)
             gap = GAP_BPS * half / 2e4
             if count > 1:
                 gap = min(gap, abs(ticks[kept[count - 1]] - ticks[kept[0]]) / (count - 1) / 2)
@@ -96,7 +86,15 @@ def _find(books: Ladders, sizes: F8, kept: I8, some: F8, one: F8, out: F8) -> No
 def _clusters(books: Columns) -> Columns:
     view = ladders(books)
     found = np.full((2, len(view.half), 5), np.nan)
-    _find(view, np.empty(longest(view)), np.empty(longest(view) + 1, np.int64), np.empty(SAMPLE), np.empty(5), found)
+    _find(
+        view,
+        np.empty(longest(view)),
+        np.empty(longest(view) + 1, np.int64),
+        np.empty(SAMPLE),
+        np.empty(SAMPLE),
+        np.empty(5),
+        found,
+    )
     unit = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], unit, unit * books["tick_mantissa"] / books["tick_scale"])
     half = np.where(view.half > 0, view.half, np.nan)

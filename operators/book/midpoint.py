@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import Columns
+from schemas.kernels import kernel
 
 I8 = NDArray[np.int64]
 SIDES = ("bid_starts", "bid_ticks", "bid_lots", "ask_starts", "ask_ticks", "ask_lots")
@@ -26,6 +27,14 @@ def best(live: NDArray[np.bool_], starts: I8, values: NDArray[np.int64], missing
     return out
 
 
+@kernel
+def _half_ticks(live: NDArray[np.bool_], bid_starts: I8, bid_ticks: I8, ask_starts: I8, ask_ticks: I8, out: I8) -> None:
+    for i in range(len(out)):
+        bid, ask = bid_starts[i], ask_starts[i]
+        if live[i] and bid < bid_starts[i + 1] and ask < ask_starts[i + 1] and bid_ticks[bid] <= ask_ticks[ask]:
+            out[i] = bid_ticks[bid] + ask_ticks[ask]
+
+
 def half_ticks(books: Columns) -> I8:
     """Best bid plus best ask in ticks, so the mid in half ticks, an integer; int64[m].
 
@@ -35,5 +44,7 @@ def half_ticks(books: Columns) -> I8:
     >>> half_ticks({k: np.array(v) for k, v in (one | {"live": [True]}).items()})
     array([20000])
     """
-    bid, ask = (best(books["live"], books[f"{s}_starts"], books[f"{s}_ticks"], -1) for s in ("bid", "ask"))
-    return np.where((bid >= 0) & (bid <= ask), bid + ask, 0)
+    out = np.zeros(len(books["live"]), np.int64)
+    bids, asks = ((books[f"{s}_starts"], books[f"{s}_ticks"]) for s in ("bid", "ask"))
+    _half_ticks(books["live"], *bids, *asks, out)
+    return out

@@ -18,18 +18,13 @@ row, as it does those that are more than 100 bps away or not known exactly any m
 these are, nor whether one was filled or taken back.
 
 Modified z-score: Iglewicz & Hoaglin (1993), How to Detect and Handle Outliers; the quantile: Robbins & Monro (1951).
-
->>> values = np.array([5.0, 6, 4, 5, 7, 5, 6, 60])
->>> median, scale = np.zeros(1), np.zeros(1)
->>> spread(values, np.empty(8), 8, median, scale)
->>> float(median[0]), round(float((60 - median[0]) / scale[0]), 4)
-(5.5, 73.5205)
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators import quality, units
+from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, sample, select, sizes_of, spread
 from operators.book.midpoint import LADDER
 from operators.book.sides import Ladders, is_known, ladders, longest, side_of
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
@@ -37,72 +32,15 @@ from schemas.column import Column
 from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
-LEAST_LEVELS, SAMPLE = 8, 256
-WITHIN_BPS = 100
 WATCHED = 4
 LEAST_Z = 3.5
 LEAST_AGE_NS = 2_000_000_000
 GROWTH, LEFT = 1.25, 0.5
 QUANTILE = 0.95
 TIME_CONSTANT_NS = 3_600_000_000_000
-_MAD, _MEAN = 1 / 0.6745, 1.253314
 _SOURCE = "Gould et al. (2013)"
 _WHAT = np.array(["appeared", "grew", "consumed", "pulled", "outgrown"])
 APPEARED, GREW, CONSUMED, PULLED, OUTGROWN = range(5)
-
-
-@inner
-def _select(values: F8, n: int, k: int) -> float:
-    """The k-th smallest of n values; none before its place is larger afterwards, none behind it smaller (Hoare)."""
-    low, high = 0, n - 1
-    while low < high:
-        pivot, i, j = values[(low + high) // 2], low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k > j and k < i:
-            break
-        low, high = (low, j) if k <= j else (i, high)
-    return float(values[k])
-
-
-@inner
-def step_of(n: int) -> int:
-    """How far apart the levels are that count: odd and no multiple of 5, for large levels stand at round prices."""
-    step = (1 + (n - 1) // SAMPLE) | 1
-    return step + 2 if step % 5 == 0 else step
-
-
-@inner
-def middle(values: F8, n: int) -> float:
-    """The median of n values, which are put in another order."""
-    low = _select(values, n, (n - 1) // 2)
-    if n % 2 == 1:
-        return low
-    high = values[n // 2]
-    for i in range(n // 2, n):
-        high = min(high, values[i])
-    return float((low + high) / 2)
-
-
-@kernel
-def spread(values: F8, room: F8, n: int, median: F8, scale: F8) -> None:
-    """The median of n values, and what a distance from it is divided by to give z (0: nothing stands out)."""
-    for i in range(n):
-        room[i] = values[i]
-    median[0] = middle(room, n)
-    total = 0.0
-    for i in range(n):
-        room[i] = abs(values[i] - median[0])
-        total += room[i]
-    away = middle(room, n)
-    scale[0] = _MAD * away if away > 0 else _MEAN * total / n
 
 
 @inner
@@ -154,6 +92,7 @@ def _watch(
     wall_told: NDArray[np.bool_],
     sizes: F8,
     some: F8,
+    away: F8,
     room: F8,
     median: F8,
     scale: F8,
@@ -173,23 +112,13 @@ def _watch(
                 mine[:] = -1
                 continue
             ticks, lots, _ = side_of(books, i, s)
-            n = 0
-            while n < len(ticks) and is_known(books, i, s, ticks[n]):
-                if 10_000 * abs(2 * ticks[n] - half) > WITHIN_BPS * half:
-                    break
-                sizes[n] = np.float64(lots[n]) * (1.0 if books.inverse[i] else np.float64(ticks[n]))
-                n += 1
+            n = sizes_of(books, i, s, sizes)
             large = np.inf
             if n >= LEAST_LEVELS:
-                step, m = step_of(n), 0
-                for j in range(0, n, step):
-                    some[m] = sizes[j]
-                    m += 1
-                spread(some, room, m, median, scale)
+                m = sample(sizes, n, some)
+                spread(some, away, room, m, median, scale)
                 if np.isnan(quantile):
-                    for j in range(m):
-                        room[j] = some[j]
-                    quantile = _select(room, m, int(QUANTILE * (m - 1)))
+                    quantile = select(some, room, m, int(QUANTILE * (m - 1)))
                 seen += m
                 for j in range(m):
                     below += some[j] < quantile
@@ -255,6 +184,7 @@ def _step(state: State, books: Columns) -> Columns:
         state["wall_lots"],
         state["wall_told"],
         np.empty(longest(view)),
+        np.empty(SAMPLE),
         np.empty(SAMPLE),
         np.empty(SAMPLE),
         np.empty(1),

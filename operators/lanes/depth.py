@@ -1,5 +1,7 @@
 """The depth lane: frames to books, and what the books say when a pane closes."""
 
+from functools import cache
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +37,23 @@ STAMP = (
     Statistic("missed", "i8", "sum"),
     Statistic("untold", "i8", "sum"),
 )
-STATISTICS = (
-    *STAMP,
-    *(s for o in catalog.at("depth") for s in o.statistics),
-    *(
-        Statistic(c.name, "f8", "asof", np.nan)
-        for o in catalog.at("close")
-        for c in o.columns
-        if not isinstance(o.table, EventTable)
-    ),
-)
+
+
+@cache
+def statistics(without: frozenset[str] = catalog.ALL) -> tuple[Statistic, ...]:
+    """What the panes hold: the stamp, and what the operators keep and say that fill other tables than those."""
+    return (
+        *STAMP,
+        *(s for o in catalog.at("depth", without) for s in o.statistics),
+        *(
+            Statistic(c.name, "f8", "asof", np.nan)
+            for o in catalog.at("close", without)
+            for c in o.columns
+            if not isinstance(o.table, EventTable)
+        ),
+    )
+
+
 _MESSAGE = ("live", "fresh", "gap", "dropped", "untrusted_ns", "bid_ticks", "bid_lots", "ask_ticks", "ask_lots")
 
 
@@ -71,7 +80,8 @@ class DepthLane:
         self.books = ladder.init(venue.sequencing)
         self.messages, self.closings = Running(catalog.at("depth", without)), Running(catalog.at("close", without))
         self.waiting = (Waiting(catalog.at("close", without), in_log_order=False),)
-        self.panes = Panes.of(STATISTICS)
+        self.statistics = statistics(without)
+        self.panes = Panes.of(self.statistics)
         self.last_pane = np.empty(0, np.int64)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
@@ -215,7 +225,7 @@ class DepthLane:
         self.books = packing.thaw(was.books)
         take_up((self.messages, self.closings), was.operators)
         self.waiting[0].thaw(was.waiting)
-        self.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        self.panes = Panes.thaw(self.statistics, was.panes, fresh)
         self.last_pane = np.frombuffer(was.last_pane, np.int64).copy()
         self.ended = was.ended
 

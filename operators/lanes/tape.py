@@ -1,5 +1,7 @@
 """The tape lane: trades to bars, flow and variance by pane; some venues' liquidations come in their trades."""
 
+from functools import cache
+
 import msgspec
 import numpy as np
 
@@ -17,13 +19,17 @@ from schemas.frames import Frames, Reject
 from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
-STATISTICS = (
-    *(s for o in catalog.at("trade") for s in o.statistics),
-    Statistic("late_trades", "i8", "sum"),
-    Statistic("repeated_trades", "i8", "sum"),
-    Statistic("feed_switches", "i8", "sum"),
-    Statistic("last_trade_ns", "i8", "max"),
-)
+
+@cache
+def statistics(without: frozenset[str] = catalog.ALL) -> tuple[Statistic, ...]:
+    """What the panes hold: what the operators keep that fill other tables than those, and the stamp."""
+    return (
+        *(s for o in catalog.at("trade", without) for s in o.statistics),
+        Statistic("late_trades", "i8", "sum"),
+        Statistic("repeated_trades", "i8", "sum"),
+        Statistic("feed_switches", "i8", "sum"),
+        Statistic("last_trade_ns", "i8", "max"),
+    )
 
 
 class _Frozen(msgspec.Struct):
@@ -46,7 +52,8 @@ class TapeLane:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
-        self.panes = Panes.of(STATISTICS)
+        self.statistics = statistics(without)
+        self.panes = Panes.of(self.statistics)
         self.trades = Running(catalog.at("trade", without))
         self.feeds, self.seen = feeds.Feeds(), identity.Seen()
         self.liquidations = LiquidationLog(without)
@@ -177,7 +184,7 @@ class TapeLane:
         was = msgspec.msgpack.decode(data, type=_Frozen)
         self.clock = was.clock
         self.table = InstrumentTable.thaw(known, was.table)
-        self.panes = Panes.thaw(STATISTICS, was.panes, fresh)
+        self.panes = Panes.thaw(self.statistics, was.panes, fresh)
         take_up((self.trades,), was.operators)
         self.liquidations.thaw(was.log, fresh)
         self.feeds, self.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)

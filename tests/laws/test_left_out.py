@@ -15,6 +15,7 @@ from models.simulator import instruments as listed
 from models.simulator import market as simulated
 from operators import catalog
 from operators.stages import check
+from operators.table_windows import held
 from operators.venue_market import VenueMarket
 from tests.laws.side_by_side import Together
 from tests.laws.test_market import CUT, KINDS, Run
@@ -54,6 +55,15 @@ def test_a_table_that_is_left_out_is_empty_and_no_other_row_changes(simulation, 
         name for name in ("walls", "features_costs", "features_liquidity", "features_efficiency") if whole.rows[name]
     }
     assert len(kept) >= 3, "there was something to leave out"
+
+
+def test_what_would_fill_a_table_that_is_left_out_has_no_column_in_a_pane():
+    whole, less = held(), held(EVERY_GROUP)
+    for kind, stage in (("depth", "close"), ("trades", "pane"), ("meeting", "meeting")):
+        gone = {s.name for s in whole[kind].statistics} - {s.name for s in less[kind].statistics}
+        optional = [o for o in catalog.at(stage) if catalog.table_of(o) in EVERY_GROUP]
+        assert gone >= {s.name for o in optional for s in o.statistics}
+        assert gone, f"there was something to leave out at {stage}"
 
 
 def test_the_best_price_over_venues_can_be_left_out_too(simulation):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.book.walls import LEAST_LEVELS, QUANTILE, SAMPLE, TIME_CONSTANT_NS, WALLS, WATCHED, spread
+from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, spread
+from operators.book.walls import QUANTILE, TIME_CONSTANT_NS, WALLS, WATCHED
 from operators.operator_states import Running
 
 SECOND_NS = 10**9
@@ -56,7 +57,7 @@ def walled(price, size, levels=PLAIN):
 def test_the_hand_checked_sizes_have_one_wall_of_z_73_5():
     values = np.array([5.0, 6, 4, 5, 7, 5, 6, 60])
     median, scale = np.zeros(1), np.zeros(1)
-    spread(values, np.empty(8), 8, median, scale)
+    spread(values, np.empty(8), np.empty(8), 8, median, scale)
     z = (values - median[0]) / scale[0]
     assert (median[0], round(z[-1], 4), round(abs(z[:-1]).max(), 4)) == (5.5, 73.5205, 2.0235)
 
@@ -65,7 +66,7 @@ def test_the_hand_checked_sizes_have_one_wall_of_z_73_5():
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=50))
 def test_median_and_scale_are_those_of_numpy(sizes):
     values, median, scale = np.array(sizes, np.float64), np.zeros(1), np.zeros(1)
-    spread(values, np.empty(len(values)), len(values), median, scale)
+    spread(values, np.empty(len(values)), np.empty(len(values)), len(values), median, scale)
     away = np.abs(values - np.median(values))
     wanted = np.median(away) / 0.6745 if np.median(away) > 0 else 1.253314 * away.mean()
     assert median[0] == np.median(values)
