@@ -10,13 +10,14 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,9 +30,10 @@ from tests.faults.kills import SETS as KILLED
 from tests.faults.kills import stop
 from tests.faults.relay import MODES, Relay
 from tests.faults.replaying import Item, Tables, differences, run, running, services, settings_for, simulated
-from tests.services.backend import Backend, Broker
+from tests.services.backend import Broker
 from tests.services.embedded_store import EmbeddedStore
 from tests.services.kafka_kraft.broker import KraftBroker
+from tests.services.process import ProcessBackend
 from tests.services.tansu import TansuBroker
 
 NAMES = tuple(flow.name for flow in FLOWS)
@@ -56,8 +58,8 @@ class Scene:
     """All that faults act on."""
 
     session: Session
-    broker: Backend
-    store: Backend
+    broker: ProcessBackend
+    store: ProcessBackend
     relay: Relay
 
     def pid(self, flow: str) -> int | None:
@@ -65,7 +67,7 @@ class Scene:
         child = self.session.supervisor.children[f"{flow}-0"]
         return None if child.finished or child.process.poll() is not None else child.process.pid
 
-    def backend(self, name: str) -> Backend:
+    def backend(self, name: str) -> ProcessBackend:
         """Broker or store."""
         return self.broker if name == "broker" else self.store
 
@@ -119,12 +121,28 @@ def crash(scene: Scene, fault: Fault) -> Undo | None:
     return backend.restart
 
 
+def disk(scene: Scene, fault: Fault) -> Undo | None:
+    """A flow, or the store, can write no file: as on a full or broken disk, each write fails."""
+    store = scene.store
+    pid = scene.pid(fault.what) if fault.what != "store" else store.pid if store.running else None
+    if pid is None:
+        return None
+    most, bound = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    def undo() -> None:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, bound))
+
+    return undo
+
+
 FAULTS: dict[str, Callable[[Scene, Fault], Undo | None]] = {
     "kill": kill,
     "pause": pause,
     "database": database,
     "stall": stall,
     "crash": crash,
+    "disk": disk,
 }
 
 
@@ -136,10 +154,11 @@ def draw(chance: random.Random, seconds: float, count: int, durable: bool) -> li
         "database": MODES,
         "stall": ("broker", "store"),
         "crash": ("broker", "store") if durable else ("store",),
+        "disk": (*NAMES, "store"),
     }
     found = []
     for _ in range(count):
-        kind = chance.choices(list(whom), weights=(4, 2, 3, 1, 1))[0]
+        kind = chance.choices(list(whom), weights=(4, 2, 3, 1, 1, 2))[0]
         at_s, for_s = chance.uniform(0.0, seconds), chance.choice(LASTING_S) * chance.uniform(0.5, 1.5)
         found.append(Fault(round(at_s, 2), kind, chance.choice(whom[kind]), round(for_s, 2)))
     return sorted(found, key=lambda fault: fault.at_s)
