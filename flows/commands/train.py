@@ -39,6 +39,7 @@ def train(
     by = modelling.QUICK if quick else modelling.PARAMETERS
     made, shown = {}, {}
     say.print(modelling.needs(by))
+    say.print(modelling.FIRST)
     try:
         for key, trained, cases, test in modelling.fit(vectors, told.forecast, by):
             if isinstance(trained, str):

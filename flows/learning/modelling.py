@@ -16,11 +16,14 @@ from models.calibrator import probability
 from models.dataset import Dataset
 from models.evaluation import Score, evaluate, score
 from models.labels import LABEL_VERSION
+from models.thresholds import LEAST
 from models.training import Cases, Parameters, Trained
 from models.trees import parse, walk
 from models.vector_items import FEATURE_VERSION, NAMES
 
 Key = tuple[str, int]
+FIRST = f"The first case of a horizon of h minutes comes {LEAST} + 2 h minutes after the first row."
+"""An hour of windows stands behind a case's threshold, the last ended as it begins; its own has to end too."""
 PARAMETERS = Parameters(threads=1)
 QUICK = Parameters(
     learning_rate=0.05,

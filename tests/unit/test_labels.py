@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.learning.modelling import FIRST
 from models.labels import NULL, STEP_NS, label, up_share, volume
+from models.thresholds import LEAST
 
 MINUTE = STEP_NS
 S = 1_000_000_000
@@ -100,3 +102,14 @@ def test_wrong_input_is_refused(change, reason):
     good = {"event_ns": np.array([1, 2]), "notional_usd": np.array([1.0, 2]), "horizon_ns": 5 * MINUTE}
     with pytest.raises(ValueError, match=reason):
         label(start_ns=0, end_ns=MINUTE, floor_usd=0.0, **{**good, **change})
+
+
+@pytest.mark.parametrize("horizon", [5, 60])
+def test_the_first_case_comes_as_late_as_training_says(horizon):
+    def cases(minutes):
+        none = np.empty(0, np.int64), np.empty(0)
+        found = label(*none, STEP_NS, minutes * STEP_NS, horizon * STEP_NS, 1e5)
+        return int((found.y != NULL).sum())
+
+    assert f"{LEAST} + 2 h minutes" in FIRST
+    assert (cases(LEAST + 2 * horizon - 1), cases(LEAST + 2 * horizon)) == (0, 1)
