@@ -24,6 +24,8 @@ from schemas.venue import Venue
 LOG = logging.getLogger("alphaplus.live")
 TICK_S = 0.1
 LOOK_S = 0.25
+FULL_S = 1.0
+"""After so long a book is asked for again that came while there was no room."""
 
 
 class Receiver:
@@ -119,8 +121,10 @@ class Receiver:
                 self._books.ask(stream.symbol)
 
     def _snapshot(self, symbol: str, body: bytes) -> None:
-        if routed := self._watch.routed([body], [None], symbol):
-            self.buffer.put(routed)
+        routed = self._watch.routed([body], [None], symbol)
+        if routed and self.buffer.put(routed) < len(routed) and self._books is not None:
+            # the stream goes on without a break, so nothing else would notice that its book never came
+            asyncio.get_running_loop().call_later(FULL_S, self._books.ask, symbol)
 
     def _begin_anew(self, symbol: str) -> None:
         LOG.warning("%s: updates of %s are missing; its book begins anew", self.feed.venue, symbol)

@@ -14,6 +14,15 @@ def _dump(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+Sides = tuple[list[tuple[float, int]], list[tuple[float, int]]]
+"""Bids and asks as prices and sizes; of an update a size of 0 takes a level away."""
+SOME: Sides = ([(100.0, 1)], [(101.0, 2)])
+
+
+def _texts(side: list[tuple[float, int]], *more: str) -> list[list[str]]:
+    return [[str(price), str(size), *more] for price, size in side]
+
+
 class Dialect:
     """What a server of a venue says; streams are the names that a client subscribes to."""
 
@@ -33,10 +42,10 @@ class Dialect:
         """Kind (depth, trades, derivatives, liquidations) and symbol of a stream."""
         raise NotImplementedError
 
-    def depth(self, stream: str, symbol: str, first: int, last: int, before: int) -> bytes:
+    def depth(self, stream: str, symbol: str, first: int, last: int, before: int, sides: Sides = SOME) -> bytes:
         raise NotImplementedError
 
-    def whole(self, stream: str, symbol: str, last: int) -> bytes:
+    def whole(self, stream: str, symbol: str, last: int, sides: Sides = SOME) -> bytes:
         raise NotImplementedError
 
     def trade(self, stream: str, symbol: str, number: int) -> bytes:
@@ -72,14 +81,15 @@ class Binance(Dialect):
         kinds = {"depth": "depth", "aggTrade": "trades", "trade": "trades", "markPrice": "derivatives"}
         return kinds.get(rest.split("@")[0], "liquidations"), symbol.upper()
 
-    def depth(self, stream: str, symbol: str, first: int, last: int, before: int) -> bytes:
+    def depth(self, stream: str, symbol: str, first: int, last: int, before: int, sides: Sides = SOME) -> bytes:
         body = {"e": "depthUpdate", "E": _ms(), "T": _ms(), "s": symbol, "U": first, "u": last, "pu": before}
         if self.market == "spot":
             del body["T"], body["pu"]
-        return _dump({"stream": stream, "data": body | {"b": [["100.0", "1.0"]], "a": [["101.0", "2.0"]]}})
+        return _dump({"stream": stream, "data": body | {"b": _texts(sides[0]), "a": _texts(sides[1])}})
 
-    def rest(self, symbol: str, last: int) -> bytes:
-        return _dump({"lastUpdateId": last, "E": _ms(), "T": _ms(), "bids": [["100.0", "1"]], "asks": [["101.0", "2"]]})
+    def rest(self, symbol: str, last: int, sides: Sides = SOME) -> bytes:
+        book = {"bids": _texts(sides[0]), "asks": _texts(sides[1])}
+        return _dump({"lastUpdateId": last, "E": _ms(), "T": _ms()} | book)
 
     def trade(self, stream: str, symbol: str, number: int) -> bytes:
         name = stream.partition("@")[2]
@@ -112,15 +122,15 @@ class Bybit(Dialect):
         kinds = {"orderbook": "depth", "publicTrade": "trades", "tickers": "derivatives"}
         return kinds.get(name, "liquidations"), rest.rpartition(".")[2]
 
-    def _book(self, kind: str, stream: str, symbol: str, last: int) -> bytes:
-        data = {"s": symbol, "b": [["100.0", "1"]], "a": [["101.0", "2"]], "u": last, "seq": last * 3}
+    def _book(self, kind: str, stream: str, symbol: str, last: int, sides: Sides) -> bytes:
+        data = {"s": symbol, "b": _texts(sides[0]), "a": _texts(sides[1]), "u": last, "seq": last * 3}
         return _dump({"topic": stream, "type": kind, "ts": _ms(), "data": data, "cts": _ms()})
 
-    def depth(self, stream: str, symbol: str, first: int, last: int, before: int) -> bytes:
-        return self._book("delta", stream, symbol, last)
+    def depth(self, stream: str, symbol: str, first: int, last: int, before: int, sides: Sides = SOME) -> bytes:
+        return self._book("delta", stream, symbol, last, sides)
 
-    def whole(self, stream: str, symbol: str, last: int) -> bytes:
-        return self._book("snapshot", stream, symbol, last)
+    def whole(self, stream: str, symbol: str, last: int, sides: Sides = SOME) -> bytes:
+        return self._book("snapshot", stream, symbol, last, sides)
 
     def trade(self, stream: str, symbol: str, number: int) -> bytes:
         row = {
@@ -159,16 +169,17 @@ class Okx(Dialect):
         kinds = {"books": "depth", "trades": "trades", "mark-price": "derivatives"}
         return kinds.get(arg["channel"], "other"), arg.get("instId", "")
 
-    def _book(self, action: str, stream: str, last: int, before: int) -> bytes:
-        row = {"asks": [["101.0", "2", "0", "1"]], "bids": [["100.0", "1", "0", "1"]], "ts": str(_ms()), "checksum": 1}
+    def _book(self, action: str, stream: str, last: int, before: int, sides: Sides) -> bytes:
+        row: dict[str, Any] = {"asks": _texts(sides[1], "0", "1"), "bids": _texts(sides[0], "0", "1")}
+        row |= {"ts": str(_ms()), "checksum": 1}
         row |= {"seqId": last, "prevSeqId": before}
         return _dump({"arg": json.loads(stream), "action": action, "data": [row]})
 
-    def depth(self, stream: str, symbol: str, first: int, last: int, before: int) -> bytes:
-        return self._book("update", stream, last, before)
+    def depth(self, stream: str, symbol: str, first: int, last: int, before: int, sides: Sides = SOME) -> bytes:
+        return self._book("update", stream, last, before, sides)
 
-    def whole(self, stream: str, symbol: str, last: int) -> bytes:
-        return self._book("snapshot", stream, last, -1)
+    def whole(self, stream: str, symbol: str, last: int, sides: Sides = SOME) -> bytes:
+        return self._book("snapshot", stream, last, -1, sides)
 
     def trade(self, stream: str, symbol: str, number: int) -> bytes:
         row = {"instId": symbol, "tradeId": str(number), "px": "100.5", "sz": "1", "side": "buy", "ts": str(_ms())}
@@ -202,15 +213,15 @@ class Deribit(Dialect):
     def _frame(self, stream: str, data: Any) -> bytes:
         return _dump({"jsonrpc": "2.0", "method": "subscription", "params": {"channel": stream, "data": data}})
 
-    def _book(self, kind: dict[str, Any], stream: str, symbol: str, last: int) -> bytes:
-        sides = {"bids": [["new", 100.0, 1.0]], "asks": [["new", 101.0, 2.0]]}
-        return self._frame(stream, kind | {"instrument_name": symbol, "change_id": last} | sides)
+    def _book(self, kind: dict[str, Any], stream: str, symbol: str, last: int, sides: Sides) -> bytes:
+        bids, asks = ([["change" if size else "delete", price, 10.0 * size] for price, size in s] for s in sides)
+        return self._frame(stream, kind | {"instrument_name": symbol, "change_id": last} | {"bids": bids, "asks": asks})
 
-    def depth(self, stream: str, symbol: str, first: int, last: int, before: int) -> bytes:
-        return self._book({"type": "change", "timestamp": _ms(), "prev_change_id": before}, stream, symbol, last)
+    def depth(self, stream: str, symbol: str, first: int, last: int, before: int, sides: Sides = SOME) -> bytes:
+        return self._book({"type": "change", "timestamp": _ms(), "prev_change_id": before}, stream, symbol, last, sides)
 
-    def whole(self, stream: str, symbol: str, last: int) -> bytes:
-        return self._book({"type": "snapshot", "timestamp": _ms()}, stream, symbol, last)
+    def whole(self, stream: str, symbol: str, last: int, sides: Sides = SOME) -> bytes:
+        return self._book({"type": "snapshot", "timestamp": _ms()}, stream, symbol, last, sides)
 
     def trade(self, stream: str, symbol: str, number: int) -> bytes:
         row = {

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
 
-from tests.live.dialects import Binance, Dialect
+from tests.live.dialects import Binance, Dialect, Sides
+from tests.live.true_book import TrueBook
 
 
 @dataclass(eq=False)
@@ -23,13 +23,12 @@ class Peer:
 
 
 class VenueServer:
-    """Every `every_s` each stream says something; `ids` are the update ids by symbol, `sent` what went out."""
+    """Every `every_s` each stream says something; `books` are the true books, `sent` counts frames."""
 
     def __init__(self, dialect: Dialect, every_s: float = 0.01) -> None:
         self.dialect = dialect
         self.every_s = every_s
         self.peers: list[Peer] = []
-        self.ids: dict[str, int] = defaultdict(lambda: 1_000)
         self.trades = 0
         self.muted: set[str] = set()
         self.lost: dict[str, int] = {}
@@ -38,7 +37,10 @@ class VenueServer:
         self.in_maintenance = False
         self.too_often = 0
         """How many REST requests are told to come back in a second."""
-        self.opened = self.subscriptions = self.rest_asked = 0
+        self.turned_away = 0
+        """How many of the next sockets are told that there are too many."""
+        self.books = {symbol: TrueBook(1_000, n) for n, symbol in enumerate(dialect.symbols)}
+        self.opened = self.subscriptions = self.rest_asked = self.sent = 0
         self.answered: list[str] = []
 
     async def __aenter__(self) -> "VenueServer":
@@ -71,6 +73,18 @@ class VenueServer:
             assert peer.request.transport is not None
             peer.request.transport.abort()
 
+    def reset(self) -> None:
+        """Break off in the middle of a frame."""
+        for peer in list(self.peers):
+            assert peer.request.transport is not None
+            peer.request.transport.write(b'\x81\x7e\x06\x40{"half a frame')
+            peer.request.transport.abort()
+
+    async def end(self) -> None:
+        """Close every connection in good order, as after 24 hours."""
+        for peer in list(self.peers):
+            await peer.ws.close(code=1001)
+
     def half_open(self) -> None:
         """The sockets stay open, and nothing comes out of them any more, not even pongs."""
         for peer in self.peers:
@@ -83,6 +97,9 @@ class VenueServer:
             return self._rest(request)
         if self.in_maintenance:
             return web.Response(status=503, text="maintenance")
+        if self.turned_away:
+            self.turned_away -= 1
+            return web.Response(status=429, text="too many connections")
         ws = web.WebSocketResponse(autoping=True)
         await ws.prepare(request)
         peer = Peer(ws, request)
@@ -103,7 +120,8 @@ class VenueServer:
             return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
         assert isinstance(self.dialect, Binance)
         symbol = request.query["symbol"]
-        return web.Response(body=self.dialect.rest(symbol, self.ids[symbol]), content_type="application/json")
+        book = self.books[symbol]
+        return web.Response(body=self.dialect.rest(symbol, book.id, book.sides()), content_type="application/json")
 
     async def _hear(self, peer: Peer, text: str) -> None:
         asked = self.dialect.asked(text)
@@ -126,8 +144,8 @@ class VenueServer:
             await asyncio.sleep(self.every_s)
             self.trades += 1
             for symbol in self.dialect.symbols:
-                before = self.ids[symbol]
-                self.ids[symbol] += 3 if not self.dialect.in_band else 1
+                before = self.books[symbol].id
+                changes = self.books[symbol].step(1 if self.dialect.in_band else 3)
                 lost = self.lost.get(symbol, 0)
                 if lost:
                     self.lost[symbol] = lost - 1
@@ -136,18 +154,19 @@ class VenueServer:
                         kind, of = self.dialect.channel(stream)
                         if of != symbol or stream in self.muted or peer.deaf or (kind == "depth" and lost):
                             continue
-                        frame = self._frame(kind, stream, symbol, before, owed)
+                        frame = self._frame(kind, stream, symbol, before, changes, owed)
                         peer.streams[stream] = False
                         for _ in range(2 if self.twice else 1):
                             with contextlib.suppress(ConnectionError, RuntimeError):
                                 await peer.ws.send_str(frame.decode())
+                                self.sent += 1
 
-    def _frame(self, kind: str, stream: str, symbol: str, before: int, owed: bool) -> bytes:
+    def _frame(self, kind: str, stream: str, symbol: str, before: int, changes: Sides, owed: bool) -> bytes:
         if kind == "depth":
-            last = self.ids[symbol]
+            book = self.books[symbol]
             if owed:
-                return self.dialect.whole(stream, symbol, last)
-            return self.dialect.depth(stream, symbol, before + 1, last, before)
+                return self.dialect.whole(stream, symbol, book.id, book.sides())
+            return self.dialect.depth(stream, symbol, before + 1, book.id, before, changes)
         if kind == "trades":
             return self.dialect.trade(stream, symbol, self.trades)
         return self.dialect.mark(stream, symbol)
