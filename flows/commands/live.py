@@ -12,6 +12,7 @@ from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.probes import Judge, serve
 from flows.settings import SettingsError
+from flows.supervisor import end_with_parent
 
 FOREVER_S = 10 * 365 * 86_400.0
 
@@ -30,6 +31,7 @@ def live(
     from flows.live.receivers import run, wanted  # noqa: PLC0415
     from schemas.venues.registry import VENUES  # noqa: PLC0415
 
+    end_with_parent()
     by_venue = wanted(instrument)
     told = settings(config, set, data)
     if not told.kafka.brokers:

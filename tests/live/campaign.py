@@ -37,7 +37,7 @@ EVERY_S = 0.02
 RIGHT_S = 15.0
 """How long books may take at most; a snapshot costs less than a second of the venues' budgets."""
 COMPARE_S = 0.05
-BUFFER = 100_000
+BUFFER = 40_000
 QUIET_S = 1.0
 """At least so long a stream may say nothing; else as the venue's feed has it, in compressed time."""
 PAGE = resource.getpagesize()

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from tests.live.dialects import Sides
 
 BIDS, ASKS = tuple(float(p) for p in range(99, 79, -1)), tuple(float(p) for p in range(101, 121))
-REMEMBERED = 20_000
+REMEMBERED = 500
 
 
 class TrueBook:

@@ -137,7 +137,8 @@ class VenueServer:
                 elif not isinstance(self.dialect, Binance) or self.dialect.serves(peer.request.path, name):
                     peer.streams[name] = self.dialect.in_band and self.dialect.channel(name)[0] == "depth"
         for answer in answers:
-            await peer.ws.send_str(answer)
+            with contextlib.suppress(ConnectionError):
+                await peer.ws.send_str(answer)
 
     async def _move(self) -> None:
         while True:
