@@ -107,6 +107,7 @@ class Line:
                     await self._wait(failures)
                     continue
                 OPENED.labels(self.feed.venue, why).inc()
+                LOG.info("%s: %s open with %d streams (%s)", self.feed.venue, self._url, len(self.streams), why)
                 reading = asyncio.create_task(self._read(socket))
                 overlapped = previous is not None and not previous[1].done()
                 self._current, self.opened = socket, self.opened + 1
