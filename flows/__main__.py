@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError, UnknownCommandError
 from flows import compiled
 from flows.clickhouse.client import StoreError
 from flows.clickhouse.migrations import MigrationError
-from flows.printable import printable
+from flows.log_lines import fail
 from flows.refusal import Refused, Unreachable
 from flows.settings import SettingsError
 
@@ -88,7 +88,7 @@ def _refusal(error: CycloptsError) -> str:
 
 
 def _fail(line: str, code: int) -> None:
-    print(f"alphaplus: {printable(' '.join(line.splitlines()))}", file=sys.stderr)
+    fail(line)
     sys.exit(code)
 
 

@@ -13,7 +13,6 @@ a slow database would get one block an epoch while a dozen are planned, and the 
 
 import os
 import socket
-import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -36,7 +35,8 @@ from flows.inserts import Cuts, Insert, Piece, Place, gather, inserts, told
 from flows.kafka.ends import announced
 from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
-from flows.kafka.source import LONG_AGO, LOOK_S, log_name, shard_name, shards_of
+from flows.kafka.source import LONG_AGO, LOOK_S, log_name, shard_name, shards_of, standing
+from flows.log_lines import LOG, follow
 from flows.recovery import Identity
 from flows.refusal import Refused
 from flows.sealing import BEGIN_ANEW
@@ -186,6 +186,7 @@ class PlannedBlocks(FixedPartitionedSource[tuple[str, Block], Plan]):
         by_place = {place: logs[log_name(*place)] for place in self._places}
         plan = {place: cuts for place, (_, cuts) in known.items()}
         epochs = Epochs(for_part, self.stopping)
+        follow(str(self.share[0]), partial(standing, logs.values()))
         return PlannedShare(
             for_part, self.reader, by_place, plan, series, self._size, self._ends, self._own, epochs, self._leases
         )
@@ -348,7 +349,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         ARCHIVED.labels(name).inc(count)
 
     def say(text: str) -> None:
-        print(f"archive: {text}", file=sys.stderr, flush=True)
+        LOG.warning("archive: %s", text)
 
     place = f"{socket.gethostname()}, process {os.getpid()}"
     leases = Leases(ClickHouse(settings.clickhouse), run_id, place, say)

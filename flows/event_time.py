@@ -1,10 +1,10 @@
 """Event time: up to when each shard of a flow has closed, how old that is, and one line when it stands still."""
 
-import sys
 import time
 from collections.abc import Callable
 
 from flows import telemetry
+from flows.log_lines import LOG
 
 CLOSED = telemetry.CLOSED.gauge()
 LAG = telemetry.EVENT_LAG.gauge()
@@ -21,6 +21,7 @@ class Held:
     def __init__(self, shard: str, waits_for: Callable[[], str]) -> None:
         """Nothing is held back yet."""
         self._shard, self._waits_for = shard, waits_for
+        self._of = {"shard": str(int(shard.rpartition("-")[2]))}
         self._attended_s = 0.0
         self._seen_s = time.monotonic()
         self._told = False
@@ -33,15 +34,17 @@ class Held:
         if self._told and not held:
             self._told = False
             STANDING_STILL.labels(self._shard).set(0)
-            print(f"{self._shard} hands over again", file=sys.stderr, flush=True)
+            LOG.warning("%s hands over again", self._shard, extra=self._of)
         elif self._attended_s > STILL_S and not self._told:
             self._told = True
             STANDING_STILL.labels(self._shard).set(1)
-            print(
-                f"{self._shard} has handed nothing over for {self._attended_s:.0f} s although frames wait: "
-                f"{self._waits_for()} is not read to its end; look whether it has a leader",
-                file=sys.stderr,
-                flush=True,
+            LOG.warning(
+                "%s has handed nothing over for %.0f s although frames wait: %s is not read to its end; look whether it"
+                " has a leader",
+                self._shard,
+                self._attended_s,
+                self._waits_for(),
+                extra=self._of,
             )
 
 
@@ -69,11 +72,14 @@ class Closing:
         elif self._frames and self._attended_s > STILL_S and not self._told:
             self._told = True
             STANDING_STILL.labels(self._shard).set(1)
-            print(
-                f"{self._flow}: shard {self._shard} has closed nothing for {self._attended_s:.0f} s although "
-                f"{self._frames} frames came: it waits for {self._waits_for()}",
-                file=sys.stderr,
-                flush=True,
+            LOG.warning(
+                "%s: shard %s has closed nothing for %.0f s although %d frames came: it waits for %s",
+                self._flow,
+                self._shard,
+                self._attended_s,
+                self._frames,
+                self._waits_for(),
+                extra={"shard": self._shard},
             )
 
     def _move(self, until_ms: int) -> None:
@@ -82,7 +88,7 @@ class Closing:
         if self._told:
             self._told = False
             STANDING_STILL.labels(self._shard).set(0)
-            print(f"{self._flow}: shard {self._shard} closes again", file=sys.stderr, flush=True)
+            LOG.warning("%s: shard %s closes again", self._flow, self._shard, extra={"shard": self._shard})
         self._until_ms, self._frames, self._attended_s = until_ms, 0, 0.0
         CLOSED.labels(self._shard).set(until_ms / 1e3)
         TO_ROWS.observe(max(0.0, time.time() - until_ms / 1e3))

@@ -6,7 +6,6 @@ replay forecasts with the same version; a record that comes later than that hold
 cannot be used is refused with one line when its record is read, and what was in force goes on.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from flows.epochs import Stopping
 from flows.event_time import Closing
 from flows.job_graph import FORECASTS
 from flows.kafka.source import KafkaShards
-from flows.printable import printable
+from flows.log_lines import LOG
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
@@ -151,7 +150,7 @@ class ForecastShard:
             return self.load(version)
         except ValueError as error:
             REFUSED.inc()
-            print(printable(f"forecast: shard {self.shard}: refused: {error}"), file=sys.stderr, flush=True)
+            LOG.warning("forecast: shard %d: refused: %s", self.shard, error, extra={"shard": str(self.shard)})
             return None
 
     def _in_force(self, at_ms: int) -> Forecaster | None:
@@ -164,7 +163,13 @@ class ForecastShard:
                 if self.told:
                     IN_FORCE.labels(str(self.shard), self.told).set(0)
                 IN_FORCE.labels(str(self.shard), version).set(1)
-                print(printable(f"forecast: shard {self.shard}: {version} is in force from minute {at_ms}"), flush=True)
+                LOG.info(
+                    "forecast: shard %d: %s is in force from minute %d",
+                    self.shard,
+                    version,
+                    at_ms,
+                    extra={"shard": str(self.shard)},
+                )
                 self.told = version
             return by
         return None

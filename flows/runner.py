@@ -14,6 +14,7 @@ from bytewax.testing import run_main
 
 from flows.clickhouse.errors import StoreError
 from flows.epochs import Stopping
+from flows.log_lines import LOG
 from flows.printable import printable
 from flows.recovery import Identity, Recovery
 from flows.refusal import Refused, Unreachable
@@ -45,7 +46,7 @@ def run(
         with stoppable(dataflow.flow_id, stopping):
             config = recovery.bind(dataflow, identity, parts)
             if recovery.evolved:
-                print(f"{dataflow.flow_id}: recovered state: {recovery.evolved}", file=sys.stderr, flush=True)
+                LOG.warning("%s: recovered state: %s", dataflow.flow_id, recovery.evolved)
             # what is loaded now stays: the collector need not look through it again and again
             gc.freeze()
             gc.set_threshold(YOUNG)
@@ -54,12 +55,12 @@ def run(
     except BaseException as error:
         cause = root(error)
         kind = "" if isinstance(cause, Refused | Unreachable | StoreError) else f"{type(cause).__name__}: "
-        print(printable(f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0]), file=sys.stderr, flush=True)
+        LOG.error("%s", f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0])
         try:
             with log.open("a") as file:
                 file.write(printable("".join(traceback.format_exception(error)), keep="\n"))
         except OSError as unwritten:
-            print(f"{dataflow.flow_id}: {log} not written: {unwritten.strerror}", file=sys.stderr, flush=True)
+            LOG.error("%s: %s not written: %s", dataflow.flow_id, log, unwritten.strerror)
         return REFUSED if isinstance(cause, Refused) else FAILED
     return DONE
 

@@ -294,6 +294,13 @@ class Probes(_Strict, frozen=True):
     """`/readyz`: how far the newest closed second may be behind."""
 
 
+class Log(_Strict, frozen=True):
+    """What flows print while they run."""
+
+    format: Literal["text", "json"] = "text"
+    """text, or a JSON object a line: time, level, flow, shard, offset (of each log of the shard) and message."""
+
+
 class Settings(_Strict, frozen=True):
     """Everything a process can be told."""
 
@@ -312,6 +319,7 @@ class Settings(_Strict, frozen=True):
     alerts: Alerts = Alerts()
     live: Live = Live()
     probes: Probes = Probes()
+    log: Log = Log()
     metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
     """Port of the Prometheus endpoint of a flow; 0: none. Of several flows the next ports."""
     metrics_host: str = "127.0.0.1"

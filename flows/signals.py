@@ -7,13 +7,13 @@ there is no loss: it goes on from its last committed epoch, as after a kill.
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from flows.epochs import Stopping
+from flows.log_lines import LOG
 
 PATIENCE_S = 6.0
 """How long a stop may take to be granted: several epochs."""
@@ -39,11 +39,10 @@ def stoppable(name: str, stopping: Stopping, patience_s: float = PATIENCE_S) -> 
         while (number := told.recv(1)) and number[0] not in STOPS:
             pass
         if number and not over.wait(patience_s):
-            print(
-                f"{name}: did not come to a stop within {patience_s:.0f} s and was ended; it goes on from its last"
-                " committed epoch",
-                file=sys.stderr,
-                flush=True,
+            LOG.error(
+                "%s: did not come to a stop within %.0f s and was ended; it goes on from its last committed epoch",
+                name,
+                patience_s,
             )
             os._exit(CODE)
 

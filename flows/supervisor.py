@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.log_lines import told
 from flows.printable import printable
 
 MOST_FAILURES = 20
@@ -46,7 +47,7 @@ class Child:
     def last_line(self) -> str:
         """The last line that it wrote."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return printable(lines[-1].strip()) if lines else "it wrote nothing"
+        return printable(told(lines[-1].strip())) if lines else "it wrote nothing"
 
 
 @dataclass(slots=True)

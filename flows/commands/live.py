@@ -1,6 +1,5 @@
 """`alphaplus live`: the exchanges' public streams, verbatim into the raw topics."""
 
-import logging
 from typing import Annotated
 
 import msgspec
@@ -10,6 +9,7 @@ from flows import market
 from flows.commands.options import Data, File, Sets, settings
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
+from flows.log_lines import speak
 from flows.probes import Judge, serve
 from flows.settings import SettingsError
 from flows.supervisor import end_with_parent
@@ -36,7 +36,7 @@ def live(
     told = settings(config, set, data)
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set; `alphaplus record` writes to files instead")
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    speak("live", told.log.format)
     told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
     known, kafka = market.known_instruments(told), told.kafka
     create_topics(

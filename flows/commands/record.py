@@ -1,6 +1,5 @@
 """`alphaplus record`: the exchanges' public streams into capture files, for replays and for training."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from cyclopts import Parameter
 
 from flows import market
 from flows.commands.options import Data, File, Sets, settings
+from flows.log_lines import speak
 
 
 def record(
@@ -28,7 +28,7 @@ def record(
 
     by_venue = wanted(instrument)
     told = settings(config, set, data)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    speak("record", told.log.format)
     told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
     known = market.known_instruments(told)
     outlets = {name: Captures(to, name) for name in by_venue}

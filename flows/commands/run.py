@@ -2,7 +2,6 @@
 
 import importlib
 import signal
-import sys
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -14,8 +13,8 @@ from flows.epochs import Stopping
 from flows.incoming import share
 from flows.job_graph import FLOWS
 from flows.kafka.source import shards_of
+from flows.log_lines import LOG, fail, speak
 from flows.preflight import check
-from flows.printable import printable
 from flows.probes import Judge, serve
 from flows.recovery import Recovery
 from flows.refusal import Refused
@@ -46,6 +45,7 @@ def run(
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set: `run` is for real brokers, `demo` and `replay` bring their own")
     names = tuple(dict.fromkeys(flow))
+    speak(names[0] if len(names) == 1 else "run", told.log.format)
     check(told, names)
     if len(names) > 1:
         if recovery or ends:
@@ -77,7 +77,7 @@ def run(
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    LOG.info("%s", text)
 
 
 def _serve_metrics(told: Settings) -> None:
@@ -127,7 +127,7 @@ def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tup
     except KeyboardInterrupt:
         return 0
     except ProcessFailed as error:
-        print(printable(f"alphaplus: {error}"), file=sys.stderr)
+        fail(str(error))
         return 1
     finally:
         supervisor.stop()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -20,6 +21,7 @@ from flows.kafka.ends import announced
 from flows.kafka.guessing import Foreign, Guessing
 from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
+from flows.log_lines import follow
 from flows.refusal import Refused
 from schemas.frames import Frames
 from schemas.shard import Batch
@@ -85,6 +87,11 @@ def _resumed(
     return saved, {name: end for name, _, _, end in state[1] if end >= 0 and name in saved}, dict(state[2])
 
 
+def standing(logs: Iterable[Log]) -> dict[str, int]:
+    """The next offset of each log, for people."""
+    return {f"{log.topic}[{log.partition}]": log.position for log in logs}
+
+
 class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
     """The shards of one process. With `ends` the run is bounded, without it is live.
 
@@ -132,6 +139,7 @@ class KafkaShards(FixedPartitionedSource[tuple[str, Batch], Position]):
         logs = self.reader.add(partition, saved)
         guessing = None if self._foreign is None else Guessing(self._foreign, self.reader, logs, read)
         epochs = Epochs(for_part, self.stopping)
+        follow(str(partition), partial(standing, logs.values()))
         return Shard(
             for_part, self.reader, logs, self._pace, self._ends, told, epochs, guessing=guessing, held=self._held
         )
@@ -202,6 +210,7 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
         logs = self.reader.add_logs(self.logs, saved)
         guessing = None if self._foreign is None else Guessing(self._foreign, self.reader, logs, read)
         epochs = Epochs(for_part, self.stopping)
+        follow(str(self.share[0]), partial(standing, logs.values()))
         strict = self._ends is not None
         return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, strict, guessing)
 
