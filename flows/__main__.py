@@ -21,6 +21,7 @@ COMMANDS = {
     "sanity": "What captures come to, column by column: quantiles, nulls, values out of bounds.",
     "convert": "Recordings of cryptofeed or Tardis as a capture for replay.",
     "verify": "Recorded topics of a run once more through every flow; are the rows equal?",
+    "diff": "Are the stored rows of two runs or deployments the same? By table, keys and columns.",
     "live": "Receive instruments from their exchanges into the raw topics.",
     "record": "Receive instruments from their exchanges into capture files.",
     "run": "Flows in production, on the configured brokers and ClickHouse.",

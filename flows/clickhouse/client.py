@@ -142,6 +142,12 @@ class ClickHouse:
         with self.connection() as client:
             return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
 
+    def stream(self, sql: str) -> Iterator[tuple[object, ...]]:
+        """The rows of a query, one after another as they come."""
+        with self.connection() as client, client.query_rows_stream(sql) as rows:
+            for row in rows:
+                yield tuple(row)
+
     def patient_rows(self, sql: str, **parameters: object) -> list[tuple[object, ...]]:
         """The rows of a query; trouble is waited out for `retry_s`."""
         out: list[tuple[object, ...]] = []

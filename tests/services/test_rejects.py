@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from flows.clickhouse.client import connect
-from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.rejects import replay, show
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
@@ -18,6 +17,7 @@ from flows.resubmission import ALREADY, GONE, PUBLISHED, STORED, Rejected, hand_
 from flows.settings_sources import load
 from flows.tables import BY_NAME
 from flows.topic_names import every_topic
+from schemas.ddl import create_table
 from tests.services.flow_processes import read
 
 pytestmark = pytest.mark.services
@@ -34,7 +34,8 @@ def told(broker, store):
     sets += [f"clickhouse.url=http://{store.host}:{store.port}", f"clickhouse.database={name}", *store.sets]
     made = load(None, {}, [*sets, "clickhouse.retry_s=5"])
     connect(msgspec.structs.replace(made.clickhouse, database="default")).command(f"CREATE DATABASE {name}")
-    apply_migrations(connect(made.clickhouse), FOLDER)
+    for table in ("model_versions", "rejects"):
+        connect(made.clickhouse).command(create_table(BY_NAME[table]))
     create_topics(made.kafka, every_topic(made), 1, forever=True)
     return made, tuple(sets)
 
