@@ -110,12 +110,13 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     """The flow: read shards, judge, write alerts."""
     by = rules(settings)
     kafka = settings.kafka
+    tuner = incoming.tuner(settings)
     source = KafkaShards(
         incoming.kafka(settings, "alerts"),
         topics(settings),
         kafka.partitions,
         incoming.share(settings),
-        pace=incoming.pace(settings),
+        pace=incoming.pace(settings, tuner),
         ends=ends,
         stopping=stopping,
         others=True,
@@ -124,7 +125,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def shard(key: str, frozen: bytes | None) -> AlertShard:
         return AlertShard(settings, by, int(key.rpartition("-")[2]), frozen)
 
-    return flow("alerts", source, [("rules", shard)], outgoing.sink(settings))
+    return flow("alerts", source, [("rules", shard)], outgoing.sink(settings, tuner))
 
 
 def identity(settings: Settings) -> Identity:

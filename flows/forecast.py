@@ -18,6 +18,7 @@ from flows.event_time import Closing
 from flows.job_graph import FORECASTS
 from flows.kafka.source import KafkaShards
 from flows.log_lines import LOG
+from flows.model_memory import Memory
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
@@ -57,20 +58,17 @@ def how(settings: Settings) -> How:
 
 
 def loader(settings: Settings) -> Load:
-    """Versions of the settings' registry, each read once a process."""
-    known: dict[str, Forecaster] = {}
+    """Versions of the settings' registry, kept in memory while they are used."""
     floor = settings.forecast.floor_usd
 
-    def load(version: str) -> Forecaster:
-        if version not in known:
-            made = forecaster(model_registry.load(folder(settings), version))
-            told = made.version.metadata.parameters.get("floor_usd")
-            if told != floor:
-                raise ValueError(f"model {version} calls more than {told} USD a burst, forecast.floor_usd is {floor}")
-            known[version] = made
-        return known[version]
+    def read(version: str) -> Forecaster:
+        made = forecaster(model_registry.load(folder(settings), version))
+        told = made.version.metadata.parameters.get("floor_usd")
+        if told != floor:
+            raise ValueError(f"model {version} calls more than {told} USD a burst, forecast.floor_usd is {floor}")
+        return made
 
-    return load
+    return Memory(read, settings.processing).load
 
 
 class _Frozen(msgspec.Struct):
@@ -192,12 +190,13 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     """The flow: read feature rows and promotions, forecast, write rows."""
     how(settings)
     kafka = settings.kafka
+    tuner = incoming.tuner(settings)
     source = KafkaShards(
         incoming.kafka(settings, "forecast"),
         topics(settings),
         kafka.partitions,
         incoming.share(settings),
-        pace=incoming.pace(settings),
+        pace=incoming.pace(settings, tuner),
         ends=ends,
         stopping=stopping,
         foreign=incoming.foreign(settings, "forecast", (kafka.prefix + "model.versions",)),
@@ -207,7 +206,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def shard(key: str, frozen: bytes | None) -> ForecastShard:
         return ForecastShard(settings, load, ends is not None, int(key.rpartition("-")[2]), frozen)
 
-    return flow("forecast", source, [("forecasts", shard)], outgoing.sink(settings))
+    return flow("forecast", source, [("forecasts", shard)], outgoing.sink(settings, tuner))
 
 
 def identity(settings: Settings) -> Identity:

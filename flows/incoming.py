@@ -9,6 +9,7 @@ from flows.kafka.reader import Kafka
 from flows.kafka.source import Pace
 from flows.recovery import Identity
 from flows.settings import Settings
+from flows.tuning import Range, Tuner
 
 
 def kafka(settings: Settings, flow: str) -> Kafka:
@@ -19,7 +20,20 @@ def kafka(settings: Settings, flow: str) -> Kafka:
     )
 
 
-def pace(settings: Settings) -> Pace:
+def tuner(settings: Settings) -> Tuner | None:
+    """What tunes a process, where that is asked for."""
+    if not (tuning := settings.tuning).on:
+        return None
+    source, linger = settings.source, settings.kafka.linger_ms
+    return Tuner(
+        tuning.objective_ms,
+        Range("batch_frames", source.batch_frames, tuning.batch_frames_low, tuning.batch_frames_high),
+        Range("linger_ms", linger, tuning.linger_ms_low, tuning.linger_ms_high),
+        Range("epoch_bytes", source.epoch_bytes, tuning.epoch_bytes_low, tuning.epoch_bytes_high),
+    )
+
+
+def pace(settings: Settings, tuner: Tuner | None = None) -> Pace:
     """How much at once."""
     source = settings.source
     return Pace(
@@ -28,6 +42,7 @@ def pace(settings: Settings) -> Pace:
         epoch_bytes=source.epoch_bytes,
         align_ms=source.align_ms,
         held_rows=source.held_rows,
+        tuner=tuner,
     )
 
 

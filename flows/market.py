@@ -154,6 +154,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     known = known_instruments(settings)
     named = topics(settings)
     kafka = settings.kafka
+    tuner = incoming.tuner(settings)
     held: dict[str, int] = {}
     source = KafkaShards(
         replace(
@@ -163,7 +164,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
         tuple(named),
         kafka.partitions,
         incoming.share(settings),
-        pace=incoming.pace(settings),
+        pace=incoming.pace(settings, tuner),
         ends=ends,
         stopping=stopping,
         foreign=incoming.foreign(settings, "market", named),
@@ -173,7 +174,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def shard(key: str, frozen: bytes | None) -> MarketShard:
         return MarketShard(settings, known, int(key.rpartition("-")[2]), frozen, held)
 
-    return flow("market", source, [("features", shard)], outgoing.sink(settings))
+    return flow("market", source, [("features", shard)], outgoing.sink(settings, tuner))
 
 
 def identity(settings: Settings) -> Identity:

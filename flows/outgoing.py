@@ -8,6 +8,7 @@ from flows.kafka.rows_sink import KafkaRows
 from flows.kafka.written_marks import KEY
 from flows.settings import Settings
 from flows.tables import BY_NAME
+from flows.tuning import Tuner
 from operators.published_rows import Published
 from schemas import rejected
 from schemas.frames import Reject
@@ -18,10 +19,10 @@ REJECTED = telemetry.REJECTS.counter()
 ROWS = telemetry.ROWS.counter()
 
 
-def sink(settings: Settings) -> KafkaRows:
+def sink(settings: Settings, tuner: Tuner | None = None) -> KafkaRows:
     """Where every computing flow writes."""
     kafka = settings.kafka
-    return KafkaRows(kafka, kafka.partitions, kafka.retry_s, kafka.linger_ms)
+    return KafkaRows(kafka, kafka.partitions, kafka.retry_s, kafka.linger_ms, tuner)
 
 
 def rows(published: Published, prefix: str, partition: int) -> Rows:

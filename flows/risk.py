@@ -113,13 +113,14 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     """The flow: read the share, value it, write rows."""
     kafka, prefix = settings.kafka, settings.kafka.prefix
     how = terms(settings)
+    tuner = incoming.tuner(settings)
     source = KafkaShare(
         incoming.kafka(settings, "risk"),
         (prefix + ACCOUNTS,),
         tuple(prefix + topic for topic in SHARED),
         kafka.partitions,
         incoming.share(settings),
-        pace=incoming.pace(settings),
+        pace=incoming.pace(settings, tuner),
         ends=ends,
         stopping=stopping,
         foreign=incoming.foreign(settings, "risk", (prefix + ACCOUNTS,)),
@@ -128,7 +129,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     def ledger(key: str, frozen: bytes | None) -> RiskShare:
         return RiskShare(settings, how, source.logs, frozen)
 
-    return flow("risk", source, [("ledger", ledger)], outgoing.sink(settings))
+    return flow("risk", source, [("ledger", ledger)], outgoing.sink(settings, tuner))
 
 
 def topics(settings: Settings) -> tuple[str, ...]:

@@ -294,6 +294,53 @@ class Probes(_Strict, frozen=True):
     """`/readyz`: how far the newest closed second may be behind."""
 
 
+class Tuning(_Strict, frozen=True):
+    """How a flow holds a latency under changing load: every decision is logged and counted (`flows/tuning`).
+
+    It moves `source.batch_frames`, `kafka.linger_ms` and `source.epoch_bytes` within these bounds. Not the archive.
+    """
+
+    on: bool = False
+    """Whether it does."""
+    objective_ms: Positive = 500
+    """How old, since its receipt, the newest frame of a batch may be when it is handed over: 95 % of batches."""
+    batch_frames_low: Positive = 500
+    """Messages of a batch, at least."""
+    batch_frames_high: Positive = 50_000
+    """Messages of a batch, at most."""
+    linger_ms_low: Annotated[float, msgspec.Meta(ge=0)] = 0.1
+    """How long a record waits for company, at least."""
+    linger_ms_high: Annotated[float, msgspec.Meta(ge=0)] = 200.0
+    """How long a record waits for company, at most."""
+    epoch_bytes_low: Positive = 16_000_000
+    """Bytes between two snapshots, at least."""
+    epoch_bytes_high: Positive = 1_000_000_000
+    """Bytes between two snapshots, at most."""
+
+
+class Processing(_Strict, frozen=True):
+    """The switches that the design names, each over the setting that does it; as they are here, that setting holds.
+
+    `cache` is the one cache that there is: model versions in memory. What flows know is state, kept until it is over,
+    and is never evicted by age.
+    """
+
+    micro_batch_size: NotNegative = 0
+    """If not 0, sets `source.batch_frames`: messages of a batch at the most."""
+    micro_batch_timeout: NotNegative = 0
+    """If not 0, sets `kafka.fetch_wait_ms`, milliseconds: how long a broker may hold a fetch that finds nothing."""
+    parallel_processing: bool = True
+    """false sets `clickhouse.inserts` to 1: one insert at a time. A flow's shards are parallel by processes (share)."""
+    memory_cache_enabled: bool = True
+    """Whether model versions stay in memory; if not, each is read from its folder whenever a minute is forecast."""
+    cache_ttl: Positive = 86_400
+    """Seconds after its last use that a version stays in memory."""
+    cache_cleanup_interval: Positive = 3_600
+    """Seconds between two looks for versions to let go."""
+    delta_storage_enabled: bool = True
+    """false sets `windows.keyframe_ms` to `windows.base_ms`: a row a window is stored, moved or not."""
+
+
 class Log(_Strict, frozen=True):
     """What flows print while they run."""
 
@@ -320,6 +367,8 @@ class Settings(_Strict, frozen=True):
     live: Live = Live()
     probes: Probes = Probes()
     log: Log = Log()
+    tuning: Tuning = Tuning()
+    processing: Processing = Processing()
     metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
     """Port of the Prometheus endpoint of a flow; 0: none. Of several flows the next ports."""
     metrics_host: str = "127.0.0.1"
@@ -346,7 +395,43 @@ class Settings(_Strict, frozen=True):
         if self.share.ordinal >= self.share.count:
             raise SettingsError(f"share.ordinal {self.share.ordinal} is not below share.count {self.share.count}")
         self._check_kafka()
+        self._check_tuning()
         return self
+
+    def applied(self) -> "Settings":
+        """The settings with what `processing` says of others put there; SettingsError where both say something else.
+
+        >>> Settings(processing=Processing(micro_batch_size=10)).applied().source.batch_frames
+        10
+        """
+        said, told = self.processing, self
+        for name, section, field, value in (
+            ("micro_batch_size", "source", "batch_frames", said.micro_batch_size or None),
+            ("micro_batch_timeout", "kafka", "fetch_wait_ms", said.micro_batch_timeout or None),
+            ("parallel_processing", "clickhouse", "inserts", None if said.parallel_processing else 1),
+            (
+                "delta_storage_enabled",
+                "windows",
+                "keyframe_ms",
+                None if said.delta_storage_enabled else self.windows.base_ms,
+            ),
+        ):
+            part = getattr(told, section)
+            default = getattr(type(part)(), field)
+            if value is None or getattr(part, field) == value:
+                continue
+            if getattr(part, field) != default:
+                raise SettingsError(f"processing.{name} and {section}.{field} say different things: set one of them")
+            told = msgspec.structs.replace(told, **{section: msgspec.structs.replace(part, **{field: value})})
+        return told
+
+    def _check_tuning(self) -> None:
+        tuning = self.tuning
+        for section, field in (("source", "batch_frames"), ("kafka", "linger_ms"), ("source", "epoch_bytes")):
+            low, high = getattr(tuning, f"{field}_low"), getattr(tuning, f"{field}_high")
+            told = getattr(getattr(self, section), field)
+            if tuning.on and not low <= told <= high:
+                raise SettingsError(f"{section}.{field} {told} is not within tuning.{field}_low {low} and _high {high}")
 
     def _check_kafka(self) -> None:
         tls, sasl = self.kafka.tls, self.kafka.sasl

@@ -170,7 +170,7 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
         _put(tree, name.strip(), value.strip())
     _read_secrets(tree)
     try:
-        return msgspec.convert(tree, Settings, dec_hook=_decoded).check()
+        return msgspec.convert(tree, Settings, dec_hook=_decoded).applied().check()
     except msgspec.ValidationError as error:
         raise SettingsError(f"settings{f' {file}' if file else ''}: {error}") from None
 

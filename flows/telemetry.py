@@ -124,6 +124,11 @@ EVENT_TO_ROWS = Figure(
 STANDING_STILL = Figure(
     "alphaplus_standing_still", "gauge", "1 while a shard reads but has closed nothing for long", ("shard",), "flag"
 )
+TUNED = Figure("alphaplus_tuned", "gauge", "What is tuned now: frames a batch, ms of linger, bytes a flush", ("what",))
+TUNING_DECISIONS = Figure(
+    "alphaplus_tuning_decisions", "counter", "Steps that tuning took, and in which direction", ("what", "direction")
+)
+MODEL_LOADS = Figure("alphaplus_model_loads", "counter", "Model versions asked for, by where they were", ("where",))
 MODELS_REFUSED = Figure("alphaplus_models_refused", "counter", "Model versions that could not be used")
 MODEL_IN_FORCE = Figure(
     "alphaplus_model_in_force", "gauge", "1 for the model version that is in force", ("shard", "version"), "flag"

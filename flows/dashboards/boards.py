@@ -215,6 +215,7 @@ FORECAST = Board(
             [
                 (t.MODEL_IN_FORCE, "max by (version) ({})", "{{version}}"),
                 (t.MODELS_REFUSED, "sum by (instance) (increase({}[$__rate_interval]))", "refused by {{instance}}"),
+                (t.MODEL_LOADS, "sum by (where) (increase({}[$__rate_interval]))", "from {{where}}"),
             ],
         ),
         newest(
@@ -325,6 +326,17 @@ JOBS = Board(
                 (t.NOT_EXPORTED, "sum by (instance) (increase({}[$__rate_interval]))", "{{instance}} offsets"),
             ],
             steps=BAD,
+        ),
+        figures(
+            "tuned, and in which steps",
+            [
+                (t.TUNED, "max by (instance, what) ({})", "{{instance}} {{what}}"),
+                (
+                    t.TUNING_DECISIONS,
+                    "sum by (what, direction) (increase({}[$__rate_interval]))",
+                    "{{what}} {{direction}}",
+                ),
+            ],
         ),
         figures(
             "received",

@@ -7,6 +7,7 @@ acknowledgement what is still queued is thrown away and the process ends; it the
 """
 
 import time
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -33,23 +34,27 @@ class Publisher:
         self._complaints = Complaints(brokers)
         self._retry_s = retry_s
         self._failed: KafkaError | None = None
-        self._producer = Producer(
-            {
-                **producer_config(brokers),
-                "enable.idempotence": True,
-                "enable.gapless.guarantee": True,
-                "acks": "all",
-                "message.timeout.ms": 0,
-                "delivery.report.only.error": True,
-                "linger.ms": linger_ms,
-                "message.max.bytes": message_max_bytes,
-                "queue.buffering.max.messages": 1_000_000,
-                "queue.buffering.max.kbytes": QUEUED_KBYTES,
-                "reconnect.backoff.max.ms": 1_000,
-                "error_cb": self._error,
-            },
-            logger=LOG,
-        )
+        self._linger_ms = linger_ms
+        self._config: dict[str, Any] = {
+            **producer_config(brokers),
+            "enable.idempotence": True,
+            "enable.gapless.guarantee": True,
+            "acks": "all",
+            "message.timeout.ms": 0,
+            "delivery.report.only.error": True,
+            "message.max.bytes": message_max_bytes,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": QUEUED_KBYTES,
+            "reconnect.backoff.max.ms": 1_000,
+            "error_cb": self._error,
+        }
+        self._producer = Producer({**self._config, "linger.ms": linger_ms}, logger=LOG)
+
+    def linger(self, ms: float) -> None:
+        """How long records wait for company from now on; when nothing is queued, for what is queued keeps its order."""
+        if ms != self._linger_ms and len(self._producer) == 0 and self._failed is None:
+            # librdkafka takes it once, when a producer is made
+            self._linger_ms, self._producer = ms, Producer({**self._config, "linger.ms": ms}, logger=LOG)
 
     def publish(
         self,

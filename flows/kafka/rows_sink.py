@@ -9,16 +9,25 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from flows.kafka.connection import Brokers
 from flows.kafka.prefix_publisher import LINGER_MS, Publisher
 from flows.kafka.source import shard_name
+from flows.tuning import Tuner
 from schemas.shard import Rows
 
 
 class KafkaRows(FixedPartitionedSink[Rows, int]):
     """Items `(shard key, Rows)`; one part a shard of this process, one producer for all."""
 
-    def __init__(self, brokers: Brokers, partitions: int, retry_s: float = 120.0, linger_ms: float = LINGER_MS) -> None:
+    def __init__(
+        self,
+        brokers: Brokers,
+        partitions: int,
+        retry_s: float = 120.0,
+        linger_ms: float = LINGER_MS,
+        tuner: Tuner | None = None,
+    ) -> None:
         self._brokers = brokers
         self._retry_s = retry_s
         self._linger_ms = linger_ms
+        self._tuner = tuner
         self._names = [shard_name(p) for p in range(partitions)]
         self._publisher: Publisher | None = None
 
@@ -34,14 +43,15 @@ class KafkaRows(FixedPartitionedSink[Rows, int]):
         """There is nothing to resume: an unfinished epoch is written again."""
         if self._publisher is None:
             self._publisher = Publisher(self._brokers, self._retry_s, self._linger_ms)
-        return RowsPart(self._publisher)
+        return RowsPart(self._publisher, self._tuner)
 
 
 class RowsPart(StatefulSinkPartition[Rows, int]):
     """The rows of one shard."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, tuner: Tuner | None = None) -> None:
         self._publisher = publisher
+        self._tuner = tuner
 
     def write_batch(self, values: list[Rows]) -> None:
         """Queue the records, in order."""
@@ -54,6 +64,8 @@ class RowsPart(StatefulSinkPartition[Rows, int]):
     def snapshot(self) -> int:
         """Wait until Kafka holds all of them."""
         self._publisher.flush()
+        if self._tuner is not None:
+            self._publisher.linger(self._tuner.linger.now)
         return 1
 
     def close(self) -> None:

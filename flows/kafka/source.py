@@ -23,6 +23,7 @@ from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
 from flows.log_lines import follow
 from flows.refusal import Refused
+from flows.tuning import Tuner
 from schemas.frames import Frames
 from schemas.shard import Batch
 
@@ -38,7 +39,7 @@ guesses were read, by partition."""
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much is handed over at once, and how the topics of a shard keep step."""
+    """How much is handed over at once, and how the topics of a shard keep step; a `tuner` goes before both amounts."""
 
     batch_frames: int = 5_000
     batch_bytes: int = 4 << 20
@@ -46,6 +47,17 @@ class Pace:
     align_ms: int = 2_000
     held_rows: int = 1_000_000
     """So much may wait in a shard's step for a topic that is at its end."""
+    tuner: Tuner | None = None
+
+    @property
+    def frames_now(self) -> int:
+        """Frames of a batch."""
+        return self.batch_frames if self.tuner is None else int(self.tuner.batch.now)
+
+    @property
+    def epoch_bytes_now(self) -> int:
+        """Bytes between two snapshots."""
+        return self.epoch_bytes if self.tuner is None else int(self.tuner.flush.now)
 
 
 def shard_name(partition: int) -> str:
@@ -255,7 +267,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
     def next_batch(self) -> Iterable[tuple[str, Batch]]:
         """At most one item: what is ready of every topic, and the marks."""
         if self._epochs.begin():
-            self._budget = self._pace.epoch_bytes
+            self._budget = self._pace.epoch_bytes_now
             self._reader.committed(self._resumes)
         if self._epochs.quiet:
             time.sleep(0.001)
@@ -276,6 +288,8 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         if not frames and not grown:
             return ()
         self._reader.busy()
+        if self._pace.tuner is not None and (times := [int(f.received_ns[-1]) for f in frames if len(f)]):
+            self._pace.tuner.handed(max(times), self._full)
         return ((self._name, Batch(frames, tuple(ended))),)
 
     def next_awake(self) -> datetime:
@@ -298,7 +312,7 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         if any(at is None for at in now_at):
             return ()
         limit = min((at for at in now_at if at is not None), default=0) + self._pace.align_ms * 1_000_000
-        frames, size = self._pace.batch_frames, self._pace.batch_bytes
+        frames, size = self._pace.frames_now, self._pace.batch_bytes
         taken: dict[str, Frames] = {}
         heads = [(log.head_ns, topic) for topic, log in self._logs.items()]
         for head, topic in sorted((head or 0, topic) for head, topic in heads):

@@ -49,11 +49,15 @@ def walked(tmp_path_factory) -> Iterator[tuple[Path, Prometheus | None]]:
 NOT_OF_THE_WALK = (
     *(f for f in telemetry.FIGURES if f.name.startswith("alphaplus_live_")),
     telemetry.MODEL_IN_FORCE,
+    telemetry.MODEL_LOADS,
+    telemetry.TUNED,
+    telemetry.TUNING_DECISIONS,
     telemetry.REJECTS,
     telemetry.GAPS,
     telemetry.ARCHIVE_RETRIES,
 )
-"""Nothing is received in the walk, no model is in force and nothing goes wrong: a series of each is made up."""
+"""Nothing is received in the walk, no model is in force, none is tuned and nothing goes wrong: a series of each is
+made up."""
 
 
 @contextmanager
