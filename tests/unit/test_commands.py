@@ -17,6 +17,7 @@ from flows import compiled, glance
 from flows.__main__ import COMMANDS, app, main
 from flows.commands import query as asking
 from flows.job_graph import mermaid
+from flows.log_lines import speak
 from flows.tables import TABLES
 
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
@@ -33,6 +34,7 @@ def _apart(tmp_path, monkeypatch):
     for name in [n for n in os.environ if n.startswith("ALPHAPLUS_")]:
         monkeypatch.delenv(name)
     yield
+    speak("")
     signal.signal(signal.SIGTERM, before)
 
 
