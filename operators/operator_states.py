@@ -19,7 +19,9 @@ def part(operator: Operator) -> Part:
 
 def frozen(together: Iterable["Running"]) -> bytes:
     """The states of all operators of a lane."""
-    return freeze((part(o), pack(r.states[o.name])) for r in together for o in r.operators if o.state)
+    return freeze(
+        (p, pack(r.states[p.name])) for r in together for p, o in zip(r.parts, r.operators, strict=True) if o.state
+    )
 
 
 def grown(state: State, fields: tuple[Field, ...], instruments: int) -> None:
@@ -37,6 +39,8 @@ class Running:
     def __init__(self, operators: Iterable[Operator]) -> None:
         """Nothing seen yet."""
         self.operators = tuple(operators)
+        self.parts = [part(o) for o in self.operators]
+        """The operators as pieces of recovered state."""
         self.states: dict[str, State] = {o.name: o.init() for o in self.operators}
         self.reads = frozenset(name for o in self.operators for name in o.reads)
         """The columns that some of them read."""
@@ -100,11 +104,6 @@ class Running:
                     part = values[mine]
                     factor = int(power) if field.dtype == "i8" else power
                     values[mine] = np.where(part == field.empty, part, part * factor)
-
-    @property
-    def parts(self) -> list[Part]:
-        """The operators as pieces of recovered state."""
-        return [part(o) for o in self.operators]
 
     def take_up(self, states: Mapping[str, bytes]) -> None:
         """Go on with states that were frozen and may be taken up; an operator without one starts empty."""

@@ -68,6 +68,7 @@ class VenueMarket:
         self.meeting = Meeting(HORIZONS_NS if COSTS.name in self.tables else ())
         self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
         self.held = held(cut.without)
+        self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}
         self.panes = Panes.of(self.held["meeting"].statistics)
         self.released = NEVER
         self.closed_books: Panes | None = None
@@ -304,7 +305,7 @@ class VenueMarket:
                 list(self.numbers.index),
                 {name: table.freeze() for name, table in self.tables.items()},
                 (self.meeting.freeze(), self.panes.freeze(), frozen((self.closed, self.met))),
-                {o.name: o.fingerprint for o in catalog.chosen(self.cut.without)},
+                self.fingerprints,
                 self.released,
             )
         )

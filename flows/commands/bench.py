@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from flows.bench import (
     archived,
+    closings,
     compute,
     forecasts,
     freeze,
@@ -45,6 +46,7 @@ ROWS: Rows = {
     "latency": lambda m, s, z: latency.measure(m[0], s, z),
     "operators": lambda m, s, z: operators.measure(m[0], s, z),
     "instruments": lambda m, s, z: instruments.measure(m[0], s, z),
+    "closings": lambda m, s, z: closings.measure(m[0], s, z),
     "freeze": lambda m, s, z: freeze.measure(m[0], s, z),
     "memory": lambda m, s, z: memory.measure(m[0], s, z, Path(s.data)),
     "start": lambda m, s, z: start.measure(m[0], s, z),

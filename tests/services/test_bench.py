@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 CHEAP = {
     "compute": ["level updates/s", "windows / by event"],
     "instruments": ["us/frame", "10 / 1"],
+    "closings": ["all tables", "without optional ones"],
     "freeze": ["thaw", "ms"],
     "memory": ["MB/instrument", "MB/hour"],
     "kafka": ["plain loop, dict books", "market flow / in process"],
