@@ -34,7 +34,7 @@ class WindowTable:
     delay_ns: int = 0
     """How long after its window a row comes."""
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """Those that fill it."""
         return catalog.of(self.name)

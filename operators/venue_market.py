@@ -125,7 +125,11 @@ class VenueMarket:
         self.released = until
         passed = max(lane.clock.closed for lane in lanes)
 
+        guessed = any(lane.clock.guessed for lane in lanes)
+
         def closed_by(pane: Array) -> list[str]:
+            if not guessed and pane.max(initial=NEVER) <= passed:
+                return [quality.CLOSED_BY[quality.EVENT]] * len(pane)
             code = np.where(pane <= passed, quality.EVENT, quality.END)
             for lane in lanes:
                 code = np.where(by_guess(lane.clock, pane), quality.IDLE, code)

@@ -155,9 +155,10 @@ class TapeLane:
 
     def release(self, closed: int) -> Panes:
         """The panes up to `closed`."""
-        waited = feeds.settle(self.feeds, closed)
-        if len(waited.trades):
-            self._add(None, waited, units.of_table(self.table))
+        if len(self.feeds.waiting):
+            waited = feeds.settle(self.feeds, closed)
+            if len(waited.trades):
+                self._add(None, waited, units.of_table(self.table))
         return self.panes.close(closed)
 
     def last(self) -> int:
