@@ -13,7 +13,7 @@ class Channel(NamedTuple):
     """One kind of stream. `{symbol}` and `{SYMBOL}` stand for the instrument in small letters and as it is written.
 
     A stream without either is of all instruments. `quiet_s` is how long one that works may say nothing while others
-    move; None: as long as it likes.
+    move; None: as long as it likes, if not all of them do.
     """
 
     name: str

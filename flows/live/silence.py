@@ -7,6 +7,9 @@ from flows.live.feed import Channel, Stream
 
 LONGEST = 64
 """At most so many times the patience that a channel asks for, when asking again did not help."""
+WHOLE_S = 6 * 3600.0
+"""A channel that may say nothing as long as it likes (liquidations) is suspected when no instrument of it says anything
+for so long: a venue that moved it elsewhere says nothing either, and for days nobody notices."""
 
 
 @dataclass(slots=True)
@@ -14,6 +17,8 @@ class _Heard:
     stream: Stream
     at_s: float
     patience: int = 1
+    again_s: float = 0.0
+    """Not asked for again before."""
 
 
 class Silence:
@@ -25,7 +30,7 @@ class Silence:
     def hear(self, name: str, now_s: float) -> None:
         """A frame of a stream."""
         if heard := self._heard.get(name):
-            heard.at_s, heard.patience = now_s, 1
+            heard.at_s, heard.patience, heard.again_s = now_s, 1, 0.0
 
     def look(self, now_s: float) -> tuple[list[Channel], list[Stream]]:
         """Channels of which nothing comes while other channels move, and streams silent while their channel moves.
@@ -43,17 +48,18 @@ class Silence:
         channels: list[Channel] = []
         streams: list[Stream] = []
         for name, all_heard in by_channel.items():
-            quiet_s = all_heard[0].stream.channel.quiet_s
-            if quiet_s is None:
+            own_s = all_heard[0].stream.channel.quiet_s
+            quiet_s = WHOLE_S if own_s is None else own_s
+            silent = [h for h in all_heard if now_s - h.at_s > quiet_s]
+            due = [h for h in silent if now_s >= h.again_s]
+            if not due:
                 continue
-            silent = [h for h in all_heard if now_s - h.at_s > quiet_s * h.patience]
-            others = [at for other, at in latest.items() if other != name]
             if len(silent) == len(all_heard):
-                if any(now_s - at < quiet_s for at in others):
+                if any(now_s - at < quiet_s for other, at in latest.items() if other != name):
                     channels.append(all_heard[0].stream.channel)
-                    streams += self._again(silent)
-            elif now_s - latest[name] < quiet_s:
-                streams += self._again(silent)
+                    streams += self._again(due, now_s, quiet_s)
+            elif own_s is not None and now_s - latest[name] < quiet_s:
+                streams += self._again(due, now_s, quiet_s)
         return channels, streams
 
     def silent(self, now_s: float) -> dict[str, int]:
@@ -66,7 +72,8 @@ class Silence:
         return found
 
     @staticmethod
-    def _again(silent: list[_Heard]) -> list[Stream]:
+    def _again(silent: list[_Heard], now_s: float, quiet_s: float) -> list[Stream]:
         for heard in silent:
+            heard.again_s = now_s + quiet_s * heard.patience
             heard.patience = min(heard.patience * 2, LONGEST)
         return [heard.stream for heard in silent]

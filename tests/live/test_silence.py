@@ -1,0 +1,62 @@
+"""Which channels and instruments are suspected, and how often."""
+
+from flows.live.feed import streams
+from flows.live.feeds_by_venue import FEEDS
+from flows.live.silence import LONGEST, WHOLE_S, Silence
+
+FEED = FEEDS["binance-usdm"]
+STREAMS = streams(FEED, ["BTCUSDT", "ETHUSDT"])
+
+
+def asked_again(quiet, hours, step_s=30.0):
+    """Hours at which each quiet stream is asked for again, and how often its channel was called silent."""
+    silence, found, channels = Silence(STREAMS, 0.0), {name: [] for name in quiet}, []
+    for n in range(1, int(hours * 3600 / step_s) + 1):
+        now_s = n * step_s
+        for stream in STREAMS:
+            if stream.name not in quiet:
+                silence.hear(stream.name, now_s)
+        said, again = silence.look(now_s)
+        channels += [c.name for c in said]
+        for stream in again:
+            found[stream.name].append(now_s / 3600)
+    return found, channels
+
+
+def test_liquidations_that_no_instrument_has_for_hours_are_suspected_of_coming_from_elsewhere():
+    """Days of them were missed unnoticed (aggr-server#54): the venue had moved the channel to another address."""
+    quiet = ["btcusdt@forceOrder", "ethusdt@forceOrder"]
+    found, channels = asked_again(quiet, 24)
+    assert channels == ["liquidations", "liquidations"]
+    for at in found.values():
+        assert len(at) == 2 and at[0] > WHOLE_S / 3600 and at[1] > 2 * WHOLE_S / 3600
+
+
+def test_one_instrument_without_liquidations_is_not_suspected_while_another_has_some():
+    found, channels = asked_again(["ethusdt@forceOrder"], 24)
+    assert (found, channels) == ({"ethusdt@forceOrder": []}, [])
+
+
+def test_a_stream_that_stays_silent_is_asked_for_again_less_and_less_often():
+    found, channels = asked_again(["ethusdt@depth@100ms"], 4)
+    waits = [b - a for a, b in zip(found["ethusdt@depth@100ms"], found["ethusdt@depth@100ms"][1:], strict=False)]
+    assert not channels
+    assert waits == sorted(waits) and len(waits) > 3
+    assert waits[-1] <= LONGEST * 60 / 3600 + 0.02
+
+
+def test_nothing_is_suspected_while_nothing_moves_at_all():
+    found, channels = asked_again([s.name for s in STREAMS], 8)
+    assert not channels and not any(found.values())
+
+
+def test_a_channel_is_called_silent_at_once_though_one_of_its_instruments_was_long_since():
+    silence = Silence(STREAMS, 0.0)
+    mute, late, called = "ethusdt@depth@100ms", "btcusdt@depth@100ms", []
+    for now_s in range(10, 4_000, 10):
+        for stream in STREAMS:
+            if stream.name != mute and (stream.name != late or now_s < 3_000):
+                silence.hear(stream.name, float(now_s))
+        said, _ = silence.look(float(now_s))
+        called += [now_s] * len(said)
+    assert called[0] == 3_060
