@@ -36,6 +36,7 @@ COMMANDS = {
     "graph": "Print the job graph: what each flow reads and writes.",
     "metrics": "Print what every published number is, and when it is null.",
     "train": "Train a model version on what replays and runs left.",
+    "microprice": "Fit the micro-price's tables to the best quotes that replays and runs left.",
     "evaluate": "Score a model version on time that it has not seen.",
     "models": "List, show, promote and roll back model versions.",
     "bench": "Run the benchmarks; medians and ratios beside their targets.",

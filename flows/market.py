@@ -15,10 +15,12 @@ from flows.kafka.source import KafkaShards, shard_name
 from flows.recovery import Identity
 from flows.settings import Settings, SettingsError
 from flows.wiring import flow
+from models import micro_price_fit
 from operators import catalog
 from operators.asset_books import AssetBooks
+from operators.contract import Array
 from operators.cut import Cut
-from operators.evolving import Part
+from operators.evolving import Part, fingerprint
 from operators.market_tables import WINDOW_TABLES
 from operators.operator_states import part
 from operators.venue_market import VenueMarket
@@ -47,7 +49,21 @@ def cut(settings: Settings) -> Cut:
         keyframe_ns=w.keyframe_ms * 1_000_000,
         idle_ns=settings.clock.idle_ms * 1_000_000,
         without=frozenset(settings.market.without),
+        micro_prices=micro_prices(settings),
     )
+
+
+def micro_prices(settings: Settings) -> dict[str, dict[str, Array]]:
+    """Venue -> symbol -> the row in which its micro-price is looked up."""
+    file = settings.market.micro_price
+    if not file:
+        return {}
+    try:
+        return micro_price_fit.decode(Path(file).read_bytes())
+    except OSError as error:
+        raise SettingsError(f"market.micro_price: {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"market.micro_price: {file}: {error}") from None
 
 
 def venues(settings: Settings) -> list[Venue]:
@@ -186,7 +202,12 @@ def identity(settings: Settings) -> Identity:
 
 def parts(settings: Settings) -> list[Part]:
     """The states that are recovered, operator by operator, and by what contracts they go on."""
-    return [*map(part, catalog.chosen(frozenset(settings.market.without))), *contracts(settings)]
+    fitted = [
+        Part(f"the micro-price table of {venue} {symbol}", fingerprint(row.tolist()), "goes on")
+        for venue, rows in micro_prices(settings).items()
+        for symbol, row in rows.items()
+    ]
+    return [*map(part, catalog.chosen(frozenset(settings.market.without))), *contracts(settings), *fitted]
 
 
 def contracts(settings: Settings) -> list[Part]:

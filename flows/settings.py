@@ -214,10 +214,23 @@ class Market(_Strict, frozen=True):
     """Instruments known beforehand, one by one; they go before those of files."""
     instruments_json: dict[str, str] = {}
     """Venue -> file with its own exchange-info JSON."""
+    micro_price: str = ""
+    """A file that `alphaplus microprice` wrote; empty: no micro-prices."""
     misplaced: Literal["reject", "use"] = "reject"
     """What becomes of frames on another partition than murmur2 gives their base asset."""
     without: tuple[
-        Literal["features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo"], ...
+        Literal[
+            "features_costs",
+            "features_liquidity",
+            "features_efficiency",
+            "walls",
+            "consolidated_bbo",
+            "footprint",
+            "lead_lag",
+            "price_discovery",
+            "depth_grid",
+        ],
+        ...,
     ] = ()
     """Tables that are not computed and stay empty; what fills them then costs neither time nor state."""
 

@@ -212,6 +212,7 @@ class AssetBooks:
         out["inferred"] = (laid.inferred[book] & there).any(axis=1)
         out |= {"pane_start_ns": pane * self.base_ns, "pane_end_ns": (pane + 1) * self.base_ns}
         out |= {name: told[book] for name, told in zip(_WHO, laid.names, strict=True)}
+        out[f"{BOOK}number"] = book
         for s in self.statistics:
             out[BOOK + s.name] = np.where(there, self.held.columns[s.name][row], s.empty)
         return out
@@ -223,18 +224,19 @@ class AssetBooks:
         return [self._rows(o, made[o.name], given, passed) for o in self.running.operators]
 
     def _rows(self, operator: Operator, made: Columns, given: Columns, passed: int) -> Published:
-        """The rows of an operator's table in which something moved, and at keyframes."""
+        """The rows of an operator's table in which something moved, and at keyframes; all of one with a key."""
         assert isinstance(operator.table, EventTable)
         row = made["row"]
         who, at = given["instrument"][row], given["pane"][row]
-        deltas = self.deltas[operator.name]
-        values = np.column_stack([_number(made[n]) for n in deltas.names])
-        chosen = np.flatnonzero(deltas.news(who, (at + 1) % self.keyframe == 0, values))
+        chosen = np.arange(len(row))
+        if not operator.table.key:
+            deltas = self.deltas[operator.name]
+            values = np.column_stack([_number(made[n]) for n in deltas.names])
+            chosen = np.flatnonzero(deltas.news(who, (at + 1) % self.keyframe == 0, values))
         names = list(self.assets)
         told = [names[i] for i in who[chosen].tolist()]
         code = np.where(at <= passed, quality.EVENT, quality.END)
         code = np.where(within(self.guessed, at), quality.IDLE, code)[chosen]
-        end_ms = ((at[chosen] + 1) * self.base_ns // 1_000_000).tolist()
         beside: dict[str, Array | list[str]] = {
             "asset": [asset for asset, _ in told],
             "quote": [quote for _, quote in told],
@@ -243,7 +245,11 @@ class AssetBooks:
         }
         out = {n: beside[n] if n in beside else _listed(made[n][chosen]) for n in _columns(operator)}
         natural = [f"{asset}|{quote}" for asset, quote in told]
-        return Published(operator.table.name, [asset for asset, _ in told], natural, end_ms, end_ms, out)
+        if operator.table.key:
+            parts = zip(natural, *(out[n] for n in operator.table.key), strict=True)
+            natural = ["|".join(part) for part in parts]
+        order_ms = (made["event_time"][chosen] // 1_000_000).tolist()
+        return Published(operator.table.name, [asset for asset, _ in told], natural, order_ms, order_ms, out)
 
     def _forget(self, until: int) -> None:
         """Keep what waits and, of each book, what is in force."""

@@ -6,11 +6,15 @@ The order is that of the columns in their tables, and of those at one stage the 
 from operators.book.bands import BANDS
 from operators.book.clusters import CLUSTERS
 from operators.book.consolidated_bbo import CONSOLIDATED_BBO
+from operators.book.depth_grid import DEPTH_GRID
 from operators.book.flow import ORDER_FLOW
 from operators.book.imbalance import IMBALANCE
 from operators.book.impact import IMPACT
+from operators.book.lead_lag import LEAD_LAG
 from operators.book.liquidity_score import LIQUIDITY_SCORE
+from operators.book.micro_price import MICRO_PRICE
 from operators.book.pressure import PRESSURE
+from operators.book.price_discovery import PRICE_DISCOVERY
 from operators.book.resilience import RESILIENCE
 from operators.book.slope import SLOPE
 from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
@@ -29,9 +33,12 @@ from operators.tape.bulk_vpin import BULK_VPIN
 from operators.tape.costs import COSTS
 from operators.tape.cvd import CVD
 from operators.tape.ewma import EWMA
+from operators.tape.footprint import FOOTPRINT
+from operators.tape.iceberg import ICEBERG
 from operators.tape.kyle import KYLE
 from operators.tape.lambdas import LAMBDAS
 from operators.tape.large_trades import LARGE_TRADES
+from operators.tape.markout import MARKOUT
 from operators.tape.marks_in_force import MARKS
 from operators.tape.ranges import RANGES
 from operators.tape.sign_autocorrelation import SIGN_AUTOCORRELATION
@@ -47,6 +54,7 @@ OPERATORS: tuple[Operator, ...] = (
     PRESSURE,
     ORDER_FLOW,
     TIME_WEIGHTED_SPREAD,
+    MICRO_PRICE,
     WALLS,
     BARS,
     CVD,
@@ -58,6 +66,7 @@ OPERATORS: tuple[Operator, ...] = (
     LIQUIDATIONS,
     MARKS,
     COSTS,
+    MARKOUT,
     CONSOLIDATED_BBO,
     IMPACT,
     CLUSTERS,
@@ -72,12 +81,20 @@ OPERATORS: tuple[Operator, ...] = (
     TRAILING,
     EWMA,
     ASYMMETRY,
+    ICEBERG,
+    FOOTPRINT,
+    LEAD_LAG,
+    PRICE_DISCOVERY,
+    DEPTH_GRID,
     LEVERAGE,
 )
 check(OPERATORS)
 
 
-OPTIONAL = ("features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo")
+OPTIONAL = (
+    *("features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo"),
+    *("footprint", "lead_lag", "price_discovery", "depth_grid"),
+)
 """Tables that can be left out: no operator of another table and no flow reads what theirs say."""
 ALL: frozenset[str] = frozenset()
 """Leaving out no table."""

@@ -89,11 +89,19 @@ class EventTable:
     symbol before them; the first column is `event_time`. A row is published when the pane of its event is closed. At
     the stage `asset` it begins with asset and quote, and a row is published when something in it moved, and at
     keyframes.
+
+    With `sums` an event is a part of a row: rows of an instrument that are the same in all other columns are one, with
+    those columns added up in the order of the log. Such a row waits for the pane of its own `event_time`, which is the
+    end of a stretch of events.
+
+    With `key`, at the stage `asset`, an asset has a row a value of these columns: each that is given is published.
     """
 
     name: str
     topic: str
     ttl_days: int
+    sums: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -130,7 +130,7 @@ QUALITY_MS = 60_000
 
 def _of_events(operator: Operator, table: EventTable) -> Table:
     asset = operator.stage == "asset"
-    key = ("asset", "quote", "event_time") if asset else ("venue", "symbol", "event_time", "nth")
+    key = ("asset", "quote", "event_time", *table.key) if asset else ("venue", "symbol", "event_time", "nth")
     columns = (*(ASSET_KEY if asset else KEY[:2]), *only_in_dollars(operator.columns))
     return Table(table.name, table.topic, columns, key, time="event_time", ttl_days=table.ttl_days)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operators import units
 from operators.book.midpoint import LADDER
 from operators.contract import Operator
+from operators.touches import EDGES
 
 PANE = ("pane", "pane_start_ns", "pane_end_ns")
 BOOK = "book_"
@@ -73,13 +74,15 @@ STAGES = {
         ),
         Stage(
             "close",
-            "a book as it stands when a pane of it ends, its ladder within 100 bps of mid",
-            (*EVENT, *LADDER, *units.READS),
+            "a book as it stands when a pane of it ends, its ladder within 100 bps of mid, and the row of its "
+            "instrument's table for the micro-price",
+            (*EVENT, *LADDER, *units.READS, "micro_table"),
         ),
         Stage(
             "pane",
-            "a closed pane with trades, in pane order; `mid_before` and `mid` are in force at its edges",
-            ("instrument", *PANE, "base_ms", "mid_before", "mid", *units.READS),
+            "a closed pane with trades, in pane order; `mid_before` and `mid` are in force at its edges, as are what "
+            "the book said at its last end of a pane before them (`best_*_before`, `best_*_after`)",
+            ("instrument", *PANE, "base_ms", "mid_before", "mid", *EDGES, *units.READS),
             ("trade",),
         ),
         Stage(
@@ -93,13 +96,13 @@ STAGES = {
             "an asset and quote currency at the end of a pane in which one of its books had a message, at the end of "
             "the one `horizons_ns` after a message, and at the keyframe after it. What starts with `book_` has a row "
             "a pane and a column a book, of all venues, by venue and symbol; a book that has said nothing yet is there "
-            "or not, with NaN and 0. Contracts with a date of expiry are left out. `instrument` numbers the assets; "
-            "`inferred`: steps of a book of it were",
+            "or not, with NaN and 0. Contracts with a date of expiry are left out. `instrument` numbers the assets, "
+            "`book_number` the books, in no order that means anything (-1: none); `inferred`: steps of one were",
             (
                 "instrument",
                 *PANE,
                 "inferred",
-                *(BOOK + n for n in ("venue", "symbol", "live", "sequenced", "last_event_ns")),
+                *(BOOK + n for n in ("venue", "symbol", "number", "live", "sequenced", "last_event_ns")),
             ),
             columns_of=("close",),
         ),

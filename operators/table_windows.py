@@ -27,7 +27,7 @@ def held(without: frozenset[str] = catalog.ALL) -> dict[str, Layout]:
 
 
 _OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
-    c.name: o.table for o in catalog.at("close") for c in o.columns
+    c.name: o.table for o in catalog.at("close") if isinstance(o.table, str) for c in o.columns
 }
 # Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it.
 LAYOUTS = {

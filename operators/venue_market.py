@@ -31,6 +31,7 @@ from operators.panes import Panes, join, keys
 from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
 from operators.table_windows import TableWindows, held
+from operators.touches import EDGES, Touches
 from operators.watermark import ENDED, NEVER, by_guess, pass_marks
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
@@ -52,6 +53,7 @@ class _Frozen(msgspec.Struct):
     meeting: tuple[bytes, bytes, bytes]
     fingerprints: dict[str, str]
     released: int
+    touches: bytes = b""
 
 
 class VenueMarket:
@@ -63,10 +65,13 @@ class VenueMarket:
         self.lanes: dict[str, Lane] = {
             kind: LANES[kind](venue, known, cut.clock(), cut.without) for kind in venue.kinds
         }
+        if isinstance(books := self.lanes.get("depth"), depth.DepthLane):
+            books.fitted = cut.micro_prices.get(venue.name, {})
         self.numbers = Numbering()
         self.tables = {t.name: TableWindows(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
         self.meeting = Meeting(HORIZONS_NS if COSTS.name in self.tables else ())
         self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
+        self.touches = Touches() if self.closed.reads & set(EDGES) else None
         self.held = held(cut.without)
         self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}
         self.panes = Panes.of(self.held["meeting"].statistics)
@@ -187,6 +192,8 @@ class VenueMarket:
         for name, at in (("mid_before", pane), ("mid", pane + 1)):
             if name in self.closed.reads:
                 given[name] = self.meeting.mids.at(instrument, at * base_ns)
+        if self.touches is not None:
+            given |= self.touches.at_edges(self.closed_books, instrument, pane)
         self.closed.grow(len(self.numbers.index))
         rows = offered(self.closed.reads, given, instrument, pane, base_ns, scales)
         return Panes.filled(self.held["trades"], panes.key, {**panes.columns, **self.closed.step(rows)})
@@ -311,6 +318,7 @@ class VenueMarket:
                 (self.meeting.freeze(), self.panes.freeze(), frozen((self.closed, self.met))),
                 self.fingerprints,
                 self.released,
+                self.touches.freeze() if self.touches is not None else b"",
             )
         )
 
@@ -336,4 +344,6 @@ class VenueMarket:
         market.panes = Panes.thaw(market.held["meeting"].statistics, was.meeting[1], fresh)
         take_up((market.closed, market.met), was.meeting[2])
         market.released = was.released
+        if was.touches and market.touches is not None:
+            market.touches.thaw(was.touches)
         return market

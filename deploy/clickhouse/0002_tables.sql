@@ -44,11 +44,12 @@ ALTER TABLE `features_book`
   COMMENT COLUMN IF EXISTS `ask_pressure_usd` 'ask notional, fading with distance from mid; unit: USD; formula: sum of p q exp(-d / 10 bps), d <= 100 bps; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; contract unknown; not quoted in US dollars; at least: 0; source: definition of our own',
   COMMENT COLUMN IF EXISTS `depth_pressure` 'which side leans harder on the mid; unit: 1; formula: (W_bid - W_ask) / (W_bid + W_ask); sign: bids heavier: positive; null when: book not live, one-sided, crossed, or known exactly to less than 50 bps of mid; at least: -1; at most: 1; source: definition of our own',
   ADD COLUMN IF NOT EXISTS `time_weighted_spread_bps` Nullable(Float64) COMMENT 'best ask less best bid relative to mid, each value weighted by how long it was in force in the window; unit: bps; formula: int s dt / int dt; sign: negative: crossed; null when: the book was not live or one-sided during the whole window; at least: -20000; at most: 20000; source: McInish & Wood (1992)' CODEC(Gorilla, ZSTD(1)) AFTER `mlofi_5`,
+  ADD COLUMN IF NOT EXISTS `micro_price` Nullable(Float64) COMMENT 'mid to be expected after its next moves, by imbalance and spread; unit: quote; formula: M + G(i, s); null when: no table of the instrument in market.micro_price, or a state it does not know; book not live, one-sided, locked or crossed; at least: 0; source: Stoikov (2018)' CODEC(Gorilla, ZSTD(1)) AFTER `time_weighted_spread_bps`,
   COMMENT COLUMN IF EXISTS `gap_ms` 'event time that passed, up to the messages of this window, while the book was not trusted; unit: ms; formula: sum of dt without a trusted book; at least: 0; source: definition of our own',
   ADD COLUMN IF NOT EXISTS `missed_updates` Nullable(Float64) COMMENT 'updates of the book that the venue numbered and that never came, by the ids of those of this window that did: messages on Bybit, changes of the book on Binance spot; unit: updates; formula: sum of (first id of a message - id of the message before - 1); null when: something may be missing and ids do not tell how much: on all other venues wherever the book was not trusted; where ids are absent or began anew; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)) AFTER `gap_ms`,
   COMMENT COLUMN IF EXISTS `stale_ms` 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own',
   DROP CONSTRAINT IF EXISTS `finite`,
-  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `gap_ms`, `missed_updates`, `stale_ms`]);
+  ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `micro_price`, `gap_ms`, `missed_updates`, `stale_ms`]);
 
 CREATE OR REPLACE VIEW `features_book_dense` AS
 WITH (
@@ -117,6 +118,7 @@ SELECT
   `mlofi_4`,
   `mlofi_5`,
   `time_weighted_spread_bps`,
+  `micro_price`,
   `messages`,
   `book_ok`,
   `gap_ms`,
@@ -127,7 +129,7 @@ SELECT
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `last_update_id`, `best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `crossed`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `messages`, `book_ok`, `gap_ms`, `missed_updates`, `stale_ms`, `late_rows`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `last_update_id`, `best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `weighted_mid`, `crossed`, `imbalance_1`, `imbalance_5`, `imbalance_20`, `imbalance_weighted`, `depth_reach_bps`, `bid_depth_5bps_base`, `bid_depth_5bps_usd`, `ask_depth_5bps_base`, `ask_depth_5bps_usd`, `imbalance_5bps`, `bid_depth_10bps_base`, `bid_depth_10bps_usd`, `ask_depth_10bps_base`, `ask_depth_10bps_usd`, `imbalance_10bps`, `bid_depth_25bps_base`, `bid_depth_25bps_usd`, `ask_depth_25bps_base`, `ask_depth_25bps_usd`, `imbalance_25bps`, `bid_depth_50bps_base`, `bid_depth_50bps_usd`, `ask_depth_50bps_base`, `ask_depth_50bps_usd`, `imbalance_50bps`, `bid_depth_100bps_base`, `bid_depth_100bps_usd`, `ask_depth_100bps_base`, `ask_depth_100bps_usd`, `imbalance_100bps`, `bid_depth_levels_5_base`, `ask_depth_levels_5_base`, `bid_depth_levels_10_base`, `ask_depth_levels_10_base`, `bid_depth_levels_20_base`, `ask_depth_levels_20_base`, `bid_slope_base_per_bp`, `ask_slope_base_per_bp`, `bid_pressure_usd`, `ask_pressure_usd`, `depth_pressure`, `ofi`, `ofi_per_depth`, `mlofi_2`, `mlofi_3`, `mlofi_4`, `mlofi_5`, `time_weighted_spread_bps`, `micro_price`, `messages`, `book_ok`, `gap_ms`, `missed_updates`, `stale_ms`, `late_rows`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
@@ -246,11 +248,17 @@ CREATE TABLE IF NOT EXISTS `features_costs` (
   `price_impact_60s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 60 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
   `measured_volume_base` Float64 COMMENT 'volume of the trades that count; unit: base; formula: sum q; at least: 0; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
   `measured_trades` Int64 COMMENT 'number of the trades that count; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `buy_markout_1s_bps` Nullable(Float64) COMMENT 'what aggressive buys were worth 1 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive buy of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `buy_markout_5s_bps` Nullable(Float64) COMMENT 'what aggressive buys were worth 5 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive buy of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `buy_markout_60s_bps` Nullable(Float64) COMMENT 'what aggressive buys were worth 60 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive buy of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `sell_markout_1s_bps` Nullable(Float64) COMMENT 'what aggressive sells were worth 1 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive sell of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `sell_markout_5s_bps` Nullable(Float64) COMMENT 'what aggressive sells were worth 5 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive sell of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `sell_markout_60s_bps` Nullable(Float64) COMMENT 'what aggressive sells were worth 60 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive sell of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
   `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -278,11 +286,17 @@ SELECT
   `price_impact_60s_bps`,
   `measured_volume_base`,
   `measured_trades`,
+  `buy_markout_1s_bps`,
+  `buy_markout_5s_bps`,
+  `buy_markout_60s_bps`,
+  `sell_markout_1s_bps`,
+  `sell_markout_5s_bps`,
+  `sell_markout_60s_bps`,
   `closed_by`,
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
@@ -459,12 +473,16 @@ CREATE TABLE IF NOT EXISTS `features_efficiency` (
   `vpin_rank` Nullable(Float64) COMMENT 'rank of vpin among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
   `kyle_rank` Nullable(Float64) COMMENT 'rank of kyle among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
   `sign_persistence_rank` Nullable(Float64) COMMENT 'rank of sign_persistence among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `bid_hidden_volume_base` Nullable(Float64) COMMENT 'traded at the best bid beyond what was displayed there, at the least; unit: base; formula: sum max(V - (q0 - q1), 0); null when: no pane was judged yet: best price unchanged, all that was traded against it traded there; at least: 0; source: after Christensen & Woodmansey (2013)' CODEC(Gorilla, ZSTD(1)),
+  `bid_iceberg_suspicion` Nullable(Float64) COMMENT 'how much the refills at the best bid look like one order\'s, which level data cannot prove; unit: 1; formula: min(1, refills / 3) min(1, 0.25 / CV); sign: more suspicious: larger; null when: no pane was judged yet: best price unchanged, all that was traded against it traded there; at least: 0; at most: 1; source: after Christensen & Woodmansey (2013)' CODEC(Gorilla, ZSTD(1)),
+  `ask_hidden_volume_base` Nullable(Float64) COMMENT 'traded at the best ask beyond what was displayed there, at the least; unit: base; formula: sum max(V - (q0 - q1), 0); null when: no pane was judged yet: best price unchanged, all that was traded against it traded there; at least: 0; source: after Christensen & Woodmansey (2013)' CODEC(Gorilla, ZSTD(1)),
+  `ask_iceberg_suspicion` Nullable(Float64) COMMENT 'how much the refills at the best ask look like one order\'s, which level data cannot prove; unit: 1; formula: min(1, refills / 3) min(1, 0.25 / CV); sign: more suspicious: larger; null when: no pane was judged yet: best price unchanged, all that was traded against it traded there; at least: 0; at most: 1; source: after Christensen & Woodmansey (2013)' CODEC(Gorilla, ZSTD(1)),
   `stale_ms` Nullable(Float64) COMMENT 'age at the window\'s end of the last message that the row rests on; unit: ms; formula: end of the window - t of the last message; null when: there was no message with an event time yet; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
   `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `stale_ms`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `bid_hidden_volume_base`, `bid_iceberg_suspicion`, `ask_hidden_volume_base`, `ask_iceberg_suspicion`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -517,12 +535,16 @@ SELECT
   `vpin_rank`,
   `kyle_rank`,
   `sign_persistence_rank`,
+  `bid_hidden_volume_base`,
+  `bid_iceberg_suspicion`,
+  `ask_hidden_volume_base`,
+  `ask_iceberg_suspicion`,
   `stale_ms`,
   `closed_by`,
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `bid_hidden_volume_base`, `bid_iceberg_suspicion`, `ask_hidden_volume_base`, `ask_iceberg_suspicion`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
@@ -542,12 +564,13 @@ CREATE TABLE IF NOT EXISTS `walls` (
   `modified_z` Nullable(Float64) COMMENT 'how far its notional stands out of the levels of its side within 100 bps of mid; unit: 1; formula: 0.6745 (n - med) / MAD; null when: its size does not stand out any more; at least: 0; source: Iglewicz & Hoaglin (1993)' CODEC(Gorilla, ZSTD(1)),
   `age_ms` Float64 COMMENT 'since it was first seen as large; unit: ms; formula: t - t_0; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
   `distance_bps` Float64 COMMENT 'distance from mid; unit: bps; formula: 1e4 |p - M| / M; at least: 0; source: Gould et al. (2013)' CODEC(Gorilla, ZSTD(1)),
+  `spoof_suspicion` Nullable(Float64) COMMENT 'how much its pulling looks like spoofing, which level data cannot prove; unit: 1; formula: min(1, z / 10) (1 + quick + leaning) / 3; sign: more suspicious: larger; null when: not pulled, or too few levels to tell how it stood out; at least: 0; at most: 1; source: after Cartea, Jaimungal & Wang (2020)' CODEC(Gorilla, ZSTD(1)),
   `nth` Int64 COMMENT 'which of the instrument\'s of that millisecond; at least: 0' CODEC(Delta, ZSTD(1)),
   `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`price`, `qty_base`, `notional_usd`, `modified_z`, `age_ms`, `distance_bps`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`price`, `qty_base`, `notional_usd`, `modified_z`, `age_ms`, `distance_bps`, `spoof_suspicion`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`event_time`)
@@ -593,6 +616,104 @@ ORDER BY (`asset`, `quote`, `event_time`)
 TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'records of the topic consolidated.bbo';
+
+CREATE TABLE IF NOT EXISTS `footprint` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the minute, itself inside; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `price` Float64 COMMENT 'where the step begins; unit: quote; formula: floor(p / step) step; at least: 0; source: footprint chart (MarketDelta)' CODEC(Gorilla, ZSTD(1)),
+  `step` Float64 COMMENT 'how wide it is; unit: quote; formula: 1, 2, 5, ... ticks, at most 1 bp of p; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
+  `buy_volume_base` Nullable(Float64) COMMENT 'aggressive buys; unit: base; formula: sum q of buys; null when: contract unknown; at least: 0; source: footprint chart (MarketDelta)' CODEC(Gorilla, ZSTD(1)),
+  `sell_volume_base` Nullable(Float64) COMMENT 'aggressive sells; unit: base; formula: sum q of sells; null when: contract unknown; at least: 0; source: footprint chart (MarketDelta)' CODEC(Gorilla, ZSTD(1)),
+  `trades` Int64 COMMENT 'number of trades; unit: count; at least: 1' CODEC(Delta, ZSTD(1)),
+  `nth` Int64 COMMENT 'which of the instrument\'s of that minute, from the lowest price up; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`price`, `step`, `buy_volume_base`, `sell_volume_base`])
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`venue`, `symbol`, `event_time`, `nth`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic footprint';
+
+CREATE TABLE IF NOT EXISTS `lead_lag` (
+  `asset` LowCardinality(String) COMMENT 'the base asset' CODEC(ZSTD(3)),
+  `quote` LowCardinality(String) COMMENT 'the currency of all its prices: books in another one are another row, USDT is not USD' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the minute; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `venue` LowCardinality(String) COMMENT 'venue of the first book of the pair' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s name of its instrument' CODEC(ZSTD(3)),
+  `other_venue` LowCardinality(String) COMMENT 'venue of the second' CODEC(ZSTD(3)),
+  `other_symbol` LowCardinality(String) COMMENT 'that venue\'s name of its instrument' CODEC(ZSTD(3)),
+  `lead_ms` Nullable(Float64) COMMENT 'how long the second book follows behind the first, of the lags tried the likeliest; unit: ms; formula: argmax |rho(h)|; sign: the first book leads: positive; null when: fewer than 30 moves of either book in the minute; at least: -2000; at most: 2000; source: Hoffmann, Rosenbaum & Yoshida (2013)' CODEC(Gorilla, ZSTD(1)),
+  `correlation` Nullable(Float64) COMMENT 'of their moves at that lag; unit: 1; formula: C(h) / sqrt(RVx RVy); null when: fewer than 30 moves of either book in the minute; source: Hayashi & Yoshida (2005)' CODEC(Gorilla, ZSTD(1)),
+  `correlation_at_once` Nullable(Float64) COMMENT 'of their moves at no lag; unit: 1; formula: C(0) / sqrt(RVx RVy); null when: fewer than 30 moves of either book in the minute; source: Hayashi & Yoshida (2005)' CODEC(Gorilla, ZSTD(1)),
+  `lead_lag_ratio` Nullable(Float64) COMMENT 'how much more the second book\'s moves have of the first\'s of before than the other way about; unit: 1; formula: sum rho(h > 0)^2 / sum rho(h < 0)^2; sign: the first book leads: above 1; null when: fewer than 30 moves of either book in the minute; nothing is known of the other way; at least: 0; source: Huth & Abergel (2014)' CODEC(Gorilla, ZSTD(1)),
+  `moves` Int64 COMMENT 'moves of the first book in the minute; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `other_moves` Int64 COMMENT 'moves of the second; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`lead_ms`, `correlation`, `correlation_at_once`, `lead_lag_ratio`])
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`asset`, `quote`, `event_time`, `venue`, `symbol`, `other_venue`, `other_symbol`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic lead.lag';
+
+CREATE TABLE IF NOT EXISTS `price_discovery` (
+  `asset` LowCardinality(String) COMMENT 'the base asset' CODEC(ZSTD(3)),
+  `quote` LowCardinality(String) COMMENT 'the currency of all its prices: books in another one are another row, USDT is not USD' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the five minutes; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `venue` LowCardinality(String) COMMENT 'venue of the first book of the pair' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s name of its instrument' CODEC(ZSTD(3)),
+  `other_venue` LowCardinality(String) COMMENT 'venue of the second' CODEC(ZSTD(3)),
+  `other_symbol` LowCardinality(String) COMMENT 'that venue\'s name of its instrument' CODEC(ZSTD(3)),
+  `component_share` Nullable(Float64) COMMENT 'share of the first book in the common price, by which book corrects; unit: 1; formula: gamma_b / (gamma_b - gamma_a); sign: more of the price is made in the first book: larger; null when: fewer than 200 seconds of both books in the five minutes, or no move of one that is its own; source: Gonzalo & Granger (1995)' CODEC(Gorilla, ZSTD(1)),
+  `information_share` Nullable(Float64) COMMENT 'share of the first book in what moves the common price: the middle of its bounds; unit: 1; formula: ([psi F]_a)^2 / (psi Omega psi\'); sign: more of the price is made in the first book: larger; null when: fewer than 200 seconds of both books in the five minutes, or no move of one that is its own; at least: 0; at most: 1; source: Hasbrouck (1995)' CODEC(Gorilla, ZSTD(1)),
+  `information_share_low` Nullable(Float64) COMMENT 'the same with the other book first: its lower bound; unit: 1; formula: ([psi F]_a)^2 / (psi Omega psi\'); sign: more of the price is made in the first book: larger; null when: fewer than 200 seconds of both books in the five minutes, or no move of one that is its own; at least: 0; at most: 1; source: Hasbrouck (1995)' CODEC(Gorilla, ZSTD(1)),
+  `information_share_high` Nullable(Float64) COMMENT 'the same with this book first: its upper bound; unit: 1; formula: ([psi F]_a)^2 / (psi Omega psi\'); sign: more of the price is made in the first book: larger; null when: fewer than 200 seconds of both books in the five minutes, or no move of one that is its own; at least: 0; at most: 1; source: Hasbrouck (1995)' CODEC(Gorilla, ZSTD(1)),
+  `seconds` Int64 COMMENT 'seconds in which both are known; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`component_share`, `information_share`, `information_share_low`, `information_share_high`])
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`asset`, `quote`, `event_time`, `venue`, `symbol`, `other_venue`, `other_symbol`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic price.discovery';
+
+CREATE TABLE IF NOT EXISTS `depth_grid` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'end of the pane after which it stood so; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `mid` Float64 COMMENT 'midpoint: bids are below, asks above; unit: quote; formula: (Pb + Pa) / 2; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
+  `price_low` Float64 COMMENT 'where the first cell begins; unit: quote; formula: (floor(mid / step) - 64) step; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
+  `step` Float64 COMMENT 'how wide a cell is; unit: quote; formula: 1, 2, 5, ... ticks, at most 4 bps; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
+  `depth` LowCardinality(String) COMMENT 'a character a cell: thirds of octaves of notional; # nothing, ~ not known' CODEC(ZSTD(3)),
+  `nth` Int64 COMMENT 'which of the instrument\'s of that millisecond; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`mid`, `price_low`, `step`])
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`venue`, `symbol`, `event_time`, `nth`)
+TTL toDateTime(`ingested_at`) + INTERVAL 90 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic depth.grid';
 
 ALTER TABLE `quality`
   COMMENT COLUMN IF EXISTS `depth_dropped` 'depth messages rightly ignored: stale, repeated, or of another view of the book; at least: 0',

@@ -17,6 +17,18 @@ and the market has not passed it), or `outgrown` (its place is taken). A book th
 row, as it does those that are more than 100 bps away or not known exactly any more. Level data do not tell whose orders
 these are, nor whether one was filled or taken back.
 
+A wall that was pulled says how much that looks like spoofing, from 0 to 1:
+
+    suspicion = min(1, z / 10) (1 + quick + leaning) / 3      if it stood 1 to 50 bps from mid and behind the best
+    quick: it was gone within 5 s of being seen                price, else 0
+    leaning: with it there was more on its side within 50 bps than on the other, without it there is not
+
+z is that of the size last told of, among the levels there are now. That is how it looks, and proves nothing: who
+quotes honestly pulls too, when the market moves; intent, and whose orders these were, is not in level data, and neither
+is what came and went between two ends of panes.
+
+Suspicion: after Cartea, Jaimungal & Wang (2020), Spoofing and price manipulation in order-driven markets, Applied
+Mathematical Finance 27(1-2), and Do & Putnins (2023), Detecting layering and spoofing in markets.
 Modified z-score: Iglewicz & Hoaglin (1993), How to Detect and Handle Outliers; the quantile: Robbins & Monro (1951).
 """
 
@@ -36,6 +48,8 @@ WATCHED = 4
 LEAST_Z = 3.5
 LEAST_AGE_NS = 2_000_000_000
 GROWTH, LEFT = 1.25, 0.5
+NEAR_BPS, FAR_BPS, QUICK_NS, CLEAR_Z = 1, 50, 5_000_000_000, 10.0
+"""Of what is suspicious."""
 QUANTILE = 0.95
 TIME_CONSTANT_NS = 3_600_000_000_000
 _SOURCE = "Gould et al. (2013)"
@@ -70,12 +84,49 @@ def _place(wall_ticks: I8, wall_told: NDArray[np.bool_], wall_lots: I8, at: int,
 
 
 @inner
+def _within(books: Ladders, i: int, s: int) -> float:
+    """What stands on a side within `FAR_BPS` of mid."""
+    ticks, lots, _ = side_of(books, i, s)
+    half, total = books.half[i], 0.0
+    for j in range(len(ticks)):
+        if 10_000 * abs(2 * ticks[j] - half) > FAR_BPS * half:
+            break
+        total += np.float64(lots[j]) * (1.0 if books.inverse[i] else np.float64(ticks[j]))
+    return total
+
+
+@inner
+def _suspicion(books: Ladders, i: int, s: int, at: int, best: int, gone: float, age_ns: int, z: float) -> float:
+    """How much the pulling of a wall looks like spoofing; `gone`: how much less stands there now."""
+    half = books.half[i]
+    away = 10_000 * abs(2 * at - half)
+    if np.isnan(z):
+        return np.nan
+    if away < NEAR_BPS * half or away > FAR_BPS * half or at == best:
+        return 0.0
+    mine, other = _within(books, i, s), _within(books, i, 1 - s)
+    signs = 1 + (age_ns <= QUICK_NS) + (mine + gone > other and mine <= other)
+    return float(min(1.0, max(z, 0.0) / CLEAR_Z) * signs / 3)
+
+
+@inner
 def _write(
-    whole: I8, real: F8, n: int, row: int, what: int, side: int, ticks: int, lots: int, age_ns: int, z: float
+    whole: I8,
+    real: F8,
+    n: int,
+    row: int,
+    what: int,
+    side: int,
+    ticks: int,
+    lots: int,
+    age_ns: int,
+    z: float,
+    suspicion: float,
 ) -> int:
     whole[n, 0], whole[n, 1], whole[n, 2], whole[n, 3], whole[n, 4] = row, what, side, ticks, lots
     whole[n, 5] = age_ns
-    real[n] = z if z > 0 else np.nan
+    real[n, 0] = z if z > 0 else np.nan
+    real[n, 1] = suspicion
     return n + 1
 
 
@@ -99,7 +150,7 @@ def _watch(
     whole: I8,
     real: F8,
 ) -> int:
-    """Write what happens: `whole` row, what, side, ticks, lots, age; `real` z. The rows written."""
+    """Write what happens: `whole` row, what, side, ticks, lots, age; `real` z, suspicion. The rows written."""
     written = 0
     for i in range(len(books.half)):
         k, now, half = instrument[i], now_ns[i], books.half[i]
@@ -147,7 +198,16 @@ def _watch(
                     mine[w] = -1
                 if what >= 0:
                     z = (sizes[j] - median[0]) / scale[0] if 0 <= j < n and large < np.inf else np.nan
-                    written = _write(whole, real, written, i, what, s, at, here, now - since[w], z)
+                    looks = np.nan
+                    if what == PULLED:
+                        worth = 1.0 if books.inverse[i] else np.float64(at)
+                        was_z = np.nan
+                        if n >= LEAST_LEVELS:  # among levels that are all alike it stands out without end
+                            above = told_lots[w] * worth - median[0]
+                            was_z = above / scale[0] if scale[0] > 0 else np.inf if above > 0 else 0.0
+                        best, gone = ticks[0] if len(ticks) else -1, (told_lots[w] - here) * worth
+                        looks = _suspicion(books, i, s, at, best, gone, now - since[w], was_z)
+                    written = _write(whole, real, written, i, what, s, at, here, now - since[w], z, looks)
                     if what <= GREW:
                         told[w], told_lots[w] = True, here
             for j in range(n):
@@ -159,7 +219,8 @@ def _watch(
                         was = _find(ticks, mine[w], s)
                         z = (sizes[was] - median[0]) / scale[0] if 0 <= was < n else np.nan
                         here = lots[was] if was >= 0 else 0
-                        written = _write(whole, real, written, i, OUTGROWN, s, mine[w], here, now - since[w], z)
+                        age = now - since[w]
+                        written = _write(whole, real, written, i, OUTGROWN, s, mine[w], here, age, z, np.nan)
                     mine[w], since[w], told_lots[w], told[w] = ticks[j], now, lots[j], False
         if seen > 0:
             if not np.isnan(floor[k]):
@@ -172,7 +233,7 @@ def _watch(
 def _step(state: State, books: Columns) -> Columns:
     view = ladders(books)
     m = len(view.half)
-    whole, real = np.empty((4 * WATCHED * m, 6), np.int64), np.empty(4 * WATCHED * m)
+    whole, real = np.empty((4 * WATCHED * m, 6), np.int64), np.empty((4 * WATCHED * m, 2))
     n = _watch(
         view,
         books["instrument"],
@@ -204,7 +265,8 @@ def _step(state: State, books: Columns) -> Columns:
         "price": price,
         "qty_base": units.base(lots, price, of),
         "notional_usd": units.usd(lots, price, of),
-        "modified_z": real[:n].copy(),
+        "modified_z": real[:n, 0].copy(),
+        "spoof_suspicion": real[:n, 1].copy(),
         "age_ms": age_ns / 1e6,
         "distance_bps": 1e4 * np.abs(price - mid) / mid,
     }
@@ -256,6 +318,18 @@ WALLS = Operator(
         ),
         Column("age_ms", "f8", "since it was first seen as large", "ms", "t - t_0", quality.OURS, low=0),
         Column("distance_bps", "f8", "distance from mid", "bps", "1e4 |p - M| / M", _SOURCE, low=0),
+        Column(
+            "spoof_suspicion",
+            "f8",
+            "how much its pulling looks like spoofing, which level data cannot prove",
+            "1",
+            "min(1, z / 10) (1 + quick + leaning) / 3",
+            "after Cartea, Jaimungal & Wang (2020)",
+            "more suspicious: larger",
+            "not pulled, or too few levels to tell how it stood out",
+            0,
+            1,
+        ),
         Column("nth", "i8", "which of the instrument's of that millisecond", low=0),
         quality.CLOSED,
         quality.INFERRED,

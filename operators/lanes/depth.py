@@ -1,5 +1,6 @@
 """The depth lane: frames to books, and what the books say when a pane closes."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import msgspec
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import catalog, units
-from operators.book import ladder, packing
+from operators.book import ladder, micro_price, packing
 from operators.book.midpoint import SIDES
 from operators.contract import Array, EventTable, Statistic
 from operators.lanes.lane import offered, refused
@@ -86,6 +87,9 @@ class DepthLane:
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
+        self.fitted: Mapping[str, Array] = {}
+        """By symbol, for the micro-price."""
+        self._micro: Array = np.empty((0, micro_price.WIDTH))
 
     def read(self, frames: Frames) -> list[Reject]:
         """Apply depth frames in log order."""
@@ -187,6 +191,10 @@ class DepthLane:
         }
         instrument, pane = applied.close_instrument, applied.close_pane
         self.closings.grow(len(self.table.rows))
+        if "micro_table" in self.closings.reads:
+            if len(self._micro) < len(self.table.rows):
+                self._micro = micro_price.tables([r.symbol for r in self.table.rows], self.fitted)
+            given["micro_table"] = self._micro[instrument]
         view = offered(self.closings.reads, given, instrument, pane, self.clock.base_ns, scales)
         for name, values in self.closings.step(view).items():
             held[name][row] = values

@@ -41,6 +41,7 @@ class _Frozen(msgspec.Struct):
     ended: bool
     feeds: bytes = b""
     seen: bytes = b""
+    rows: bytes = b""
 
 
 class TapeLane:
@@ -56,6 +57,7 @@ class TapeLane:
         self.panes = Panes.of(self.statistics)
         self.trades = Running(catalog.at("trade", without))
         self.feeds, self.seen = feeds.Feeds(), identity.Seen()
+        self.rows = Waiting(catalog.at("trade", without), base_ns=clock.base_ns)
         self.liquidations = LiquidationLog(without)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
@@ -64,7 +66,7 @@ class TapeLane:
     @property
     def waiting(self) -> tuple[Waiting, ...]:
         """Rows of tables that are operators' own."""
-        return (self.liquidations.waiting,)
+        return self.rows, self.liquidations.waiting
 
     def read(self, frames: Frames) -> list[Reject]:
         """Take in trade frames in log order."""
@@ -133,6 +135,7 @@ class TapeLane:
         events = offered(reads, given, trades.instrument, pane, self.clock.base_ns, scales)
         events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, events)
         self.trades.fold(events, self.panes.columns, slot)
+        self.rows.add(self.trades.rows(events), events["instrument"], pane)
         np.maximum.at(self.panes.columns["last_trade_ns"], slot, trades.event_ns)
         price = units.price(trades.ticks, events)
         base = units.base(trades.lots, price, events)
@@ -177,6 +180,7 @@ class TapeLane:
                 self.ended,
                 feeds.freeze(self.feeds),
                 identity.freeze(self.seen),
+                self.rows.freeze(),
             )
         )
 
@@ -189,4 +193,6 @@ class TapeLane:
         take_up((self.trades,), was.operators)
         self.liquidations.thaw(was.log, fresh)
         self.feeds, self.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
+        if was.rows:
+            self.rows.thaw(was.rows)
         self.ended = was.ended

@@ -138,7 +138,7 @@ def test_a_shard_says_what_it_takes_up_when_it_is_thawed_into_a_release_with_an_
     run = Together(lines)
     run.end()
     operators = run.assets.running.operators
-    assert [o.name for o in operators] == [TABLE]
+    assert [o.name for o in operators] == [TABLE, "lead_lag", "price_discovery"]
     changed = replace(operators[0], horizons_ns=(1,))
     assert changed.fingerprint != operators[0].fingerprint
 

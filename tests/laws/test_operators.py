@@ -48,6 +48,8 @@ def beside(*values, dtype=np.float64):
 COLUMNS = {
     "book_venue": beside("binance-usdm", "okx-swap", "", dtype="U12"),
     "book_symbol": beside("BTCUSDT", "BTC-USDT-SWAP", "", dtype="U13"),
+    "book_number": lambda n: st.just(np.tile(np.arange(BOOKS), (n, 1))),
+    "book_mid": beside(100.0, 100.5, 101.0, np.nan),
     "book_live": beside(0, 1, dtype=np.int64),
     "book_last_event_ns": beside(0, 86_395 * BASE_NS, 86_405 * BASE_NS - 5 * 10**9, dtype=np.int64),
     "book_best_bid": beside(100.0, 100.5, 101.0, np.nan),
@@ -67,6 +69,7 @@ COLUMNS = {
     "dropped": ints(0, 1, np.bool_),
     "untrusted_ns": ints(0, 9),
     "received_ns": ints(1, 3 * BASE_NS),
+    "micro_table": lambda n: arrays(np.float64, (n, 45), elements=st.sampled_from([1.0, 0.5, -3.0, 0.0, np.nan])),
     "mark": floats(61773.6, 0.5, np.nan),
     "index": floats(61770.0, 0.25, np.nan),
     "funding_rate": floats(1e-4, -1e-4, np.nan),
@@ -85,6 +88,9 @@ COLUMNS = {
     "kyle_n": floats(0.0, 29.0, 40.0),
     **{f"kyle_{sum_of}": floats(0.0, -3.0, 7.0) for sum_of in ("x", "y", "xy")},
     "kyle_xx": floats(0.0, 90.0),
+    **{f"best_{side}_{at}": floats(61773.6, 0.5, np.nan) for side in ("bid", "ask") for at in ("before", "after")},
+    **{f"best_{s}_qty_base_{at}": floats(5.0, 0.25, np.nan) for s in ("bid", "ask") for at in ("before", "after")},
+    **{f"buy_turnover_{part}": ints(0, 10**9) for part in ("hi", "lo")},
     "mid_before": floats(61773.65, 61773.7, np.nan),
     "mid_after": lambda n: arrays(np.float64, (n, 3), elements=st.sampled_from([61770.05, 61773.65, np.nan])),
     "mark_contract": floats(1.0, 0.01, 100.0, np.nan),
@@ -223,7 +229,8 @@ def filled(operator, events, slot, panes):
 def windows(draw, operator, m=None):
     """What a closed window holds: its statistics as the operator itself makes them, and the rest column by column."""
     m = draw(st.integers(0, 4)) if m is None else m
-    if operator.stage in ("close", "asset", "window", "account"):
+    of_events = isinstance(operator.table, EventTable)
+    if of_events or operator.stage in ("close", "asset", "window", "account"):
         return draw(batches(operator, m))
     if operator.fold is not None:
         events = draw(batches(operator, 0 if m == 0 else None))

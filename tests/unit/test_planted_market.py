@@ -145,3 +145,32 @@ def test_what_is_called_a_wall_stood_out_for_two_seconds_in_the_true_book(walled
     true = [r for r in seen if stood_out(lines, *r["at"], [r["event_time"] - 1_000 * k for k in range(3)])]
     assert len(seen) > 12
     assert len(true) / len(seen) >= 0.95, "precision"
+
+
+def spoofed(seed, episodes=8):
+    """A market of quiet books; on each side by turns a large bid or ask comes 12 bps behind the best: an honest one that
+    stands for 20 to 40 s while its side stays the lighter or the heavier one, or a spoofed one that is gone in 3 to 4 s.
+    """
+    rng, made, centre, at, truth = np.random.default_rng(seed), Planted(), 6_000_000, 500, {}
+    for n in range(2 * episodes):
+        spoof, side = bool(n % 2), (n // 2) % 2
+        price = centre + (2 * side - 1) * (7_200 + 10 * int(rng.integers(0, 90)))
+        stands = int(rng.integers(3, 5)) if spoof else int(rng.integers(20, 41))
+        truth[round(price / 100, 2)] = spoof
+        heavy = ladder(centre - 1 if side else centre + 1, -1 if side else 1, lots=6_000)
+        for k in range(stands + 3):
+            mine = ladder(centre + 1 if side else centre - 1, 1 if side else -1, lots=5_000 + int(rng.integers(0, 900)))
+            if k < stands:
+                mine |= {price: 120_000}
+            made.book(at, *((heavy, mine) if side else (mine, heavy)))
+            at += 1_000
+    return made.rows("walls"), truth
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_planted_spoofing_is_more_suspicious_than_every_honest_quote_that_is_pulled(seed):
+    rows, truth = spoofed(seed)
+    found = {r["price"]: r["spoof_suspicion"] for r in rows if r["what"] == "pulled" and r["price"] in truth}
+    assert found.keys() == truth.keys()
+    assert min(found[p] for p, spoof in truth.items() if spoof) > 0.9
+    assert max(found[p] for p, spoof in truth.items() if not spoof) < 0.7

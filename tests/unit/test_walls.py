@@ -209,3 +209,47 @@ def test_the_rows_of_walls_of_a_deep_book_are_too(seed):
     found = [(at, what, round(10 * price)) for at, what, price, *_ in life(*seconds, asks=asks)]
     assert sorted(found) == sorted(naive(seconds, asks))
     assert found
+
+
+def pulled(wall_lots=60, stood_s=3, at=997, others=5, asks=6):
+    """The suspicion of a wall among the bids that is pulled when it has stood so long; asks of so many levels."""
+    running = Running((WALLS,))
+    running.grow(1)
+    plain = [(1000 - k, others + k % 2) for k in range(20)]
+    side = [(1001 + k, 5) for k in range(asks)]
+    for second in range(1, stood_s + 2):
+        levels = walled(at, wall_lots, plain) if second <= stood_s else plain
+        one = books((levels, side)) | {"pane_end_ns": np.array([second * SECOND_NS])}
+        made = running.rows(one)["walls"]
+    assert made["what"].tolist() == ["pulled"]
+    return made["spoof_suspicion"][0]
+
+
+def test_the_suspicion_of_a_pulled_wall_by_hand():
+    # 20 bids of 5 and 6 lots from 100.0 down, mid 100.05: within 50 bps stand 27 lots of them, and 25 of the asks
+    assert pulled(asks=5) == pytest.approx(2 / 3), "quick, but with it or without it there is more among the bids"
+    assert pulled(asks=9) == pytest.approx(2 / 3), "only five levels of the asks are near enough to count"
+    assert pulled(stood_s=9) == pytest.approx(1 / 3), "neither quick nor leaning"
+    assert pulled(at=992) == 0.0, "more than 50 bps away"
+    assert pulled(at=1000) == 0.0, "at the best price it may have been filled"
+
+
+def test_a_wall_that_made_its_side_the_heavier_one_and_is_gone_in_three_seconds_is_as_suspicious_as_can_be():
+    running = Running((WALLS,))
+    running.grow(1)
+    bids, asks = [(1000 - k, 5) for k in range(8)], [(1001 + k, 9 + k % 2) for k in range(8)]
+    for second in range(1, 5):
+        one = books((walled(996, 90, bids) if second < 4 else bids, asks))
+        made = running.rows(one | {"pane_end_ns": np.array([second * SECOND_NS])})["walls"]
+    assert made["what"].tolist() == ["pulled"]
+    assert made["spoof_suspicion"][0] == 1.0
+
+
+def test_only_what_is_pulled_is_suspected():
+    running, seen = Running((WALLS,)), []
+    running.grow(1)
+    for second, size in enumerate([60, 60, 60, 80, 5], 1):
+        one = books((walled(995, size), [(1001, 5), (1002, 6)])) | {"pane_end_ns": np.array([second * SECOND_NS])}
+        made = running.rows(one)["walls"]
+        seen += zip(made["what"].tolist(), np.isnan(made["spoof_suspicion"]).tolist(), strict=True)
+    assert seen == [("appeared", True), ("grew", True), ("pulled", False)]

@@ -1,0 +1,133 @@
+"""Lead-lag: a planted delay is found with its sign, and every correlation is that of all pairs of moves, one by one."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.book.lead_lag import LAGS_MS, LEAD_LAG, LEAST
+from operators.operator_states import Running
+
+MS = 1_000_000
+VENUES = ("a", "b", "c")
+
+
+def panes(books, base_ms, n):
+    """Of one asset: `books` are lists of (time in ms, mid), in force from then on; a row a pane."""
+    end = base_ms * np.arange(1, n + 1)
+    out = {"instrument": np.zeros(n, np.int64), "pane_end_ns": end * MS}
+    mids, times = np.full((n, len(books)), np.nan), np.zeros((n, len(books)), np.int64)
+    for b, told in enumerate(books):
+        at = np.array([t for t, _ in told])
+        row = np.searchsorted(at, end, side="right") - 1
+        there = row >= 0
+        mids[there, b] = np.array([m for _, m in told])[row[there]]
+        times[there, b] = at[row[there]] * MS
+    return out | {
+        "book_number": np.tile(10 + np.arange(len(books)), (n, 1)),
+        "book_venue": np.tile(np.array(VENUES[: len(books)]), (n, 1)),
+        "book_symbol": np.tile(np.array(["X"] * len(books)), (n, 1)),
+        "book_live": np.where(times > 0, 1, 0),
+        "book_last_event_ns": times,
+        "book_mid": mids,
+        "book_best_bid": mids - 0.5,
+        "book_best_ask": mids + 0.5,
+    }
+
+
+def rows(given):
+    running = Running((LEAD_LAG,))
+    running.grow(1)
+    found = running.rows(given)["lead_lag"]
+    return [{n: c[i].item() for n, c in found.items()} for i in range(len(found["row"]))]
+
+
+def walk(seed, n, every_ms=100, offset_ms=0):
+    rng = np.random.default_rng(seed)
+    mid = 1_000 * np.exp(np.cumsum(rng.normal(0, 1e-4, n)))
+    return [(offset_ms + every_ms * (k + 1), m) for k, m in enumerate(mid.tolist())]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 200, 500, 1_000])
+@pytest.mark.parametrize("first_leads", [True, False])
+def test_a_planted_delay_is_found_with_its_sign(delay_ms, first_leads):
+    leader = walk(3, 1_800)
+    follower = [(t + delay_ms, m) for t, m in leader]
+    pair = (leader, follower) if first_leads else (follower, leader)
+    found = rows(panes(pair, 100, 1_800))
+    assert len(found) == 3
+    for row in found:
+        assert (row["venue"], row["other_venue"]) == ("a", "b")
+        assert row["lead_ms"] == (delay_ms if first_leads else -delay_ms)
+        assert row["correlation"] > 0.9
+        if delay_ms:
+            assert (row["lead_lag_ratio"] > 5) == first_leads
+
+
+def test_panes_of_a_second_still_tell_a_delay_of_a_second_and_who_leads_at_half_of_one():
+    leader = walk(4, 6_000)
+    for delay_ms in (500, 1_000):
+        found = rows(panes((leader, [(t + delay_ms, m) for t, m in leader]), 1_000, 600))
+        assert np.median([r["lead_ms"] for r in found]) > 0
+        assert np.median([r["lead_lag_ratio"] for r in found]) > 1
+
+
+def test_a_lead_is_a_lag_seen_from_the_other_book():
+    pair = walk(5, 1_800), walk(6, 1_800, offset_ms=37)
+    for one, other in zip(rows(panes(pair, 100, 1_800)), rows(panes(pair[::-1], 100, 1_800)), strict=True):
+        assert one["lead_ms"] == -other["lead_ms"]
+        assert one["correlation"] == pytest.approx(other["correlation"], rel=1e-9)
+        assert one["lead_lag_ratio"] == pytest.approx(1 / other["lead_lag_ratio"], rel=1e-9)
+
+
+def test_too_few_moves_are_null_and_a_book_alone_has_no_row():
+    few = [(2_000 * (k + 1), 100.0 + k % 2) for k in range(LEAST - 1)]
+    (row,) = rows(panes((walk(7, 600), few), 100, 600))
+    assert math.isnan(row["lead_ms"]) and math.isnan(row["correlation"]) and math.isnan(row["lead_lag_ratio"])
+    assert (row["moves"], row["other_moves"]) == (599, LEAST - 2)
+    assert rows(panes((walk(7, 600),), 100, 600)) == []
+
+
+def naive(one, other, base_ms, start_ms, end_ms, lag_ms):
+    """The sum over all pairs of moves whose times overlap, the second book's taken `lag_ms` earlier."""
+
+    def moves(told):
+        seen, out = [], []
+        for end in range(base_ms, end_ms + 1, base_ms):
+            before = [(t, m) for t, m in told if t <= end]
+            if before and (not seen or before[-1][0] > seen[-1][0]):
+                seen.append(before[-1])
+        for (t0, m0), (t1, m1) in zip(seen, seen[1:], strict=False):
+            if t1 > start_ms and m1 != m0:
+                out.append((t0, t1, math.log(m1 / m0)))
+        return out
+
+    return sum(
+        x * y for s0, s1, x in moves(one) for t0, t1, y in moves(other) if s0 < t1 - lag_ms and t0 - lag_ms < s1
+    ), [sum(x * x for *_, x in moves(told)) for told in (one, other)]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([500, 1_000]), st.integers(0, 60))
+def test_every_correlation_is_that_of_all_pairs_of_moves_however_the_log_was_cut(seed, base_ms, cut):
+    rng = np.random.default_rng(seed)
+    books = []
+    for _ in range(2):
+        at = np.sort(rng.choice(np.arange(1, 60_000), 300, replace=False))
+        books.append([*zip(at.tolist(), (1_000 + rng.integers(-3, 4, 300)).tolist(), strict=True)])
+    given_rows = panes(books, base_ms, 60_000 // base_ms)
+    running, said = Running((LEAD_LAG,)), []
+    running.grow(1)
+    for part in (slice(None, cut), slice(cut, None)):
+        said.append(running.rows({n: c[part] for n, c in given_rows.items()})["lead_lag"])
+    (row,) = [{n: c[i].item() for n, c in s.items()} for s in said for i in range(len(s["row"]))]
+    wanted = []
+    for lag in LAGS_MS:
+        total, (xx, yy) = naive(*books, base_ms, 0, 60_000, lag)
+        wanted.append(total / math.sqrt(xx * yy))
+    assert row["correlation_at_once"] == pytest.approx(wanted[LAGS_MS.index(0)], rel=1e-9, abs=1e-12)
+    assert abs(row["correlation"]) == pytest.approx(max(map(abs, wanted)), rel=1e-9)
+    ahead, behind = (sum(w * w for w, lag in zip(wanted, LAGS_MS, strict=True) if lag * way > 0) for way in (1, -1))
+    assert row["lead_lag_ratio"] == pytest.approx(ahead / behind, rel=1e-8)

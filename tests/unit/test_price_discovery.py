@@ -1,0 +1,122 @@
+"""Price discovery: shares by hand, a planted leader, and the regression from scratch."""
+
+import numpy as np
+import pytest
+
+from operators.book.price_discovery import BOOKS, LEAST, PRICE_DISCOVERY, SECOND_NS, fitted, shares
+from operators.operator_states import Running
+
+VENUES = ("a", "b", "c")
+
+
+def rows(mids, numbers=None, cut=None):
+    """Of log mids f8[seconds, books], a pane a second; batches are cut there."""
+    n, k = mids.shape
+    price = np.exp(mids)
+    given = {
+        "instrument": np.zeros(n, np.int64),
+        "pane_end_ns": SECOND_NS * np.arange(1, n + 1),
+        "book_number": np.tile(np.arange(k) if numbers is None else np.array(numbers), (n, 1)),
+        "book_venue": np.tile(np.array(VENUES[:k]), (n, 1)),
+        "book_symbol": np.tile(np.array(["X"] * k), (n, 1)),
+        "book_live": np.isfinite(mids).astype(np.int64),
+        "book_best_bid": price * 0.9999,
+        "book_best_ask": price * 1.0001,
+        "book_mid": price,
+    }
+    running, out = Running((PRICE_DISCOVERY,)), []
+    running.grow(1)
+    for part in (slice(None, cut), slice(cut, None)) if cut else (slice(None),):
+        found = running.rows({name: c[part] for name, c in given.items()})["price_discovery"]
+        out += [{name: c[i].item() for name, c in found.items()} for i in range(len(found["row"]))]
+    return out
+
+
+def led(seed, n=310, follow=0.3):
+    """One book walks at random, the other goes after it by a share of the distance each second."""
+    rng = np.random.default_rng(seed)
+    leader = np.cumsum(rng.normal(0, 1e-4, n))
+    follower = np.zeros(n)
+    for t in range(1, n):
+        follower[t] = follower[t - 1] + follow * (leader[t - 1] - follower[t - 1]) + rng.normal(0, 2e-5)
+    return 5 + np.column_stack([leader, follower])
+
+
+def test_component_share_by_hand():
+    # analytics 2.6 [HAND]: gamma = (-.1, .05): (1/3, 2/3)
+    assert shares(np.array([[-0.1, 0.05]]), np.eye(2)[None])[0][0] == pytest.approx(1 / 3)
+
+
+def test_information_share_and_its_bounds_by_hand():
+    # analytics 2.6 [HAND]: psi = (.6, .4), Omega = [[1, .3], [.3, 1]]: [.4933735, .7807229], middle .6370482
+    component, low, high = (f[0] for f in shares(np.array([[-0.4, 0.6]]), np.array([[[1, 0.3], [0.3, 1]]])))
+    assert (component, low, high) == (pytest.approx(0.6), pytest.approx(0.4933735), pytest.approx(0.7807229))
+    assert (low + high) / 2 == pytest.approx(0.6370482, abs=5e-8)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_planted_leader_has_nearly_all_of_both_shares(turned):
+    # one window has a standard error of about a third in the component share: the median of twenty
+    mids = led(1, n=20 * 300 + 2, follow=0.2)
+    found = rows(mids[:, ::-1] if turned else mids)
+    assert len(found) == 20
+    share = {
+        n: np.median([1 - r[n] if turned else r[n] for r in found]) for n in ("component_share", "information_share")
+    }
+    assert share["component_share"] == pytest.approx(1.0, abs=0.2)
+    assert share["information_share"] > 0.9
+    assert all(r["information_share_low"] <= r["information_share"] <= r["information_share_high"] for r in found)
+    assert {(r["venue"], r["other_venue"]) for r in found} == {("a", "b")}
+
+
+def test_seen_from_the_other_book_the_shares_are_the_rest():
+    mids = led(4)
+    (one,), (other,) = rows(mids), rows(mids[:, ::-1])
+    assert one["component_share"] == pytest.approx(1 - other["component_share"], abs=1e-6)
+    assert one["information_share_low"] == pytest.approx(1 - other["information_share_high"], abs=1e-6)
+    assert one["information_share_high"] == pytest.approx(1 - other["information_share_low"], abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_regression_is_that_of_least_squares_from_scratch_wherever_the_log_was_cut(seed):
+    mids = led(seed, follow=0.1 + 0.1 * seed)
+    (row,) = rows(mids, cut=50 * (seed + 1))
+    a, b = mids[:300].T
+    da, db = np.diff(a), np.diff(b)
+    x = np.column_stack([np.ones(297), (a - b)[2:-1], da[1:-1], db[1:-1], da[:-2], db[:-2]])
+    y = np.column_stack([da[2:], db[2:]])
+    beta, *_ = np.linalg.lstsq(x, y, rcond=None)
+    left = y - x @ beta
+    component, low, high = shares(beta[1][None], (left.T @ left / len(y))[None])
+    assert row["seconds"] == 297
+    assert row["component_share"] == pytest.approx(component[0], rel=1e-4)
+    assert row["information_share_low"] == pytest.approx(low[0], rel=1e-4)
+    assert row["information_share_high"] == pytest.approx(high[0], rel=1e-4)
+
+
+def test_too_few_seconds_and_books_that_do_not_move_are_null_and_three_books_are_three_pairs():
+    mids = led(5)
+    short = mids.copy()
+    short[: 300 - LEAST, 1] = np.nan
+    assert np.isnan(rows(short)[0]["component_share"])
+    assert np.isnan(rows(np.full((310, 2), 5.0))[0]["information_share"])
+    three = rows(np.column_stack([mids, mids[:, 0]]), numbers=(7, 3, 5))
+    assert [(r["venue"], r["other_venue"]) for r in three] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert BOOKS == 4
+
+
+def test_a_scale_of_prices_changes_nothing():
+    mids = led(6)
+    (one,), (other,) = rows(mids), rows(mids + np.log(1_000))
+    assert one["component_share"] == pytest.approx(other["component_share"], rel=1e-4)
+
+
+def test_sums_of_products_give_gamma_and_omega():
+    rng = np.random.default_rng(1)
+    v = rng.normal(size=(50, 8))
+    v[:, 0] = 1.0
+    gamma, omega = fitted((v.T @ v)[None], np.array([50]))
+    beta, *_ = np.linalg.lstsq(v[:, :6], v[:, 6:], rcond=None)
+    left = v[:, 6:] - v[:, :6] @ beta
+    np.testing.assert_allclose(gamma[0], beta[1], rtol=1e-9)
+    np.testing.assert_allclose(omega[0], left.T @ left / 50, rtol=1e-9)
