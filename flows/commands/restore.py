@@ -1,12 +1,12 @@
 """`alphaplus restore`: a savepoint put back in the place of a flow's recovery directories, if it fits."""
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from flows.commands.options import Data, Directories, File, Sets, place, seal_key, settings
+from flows.commands.run import MODULES, module_of
 from flows.glance import bounds_of
 from flows.recovery import Identity
 from flows.savepoints import Savepoint, read, unlike
@@ -41,7 +41,9 @@ def restore(
 
 def unfit(told: Settings, saved: Savepoint) -> str:
     """Why a flow of these settings and this release cannot go on from a savepoint, "" if it can."""
-    module = importlib.import_module(f"flows.{saved.flow}")
+    if saved.flow not in MODULES:
+        return f"it is of the flow {saved.flow!r}, which this release does not have"
+    module = module_of(saved.flow)
     identity: Identity = module.identity(told)
     if why := unlike(saved.made_for, identity):
         return f"it was made for {why}"

@@ -3,7 +3,7 @@
 import importlib
 import signal
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -25,6 +25,11 @@ from flows.supervisor import ProcessFailed, Supervisor, end_with_parent
 
 FLOW = {f.name: f for f in FLOWS}
 MODULES = {f.name: f"flows.{f.name}" for f in FLOWS}
+
+
+def module_of(flow: str) -> ModuleType:
+    """The module of a flow; KeyError for a name that is none of `FLOWS`."""
+    return importlib.import_module(MODULES[flow])
 
 
 def run(
@@ -54,7 +59,7 @@ def run(
     end_with_parent()
     name = names[0]
     directory = recovery or Path(told.data) / "recovery" / f"{name}-{told.share.ordinal}"
-    module = importlib.import_module(MODULES[name])
+    module = module_of(name)
     identity = module.identity(told)
     held = Recovery(directory, Path(told.recovery.key_file) if told.recovery.key_file else None)
     try:

@@ -181,6 +181,7 @@ def savepoint(told, **changes):
 
 def test_what_the_settings_or_the_release_cannot_go_on_from_is_named(tmp_path):
     told = load(None, {}, [f"data={tmp_path}"])
+    assert unfit(told, savepoint(told, flow="os")) == "it is of the flow 'os', which this release does not have"
     assert unfit(told, savepoint(told, made_for={"share": [0, 3]})) == ""
     assert unfit(told, savepoint(told, made_for={"partitions": 8})) == "it was made for partitions 8, not 4"
     refusing = next(part.name for part in market.parts(told) if part.changed == "refuse")
