@@ -29,6 +29,10 @@ from schemas.column import Column
 
 CELLS, STEP_BPS, EVERY_NS, REACH_BPS = 128, 4, 10_000_000_000, 100
 THIRDS, MOST = 3, 84
+_MADE = {
+    **{"row": "<i8", "event_time": "<i8", "mid": "<f8", "price_low": "<f8", "step": "<f8"},
+    "depth": f"<U{CELLS}",
+}
 _NOTHING, _LEFT_OUT, _UNKNOWN = ord("#"), ord("\\"), ord("~")
 
 
@@ -65,9 +69,11 @@ def _step(state: State, books: Columns) -> Columns:
     stretch = (books["pane_end_ns"] - 1) // EVERY_NS
     # Of each instrument and stretch the first; panes of one instrument come in order.
     there = np.flatnonzero((half > 0) & (stretch > state["stretch"][instrument]))
-    key = np.stack([instrument[there].astype(np.int64), stretch[there]])
-    first = np.unique(key, axis=1, return_index=True)[1] if len(there) else there
-    chosen = np.sort(there[first])
+    if not len(there):  # as at nine closings of ten
+        return {n: np.empty(0, dtype) for n, dtype in _MADE.items()}
+    order = there[np.lexsort((stretch[there], instrument[there]))]
+    other = (np.diff(instrument[order]) != 0) | (np.diff(stretch[order]) != 0)
+    chosen = np.sort(order[np.append(True, other)])
     np.maximum.at(state["stretch"], instrument[chosen], stretch[chosen])
     of: dict[str, Array] = {name: books[name][chosen] for name in units.READS}
     middle = half[chosen] // 2
@@ -95,7 +101,7 @@ def _step(state: State, books: Columns) -> Columns:
         "mid": units.price(half[chosen], of) / 2,
         "price_low": units.price(low * step, of),
         "step": units.price(step, of),
-        "depth": np.ascontiguousarray(strip).view(f"<U{CELLS}")[:, 0] if len(chosen) else np.empty(0, f"<U{CELLS}"),
+        "depth": np.ascontiguousarray(strip).view(_MADE["depth"])[:, 0],
     }
 
 

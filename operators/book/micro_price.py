@@ -58,14 +58,14 @@ def state(spread_ticks: Array, bid_size: Array, ask_size: Array) -> I8:
 
 
 def _compute(books: Columns) -> Columns:
+    table = books["micro_table"]
+    if np.isnan(table[:, 0]).all():
+        return {"micro_price": np.full(len(table), np.nan)}
     bid, bid_lots, ask, ask_lots = (
         best(books["live"], books[f"{s}_starts"], books[f"{s}_{n}"], np.nan)
         for s in ("bid", "ask")
         for n in ("ticks", "lots")
     )
-    table = books["micro_table"]
-    if np.isnan(table[:, :1]).all():
-        return {"micro_price": np.full(len(bid), np.nan)}
     with np.errstate(divide="ignore", invalid="ignore"):
         inverse = books["inverse"]
         sizes = (np.where(inverse, bid_lots / bid, bid_lots), np.where(inverse, ask_lots / ask, ask_lots))
