@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from flows import market
 from flows.commands.restore import restore as command
 from flows.commands.restore import unfit
+from flows.committed import positions
 from flows.kafka.ends import announce
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.recovery import LOCK, PART, Recovery
@@ -20,6 +22,8 @@ from flows.savepoints import NAME, Savepoint, read, restore, take
 from flows.settings_sources import load
 from operators.once import Once
 from schemas.frames import frames
+from tests.faults.kills import SETS
+from tests.faults.replaying import differences, run, running, services, settings_for, simulated
 from tests.services.flow_processes import finish, start, wait_until
 from tests.services.flow_processes import read as read_topic
 from tests.services.test_rescale import PARTITIONS, Load, filled
@@ -204,3 +208,43 @@ def test_the_command_says_what_it_put_back_and_refuses_what_is_not_of_these_sett
     take("market", lambda i: tmp_path / "recovery" / f"market-{i}", tmp_path / "saved")
     with pytest.raises(Refused, match="saved does not fit: it was made for topics None, not "):
         command(tmp_path / "saved", data=tmp_path)
+
+
+@pytest.mark.campaign
+def test_all_flows_give_the_same_rows_when_they_are_put_back_in_the_middle(broker, tmp_path):
+    items = simulated(seconds=40, disturbed=True)
+    flows = ("market", "risk", "forecast", "alerts")
+    with services(tmp_path / "services", broker.bootstrap) as base:
+        untouched, put_back = (settings_for(base.settings, [*SETS, "source.align_ms=1000"]) for _ in range(2))
+        expected = run(untouched, items)
+        with running(put_back) as under_way:
+            session = under_way.session
+
+            def place(flow: str):
+                return lambda i: session.folder / "recovery" / f"{flow}-{i}"
+
+            def again():
+                for flow in flows:
+                    session.supervisor.children.pop(f"{flow}-0").process.wait(30)
+                    session.start_flow(flow, bounded=True)
+
+            rest = under_way.begin(items)
+            third = len(rest) // 3
+            for flow in flows:
+                wait_until(lambda flow=flow: (place(flow)(0) / PART).exists(), 300)
+            under_way.publish(rest[:third])
+            time.sleep(5)
+            saved = {flow: take(flow, place(flow), tmp_path / "saved" / flow) for flow in flows}
+            assert sum(saved["market"].offsets.values()) > 0
+            again()
+            under_way.publish(rest[third : 2 * third])
+            came = sum(saved["market"].offsets.values())
+            wait_until(lambda: sum(positions("market", place("market")(0)).values()) > came, 120)
+            time.sleep(3)
+            session.supervisor.stop(*(f"{flow}-0" for flow in flows))
+            for flow in flows:
+                restore(tmp_path / "saved" / flow, place(flow), lambda saved: unfit(session.settings, saved))
+            again()
+            under_way.publish(rest[2 * third :])
+            under_way.settle()
+            assert differences(expected, under_way.stored()) == []
