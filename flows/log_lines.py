@@ -48,13 +48,13 @@ class _Lines(logging.Handler):
 
     def line(self, record: logging.LogRecord) -> str:
         """The record as it is written."""
-        text = record.getMessage()
+        text = record.msg
         if self.format_ == "json":
             return msgspec.json.encode(self._json(record, text.removeprefix(f"{self.flow}: "))).decode()
         sayer = getattr(record, "sayer", self.flow)
         if sayer and not text.startswith(f"{sayer}: "):
             text = f"{sayer}: {text}"
-        return printable(text)
+        return text
 
     def _json(self, record: logging.LogRecord, text: str) -> Line:
         shard = getattr(record, "shard", None)
@@ -64,7 +64,14 @@ class _Lines(logging.Handler):
         return Line(at, record.levelname.lower(), self.flow or None, shard, standing, text)
 
 
+def _plain(record: logging.LogRecord) -> bool:
+    """What comes from outside is data in every line, whoever writes it out: half a character has no UTF-8, nor JSON."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
+
+
 _LINES = _Lines()
+_LINES.addFilter(_plain)
 ALL = logging.getLogger("alphaplus")
 ALL.addHandler(_LINES)
 LOG = logging.getLogger("alphaplus.flow")

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from flows.tables import TABLES
 from models import calibration, evaluation
 from models.calibrator import interval, probability
+from operators.book.price_discovery import BOOKS, PRICE_DISCOVERY, SECOND_NS
+from operators.operator_states import Running
 from operators.tape.kyle import KYLE, LEAST
 from tests.laws import feature_rows
 
@@ -51,7 +53,38 @@ def tape(seed: int) -> dict[str, np.ndarray]:
     return dict(KYLE.compute(windows | {"window_end_ns": end, "kyle_end_ns": end}))
 
 
-MADE_BY = {"features_tape": tape, "forecasts_liquidation": forecasts, "forecast_scores": scores}
+def price_discovery(seed: int) -> dict[str, np.ndarray]:
+    """Shares of up to four books that follow a leader closely or hardly, or are nearly one."""
+    rng = np.random.default_rng(seed)
+    n, books = 310, int(rng.integers(2, BOOKS + 1))
+    leader = np.cumsum(rng.normal(0, 1e-4, n))
+    follow, noise = rng.uniform(0.05, 1.0, books), 10.0 ** rng.uniform(-7, -4)
+    mids = np.tile(leader[:, None], (1, books))
+    for t in range(1, n):
+        mids[t] = mids[t - 1] + follow * (leader[t] - mids[t - 1]) + rng.normal(0, noise, books)
+    price = np.exp(5 + mids)
+    panes = {
+        "instrument": np.zeros(n, np.int64),
+        "pane_end_ns": SECOND_NS * np.arange(1, n + 1),
+        "book_number": np.tile(np.arange(books), (n, 1)),
+        "book_venue": np.tile(np.array([f"v{i}" for i in range(books)]), (n, 1)),
+        "book_symbol": np.full((n, books), "X"),
+        "book_live": np.ones((n, books), np.int64),
+        "book_best_bid": price * 0.9999,
+        "book_best_ask": price * 1.0001,
+        "book_mid": price,
+    }
+    running = Running((PRICE_DISCOVERY,))
+    running.grow(1)
+    return dict(running.rows(panes)["price_discovery"])
+
+
+MADE_BY = {
+    "features_tape": tape,
+    "forecasts_liquidation": forecasts,
+    "forecast_scores": scores,
+    "price_discovery": price_discovery,
+}
 
 
 def declared() -> list[tuple[str, str]]:

@@ -51,6 +51,17 @@ def test_a_line_of_a_shard_says_where_its_logs_stand(capsys):
     assert (line["shard"], line["offset"], line["message"]) == (None, None, "ready after 1.0 s")
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_half_a_character_from_outside_is_written_out_in_either_form_and_to_other_handlers(capsys, caplog, form):
+    speak("market", form)
+    LOG.error("no topic %s", "\ud800\x1b[2J")
+    ALL.getChild("elsewhere").warning("no topic %s", "\ud800")
+    capsys.readouterr().err.encode()
+    messages = [record.getMessage() for record in caplog.records]
+    assert sum(text.startswith("no topic ") for text in messages) == 2
+    assert all(map(str.encode, messages))
+
+
 def test_a_shard_of_several_partitions_is_found_by_its_first(capsys):
     speak("risk", "json")
     follow("1", lambda: {"accounts[1]": 4})
