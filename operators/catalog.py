@@ -103,8 +103,8 @@ ALL: frozenset[str] = frozenset()
 def chosen(without: frozenset[str]) -> tuple[Operator, ...]:
     """The operators but for those that fill the tables `without`.
 
-    >>> [o.name for o in OPERATORS if o not in chosen(frozenset({"walls", "features_costs"}))]
-    ['walls', 'costs']
+    >>> [o.name for o in OPERATORS if o not in chosen(frozenset({"walls", "footprint"}))]
+    ['walls', 'footprint']
     """
     return tuple(o for o in OPERATORS if table_of(o) not in without)
 
