@@ -180,7 +180,7 @@ def test_nothing_is_saved_from_or_put_over_a_process_that_does_not_stop(tmp_path
 def savepoint(told, **changes):
     made_for = {"flow": "market", "steps": [], **market.identity(told)} | changes.pop("made_for", {})
     states = {part.name: part.fingerprint for part in market.parts(told)} | changes.pop("states", {})
-    return Savepoint(1, "market", "0", 0, "", made_for, states, changes.pop("processes", []))
+    return Savepoint(1, changes.pop("flow", "market"), "0", 0, "", made_for, states, changes.pop("processes", []))
 
 
 def test_what_the_settings_or_the_release_cannot_go_on_from_is_named(tmp_path):
