@@ -7,18 +7,11 @@ from pathlib import Path
 
 from flows import archive, sealing
 from flows.kafka import source
-from flows.recovery import PART
+from flows.recovery import PART, RESUME
 from flows.refusal import Refused, Unreachable
 from flows.wiring import place
 
-COMMITTED = """
-WITH last AS (SELECT * FROM exs WHERE ex_num = (SELECT max(ex_num) FROM exs)),
-told AS (SELECT worker_frontier FROM fronts WHERE ex_num = (SELECT ex_num FROM last)),
-resume AS (
-    SELECT worker_frontier AS epoch FROM told
-    UNION ALL
-    SELECT resume_epoch FROM last WHERE worker_count > (SELECT count(*) FROM told)
-)
+COMMITTED = f"""{RESUME}
 SELECT step_id, state_key, ser_change FROM snaps AS s
 WHERE step_id = ? AND ser_change IS NOT NULL AND snap_epoch = (
     SELECT max(snap_epoch) FROM snaps

@@ -40,7 +40,7 @@ LOCK = "lock"
 """Locked by the process that uses the directory; its number and machine are in it."""
 TABLES = {"parts", "exs", "fronts", "commits", "snaps"}
 
-UNCOMMITTED = """
+RESUME = """
 WITH last AS (SELECT * FROM exs WHERE ex_num = (SELECT max(ex_num) FROM exs)),
 told AS (SELECT worker_frontier FROM fronts WHERE ex_num = (SELECT ex_num FROM last)),
 resume AS (
@@ -48,9 +48,12 @@ resume AS (
     UNION ALL
     SELECT resume_epoch FROM last WHERE worker_count > (SELECT count(*) FROM told)
 )
-DELETE FROM snaps WHERE snap_epoch >= coalesce((SELECT min(epoch) FROM resume), 0)
 """
 """The epoch to resume is the least that a worker of the last execution reached, where it began if it told none."""
+
+UNCOMMITTED = f"""{RESUME}
+DELETE FROM snaps WHERE snap_epoch >= coalesce((SELECT min(epoch) FROM resume), 0)
+"""
 
 NEWEST = """
 SELECT step_id, state_key, ser_change FROM snaps AS s

@@ -33,7 +33,8 @@ from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import KEY
 from flows.recorded import Place, records
 from flows.refusal import Unreachable
-from flows.settings import Kafka, Settings
+from flows.service_settings import Kafka
+from flows.settings import Settings
 from flows.tables import BY_TOPIC
 from flows.topic_names import ACCOUNTS
 from operators.liquidation import repeats

@@ -14,7 +14,8 @@ from flows.kafka.ends import announce
 from flows.kafka.topic_making import end_offsets
 from flows.refusal import Refused, Unreachable
 from flows.secret import Secret
-from flows.settings import Clickhouse, Settings
+from flows.service_settings import Clickhouse
+from flows.settings import Settings
 from flows.settings_sources import environment, environment_of, written
 from flows.supervisor import Child, Supervisor
 

@@ -5,10 +5,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from flows.secret import Secret
+from flows.service_settings import Clickhouse, Kafka, Positive, Section
 from schemas.instrument import Instrument
 
-Positive = Annotated[int, msgspec.Meta(gt=0)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -25,121 +24,7 @@ def _address(url: str) -> SplitResult:
     return parts
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A section: unknown names are errors."""
-
-
-class Tls(_Strict, frozen=True):
-    """Encryption to the brokers; their certificate is always checked, and that it was made for their name."""
-
-    on: bool = False
-    """Whether connections to the brokers are encrypted."""
-    ca_file: str = ""
-    """PEM file of the authorities that may have signed it; empty: the system's."""
-    certificate_file: str = ""
-    """PEM file with this client's own certificate, where the brokers ask for one."""
-    key_file: str = ""
-    """PEM file with the key of that certificate."""
-    key_password: Secret = Secret("")
-    """What the key is encrypted with, if it is."""
-    key_password_file: str = ""
-    """A file that holds that password instead."""
-
-
-class Sasl(_Strict, frozen=True):
-    """Who this client is to the brokers; with OAUTHBEARER, to the service that gives out tokens."""
-
-    mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
-    """How the client shows who it is; empty: not at all."""
-    user: str = ""
-    """The user, or the client id at `token_url`."""
-    password: Secret = Secret("")
-    """The password, or the client secret at `token_url`."""
-    password_file: str = ""
-    """A file that holds the password instead."""
-    token_url: str = ""
-    """Where tokens are asked for (OpenID Connect, client credentials)."""
-    scope: str = ""
-    """What is asked for at `token_url`, where it wants to know."""
-    extensions: str = ""
-    """key=value,... that go with a token: some brokers ask for them."""
-
-
-class Kafka(_Strict, frozen=True):
-    """The brokers (none: the embedded one), and how hard a process tries before it lets recovery replay."""
-
-    brokers: str = ""
-    """host:port,host:port; empty: `demo` and `replay` bring a broker of their own."""
-    tls: Tls = Tls()
-    sasl: Sasl = Sasl()
-    client_id: str = "alphaplus"
-    """By which brokers' logs and quotas know these clients."""
-    rack: str = ""
-    """Where this process runs, so that it reads from replicas nearby."""
-    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
-    """How batches of records are compressed."""
-    prefix: str = ""
-    """Before the name of every topic, so that several deployments share brokers."""
-    offsets_group: str = ""
-    """If set, what a flow has committed is told to the brokers as offsets of the group `PREFIX<this>.<flow>`."""
-    partitions: Positive = 4
-    """Of every topic; a partition is what one process works on at a time."""
-    replication: Positive = 1
-    """Copies of each topic that is created."""
-    retry_s: Positive = 120
-    """How long brokers may be away before the process ends and recovery goes on from the last epoch."""
-    message_max_bytes: Positive = 16_000_000
-    """The longest message: a snapshot of a deep book is some megabytes."""
-    fetch_wait_ms: Positive = 100
-    """How long a broker may hold a fetch; Apache Kafka holds it only while there is nothing."""
-    mark_ms: Positive = 100
-    """How often a writer says how far it has come: so much later may a window close of whose logs one is silent."""
-    linger_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.5
-    """How long a record waits for company. Records that belong together are queued in one go, so hardly at all."""
-
-    def group_of(self, flow: str) -> str:
-        """The consumer group to which a flow's committed offsets are told; "" when they are told to nobody.
-
-        >>> Kafka(prefix="eu.", offsets_group="alphaplus").group_of("risk"), Kafka().group_of("risk")
-        ('eu.alphaplus.risk', '')
-        """
-        return f"{self.prefix}{self.offsets_group}.{flow}" if self.offsets_group else ""
-
-
-class Clickhouse(_Strict, frozen=True):
-    """The database (none: the embedded store); `archive` is its only writer."""
-
-    url: str = ""
-    """http://host:8123 or https://host:8443; empty: `demo`, `replay` and `query` use a store in `data`."""
-    user: str = "default"
-    """Who asks."""
-    password: Secret = Secret("")
-    """The password of that user."""
-    password_file: str = ""
-    """A file that holds the password instead."""
-    ca_file: str = ""
-    """PEM file of the authorities that may have signed an https server's certificate; empty: the well-known ones."""
-    certificate_file: str = ""
-    """PEM file with this client's own certificate, where the server asks for one."""
-    key_file: str = ""
-    """PEM file with the key of that certificate."""
-    database: str = "default"
-    """Where the tables are; an embedded store is then asked for the rows of its newest run."""
-    connect_s: Positive = 5
-    """How long a connection may take."""
-    timeout_s: Positive = 60
-    """How long an answer may take."""
-    retry_s: Positive = 600
-    """How long an insert is tried again before the process ends."""
-    block_rows: Positive = 50_000
-    """Rows of an insert at the most."""
-    inserts: Positive = 4
-    """At a time, of different shards."""
-    lease_s: Positive = 30
-    """So long after the last word of an archive that is gone another one may take over what it archived."""
-
-
-class Windows(_Strict, frozen=True):
+class Windows(Section, frozen=True):
     """Panes and the longer windows made of them."""
 
     base_ms: Positive = 1_000
@@ -156,7 +41,7 @@ class Windows(_Strict, frozen=True):
         return tuple(sorted({self.base_ms, *(s for s in self.spans_ms if s > self.base_ms)}))
 
 
-class Clock(_Strict, frozen=True):
+class Clock(Section, frozen=True):
     """What event times are believed, and after how much of its own time a log that is silent closes by marks."""
 
     ahead_ms: NotNegative = 5_000
@@ -167,7 +52,7 @@ class Clock(_Strict, frozen=True):
     """About logs without marks: made anew, or only those that a run before has written down (`alphaplus verify`)."""
 
 
-class Source(_Strict, frozen=True):
+class Source(Section, frozen=True):
     """How raw topics are read: the larger a batch, the less a frame costs that had to wait anyway."""
 
     batch_frames: Positive = 5_000
@@ -182,7 +67,7 @@ class Source(_Strict, frozen=True):
     """So many trades and panes of a shard may wait in memory for a topic that is at its end; more wait in Kafka."""
 
 
-class Recovery(_Strict, frozen=True):
+class Recovery(Section, frozen=True):
     """Snapshots."""
 
     epoch_ms: NotNegative = 1_000
@@ -191,7 +76,7 @@ class Recovery(_Strict, frozen=True):
     """The key of the checksums of what is saved, 32 bytes; empty: `recovery.key` beside the recovery directory."""
 
 
-class Share(_Strict, frozen=True):
+class Share(Section, frozen=True):
     """Which part of the partitions is this process's."""
 
     ordinal: NotNegative = 0
@@ -200,7 +85,7 @@ class Share(_Strict, frozen=True):
     """How many processes share the partitions of a flow."""
 
 
-class Market(_Strict, frozen=True):
+class Market(Section, frozen=True):
     """The venues read, and the instruments known beforehand (others are inferred and marked).
 
     `misplaced`: what to do with frames that are not on the partition to which Kafka's murmur2 assigns their base asset.
@@ -212,7 +97,7 @@ class Market(_Strict, frozen=True):
     """The venues read: binance-usdm, binance-coinm, binance-spot, bybit-linear, bybit-inverse, okx-swap, deribit."""
     instruments: tuple[Instrument, ...] = ()
     """Instruments known beforehand, one by one; they go before those of files."""
-    instruments_json: dict[str, str] = {}
+    instruments_json: dict[str, str] = msgspec.field(default_factory=dict)
     """Venue -> file with its own exchange-info JSON."""
     micro_price: str = ""
     """A file that `alphaplus microprice` wrote; empty: no micro-prices."""
@@ -235,7 +120,7 @@ class Market(_Strict, frozen=True):
     """Tables that are not computed and stay empty; what fills them then costs neither time nor state."""
 
 
-class Forecast(_Strict, frozen=True):
+class Forecast(Section, frozen=True):
     """Where model versions are kept (default DATA/models), what is forecast, and what is a burst at the least."""
 
     models: str = ""
@@ -249,34 +134,34 @@ class Forecast(_Strict, frozen=True):
 Share01 = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class Risk(_Strict, frozen=True):
+class Risk(Section, frozen=True):
     """Maintenance tiers, which text of Bybit's rules holds, what collateral counts, and what is known of past hours."""
 
-    brackets_json: dict[str, str] = {}
+    brackets_json: dict[str, str] = msgspec.field(default_factory=dict)
     """Venue -> file with its leverage brackets; a venue without one has no liquidation prices."""
     bybit_rule: Literal["2024-09", "2026-05"] = "2024-09"
     """The published text for linear contracts; that of 2026-05 is known for inverse ones and carried over to linear."""
-    haircuts: dict[str, Share01] = {}
+    haircuts: dict[str, Share01] = msgspec.field(default_factory=dict)
     """Asset -> what is taken off its value where several assets back positions together; 0.05: 5 %."""
-    taker_fee: dict[str, Share01] = {}
+    taker_fee: dict[str, Share01] = msgspec.field(default_factory=dict)
     """Venue -> your fee for closing, which Bybit (0.0006 unless told) and OKX (0.0005) count within margins."""
-    candles: dict[str, str] = {}
+    candles: dict[str, str] = msgspec.field(default_factory=dict)
     """Venue -> folder with candles of past hours, as the venue gives them (archive files, or REST answers)."""
 
 
-class Alerts(_Strict, frozen=True):
+class Alerts(Section, frozen=True):
     """What raises an alert."""
 
     rules: str = ""
     """A file of rules, TOML or JSON; empty: the rules that come with this package."""
 
 
-class Live(_Strict, frozen=True):
+class Live(Section, frozen=True):
     """How exchanges are listened to (`live`, `record`)."""
 
-    sockets: dict[str, str] = {}
+    sockets: dict[str, str] = msgspec.field(default_factory=dict)
     """Venue, or VENUE/NAME where it has several -> address that stands in for the venue's own."""
-    rest: dict[str, str] = {}
+    rest: dict[str, str] = msgspec.field(default_factory=dict)
     """Venue -> address of its REST interface, if another than its own."""
     proxy: str = ""
     """http://... through which sockets and requests go."""
@@ -296,7 +181,7 @@ class Live(_Strict, frozen=True):
     """Of the waits between attempts; 0: another one each time."""
 
 
-class Probes(_Strict, frozen=True):
+class Probes(Section, frozen=True):
     """When `/healthz` and `/readyz` (on `metrics_port`) say no; seconds."""
 
     start_s: Positive = 300
@@ -307,7 +192,7 @@ class Probes(_Strict, frozen=True):
     """`/readyz`: how far the newest closed second may be behind."""
 
 
-class Tuning(_Strict, frozen=True):
+class Tuning(Section, frozen=True):
     """How a flow holds a latency under changing load: every decision is logged and counted (`flows/tuning`).
 
     It moves `source.batch_frames`, `kafka.linger_ms` and `source.epoch_bytes` within these bounds. Not the archive.
@@ -331,7 +216,7 @@ class Tuning(_Strict, frozen=True):
     """Bytes between two snapshots, at most."""
 
 
-class Processing(_Strict, frozen=True):
+class Processing(Section, frozen=True):
     """The switches that the design names, each over the setting that does it; as they are here, that setting holds.
 
     `cache` is the one cache that there is: model versions in memory. What flows know is state, kept until it is over,
@@ -354,14 +239,14 @@ class Processing(_Strict, frozen=True):
     """false sets `windows.keyframe_ms` to `windows.base_ms`: a row a window is stored, moved or not."""
 
 
-class Log(_Strict, frozen=True):
+class Log(Section, frozen=True):
     """What flows print while they run."""
 
     format: Literal["text", "json"] = "text"
     """text, or a JSON object a line: time, level, flow, shard, offset (of each log of the shard) and message."""
 
 
-class Settings(_Strict, frozen=True):
+class Settings(Section, frozen=True):
     """Everything a process can be told."""
 
     data: str = ".alphaplus"

@@ -28,7 +28,7 @@ from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
 
-from flows.settings import Clickhouse as Settings
+from flows.service_settings import Clickhouse as Settings
 from schemas.table import Table
 
 OnRetry = Callable[[int, Exception], None]

@@ -14,7 +14,7 @@ import msgspec
 
 from flows.clickhouse.client import ClickHouse
 from flows.clickhouse.digest import row_hash
-from flows.settings import Clickhouse
+from flows.service_settings import Clickhouse
 from schemas.table import Table
 
 BLOCK = 10_000

@@ -5,7 +5,8 @@ import re
 import msgspec
 
 from flows.clickhouse.client import connect
-from flows.settings import Clickhouse, Settings
+from flows.service_settings import Clickhouse
+from flows.settings import Settings
 
 
 def apart(told: Settings, run: str) -> Settings:

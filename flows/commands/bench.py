@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from flows.bench import (
     archived,
-    closings,
+    closed_books,
     compute,
     forecasts,
     freeze,
@@ -21,9 +21,9 @@ from flows.bench import (
     memory,
     operators,
     restart,
-    risk,
     start,
     through_kafka,
+    valued_accounts,
 )
 from flows.bench.in_process import compile_once
 from flows.bench.machine import machine
@@ -32,7 +32,8 @@ from flows.bench.result import Result, table
 from flows.bench.size import FRAMES, Size
 from flows.commands.options import Data, File, Sets, settings
 from flows.printable import Printer, printable
-from flows.settings import Clickhouse, Settings, SettingsError
+from flows.service_settings import Clickhouse
+from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 
 FEWEST = 1_000
@@ -46,11 +47,11 @@ ROWS: Rows = {
     "latency": lambda m, s, z: latency.measure(m[0], s, z),
     "operators": lambda m, s, z: operators.measure(m[0], s, z),
     "instruments": lambda m, s, z: instruments.measure(m[0], s, z),
-    "closings": lambda m, s, z: closings.measure(m[0], s, z),
+    "closings": lambda m, s, z: closed_books.measure(m[0], s, z),
     "freeze": lambda m, s, z: freeze.measure(m[0], s, z),
     "memory": lambda m, s, z: memory.measure(m[0], s, z, Path(s.data)),
     "start": lambda m, s, z: start.measure(m[0], s, z),
-    "risk": lambda m, s, z: risk.measure(z),
+    "risk": lambda m, s, z: valued_accounts.measure(z),
     "forecasts": lambda m, s, z: forecasts.measure(z),
     "restart": lambda m, s, z: restart.measure(m[0], s, z),
 }

@@ -18,7 +18,8 @@ from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store
 from flows.printable import Printer, printable
 from flows.refusal import Refused
-from flows.settings import Clickhouse, Settings, SettingsError
+from flows.service_settings import Clickhouse
+from flows.settings import Settings, SettingsError
 from flows.tables import BY_NAME, TABLES
 
 WHERE = "a database of the store in the settings, URL/DATABASE, or the data folder of an embedded store[/DATABASE]"

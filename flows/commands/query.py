@@ -12,8 +12,9 @@ from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import of_newest_run, store
 from flows.printable import printable
 from flows.refusal import Refused
+from flows.service_settings import Clickhouse
 from flows.session import asking, running_store
-from flows.settings import Clickhouse, Settings, SettingsError
+from flows.settings import Settings, SettingsError
 
 
 def query(

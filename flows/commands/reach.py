@@ -9,8 +9,9 @@ import msgspec
 
 from flows.commands.options import DEMO
 from flows.refusal import Refused
+from flows.service_settings import Clickhouse
 from flows.session import Session, asking, newest_database, running_store
-from flows.settings import Clickhouse, Settings, SettingsError
+from flows.settings import Settings, SettingsError
 from flows.settings_sources import environment, load
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import aiohttp
 
+from flows.live.arrivals import Watch
 from flows.live.budget import Budget
 from flows.live.buffer import Buffer
 from flows.live.feed import Feed, Stream, streams
@@ -15,7 +16,6 @@ from flows.live.line import Line, Pace
 from flows.live.outlet import Outlet
 from flows.live.pump import Pump
 from flows.live.snapshots import Books
-from flows.live.watch import Watch
 from flows.live.websocket import Websocket
 from flows.settings import Live
 from schemas.instrument import Instrument

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import quality
+from operators.book import pair_names
 from operators.contract import I8, Columns, EventTable, Field, Operator, State
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -210,10 +211,7 @@ def _step(state: State, panes: Columns) -> Columns:
     at = np.argmax(np.where(np.isnan(rho), 0.0, np.abs(rho)), axis=1)
     lags = np.array(LAGS_MS)
     ahead, behind = ((rho[:, lags * way > 0] ** 2).sum(axis=1) for way in (1, -1))
-    out = {"row": row, "event_time": (window + 1) * WINDOW_NS}
-    for name, of in (("", first), ("other_", second)):
-        for what in ("venue", "symbol"):
-            out[f"{name}{what}"] = panes[f"book_{what}"][row, of]
+    out = {"row": row, "event_time": (window + 1) * WINDOW_NS} | pair_names.named(panes, row, first, second)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(behind > 0, ahead / behind, np.nan)
     return out | {
@@ -236,15 +234,12 @@ LEAD_LAG = Operator(
         *("instrument", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live", "book_last_event_ns"),
         *("book_best_bid", "book_best_ask", "book_mid"),
     ),
-    table=EventTable("lead_lag", "lead.lag", 90, key=("venue", "symbol", "other_venue", "other_symbol")),
+    table=EventTable("lead_lag", "lead.lag", 90, key=pair_names.KEY),
     state=_STATE,
     step=_step,
     columns=(
         Column("event_time", "time", "end of the minute", "ns since 1970 UTC", low=0),
-        Column("venue", "str", "venue of the first book of the pair"),
-        Column("symbol", "str", "the venue's name of its instrument"),
-        Column("other_venue", "str", "venue of the second"),
-        Column("other_symbol", "str", "that venue's name of its instrument"),
+        *pair_names.COLUMNS,
         Column(
             "lead_ms",
             "f8",

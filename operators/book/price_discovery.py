@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import quality
+from operators.book import pair_names
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -188,9 +189,7 @@ def _step(state: State, panes: Columns) -> Columns:
     component = np.where(turned, 1 - component, component)
     lower, upper = np.where(turned, 1 - upper, lower), np.where(turned, 1 - lower, upper)
     out: dict[str, Array] = {"row": row, "event_time": (window + 1) * WINDOW_NS}
-    for name, of in (("", np.where(turned, b, a)), ("other_", np.where(turned, a, b))):
-        for what in ("venue", "symbol"):
-            out[f"{name}{what}"] = panes[f"book_{what}"][row, of]
+    out |= pair_names.named(panes, row, np.where(turned, b, a), np.where(turned, a, b))
     lower, upper = (np.where(known, np.clip(share, 0.0, 1.0), np.nan) for share in (lower, upper))
     return out | {
         "component_share": np.where(known, component, np.nan),
@@ -217,7 +216,7 @@ PRICE_DISCOVERY = Operator(
         *("instrument", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live"),
         *("book_best_bid", "book_best_ask", "book_mid"),
     ),
-    table=EventTable("price_discovery", "price.discovery", 90, key=("venue", "symbol", "other_venue", "other_symbol")),
+    table=EventTable("price_discovery", "price.discovery", 90, key=pair_names.KEY),
     state=(
         Field("window", "i8", -1),
         Field("second", "i8", -1),
@@ -229,10 +228,7 @@ PRICE_DISCOVERY = Operator(
     step=_step,
     columns=(
         Column("event_time", "time", "end of the five minutes", "ns since 1970 UTC", low=0),
-        Column("venue", "str", "venue of the first book of the pair"),
-        Column("symbol", "str", "the venue's name of its instrument"),
-        Column("other_venue", "str", "venue of the second"),
-        Column("other_symbol", "str", "that venue's name of its instrument"),
+        *pair_names.COLUMNS,
         Column(
             "component_share",
             "f8",

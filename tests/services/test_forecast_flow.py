@@ -14,7 +14,8 @@ from flows.forecast import folder
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.learning.promotion import put_in_force
-from flows.settings import Forecast, Kafka, Settings
+from flows.service_settings import Kafka
+from flows.settings import Forecast, Settings
 from flows.settings_sources import written
 from models import model_registry
 from tests.laws.feature_rows import T0, logs, model

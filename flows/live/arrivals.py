@@ -1,4 +1,4 @@
-"""Watch: which way each frame goes, which books broke, and which streams say nothing; runs where frames are received.
+"""Arrivals: which way each frame goes, which books broke, which streams say nothing; where frames are received.
 
 There a frame is looked at while it is still at hand; the thread that publishes only hands over.
 """
