@@ -76,7 +76,7 @@ def demo(
     if not real_topics:
         told = apart(told, market.run)
     console = Printer()
-    console.print("starting: broker, store, market, flows (the first start compiles for some seconds)")
+    console.print("starting: broker, store, market, flows (the first start compiles for a minute or two)")
     try:
         session = Session(told, "demo")
         session.settings = market.prepared(told, session.folder)
