@@ -212,7 +212,8 @@ class AssetBooks:
         out["inferred"] = (laid.inferred[book] & there).any(axis=1)
         out |= {"pane_start_ns": pane * self.base_ns, "pane_end_ns": (pane + 1) * self.base_ns}
         out |= {name: told[book] for name, told in zip(_WHO, laid.names, strict=True)}
-        out[f"{BOOK}number"] = book
+        # One that has said nothing by then is not there yet, whether its venue was already read further or not.
+        out[f"{BOOK}number"] = np.where(there, book, _NO_BOOK)
         for s in self.statistics:
             out[BOOK + s.name] = np.where(there, self.held.columns[s.name][row], s.empty)
         return out
