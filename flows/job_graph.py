@@ -69,13 +69,17 @@ def guesses_topic(flow: str) -> str:
 def mermaid() -> str:
     """The picture in the README; a test keeps the two equal.
 
-    >>> print(mermaid().splitlines()[1])
-      raw.depth[(raw.depth)] --> market{{market}}
+    >>> print(mermaid().splitlines()[3])
+      accounts[(accounts)] & features.book & features.tape --> risk.flow{{risk}}
     """
+    drawn: set[str] = set()
 
-    def end(name: str) -> str:
-        return f"{name}[({name})]"
+    def ends(names: tuple[str, ...]) -> str:
+        said = " & ".join(name if name in drawn else f"{name}[({name})]" for name in names)
+        drawn.update(names)
+        return said
 
-    lines = [f"  {end(r)} --> {f.name}{{{{{f.name}}}}}" for f in FLOWS for r in f.reads]
-    lines += [f"  {f.name}{{{{{f.name}}}}} --> {end(w)}" for f in FLOWS for w in f.writes]
-    return "\n".join(["graph LR", *lines])
+    lines = ["graph LR"]
+    for f in FLOWS:
+        lines += [f"  {ends(f.reads)} --> {f.name}.flow{{{{{f.name}}}}}", f"  {f.name}.flow --> {ends(f.writes)}"]
+    return "\n".join(lines)

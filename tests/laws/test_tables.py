@@ -1,11 +1,14 @@
 """Laws of the published tables: names, units, nulls, and that the operators make every column that is declared."""
 
 import re
+from typing import get_type_hints
 
 import pytest
 
 from flows.tables import BY_NAME, BY_TOPIC, TABLES
+from models import minutes
 from operators.market_tables import KEY
+from operators.portfolio import timeline
 from schemas.rejected import Rejected
 from tests.laws.test_market import Run, lines_of
 
@@ -64,6 +67,21 @@ def test_the_operators_make_every_declared_column_of_the_market_tables_and_no_ot
 
 def test_the_record_of_a_reject_has_the_columns_of_its_table():
     assert [f for f in Rejected.__struct_fields__ if f != "id"] == [c.name for c in BY_NAME["rejects"].columns]
+
+
+READ = [
+    (timeline.TapeRow, "features_tape"),
+    (timeline.BookRow, "features_book"),
+    (minutes._Tape, "features_tape"),
+    (minutes._Book, "features_book"),
+]
+PLAIN = {"i8": int, "f8": float, "bool": bool, "str": str, "time": int}
+
+
+@pytest.mark.parametrize(("row", "table"), READ, ids=lambda x: getattr(x, "__name__", x))
+def test_what_a_flow_reads_of_a_row_is_what_its_columns_are_declared_to_be(row, table):
+    declared = {c.name: PLAIN[c.dtype] | None if c.null_when else PLAIN[c.dtype] for c in BY_NAME[table].columns}
+    assert {name: kind for name, kind in get_type_hints(row).items() if kind != declared.get(name)} == {}
 
 
 def test_a_liquidation_begins_with_its_key():
