@@ -25,7 +25,7 @@ from operators.lanes import depth
 from operators.lanes.lane import Lane
 from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, keys
-from operators.published_rows import Published
+from operators.published_rows import Published, listed
 from operators.stages import BOOK
 from operators.watermark import NEVER, within
 from schemas.instrument import Instrument
@@ -244,7 +244,7 @@ class AssetBooks:
             "closed_by": [quality.CLOSED_BY[c] for c in code.tolist()],
             "inferred": given["inferred"][row][chosen],
         }
-        out = {n: beside[n] if n in beside else _listed(made[n][chosen]) for n in _columns(operator)}
+        out = {n: beside[n] if n in beside else listed(made[n][chosen]) for n in _columns(operator)}
         natural = [f"{asset}|{quote}" for asset, quote in told]
         if operator.table.key:
             parts = zip(natural, *(out[n] for n in operator.table.key), strict=True)
@@ -316,7 +316,3 @@ def _number(values: Array) -> Array:
 @lru_cache
 def _digest(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big")
-
-
-def _listed(values: Array) -> Array | list[str]:
-    return values.tolist() if values.dtype.kind == "U" else values

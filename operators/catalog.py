@@ -41,6 +41,7 @@ from operators.tape.large_trades import LARGE_TRADES
 from operators.tape.markout import MARKOUT
 from operators.tape.marks_in_force import MARKS
 from operators.tape.ranges import RANGES
+from operators.tape.regime import REGIME
 from operators.tape.sign_autocorrelation import SIGN_AUTOCORRELATION
 from operators.tape.trailing import TRAILING
 from operators.tape.variance import VARIANCE
@@ -80,6 +81,7 @@ OPERATORS: tuple[Operator, ...] = (
     ABSORPTION,
     TRAILING,
     EWMA,
+    REGIME,
     ASYMMETRY,
     ICEBERG,
     FOOTPRINT,

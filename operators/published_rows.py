@@ -19,3 +19,8 @@ class Published:
     order: list[int]
     at_ms: list[int]
     columns: Mapping[str, Array | list[str]]
+
+
+def listed(values: Array) -> Array | list[str]:
+    """A column as it is published: words as a list."""
+    return values.tolist() if values.dtype.kind == "U" else values

@@ -7,7 +7,7 @@ import numpy as np
 from operators import quality
 from operators.contract import Array, Columns
 from operators.numbering import Numbered
-from operators.published_rows import Published
+from operators.published_rows import Published, listed
 from operators.windows import Rows
 from schemas.column import Column
 from schemas.instrument import Instrument
@@ -38,7 +38,7 @@ def of_windows(
         "window_start": start_ms * 1_000_000,
     }
     for c in columns:
-        out[c.name] = closed_by(rows.end[chosen] - 1) if c is quality.CLOSED else values[c.name][chosen]
+        out[c.name] = closed_by(rows.end[chosen] - 1) if c is quality.CLOSED else listed(values[c.name][chosen])
     natural = [f"{venue}|{r.symbol}|{n}" for r, n in zip(who, length_ms[chosen].tolist(), strict=True)]
     return Published(table, [r.base for r in who], natural, start_ms.tolist(), end_ms[chosen].tolist(), out)
 
@@ -60,7 +60,7 @@ def of_events(
         "closed_by": closed_by(rows["pane"]),
         "inferred": np.array([r.inferred for r in who], np.bool_),
     }
-    made: dict[str, Array | list[str]] = {n: c.tolist() if c.dtype.kind == "U" else c for n, c in rows.items()}
+    made: dict[str, Array | list[str]] = {n: listed(c) for n, c in rows.items()}
     names = ("venue", "symbol", *(c.name for c in columns))
     at_ms = (rows["event_time"] // 1_000_000).tolist()
     out = {n: given[n] if n in given else made[n] for n in names}

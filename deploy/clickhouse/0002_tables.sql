@@ -469,6 +469,8 @@ CREATE TABLE IF NOT EXISTS `features_efficiency` (
   `hurst` Nullable(Float64) COMMENT 'exponent with which the distance that prices cover grows with time, last 512 returns of 5 s; unit: 1; formula: slope / 2 of ln mean (ln p_{i+m} - ln p_i)^2 on ln m; sign: above 0.5: prices run on, below: they come back; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed; source: Taqqu, Teverovsky & Willinger (1995)' CODEC(Gorilla, ZSTD(1)),
   `hurst_error` Nullable(Float64) COMMENT 'standard error of the Hurst exponent, last 512 returns of 5 s; unit: 1; formula: deviation of H of four quarters / 2; null when: fewer than 512 returns of 5 s known, or no trade for as long; no price changed in one of the quarters; at least: 0; source: batch means: Law & Kelton (2000)' CODEC(Gorilla, ZSTD(1)),
   `ewma_variance` Nullable(Float64) COMMENT 'variance of one-minute log returns, the newer weighing more, not annualised; unit: 1; formula: v <- 0.94 v + 0.06 r^2; null when: fewer than 17 returns of a minute known, or no trade for 30 minutes; at least: 0; source: RiskMetrics (1996)' CODEC(Gorilla, ZSTD(1)),
+  `volatility_rank` Nullable(Float64) COMMENT 'rank of the EWMA volatility among its last 12 to 24 hours; unit: 1; formula: samples below / samples; sign: more volatile: larger; null when: ewma_variance is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
+  `regime` LowCardinality(String) COMMENT 'quiet, usual or volatile, and reverting, random or trending; empty: not known; formula: volatility_rank <= 0.2, >= 0.8; variance_ratio_p < 0.05 and VR(q) < 1, > 1; source: Lo & MacKinlay (1988); convention of our own' CODEC(ZSTD(3)),
   `information_asymmetry` Nullable(Float64) COMMENT 'how much trades look informed, against the instrument\'s own last day, 0 to 100; unit: 1; formula: 100 mean(r_vpin, r_kyle, r_sign_persistence); sign: more informed: larger; null when: fewer than two of its parts known and ranked: about half an hour of minutes; at least: 0; at most: 100; source: weights over ranks (composite of our own)' CODEC(Gorilla, ZSTD(1)),
   `vpin_rank` Nullable(Float64) COMMENT 'rank of vpin among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
   `kyle_rank` Nullable(Float64) COMMENT 'rank of kyle among its last 12 to 24 hours, high values good; unit: 1; formula: samples below / samples; sign: better: larger; null when: the part is null; fewer than 30 minutes of it known in the last day; at least: 0; at most: 1; source: percentile rank' CODEC(Gorilla, ZSTD(1)),
@@ -482,7 +484,7 @@ CREATE TABLE IF NOT EXISTS `features_efficiency` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `bid_hidden_volume_base`, `bid_iceberg_suspicion`, `ask_hidden_volume_base`, `ask_iceberg_suspicion`, `stale_ms`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `volatility_rank`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `bid_hidden_volume_base`, `bid_iceberg_suspicion`, `ask_hidden_volume_base`, `ask_iceberg_suspicion`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -531,6 +533,8 @@ SELECT
   `hurst`,
   `hurst_error`,
   `ewma_variance`,
+  `volatility_rank`,
+  `regime`,
   `information_asymmetry`,
   `vpin_rank`,
   `kyle_rank`,
@@ -544,7 +548,7 @@ SELECT
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `bid_hidden_volume_base`, `bid_iceberg_suspicion`, `ask_hidden_volume_base`, `ask_iceberg_suspicion`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `large_trades`, `large_buy_volume_base`, `large_sell_volume_base`, `sign_autocorrelation`, `parkinson_variance`, `garman_klass_variance`, `rogers_satchell_variance`, `roll_spread_bps`, `corwin_schultz_spread_bps`, `amihud_per_musd`, `hasbrouck_lambda`, `kyle_lambda_bars`, `vpin_bulk`, `absorbed_buy_volume_base`, `absorbed_sell_volume_base`, `absorbed_share`, `trailing_realised_variance`, `trailing_bipower_variation`, `trailing_min_variance`, `trailing_med_variance`, `jump_share`, `variance_ratio_2`, `variance_ratio_4`, `variance_ratio_8`, `variance_ratio_16`, `variance_ratio_p`, `efficiency`, `hurst`, `hurst_error`, `ewma_variance`, `volatility_rank`, `regime`, `information_asymmetry`, `vpin_rank`, `kyle_rank`, `sign_persistence_rank`, `bid_hidden_volume_base`, `bid_iceberg_suspicion`, `ask_hidden_volume_base`, `ask_iceberg_suspicion`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
@@ -601,6 +605,10 @@ CREATE TABLE IF NOT EXISTS `consolidated_bbo` (
   `mid` Nullable(Float64) COMMENT 'midpoint of both; unit: quote; formula: (Pb + Pa) / 2; null when: no best bid or no best ask; at least: 0; source: Regulation NMS: 17 CFR 242.600(b)' CODEC(Gorilla, ZSTD(1)),
   `spread_bps` Nullable(Float64) COMMENT 'best ask less best bid, relative to their midpoint, also across venues; unit: bps; formula: 1e4 (Pa - Pb) / M; sign: negative: one venue\'s bid is above another\'s ask; null when: no best bid or no best ask; at least: -20000; at most: 20000; source: Regulation NMS: 17 CFR 242.600(b)' CODEC(Gorilla, ZSTD(1)),
   `crossed` Bool COMMENT 'one venue\'s bid is above another\'s ask; formula: Pb > Pa' CODEC(ZSTD(1)),
+  `bid_depth_10bps_usd` Nullable(Float64) COMMENT 'bid depth within 10 bps of the mid of each book, over the books that count; unit: USD; formula: sum over books of D_bid(10); null when: no book counts, or one of those that do does not say it; not quoted in US dollars; at least: 0; source: Degryse, de Jong & van Kervel (2015)' CODEC(Gorilla, ZSTD(1)),
+  `ask_depth_10bps_usd` Nullable(Float64) COMMENT 'ask depth within 10 bps of the mid of each book, over the books that count; unit: USD; formula: sum over books of D_ask(10); null when: no book counts, or one of those that do does not say it; not quoted in US dollars; at least: 0; source: Degryse, de Jong & van Kervel (2015)' CODEC(Gorilla, ZSTD(1)),
+  `bid_depth_50bps_usd` Nullable(Float64) COMMENT 'bid depth within 50 bps of the mid of each book, over the books that count; unit: USD; formula: sum over books of D_bid(50); null when: no book counts, or one of those that do does not say it; not quoted in US dollars; at least: 0; source: Degryse, de Jong & van Kervel (2015)' CODEC(Gorilla, ZSTD(1)),
+  `ask_depth_50bps_usd` Nullable(Float64) COMMENT 'ask depth within 50 bps of the mid of each book, over the books that count; unit: USD; formula: sum over books of D_ask(50); null when: no book counts, or one of those that do does not say it; not quoted in US dollars; at least: 0; source: Degryse, de Jong & van Kervel (2015)' CODEC(Gorilla, ZSTD(1)),
   `books` Int64 COMMENT 'books that count; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
   `books_out` Int64 COMMENT 'books left out: not trusted, crossed in themselves, or stale; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
   `stale_ms` Nullable(Float64) COMMENT 'age of the last message of the older of the two books that hold the best prices; unit: ms; formula: end of the pane - t of the last message; null when: no book that counts has one; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
@@ -608,7 +616,7 @@ CREATE TABLE IF NOT EXISTS `consolidated_bbo` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `stale_ms`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`best_bid`, `best_bid_qty_base`, `best_ask`, `best_ask_qty_base`, `mid`, `spread_bps`, `bid_depth_10bps_usd`, `ask_depth_10bps_usd`, `bid_depth_50bps_usd`, `ask_depth_50bps_usd`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`event_time`)

@@ -1,18 +1,16 @@
-"""The seven dashboards: portfolio, risk, order book, liquidations, forecasts, data quality, jobs."""
-
-from typing import Any, NamedTuple
+"""The eight dashboards; here those of accounts, liquidations, forecasts, data quality and jobs."""
 
 import msgspec
 
 from flows import telemetry as t
-from flows.dashboards.panel import CLICKHOUSE, HEIGHT, WIDTH, Panel, Sql, figures, newest, over_time, tooltip
-from flows.settings import Windows
+from flows.dashboards.board import OF_MARKET, Board
+from flows.dashboards.microstructure import MICROSTRUCTURE, ORDER_BOOK
+from flows.dashboards.panel import Panel, Sql, figures, newest, over_time, tooltip
 from flows.tables import BY_NAME
 
 ACCOUNTS, POSITIONS = BY_NAME["risk_accounts"], BY_NAME["risk_positions"]
-BOOK, TAPE, LIQUIDITY = BY_NAME["features_book"], BY_NAME["features_tape"], BY_NAME["features_liquidity"]
-COSTS, EFFICIENCY, WALLS = BY_NAME["features_costs"], BY_NAME["features_efficiency"], BY_NAME["walls"]
-LIQUIDATIONS, FORECASTS, QUALITY = BY_NAME["liquidations"], BY_NAME["forecasts_liquidation"], BY_NAME["quality"]
+TAPE, LIQUIDATIONS = BY_NAME["features_tape"], BY_NAME["liquidations"]
+FORECASTS, QUALITY = BY_NAME["forecasts_liquidation"], BY_NAME["quality"]
 VERSIONS, SCORES = BY_NAME["model_versions"], BY_NAME["forecast_scores"]
 ALERTS, REJECTS, BBO = BY_NAME["alerts"], BY_NAME["rejects"], BY_NAME["consolidated_bbo"]
 Steps = tuple[tuple[float, str], ...]
@@ -20,65 +18,6 @@ BAD: Steps = ((1e-9, "red"),)
 UTILISATION: Steps = ((0.6, "yellow"), (0.8, "orange"), (0.95, "red"))
 LAG_S: Steps = ((10, "yellow"), (60, "red"))
 RATE = "sum by (instance) (rate({}[$__rate_interval]))"
-
-
-class Board(NamedTuple):
-    """`variables`: by what the reader chooses, of VARIABLES."""
-
-    name: str
-    title: str
-    variables: tuple[str, ...]
-    panels: tuple[Panel, ...]
-
-    def drawn(self) -> dict[str, Any]:
-        """Its JSON: panels from left to right, as many in a line as there is room for."""
-        panels, x, y = [], 0, 0
-        for number, panel in enumerate(self.panels, 1):
-            if x + panel.width > WIDTH:
-                x, y = 0, y + HEIGHT
-            panels.append(panel.drawn(number, x, y))
-            x += panel.width
-        return {
-            "uid": f"alphaplus-{self.name}",
-            "title": f"AlphaPlus {self.title}",
-            "tags": ["alphaplus"],
-            "schemaVersion": 42,
-            "editable": False,
-            "timezone": "utc",
-            "refresh": "10s",
-            "time": {"from": "now-30m", "to": "now"},
-            "graphTooltip": 1,
-            "templating": {"list": [variable(name) for name in self.variables]},
-            "panels": panels,
-        }
-
-
-def variable(name: str) -> dict[str, Any]:
-    """What the reader of a dashboard chooses by."""
-    everything = {"multi": True, "includeAll": True, "current": {"text": "All", "value": "$__all"}}
-    if name in VARIABLES:
-        return {
-            "name": name,
-            "type": "query",
-            "datasource": CLICKHOUSE,
-            "query": VARIABLES[name],
-            "refresh": 2,
-        } | everything
-    if name == "side":
-        return {"name": name, "type": "custom", "query": "both,long,short"} | everything
-    lengths = [str(n) for n in Windows().lengths_ms()]
-    minute = "60000"
-    chosen = {"text": minute, "value": minute}
-    return {"name": name, "type": "custom", "label": "window, ms", "query": ",".join(lengths), "current": chosen}
-
-
-VARIABLES = {
-    "venue": "SELECT DISTINCT venue FROM features_tape WHERE window_ms = 60000 ORDER BY venue",
-    "symbol": "SELECT DISTINCT symbol FROM features_tape WHERE window_ms = 60000"
-    " AND venue IN (${venue:singlequote}) ORDER BY symbol",
-    "account": "SELECT DISTINCT account FROM risk_accounts ORDER BY account",
-}
-OF_MARKET = ("venue", "symbol", "window")
 
 
 def together() -> Panel:
@@ -162,26 +101,6 @@ RISK = Board(
         newest("alerts", ALERTS, ["rule", "subject", "severity", "state", "kind", "value", "reason", "cleared_at"]),
     ),
 )
-ORDER_BOOK = Board(
-    "book",
-    "order book",
-    OF_MARKET,
-    (
-        over_time("touch and mid", BOOK, ["best_bid", "mid", "best_ask"]),
-        over_time("spread", BOOK, ["spread_bps", "time_weighted_spread_bps"]),
-        over_time("depth within 10 bps", BOOK, ["bid_depth_10bps_usd", "ask_depth_10bps_usd"]),
-        over_time("depth within 100 bps", BOOK, ["bid_depth_100bps_usd", "ask_depth_100bps_usd"]),
-        over_time("imbalance", BOOK, ["imbalance_1", "imbalance_5", "imbalance_20", "imbalance_10bps"]),
-        over_time("order flow imbalance", BOOK, ["ofi_per_depth"]),
-        over_time("impact of a market order of 100,000", LIQUIDITY, ["buy_impact_100k_bps", "sell_impact_100k_bps"]),
-        over_time("liquidity score", LIQUIDITY, ["liquidity_score"]),
-        over_time(
-            "what trading cost", COSTS, ["effective_spread_bps", "realised_spread_5s_bps", "price_impact_5s_bps"]
-        ),
-        over_time("informed trading", EFFICIENCY, ["information_asymmetry", "efficiency"]),
-        newest("walls", WALLS, ["venue", "symbol", "side", "what", "price", "notional_usd", "distance_bps", "age_ms"]),
-    ),
-)
 LIQUIDATION_EVENTS = Board(
     "liquidations",
     "liquidation events",
@@ -248,14 +167,14 @@ FORECAST = Board(
 DATA_QUALITY = Board(
     "quality",
     "data quality",
-    OF_MARKET,
+    (*OF_MARKET, "asset"),
     (
         over_time("breaks in the chain of depth messages", QUALITY, ["depth_gaps"], BAD),
         over_time("book not trusted", QUALITY, ["untrusted_ms"], BAD),
         over_time("age of the last message", QUALITY, ["stale_ms"]),
         over_time("late and dropped messages", QUALITY, ["late_rows", "depth_dropped"]),
         over_time("levels held", QUALITY, ["bid_levels", "ask_levels"]),
-        over_time("venues' best", BBO, ["spread_bps"]),
+        over_time("books that count and are left out", BBO, ["books", "books_out"]),
         figures(
             "rejects",
             [(t.REJECTS, "sum by (topic, reason) (rate({}[$__rate_interval]))", "{{topic}} {{reason}}")],
@@ -355,7 +274,7 @@ JOBS = Board(
         ),
     ),
 )
-BOARDS = (PORTFOLIO, RISK, ORDER_BOOK, LIQUIDATION_EVENTS, FORECAST, DATA_QUALITY, JOBS)
+BOARDS = (PORTFOLIO, RISK, ORDER_BOOK, MICROSTRUCTURE, LIQUIDATION_EVENTS, FORECAST, DATA_QUALITY, JOBS)
 
 
 def files() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A panel and what it asks, as the JSON that Grafana provisions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from flows.telemetry import Figure
@@ -10,8 +10,9 @@ CLICKHOUSE = {"type": "grafana-clickhouse-datasource", "uid": "clickhouse"}
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 PLUGIN = "4.20.0"
 WIDTH, HEIGHT = 24, 8
-Kind = Literal["timeseries", "table", "stat"]
-FILTERS = {"venue": "venue", "symbol": "symbol", "account": "account", "position_side": "side"}
+Kind = Literal["timeseries", "table", "stat", "barchart", "heatmap"]
+TIMED = ("timeseries", "heatmap")
+FILTERS = {"venue": "venue", "symbol": "symbol", "asset": "asset", "account": "account", "position_side": "side"}
 """Columns that variables of the dashboards choose by."""
 UNITS = {
     "USD": "currencyUSD",
@@ -20,9 +21,19 @@ UNITS = {
     "ms": "ms",
     "share of equity": "percentunit",
     "seconds": "s",
+    "s": "s",
     "bytes": "bytes",
 }
 """Of declarations -> of Grafana; what is not here is a bare number."""
+OPTIONS: dict[Kind, dict[str, Any]] = {
+    "heatmap": {
+        "calculate": False,
+        "cellGap": 0,
+        "color": {"mode": "opacity", "fill": "dark-orange", "scale": "exponential", "exponent": 0.5},
+        "rowsFrame": {"layout": "ge", "value": "notional"},
+    },
+}
+"""What a kind of panel is drawn with; the others are as Grafana has them."""
 
 
 class Sql(NamedTuple):
@@ -32,7 +43,7 @@ class Sql(NamedTuple):
 
     def target(self, ref: str, kind: Kind) -> dict[str, Any]:
         """As the official data source wants it."""
-        graph = kind == "timeseries"
+        graph = kind in TIMED
         return {
             "refId": ref,
             "datasource": CLICKHOUSE,
@@ -53,7 +64,7 @@ class Prom(NamedTuple):
     def target(self, ref: str, kind: Kind) -> dict[str, Any]:
         """As Grafana wants it."""
         asked = {"refId": ref, "datasource": PROMETHEUS, "expr": self.expr, "legendFormat": self.legend}
-        return asked | ({"range": True} if kind == "timeseries" else {"instant": True})
+        return asked | ({"range": True} if kind in TIMED else {"instant": True})
 
 
 class Panel(NamedTuple):
@@ -85,7 +96,7 @@ class Panel(NamedTuple):
             "datasource": CLICKHOUSE if isinstance(self.asks[0], Sql) else PROMETHEUS,
             "gridPos": {"h": HEIGHT, "w": self.width, "x": x, "y": y},
             "fieldConfig": {"defaults": defaults, "overrides": []},
-            "options": {},
+            "options": OPTIONS.get(self.kind, {}),
             "targets": [ask.target("ABCDEFGH"[i], self.kind) for i, ask in enumerate(self.asks)],
         }
 
@@ -115,6 +126,34 @@ def over_time(
     select = ", ".join([f"{table.time} AS time", *by, *columns])
     text = f"SELECT {select} FROM {table.name} FINAL WHERE {conditions} ORDER BY time"
     return Panel(title, "timeseries", (Sql(text),), tooltip(table, columns), _unit(table, columns), steps, width)
+
+
+def beside(title: str, *panels: Panel) -> Panel:
+    """The lines of several panels in one."""
+    asks = tuple(ask for panel in panels for ask in panel.asks)
+    units = {panel.unit for panel in panels}
+    told = "\n\n".join(panel.tooltip for panel in panels)
+    return Panel(title, panels[0].kind, asks, told, units.pop() if len(units) == 1 else "none")
+
+
+def curve(title: str, table: Table, along: str, points: Mapping[str, Sequence[str]], weight: str = "") -> Panel:
+    """Bars along `along`: what columns were on average of the time shown, `weight` giving each row its weight.
+
+    `points`: of each bar its label, and the columns, which are a colour each and named by what they share.
+    """
+    first = next(iter(points))
+    names = [column.removesuffix("_bps").replace(f"_{first}", "") for column in points[first]]
+    mean = f"avgWeighted(tupleElement(point, {{}}), {weight})" if weight else "avg(tupleElement(point, {}))"
+    drawn = ", ".join(f"{mean.format(n + 2)} AS {name}" for n, name in enumerate(names))
+    labels = ", ".join(f"'{label}'" for label in points)
+    tuples = ", ".join(f"tuple('{label}', {', '.join(columns)})" for label, columns in points.items())
+    conditions = " AND ".join([f"$__timeFilter_ms({table.time})", *chosen(table)])
+    text = (
+        f"SELECT tupleElement(point, 1) AS {along}, {drawn} FROM {table.name} FINAL ARRAY JOIN [{tuples}] AS point"
+        f" WHERE {conditions} GROUP BY {along} ORDER BY indexOf([{labels}], {along})"
+    )
+    columns = [column for of in points.values() for column in of]
+    return Panel(title, "barchart", (Sql(text),), tooltip(table, columns), _unit(table, columns))
 
 
 def newest(

@@ -1,6 +1,7 @@
-"""Consolidated BBO: the best bid and the best offer over the books of all venues of one asset and quote currency.
+"""Consolidated BBO: best bid, best offer and depth over the books of all venues of one asset and quote currency.
 
     best_bid = max of best bids    best_ask = min of best asks    spread_bps = 1e4 (ask - bid) / ((ask + bid) / 2)
+    depth within x bps = sum of the books' depths within x bps of their own mids
 
 over the books that count at the end of a pane: trusted, not locked or crossed in themselves, and not stale, which is
 5 s of event time or more since the last message. Of books with the same best price the one with the larger size there
@@ -8,6 +9,10 @@ holds it, then the first by venue and symbol; the size is that book's alone. A b
 Each venue's clock is its own and its prices are its own market's (spot beside perpetuals), so a bid can stand above
 another venue's offer: the spread is then below zero, and `crossed`. Books in other quote currencies, USDT beside USD,
 are other rows; contracts with a date of expiry are in none. Null where no book that counts has the side.
+
+Depth is measured around each book's own mid, for a perpetual stands off its spot market by more than the band. It is
+null where one book that counts does not say it (is of one side, or is not known that far): a sum that leaves out what
+it does not know would fall when a venue is shallow and rise when it is gone.
 
 An asset with one book has rows too, which say what that book says (`books` is 1): who asks for the best price of an
 asset asks one table, and nothing changes for him on the day when a second venue lists it.
@@ -19,11 +24,14 @@ calculates what is calculated here from books that are known exactly.
 ...          "book_live": [[1, 1, 1]], "book_last_event_ns": [[8_900_000_000, 8_000_000_000, 4_000_000_000]],
 ...          "book_best_bid": [[99.0, 101.0, 500.0]], "book_best_bid_qty_base": [[1.0, 2.0, 3.0]],
 ...          "book_best_ask": [[100.0, 102.0, 501.0]], "book_best_ask_qty_base": [[4.0, 5.0, 6.0]]}
+>>> books |= {f"book_{n}": [[1e6, 2e6, 3e6]] for n in DEPTHS}
 >>> bbo = CONSOLIDATED_BBO.compute({k: np.array(v) for k, v in books.items()})
 >>> [bbo[n].tolist()[0] for n in ("best_bid", "best_bid_venue", "best_ask", "best_ask_venue", "books", "books_out")]
 [101.0, 'b', 100.0, 'a', 2, 1]
 >>> round(float(bbo["spread_bps"][0]), 4), bool(bbo["crossed"][0])
 (-99.5025, True)
+>>> bbo["bid_depth_10bps_usd"].tolist()
+[3000000.0]
 """
 
 import numpy as np
@@ -33,6 +41,8 @@ from operators.contract import Array, Columns, EventTable, Operator
 from schemas.column import Column
 
 STALE_NS = 5_000_000_000
+BANDS_BPS = (10, 50)
+DEPTHS = tuple(f"{side}_depth_{x}bps_usd" for x in BANDS_BPS for side in ("bid", "ask"))
 
 
 def _best(price: Array, size: Array, sign: int) -> tuple[Array, Array]:
@@ -69,6 +79,9 @@ def _compute(panes: Columns) -> Columns:
         }
         oldest = np.fmax(oldest, of(age_ns, np.nan))
     best_bid, best_ask = out["best_bid"], out["best_ask"]
+    for name in DEPTHS:
+        depth = np.where(counts, panes[f"book_{name}"], 0.0).sum(axis=1)
+        out[name] = np.where(counts.any(axis=1), depth, np.nan)
     return out | {
         "mid": (best_bid + best_ask) / 2,
         "spread_bps": 2e4 * (best_ask - best_bid) / (best_ask + best_bid),
@@ -118,6 +131,7 @@ CONSOLIDATED_BBO = Operator(
     (
         *("pane_end_ns", "book_venue", "book_symbol", "book_live", "book_last_event_ns"),
         *(f"book_best_{side}{what}" for side in ("bid", "ask") for what in ("", "_qty_base")),
+        *(f"book_{name}" for name in DEPTHS),
     ),
     table=EventTable("consolidated_bbo", "consolidated.bbo", ttl_days=90),
     horizons_ns=(STALE_NS,),
@@ -140,6 +154,20 @@ CONSOLIDATED_BBO = Operator(
             high=2e4,
         ),
         Column("crossed", "bool", "one venue's bid is above another's ask", formula="Pb > Pa"),
+        *(
+            Column(
+                f"{side}_depth_{x}bps_usd",
+                "f8",
+                f"{side} depth within {x} bps of the mid of each book, over the books that count",
+                "USD",
+                f"sum over books of D_{side}({x})",
+                "Degryse, de Jong & van Kervel (2015)",
+                null_when="no book counts, or one of those that do does not say it",
+                low=0,
+            )
+            for x in BANDS_BPS
+            for side in ("bid", "ask")
+        ),
         Column("books", "i8", "books that count", "count", low=0),
         Column("books_out", "i8", "books left out: not trusted, crossed in themselves, or stale", "count", low=0),
         Column(

@@ -33,16 +33,16 @@ _MADE = {
     **{"row": "<i8", "event_time": "<i8", "mid": "<f8", "price_low": "<f8", "step": "<f8"},
     "depth": f"<U{CELLS}",
 }
-_NOTHING, _LEFT_OUT, _UNKNOWN = ord("#"), ord("\\"), ord("~")
+NOTHING, LEFT_OUT, UNKNOWN = ord("#"), ord("\\"), ord("~")
 
 
 def cells(notional: Array) -> NDArray[np.uint32]:
     """The characters of amounts; NaN: not known."""
     with np.errstate(divide="ignore", invalid="ignore"):
         code = np.where(notional > 0, np.clip(np.floor(THIRDS * np.log2(notional)) + 1, 1, MOST), 0)
-    character = _NOTHING + np.where(np.isnan(code), 0, code).astype(np.uint32)
-    character += character >= _LEFT_OUT
-    return np.where(np.isnan(notional), np.uint32(_UNKNOWN), character).astype(np.uint32)
+    character = NOTHING + np.where(np.isnan(code), 0, code).astype(np.uint32)
+    character += character >= LEFT_OUT
+    return np.where(np.isnan(notional), np.uint32(UNKNOWN), character).astype(np.uint32)
 
 
 def amounts(strip: str) -> list[float]:
@@ -51,7 +51,7 @@ def amounts(strip: str) -> list[float]:
     >>> [round(x, 2) for x in amounts("#$&~")]
     [0.0, 1.12, 1.78, nan]
     """
-    codes = [ord(c) - _NOTHING - (ord(c) > _LEFT_OUT) for c in strip]
+    codes = [ord(c) - NOTHING - (ord(c) > LEFT_OUT) for c in strip]
     told = zip(strip, codes, strict=True)
     return [np.nan if c == "~" else 2 ** ((n - 0.5) / THIRDS) if n else 0.0 for c, n in told]
 

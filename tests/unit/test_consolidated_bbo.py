@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.capture import read
-from operators.book.consolidated_bbo import CONSOLIDATED_BBO, STALE_NS
+from operators.book.consolidated_bbo import CONSOLIDATED_BBO, DEPTHS, STALE_NS
 from schemas.venues.registry import VENUES
 from tests.laws.side_by_side import Together
 from tests.laws.test_market import EVERY, Line
@@ -21,7 +21,10 @@ NOW = 1_000 * SECOND
 
 
 def row(*books):
-    """One pane of books (venue, symbol, live, age in ns or None, bid, bid size, ask, ask size)."""
+    """One pane of books (venue, symbol, live, age in ns or None, bid, bid size, ask, ask size).
+
+    Bid depth is 1,000 times bid size and ask depth as much of ask size, ten times that in the wider band.
+    """
     venue, symbol, live, age, bid, bid_size, ask, ask_size = zip(*books, strict=True) if books else ((),) * 8
     given = {
         "pane_end_ns": np.array([NOW]),
@@ -31,7 +34,11 @@ def row(*books):
         "book_last_event_ns": np.array([[0 if a is None else NOW - a for a in age]], np.int64),
     }
     sizes = {"best_bid": bid, "best_bid_qty_base": bid_size, "best_ask": ask, "best_ask_qty_base": ask_size}
+    depths = {f"{side}_depth_10bps_usd": of for side, of in (("bid", bid_size), ("ask", ask_size))}
     given |= {f"book_{n}": np.array([values], np.float64) for n, values in sizes.items()}
+    for n, values in depths.items():
+        given |= {f"book_{n}": 1e3 * np.array([values], np.float64)}
+        given |= {f"book_{n.replace('10', '50')}": 1e4 * np.array([values], np.float64)}
     return {name: values[0].item() for name, values in CONSOLIDATED_BBO.compute(given).items()}
 
 
@@ -86,6 +93,19 @@ def test_a_book_of_one_side_counts_with_that_side():
     assert (got["best_bid_venue"], got["best_ask_venue"], got["books"]) == ("b", "a", 2)
 
 
+def test_depth_is_the_sum_over_the_books_that_count_and_null_where_one_of_them_does_not_say():
+    fresh = [book("a", 99.0, 100.0, sizes=(1, 4)), book("b", 99.0, 101.0, sizes=(2, 5))]
+    stale = book("c", 99.0, 100.0, sizes=(100, 100), age=STALE_NS)
+    got = row(*fresh, stale)
+    assert (got["bid_depth_10bps_usd"], got["ask_depth_10bps_usd"]) == (3e3, 9e3)
+    assert (got["bid_depth_50bps_usd"], got["ask_depth_50bps_usd"]) == (3e4, 9e4)
+    got = row(*fresh, book("d", 98.0, 102.0, sizes=(NAN, 1)))
+    assert np.isnan(got["bid_depth_10bps_usd"])
+    assert got["ask_depth_10bps_usd"] == 10e3
+    assert np.isnan(row(stale)["bid_depth_10bps_usd"])
+    assert row(*fresh, book("d", 98.0, 102.0, sizes=(NAN, NAN), age=STALE_NS))["bid_depth_10bps_usd"] == 3e3
+
+
 def naive(books):
     """Book by book."""
     counted = [
@@ -127,6 +147,18 @@ def test_it_is_what_a_naive_search_book_by_book_finds(drawn):
         assert got["crossed"] == (got["spread_bps"] < 0)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), AGES, PRICES, SIZES, PRICES, SIZES), max_size=4))
+def test_depth_is_what_a_naive_sum_book_by_book_comes_to(drawn):
+    got, counted = row(*((f"v{i}", f"S{i}", *values) for i, values in enumerate(drawn))), []
+    for live, age, bid, bid_size, ask, ask_size in drawn:
+        if age is not None and age < STALE_NS and live and not bid >= ask:
+            counted.append((bid_size, ask_size))
+    bids, asks = (sum(sizes) if counted else NAN for sizes in (list(zip(*counted, strict=True)) or ((), ())))
+    assert got["bid_depth_10bps_usd"] == pytest.approx(1e3 * bids, nan_ok=True)
+    assert got["ask_depth_50bps_usd"] == pytest.approx(1e4 * asks, nan_ok=True)
+
+
 def in_force(rows, key):
     """The last row of each key up to a time, as time goes on: (time, rows in force)."""
     held, at = {}, None
@@ -165,6 +197,10 @@ def test_recorded_books_of_two_venues_give_at_every_second_what_their_own_rows_s
             for (venue, symbol), r in sorted(held.items()) if r["stale_ms"] is not None
         ]  # fmt: skip
         wanted[at] = naive(sides)
+        there = [r for r in held.values() if r["best_bid"] is not None and at - r["at"] + r["stale_ms"] < 5_000]
+        for name in DEPTHS:
+            depths = [NAN if r[name] is None else r[name] for r in there]
+            wanted[at][name] = sum(depths) if depths else NAN
     assert len(wanted) >= 55
     assert set(got) == set(wanted)
     for at, values in wanted.items():
@@ -174,4 +210,5 @@ def test_recorded_books_of_two_venues_give_at_every_second_what_their_own_rows_s
     both = [r for r in got.values() if r["books"] == 2]
     assert len(both) >= 50
     assert {r["best_bid_venue"] for r in both} | {r["best_ask_venue"] for r in both} == set(recorded)
+    assert any(r["bid_depth_10bps_usd"] for r in both)
     assert all(abs(r["spread_bps"]) < 20 for r in both), "the basis between perpetual and spot is a few bps"

@@ -92,8 +92,8 @@ def test_what_legends_name_is_what_the_question_leaves():
             assert named <= {name.strip() for name in kept.split(",")}, target
 
 
-def test_there_are_seven_dashboards_whose_panels_ask_provisioned_sources_and_do_not_overlap():
-    assert len(BOARDS) == 7
+def test_there_are_eight_dashboards_whose_panels_ask_provisioned_sources_and_do_not_overlap():
+    assert len(BOARDS) == 8
     told = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "alphaplus.yaml").read_text())["datasources"]
     sources = {(s["type"], s["uid"]) for s in told}
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS)
