@@ -99,6 +99,22 @@ def test_a_planted_hurst_exponent_is_recovered(planted):
     assert np.std(found) < 0.12
 
 
+def rescaled_range(r):
+    """Hurst's exponent as the R package PerformanceAnalytics has it: ln(R / S) / ln n, S with n - 1."""
+    walked = np.cumsum(r - np.mean(r))
+    return math.log((walked.max() - walked.min()) / np.std(r, ddof=1)) / math.log(len(r))
+
+
+def test_the_trap_of_a_rescaled_range_that_is_below_zero_where_ours_is_null_or_near_it():
+    # analytics 2.9 [HAND]: r = (1, -1, 1, -1): R = 1, S = 1.1547, H = -.1038; a small R/S is biased, so it is not ours
+    assert rescaled_range(np.array([1.0, -1.0, 1.0, -1.0])) == pytest.approx(-0.1038, abs=5e-5)
+    assert rescaled_range(np.random.default_rng(1).normal(size=30)) > 0.5, "for a random walk, of which it is 0.5"
+    bounce = np.tile([1.0, -1.0], RETURNS // 2)
+    assert math.isnan(hurst(bounce, 0, RETURNS, SCALES)), "two steps of it cover no distance, which has no logarithm"
+    noisy = bounce + 1e-3 * np.random.default_rng(2).normal(size=RETURNS)
+    assert hurst(noisy, 0, RETURNS, SCALES) < 0.1
+
+
 def run(trades):
     """Of trades (event ns, ticks), a pane each: what the last window says, and the state."""
     running = Running((TRAILING,))
