@@ -1,7 +1,10 @@
 """Lead-lag: a planted delay is found with its sign, and every correlation is that of all pairs of moves, one by one."""
 
+import gzip
 import math
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from operators.book.lead_lag import LAGS_MS, LEAD_LAG, LEAST
 from operators.operator_states import Running
 
+CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
 MS = 1_000_000
 VENUES = ("a", "b", "c")
 
@@ -64,6 +68,34 @@ def test_a_planted_delay_is_found_with_its_sign(delay_ms, first_leads):
         assert row["correlation"] > 0.9
         if delay_ms:
             assert (row["lead_lag_ratio"] > 5) == first_leads
+
+
+def recorded(name):
+    """The mids of a capture's bookTicker where they moved, by the recorder's clock in ms."""
+    file = CAPTURES / name
+    if not file.is_file():
+        pytest.skip(f"no {name}: put the recorded frames into {CAPTURES}")
+    out = []
+    with gzip.open(file, "rb") as lines:
+        for line in lines:
+            if b"@bookTicker" in line:
+                received_ns, data = line.split(b" ", 1)
+                told = msgspec.json.decode(data)["data"]
+                mid = (float(told["b"]) + float(told["a"])) / 2
+                if not out or out[-1][1] != mid:
+                    out.append((int(received_ns) // MS, mid))
+    return out
+
+
+def test_the_recorded_perpetual_leads_spot_by_no_more_than_200_ms_as_is_known_of_bitcoin():
+    # Alexander & Heck (2020), J. of Financial Stability 50: unregulated perpetuals lead the price discovery of bitcoin
+    both = [recorded(f"binance_{market}_btcusdt_20240808.log.gz") for market in ("usdm", "spot")]
+    start = min(told[0][0] for told in both) // 60_000 * 60_000
+    found = rows(panes([[(t - start, m) for t, m in told] for told in both], 100, 3_600))
+    assert len(found) >= 5
+    assert np.median([r["correlation"] for r in found]) > 0.5
+    assert np.median([r["lead_lag_ratio"] for r in found]) > 1, "the first book is the perpetual"
+    assert 0 <= np.median([r["lead_ms"] for r in found]) <= 200
 
 
 def test_panes_of_a_second_still_tell_a_delay_of_a_second_and_who_leads_at_half_of_one():
