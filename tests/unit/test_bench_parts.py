@@ -151,5 +151,8 @@ def test_what_each_operator_costs_is_a_share_of_the_market_and_the_bytes_that_it
     vpin = 8 * (6 + BUCKETS)
     assert found["operator vpin", "state"].values == (vpin,)
     assert ("operator touch", "state") not in found
+    for name, instruments, batch in (("touch", "1 instrument", "100"), ("bars", "10 instruments", "100")):
+        assert min(found[f"operator {name}", f"{instruments}, batches of {batch}"].values) > 0
+    assert min(found["operator consolidated_bbo", "time"].values) > 0, "books side by side are clocked too"
     order = [median(times[o]) for o in (r.removeprefix("operator ") for r, what in found if what == "time")]
     assert order[0] >= order[-1]
