@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators import catalog
+from operators.book.touch import TOUCH
 from tests.books import columns, one
 
 MIDDLE, TICK = 10_000, 100.0
@@ -88,3 +89,11 @@ def test_each_number_goes_with_prices_and_sizes_as_its_unit_says(operator, below
         for c in operator.columns:
             if c.dtype != "str":
                 alike(found[c.name], plain[c.name] * by.get(c.unit, 1.0), c.name)
+
+
+@few
+@given(LEVELS, LEVELS)
+def test_mid_and_weighted_mid_lie_inside_the_spread(below, above):
+    found = one(TOUCH, ladder(below, -1), ladder(above, 1))
+    for name in ("mid", "weighted_mid"):
+        assert found["best_bid"] < found[name] < found["best_ask"]

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import operators
-from flows.tables import BY_NAME, TABLES
-from operators import catalog
+from operators import catalog, market_tables
 from operators.catalog import OPERATORS
 from operators.contract import EventTable, Operator
 from operators.evolving import Changed
@@ -500,10 +499,7 @@ def test_a_column_states_a_meaning_and_a_unit(operator):
         assert column.unit or column.dtype in ("str", "bool", "time") or column.name in GIVEN, column.name
 
 
-MARKET = [t for t in TABLES if t.name.startswith("features_") or t.name in ("walls", "liquidations", "quality")]
-
-
-@pytest.mark.parametrize("table", [*MARKET, BY_NAME["consolidated_bbo"]], ids=lambda t: t.name)
+@pytest.mark.parametrize("table", market_tables.TABLES, ids=lambda t: t.name)
 def test_every_number_of_a_market_says_where_its_definition_is_from_and_its_formula_unless_a_venue_states_it(table):
     numbers = [c for c in table.columns if c.dtype == "f8"]
     assert [c.name for c in numbers if not c.source] == []
