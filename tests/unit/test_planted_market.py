@@ -55,6 +55,17 @@ def test_a_planted_half_life_of_depth_is_recovered_to_a_pane(planted_s):
     assert last["ask_depth_half_life_s"] is None
 
 
+@pytest.mark.parametrize("planted_s", [2.0, 7.5, 30.0])
+def test_a_planted_half_life_of_the_spread_is_recovered_to_a_pane(planted_s):
+    made, centre = Planted(), 6_000_000
+    for second in range(75):
+        made.book(1_000 * second + 500, ladder(centre - 1, -1), ladder(centre + 1, 1))
+    for second in range(int(3 * planted_s) + 4):
+        wider = round(2_000 * 0.5 ** (second / planted_s))
+        made.book(75_500 + 1_000 * second, ladder(centre - 1, -1), ladder(centre + 1 + wider, 1))
+    assert made.rows("features_liquidity")[-1]["spread_half_life_s"] == pytest.approx(planted_s, abs=1.0)
+
+
 def with_walls(seed, count=12, seconds=60):
     """Depth of the simulated market, decoded, and walls to plant: (side, price in ticks, from ms, to ms).
 
