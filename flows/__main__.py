@@ -6,8 +6,7 @@ import sys
 from cyclopts import App, CycloptsError, UnknownCommandError
 
 from flows import compiled
-from flows.clickhouse.client import StoreError
-from flows.clickhouse.migrations import MigrationError
+from flows.clickhouse.errors import MigrationError, StoreError
 from flows.log_lines import fail
 from flows.refusal import Refused, Unreachable
 from flows.settings import SettingsError

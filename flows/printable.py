@@ -5,10 +5,6 @@ on, or would not show, is written as Python writes it: `\\x1b`, `\\u202e`.
 """
 
 import unicodedata
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
 
 _ACTS = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 """Unicode's categories of signs that act, are invisible or are nothing."""
@@ -29,14 +25,3 @@ def printable(text: str, keep: str = "") -> str:
 
 def _written(sign: str) -> str:
     return sign.encode("unicode_escape", "surrogatepass").decode()
-
-
-class Printer(Console):
-    """rich's console for texts that hold data: they are shown as they are, in tables too."""
-
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **how})
-
-    def render_str(self, text: str, **how: Any) -> Text:
-        """As the console does, without what would act."""
-        return super().render_str(printable(text, keep="\n"), **how)

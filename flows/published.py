@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from flows import example, telemetry
-from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, digest, migrations, released, statements
+from flows.clickhouse.errors import MigrationError
+from flows.clickhouse.migrations import FOLDER, RELEASED, digest, migrations, released, statements
 from flows.dashboards import boards
 from flows.tables import TABLES
 from schemas.account_schema import account_schema

@@ -23,7 +23,8 @@ from clickhouse_connect.driver.summary import QuerySummary
 from urllib3.poolmanager import PoolManager
 
 from flows.clickhouse.agreement import COLUMNS, lacks
-from flows.clickhouse.errors import BadBlock, StoreError, Trouble, in_answer, told_apart
+from flows.clickhouse.errors import BadBlock, StoreError, Trouble, in_answer
+from flows.clickhouse.told_apart import told_apart
 from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]

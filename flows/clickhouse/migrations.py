@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flows.clickhouse import leases
 from flows.clickhouse.client import ClickHouse
+from flows.clickhouse.errors import MigrationError
 
 FOLDER = Path(str(importlib.resources.files("deploy"))) / "clickhouse"
 RELEASED = "released.txt"
@@ -30,10 +31,6 @@ ENGINE = ReplacingMergeTree(`applied_at`)
 ORDER BY `number`
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'which migrations have been applied'"""
-
-
-class MigrationError(Exception):
-    """The files and what was applied do not agree; the message is one line."""
 
 
 def statements(sql: str) -> list[str]:

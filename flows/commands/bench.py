@@ -31,7 +31,8 @@ from flows.bench.material import Material, materials
 from flows.bench.result import Result, table
 from flows.bench.size import FRAMES, Size
 from flows.commands.options import Data, File, Sets, settings
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.service_settings import Clickhouse
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed

@@ -23,7 +23,8 @@ from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
 from flows.kafka.topic_tail import Tail
 from flows.preflight import check
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.session import Session, refuse_in_use
 from flows.settings import Settings
 from flows.supervisor import ProcessFailed

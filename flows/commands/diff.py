@@ -16,7 +16,8 @@ from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.difference import Difference, difference
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reach import store
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.refusal import Refused
 from flows.service_settings import Clickhouse
 from flows.settings import Settings, SettingsError

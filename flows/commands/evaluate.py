@@ -9,7 +9,7 @@ from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import store, with_broker
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores
-from flows.printable import Printer
+from flows.printer import Printer
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from flows.commands.reach import running_broker
 from flows.committed import Place, directories, least, positions
 from flows.glance import bounds_of, last_marks, times_before, told_to_group
 from flows.job_graph import FLOWS
-from flows.printable import Printer
+from flows.printer import Printer
 from flows.refusal import Refused
 from flows.settings import Settings, SettingsError
 

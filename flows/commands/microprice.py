@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import store
 from flows.durable import settle
-from flows.printable import Printer
+from flows.printer import Printer
 
 
 def microprice(

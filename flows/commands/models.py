@@ -13,7 +13,7 @@ from flows.commands.reach import with_broker
 from flows.durable import settle
 from flows.forecast import folder, loader
 from flows.learning.promotion import put_in_force
-from flows.printable import Printer
+from flows.printer import Printer
 from flows.refusal import Refused
 from flows.settings import Settings
 from models import model_registry

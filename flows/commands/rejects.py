@@ -12,7 +12,7 @@ from flows.clickhouse.client import ClickHouse, connect
 from flows.commands import reasons
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import store, with_broker
-from flows.printable import Printer
+from flows.printer import Printer
 from flows.resubmission import PUBLISHED, STORED, Outcome, Rejected, hand_in
 from flows.settings import SettingsError
 

@@ -28,7 +28,8 @@ from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import Marks
 from flows.learning.promotion import put_in_force
 from flows.preflight import check
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.refusal import Refused
 from flows.session import Session, refuse_in_use
 from flows.settings import Settings, SettingsError

@@ -13,7 +13,8 @@ from flows.commands.options import File, Sets, settings
 from flows.commands.replay import captures, in_turn
 from flows.market import known_instruments
 from flows.preflight import check
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.sanity import QUANTILES, Line, computed, lines
 from flows.settings import SettingsError
 from flows.tables import TABLES

@@ -10,7 +10,7 @@ from flows.commands.reach import store, with_broker
 from flows.durable import settle
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores, put_in_force
-from flows.printable import Printer
+from flows.printer import Printer
 
 
 def train(

@@ -16,7 +16,8 @@ from flows.commands.options import Data, File, Sets, asked
 from flows.job_graph import FEATURES, FORECASTS, RISK
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import KEY
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.recorded import Derived, Place, copy, digest, records
 from flows.recorded import consumer as reading_from
 from flows.refusal import Refused

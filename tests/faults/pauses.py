@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.commands.verify import compare
 from flows.job_graph import FLOWS
-from flows.printable import Printer
+from flows.printer import Printer
 from flows.supervisor import end_with_parent
 from models.simulator import numbered
 from tests.faults.kills import brokers

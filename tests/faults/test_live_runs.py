@@ -16,7 +16,7 @@ from flows.clickhouse.client import connect
 from flows.commands.verify import judge, unlike_stored
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
-from flows.printable import Printer
+from flows.printer import Printer
 from flows.recorded import Derived
 from flows.session import Session
 from flows.topic_names import every_topic

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from flows import published
-from flows.clickhouse.migrations import FOLDER, MigrationError, migrations, released, statements
+from flows.clickhouse.errors import MigrationError
+from flows.clickhouse.migrations import FOLDER, migrations, released, statements
 from flows.published import files
 from flows.tables import BY_TOPIC, TABLES
 from schemas.migration import added_up, steps

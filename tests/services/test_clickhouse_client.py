@@ -16,7 +16,8 @@ import pytest
 
 from flows.clickhouse.client import BadBlock, ClickHouse, Settings, StoreError, Trouble, connect
 from flows.clickhouse.digest import digest
-from flows.clickhouse.migrations import MigrationError, apply_migrations
+from flows.clickhouse.errors import MigrationError
+from flows.clickhouse.migrations import apply_migrations
 from flows.secret import Secret
 from flows.settings import SettingsError
 from flows.settings_sources import load

@@ -12,7 +12,8 @@ import pytest
 from flows import compiled
 from flows.__main__ import main
 from flows.clickhouse.client import BadBlock, ClickHouse, Settings, connect
-from flows.clickhouse.migrations import FOLDER, RELEASED, MigrationError, apply_migrations
+from flows.clickhouse.errors import MigrationError
+from flows.clickhouse.migrations import FOLDER, RELEASED, apply_migrations
 from flows.published import sealed
 from flows.secret import Secret
 from flows.tables import BY_NAME, TABLES

@@ -16,7 +16,8 @@ from flows.commands.query import shown
 from flows.demo_pages import PAGES, screen
 from flows.health import Health
 from flows.kafka.topic_tail import Seen
-from flows.printable import Printer, printable
+from flows.printable import printable
+from flows.printer import Printer
 from flows.refusal import Refused
 from flows.supervisor import Supervisor
 from flows.view import line
