@@ -61,6 +61,8 @@ _DEFAULTS = {"async_insert": "0", **{name: str(limit) for name, limit in _MOST.i
 _READS = frozenset(("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK", "("))
 _OUTSIDE = frozenset(("OUTFILE", "INFILE", "EXECUTABLEPOOL"))
 _CALLS_OUTSIDE = frozenset(("FILE", "EXECUTABLE", "DISK", "PYTHON"))
+_KEPT, _KEPT_CHARACTERS = 1_000, 20_000
+"""Of how many statements, and up to what length, it is kept what the parser said."""
 _PARSED = "SELECT formatQuerySingleLine({statement:String})"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 _OF_PARSER = re.compile(r"[: ]*: [Ii]n scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\))", re.DOTALL)
@@ -92,6 +94,7 @@ class Engine:
         self._path = f"{path}?config-file={rights.written(path, _MOST)}"
         self._base = _open(self._path)
         self._turns = threading.Semaphore(AT_ONCE)
+        self._looked_into: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.version = bytes(self._base.query("SELECT version()", "TSVRaw").bytes()).decode().strip()
 
     def close(self, within_s: float = 10.0) -> None:
@@ -125,7 +128,7 @@ class Engine:
         named = statement.format or (default_format if statement.answers else "")
         started = time.monotonic()
         with self._turns, self._session() as session:
-            _look_into(session, sql if statement.data is None else f"{sql} FORMAT {statement.format}", writes)
+            self._look_into(session, sql if statement.data is None else f"{sql} FORMAT {statement.format}", writes)
             roles = rights.WRITER_ROLES if statement.data is None else rights.ROWS_ROLES
             _prepare(session, settings, database, roles if writes else rights.READER_ROLES)
             if statement.data is None:
@@ -139,6 +142,25 @@ class Engine:
             summary |= {"written_rows": result.rows_written(), "written_bytes": result.bytes_written()}
         summary["elapsed_ns"] = int((time.monotonic() - started) * 1e9)
         return Answer(body, named if statement.data is None else "", {name: str(n) for name, n in summary.items()})
+
+    def _look_into(self, session: _Session, sql: str, writes: bool) -> None:
+        """Refuse what reaches beyond the tables, and what is not for those who only read.
+
+        What the parser said of a text is kept: inserts are the same text again and again, and asking costs as much as
+        a small statement.
+        """
+        said = self._looked_into.get(sql)
+        if said is None:
+            said = _parsed(session, sql)
+            if len(sql) <= _KEPT_CHARACTERS:
+                if len(self._looked_into) >= _KEPT:
+                    self._looked_into.clear()
+                self._looked_into[sql] = said
+        first, reaching = said
+        if reaching:
+            raise Refusal(f"Not enough privileges: {', '.join(reaching)} reaches beyond the embedded store", 497)
+        if not writes and first not in _READS:
+            raise Refusal("Cannot execute query in readonly mode: this user only reads", 164)
 
     @contextmanager
     def _session(self) -> Iterator[_Session]:
@@ -156,18 +178,15 @@ class Engine:
             raise Refusal(str(error)) from None
 
 
-def _look_into(session: _Session, sql: str, writes: bool) -> None:
-    """Refuse what reaches beyond the tables, and what is not for those who only read."""
+def _parsed(session: _Session, sql: str) -> tuple[str, tuple[str, ...]]:
+    """The first word of a statement, and those of its words that reach beyond the tables."""
     try:
         told = bytes(session.query(_PARSED, "TSVRaw", params={"statement": sql.translate(_ESCAPED)}).bytes()).decode()
     except (RuntimeError, ValueError) as error:
         raise Refusal(_OF_PARSER.sub("", str(error))) from None
     found = words(told)
     calls = {word for word, following in pairwise(found) if following == "("}
-    if reaching := sorted((_OUTSIDE & set(found)) | (_CALLS_OUTSIDE & calls)):
-        raise Refusal(f"Not enough privileges: {', '.join(reaching)} reaches beyond the embedded store", 497)
-    if not writes and (not found or found[0] not in _READS):
-        raise Refusal("Cannot execute query in readonly mode: this user only reads", 164)
+    return found[0] if found else "", tuple(sorted((_OUTSIDE & set(found)) | (_CALLS_OUTSIDE & calls)))
 
 
 def _prepare(session: _Session, settings: Mapping[str, str], database: str, roles: str) -> None:

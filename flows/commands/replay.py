@@ -43,6 +43,7 @@ from schemas.venue import Venue
 from schemas.venues.registry import VENUES
 
 ATTEND_S = 0.2
+EVERY = tuple(flow.name for flow in FLOWS)
 MARKED_MS = 1_000
 """Of recorded time: a replay at full speed would else write more marks than frames."""
 
@@ -189,8 +190,8 @@ def replay(
         return 1
 
 
-def start(session: Session, processes: int) -> list[str]:
-    """Tables and topics made, every flow started; the input topics, to be announced when all is published."""
+def start(session: Session, processes: int, flows: Iterable[str] = EVERY) -> list[str]:
+    """Tables and topics made, the flows started; the input topics, to be announced when all is published."""
     told: Settings = session.settings
     apply_migrations(connect(told.clickhouse), FOLDER)
     create_topics(
@@ -206,8 +207,8 @@ def start(session: Session, processes: int) -> list[str]:
             put_in_force(told, model_registry.load(folder(told), champion), 0)
     except ValueError as error:
         raise Refused(str(error)) from None
-    for flow in FLOWS:
-        session.start_flow(flow.name, 1 if flow.name == "archive" else processes, bounded=True)
+    for flow in flows:
+        session.start_flow(flow, 1 if flow == "archive" else processes, bounded=True)
     return input_topics(told)
 
 
@@ -234,7 +235,7 @@ def _run(
     for topic, n in sorted(frames.items()):
         say.print(f"{n:>9,} frames  {topic}")
     say.print("published; the flows go on until all of it is committed")
-    session.settle([flow.name for flow in FLOWS])
+    session.settle(list(EVERY))
     client = connect(told.clickhouse)
     elapsed = time.monotonic() - began
     counts = Grid("table", "rows", "digest", box=None, pad_edge=False)

@@ -200,7 +200,7 @@ def check(
 ) -> tuple[Counter[str], Tables]:
     """Publish, run to the end, account for every frame; what became of them, and the tables."""
     told = settings_for(base, [f"market.venues={json.dumps(list(VENUES))}", *sets])
-    with running(told) as under_way:
+    with running(told, flows=("market", "archive")) as under_way:
         under_way.publish(mutated(seed, count, size=size))
         under_way.settle()
         return account(under_way), under_way.stored()

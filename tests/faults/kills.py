@@ -47,6 +47,7 @@ class Killer:
     chance: random.Random
     done: int = 0
     moments: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
     failed: BaseException | None = None
 
     def __post_init__(self) -> None:
@@ -74,7 +75,9 @@ class Killer:
         if not labels:
             self._over.set()
             return
-        label = self.chance.choice(sorted(labels))
+        # whoever was killed least: with enough kills each of several victims has its turn
+        least = min(self.deaths[label] for label in labels)
+        label = self.chance.choice(sorted(label for label in labels if self.deaths[label] == least))
         moment, longest_s = self.chance.choices(
             [("starting", 4.0), ("answering", 0.5), ("committing", 1.0)], weights=(1, 4, 7)
         )[0]
@@ -87,6 +90,7 @@ class Killer:
             process.wait()
             if process.returncode == -signal.SIGKILL:
                 self.done += 1
+                self.deaths[label] += 1
                 self.moments[f"{label.rpartition('-')[0]} {moment}"] += 1
 
     def _reached(self, label: str, moment: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.kafka.topic_making import end_offsets
+from flows.settings import Settings
 from tests.faults.replaying import Item, Tables, differences, run, running, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore
 
@@ -28,37 +29,33 @@ class Outage(NamedTuple):
     tables: Tables
 
 
-def outage(
-    store: EmbeddedStore, folder: Path, brokers: str, items: Sequence[Item], seconds: float, how: str
-) -> tuple[Tables, Outage]:
-    """An undisturbed replay, and one with the store away for at least so long."""
-    with services(folder, brokers, f"http://127.0.0.1:{store.port}", store.sets) as session:
-        expected = run(settings_for(session.settings, SETS), items)
-        told = settings_for(session.settings, SETS)
-        topic = told.kafka.prefix + FEATURES
+def outage(store: EmbeddedStore, base: Settings, items: Sequence[Item], seconds: float, how: str) -> Outage:
+    """A replay on services of which the store is away for at least so long."""
+    told = settings_for(base, SETS)
+    topic = told.kafka.prefix + FEATURES
 
-        def written() -> int:
-            return sum(end_offsets(told.kafka.brokers, topic))
+    def written() -> int:
+        return sum(end_offsets(told.kafka.brokers, topic))
 
-        with running(told) as under_way:
-            rest = under_way.begin(items)
-            third = len(rest) // 3
-            under_way.publish(rest[:third])
-            under_way.session.supervisor.wait(lambda: written() > 0, every_s=0.2)
-            store.pause() if how == "stop" else store.kill()
-            try:
-                before, gone = written(), time.monotonic()
-                under_way.publish(rest[third : 2 * third])
-                under_way.session.supervisor.wait(lambda: written() > before, every_s=0.2)
-                while time.monotonic() - gone < seconds:
-                    under_way.session.supervisor.check()
-                    time.sleep(0.1)
-                after = written()
-            finally:
-                store.resume() if how == "stop" else store.restart()
-            under_way.publish(rest[2 * third :])
-            under_way.settle()
-            return expected, Outage(before, after, under_way.stored())
+    with running(told) as under_way:
+        rest = under_way.begin(items)
+        third = len(rest) // 3
+        under_way.publish(rest[:third])
+        under_way.session.supervisor.wait(lambda: written() > 0, every_s=0.2)
+        store.pause() if how == "stop" else store.kill()
+        try:
+            before, gone = written(), time.monotonic()
+            under_way.publish(rest[third : 2 * third])
+            under_way.session.supervisor.wait(lambda: written() > before, every_s=0.2)
+            while time.monotonic() - gone < seconds:
+                under_way.session.supervisor.check()
+                time.sleep(0.1)
+            after = written()
+        finally:
+            store.resume() if how == "stop" else store.restart()
+        under_way.publish(rest[2 * third :])
+        under_way.settle()
+        return Outage(before, after, under_way.stored())
 
 
 def main() -> int:
@@ -71,9 +68,10 @@ def main() -> int:
         store = EmbeddedStore(Path(name) / "store")
         store.start()
         try:
-            expected, found = outage(
-                store, Path(name) / "data", "", simulated(disturbed=True), given.seconds, given.how
-            )
+            items, url = simulated(disturbed=True), f"http://127.0.0.1:{store.port}"
+            with services(Path(name) / "data", "", url, store.sets) as session:
+                expected = run(settings_for(session.settings, SETS), items)
+                found = outage(store, session.settings, items, given.seconds, given.how)
         finally:
             store.stop()
     wrong = differences(expected, found.tables)

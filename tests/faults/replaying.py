@@ -18,7 +18,6 @@ from flows.capture import Recorded
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.commands import replay
-from flows.job_graph import FLOWS
 from flows.kafka.prefix_publisher import Publisher
 from flows.session import Session
 from flows.settings import Settings
@@ -99,9 +98,10 @@ def settings_for(base: Settings, sets: Iterable[str] = ()) -> Settings:
 class Running:
     """A replay under way: flows are up, frames can be published; `settle` ends it."""
 
-    def __init__(self, session: Session, raw: Sequence[str]) -> None:
+    def __init__(self, session: Session, raw: Sequence[str], flows: Sequence[str]) -> None:
         self.session = session
         self.raw = list(raw)
+        self.flows = list(flows)
         kafka = session.settings.kafka
         self.publisher = Publisher(kafka, kafka.retry_s, message_max_bytes=kafka.message_max_bytes)
 
@@ -123,7 +123,7 @@ class Running:
     def settle(self) -> None:
         """Say that no more will come and wait until every flow has committed everything."""
         self.session.announce(self.raw)
-        self.session.settle([flow.name for flow in FLOWS])
+        self.session.settle(self.flows)
 
     def stored(self) -> Tables:
         """What every table holds now."""
@@ -131,12 +131,14 @@ class Running:
 
 
 @contextmanager
-def running(told: Settings, processes: int = 1, recovery: Path | None = None) -> Iterator[Running]:
+def running(
+    told: Settings, processes: int = 1, recovery: Path | None = None, flows: Sequence[str] = replay.EVERY
+) -> Iterator[Running]:
     """Flows up and waiting for frames, with their recovery directories below `recovery`; all ended afterwards."""
     with Session(told, "replay") as session:
         if recovery is not None:
             (session.folder / "recovery").symlink_to(recovery)
-        yield Running(session, replay.start(session, processes))
+        yield Running(session, replay.start(session, processes, flows), flows)
 
 
 def run(told: Settings, items: Iterable[Item], processes: int = 1) -> Tables:

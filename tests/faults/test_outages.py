@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.kafka.topic_making import end_offsets
+from flows.kafka.topic_making import create_topics, end_offsets
+from flows.session import Session
+from flows.topic_names import every_topic
 from tests.faults.outage import SETS, outage
 from tests.faults.replaying import differences, run, running, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore
@@ -41,18 +43,30 @@ def base(tmp_path_factory):
         yield session.settings
 
 
+@pytest.fixture(scope="module")
+def expected(base, items):
+    """What an undisturbed replay leaves; which services it is on makes no difference (`tests/golden`)."""
+    return run(settings_for(base, SETS), items)
+
+
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_while_clickhouse_is_away_features_go_on_and_then_history_catches_up(store, tmp_path, items, how):
-    expected, found = outage(store, tmp_path, "", items, 5.0, how)
+def test_while_clickhouse_is_away_features_go_on_and_then_history_catches_up(
+    base, store, tmp_path, items, expected, how
+):
+    with services(tmp_path, base.kafka.brokers, f"http://127.0.0.1:{store.port}", store.sets) as session:
+        found = outage(store, session.settings, items, 5.0, how)
     assert found.after > found.before
     assert differences(expected, found.tables) == []
 
 
-def test_after_a_kill_of_the_broker_in_the_middle_of_a_replay_flows_go_on_where_they_were(broker, tmp_path, items):
+def test_after_a_kill_of_the_broker_in_the_middle_of_a_replay_flows_go_on_where_they_were(
+    one_broker, base, tmp_path, items, expected
+):
+    broker, at = one_broker, base.clickhouse
     if not broker.durable:
         pytest.skip(f"{broker.label} keeps nothing over a kill; Apache Kafka does (Java 17 and Maven, or Docker)")
-    with services(tmp_path, broker.bootstrap) as session:
-        expected = run(settings_for(session.settings, SETS), items)
+    store = [f"clickhouse.user={at.user}", f"clickhouse.password_file={at.password_file}"]
+    with services(tmp_path, broker.bootstrap, at.url, store) as session:
         told = settings_for(session.settings, SETS)
         with running(told) as under_way:
             rest = under_way.begin(items)
@@ -85,13 +99,12 @@ def test_a_metrics_port_in_use_is_one_line(base, tmp_path):
     assert "in use" in done.stderr
 
 
-def test_a_second_flow_on_a_recovery_directory_refuses_in_one_line(base, items):
+def test_a_second_flow_on_a_recovery_directory_refuses_in_one_line(base):
     told = settings_for(base, SETS)
-    with running(told) as under_way:
-        under_way.publish(under_way.begin(items)[:1_000])
-        ran = under_way.session
-        topic = told.kafka.prefix + "features.book"
-        ran.supervisor.wait(lambda: sum(end_offsets(told.kafka.brokers, topic)) > 0, every_s=0.2)
+    create_topics(told.kafka, every_topic(told), told.kafka.partitions)
+    with Session(told, "second") as ran:
+        (first,) = ran.start_flow("market")
+        ran.supervisor.wait(lambda: "market: ready" in first.log.read_text(), every_s=0.2)
         directory = ran.folder / "recovery" / "market-0"
         done = alphaplus("run", "market", "--settings", str(ran.file), "--recovery", str(directory))
         assert (done.returncode, done.stderr) == (2, f"alphaplus: {directory} is in use by another process\n")
@@ -111,8 +124,9 @@ def small_disk(folder, megabytes):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_recovery_disk_stops_the_flow_with_a_line_and_it_goes_on_when_there_is_space(base, items, tmp_path):
-    expected = run(settings_for(base, SETS), items)
+def test_a_full_recovery_disk_stops_the_flow_with_a_line_and_it_goes_on_when_there_is_space(
+    base, items, expected, tmp_path
+):
     told = settings_for(base, SETS)
     recovery = tmp_path / "recovery"
     with small_disk(recovery, 64):

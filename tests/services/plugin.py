@@ -1,5 +1,8 @@
 """The fixtures `broker` and `store`: a test that asks for one runs on each backend there is, started when first needed.
 
+One that asks for `one_broker` is about flows, not about brokers: it runs on the one that is most like production's, the
+last of those there are.
+
 `--backends embedded,kafka,docker` names those that must be used: a named one that cannot start fails its tests.
 Without it all that this machine can provide are used, and the run ends with a line that says which, and why no other.
 """
@@ -34,6 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for kind in KINDS:
         if kind in metafunc.fixturenames:
             names: list[str | None] = [c.name for c in metafunc.config.stash[RUN].choose(kind)]
+            if f"one_{kind}" in metafunc.fixturenames:
+                names = names[-1:]
             cases = [pytest.param(n, marks=pytest.mark.services, id=n or "none") for n in names or [None]]
             metafunc.parametrize(kind, cases, indirect=True, scope="session")
 
@@ -63,6 +68,12 @@ def pytest_testnodedown(node: WorkerController) -> None:
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """A running Kafka-compatible broker: `bootstrap`, `durable`, `kill()`, `restart()`, `pause()`, `resume()`."""
     yield from _started("broker", request, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def one_broker(broker: Backend) -> Backend:
+    """The broker that is most like production's."""
+    return broker
 
 
 @pytest.fixture(scope="session")

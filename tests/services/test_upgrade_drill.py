@@ -1,5 +1,7 @@
-"""An upgrade in the middle of a replay of the whole flow, on every broker: what is kept, what begins anew, what is
-refused; no row is lost or stored twice, and columns that the upgrade did not touch are those of an undisturbed run."""
+"""An upgrade in the middle of a replay of the whole flow: what is kept, what begins anew, what is refused.
+
+No row is lost or stored twice, and columns that the upgrade did not touch are those of an undisturbed run.
+"""
 
 import shutil
 import subprocess
@@ -88,10 +90,10 @@ def migrate(session: Session, folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def drill(broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+def drill(one_broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
     items = simulated(seconds=40, disturbed=True)
     folder = tmp_path_factory.mktemp("drill")
-    with services(folder / "services", broker.bootstrap) as base:
+    with services(folder / "services", one_broker.bootstrap) as base:
         undisturbed, upgraded = (settings_for(base.settings, [*SETS, "source.align_ms=1000"]) for _ in range(2))
         with running(undisturbed) as under_way:
             under_way.publish(items)
