@@ -561,7 +561,7 @@ CREATE TABLE IF NOT EXISTS `walls` (
   `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
   `event_time` DateTime64(3, 'UTC') COMMENT 'end of the pane after which it was seen; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
   `side` LowCardinality(String) COMMENT 'bid or ask' CODEC(ZSTD(3)),
-  `what` LowCardinality(String) COMMENT 'appeared, grew, consumed, pulled or outgrown' CODEC(ZSTD(3)),
+  `what` LowCardinality(String) COMMENT 'appeared, grew, hit, absorbed, consumed, pulled or outgrown' CODEC(ZSTD(3)),
   `price` Float64 COMMENT 'price of the level; unit: quote; formula: p; at least: 0; source: Gould et al. (2013)' CODEC(Gorilla, ZSTD(1)),
   `qty_base` Nullable(Float64) COMMENT 'size that stands there now; unit: base; formula: q; null when: contract unknown; at least: 0; source: Gould et al. (2013)' CODEC(Gorilla, ZSTD(1)),
   `notional_usd` Nullable(Float64) COMMENT 'size that stands there now; unit: USD; formula: p q; null when: contract unknown; not quoted in US dollars; at least: 0; source: Gould et al. (2013)' CODEC(Gorilla, ZSTD(1)),

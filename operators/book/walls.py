@@ -11,11 +11,12 @@ each closing multiplies it by exp((0.95 - F) dt / 1 h), F the share of levels be
 book. Four levels a side are watched, the largest: a larger one takes the place of one that is no wall yet, or, if it is
 larger by more than a quarter, of a wall.
 
-What happens to a wall is a row: it `appeared` (is 2 s old), `grew` by more than a quarter since it was last told of,
-was `consumed` (less than half is left of it, and its side's best price is worse now), `pulled` (less than half is left,
-and the market has not passed it), or `outgrown` (its place is taken). A book that is not live forgets them without a
-row, as it does those that are more than 100 bps away or not known exactly any more. Level data do not tell whose orders
-these are, nor whether one was filled or taken back.
+What happens to a wall is a row: it `appeared` (is 2 s old), `grew` by more than a quarter since it appeared or last
+grew, was `consumed` (less than half is left of that, and its side's best price is worse now), `pulled` (less than half
+is left, and the market has not passed it), or `outgrown` (its place is taken). It is `hit` when it is its side's best
+price after it stood behind another, and has `absorbed` what came when it stands behind another once more, half of it or
+more left. A book that is not live forgets them without a row, as it does those that are more than 100 bps away or not
+known exactly any more. Level data do not tell whose orders these are, nor whether one was filled or taken back.
 
 A wall that was pulled says how much that looks like spoofing, from 0 to 1:
 
@@ -53,8 +54,10 @@ NEAR_BPS, FAR_BPS, QUICK_NS, CLEAR_Z = 1, 50, 5_000_000_000, 10.0
 QUANTILE = 0.95
 TIME_CONSTANT_NS = 3_600_000_000_000
 _SOURCE = "Gould et al. (2013)"
-_WHAT = np.array(["appeared", "grew", "consumed", "pulled", "outgrown"])
-APPEARED, GREW, CONSUMED, PULLED, OUTGROWN = range(5)
+_WHAT = np.array(["appeared", "grew", "consumed", "pulled", "outgrown", "hit", "absorbed"])
+APPEARED, GREW, CONSUMED, PULLED, OUTGROWN, HIT, ABSORBED = range(7)
+BEHIND, MET = 1, 2
+"""Where a large level was seen so far: behind its side's best price, then at it; 0: only ever at it."""
 
 
 @inner
@@ -141,6 +144,7 @@ def _watch(
     wall_since: I8,
     wall_lots: I8,
     wall_told: NDArray[np.bool_],
+    wall_met: I8,
     sizes: F8,
     some: F8,
     away: F8,
@@ -158,7 +162,7 @@ def _watch(
         for s in range(2):
             start, end = s * WATCHED, (s + 1) * WATCHED
             mine, since = wall_ticks[k, start:end], wall_since[k, start:end]
-            told, told_lots = wall_told[k, start:end], wall_lots[k, start:end]
+            told, told_lots, met = wall_told[k, start:end], wall_lots[k, start:end], wall_met[k, start:end]
             if half == 0:
                 mine[:] = -1
                 continue
@@ -196,6 +200,12 @@ def _watch(
                 elif here < LEFT * told_lots[w]:
                     what = CONSUMED if (ticks[0] < at if s == 0 else ticks[0] > at) else PULLED
                     mine[w] = -1
+                elif at == ticks[0] and met[w] == BEHIND:
+                    what, met[w] = HIT, MET
+                elif at != ticks[0] and met[w] == MET:
+                    what, met[w] = ABSORBED, BEHIND
+                if j > 0 and met[w] == 0:
+                    met[w] = BEHIND
                 if what >= 0:
                     z = (sizes[j] - median[0]) / scale[0] if 0 <= j < n and large < np.inf else np.nan
                     looks = np.nan
@@ -221,7 +231,7 @@ def _watch(
                         here = lots[was] if was >= 0 else 0
                         age = now - since[w]
                         written = _write(whole, real, written, i, OUTGROWN, s, mine[w], here, age, z, np.nan)
-                    mine[w], since[w], told_lots[w], told[w] = ticks[j], now, lots[j], False
+                    mine[w], since[w], told_lots[w], told[w], met[w] = ticks[j], now, lots[j], False, 0
         if seen > 0:
             if not np.isnan(floor[k]):
                 passed = min(1.0, (now - floor_ns[k]) / TIME_CONSTANT_NS)
@@ -244,6 +254,7 @@ def _step(state: State, books: Columns) -> Columns:
         state["wall_since_ns"],
         state["wall_lots"],
         state["wall_told"],
+        state["wall_met"],
         np.empty(longest(view)),
         np.empty(SAMPLE),
         np.empty(SAMPLE),
@@ -284,14 +295,15 @@ WALLS = Operator(
         Field("wall_since_ns", "i8", 0, (2 * WATCHED,)),
         Field("wall_lots", "i8", 0, (2 * WATCHED,), lots=1),
         Field("wall_told", "bool", 0, (2 * WATCHED,)),
+        Field("wall_met", "i8", 0, (2 * WATCHED,)),
     ),
     step=_step,
-    revision=2,
+    revision=3,
     anew=True,
     columns=(
         Column("event_time", "time", "end of the pane after which it was seen", "ns since 1970 UTC", low=0),
         Column("side", "str", "bid or ask"),
-        Column("what", "str", "appeared, grew, consumed, pulled or outgrown"),
+        Column("what", "str", "appeared, grew, hit, absorbed, consumed, pulled or outgrown"),
         Column("price", "f8", "price of the level", "quote", "p", _SOURCE, low=0),
         Column(
             "qty_base", "f8", "size that stands there now", "base", "q", _SOURCE, null_when="contract unknown", low=0

@@ -87,6 +87,26 @@ def test_a_wall_whose_price_the_market_has_passed_is_consumed():
     assert life(*[walled(995, 60)] * 3, below)[-1][:3] == (4, "consumed", 99.5)
 
 
+def test_a_wall_that_the_market_comes_to_is_hit_and_has_absorbed_what_came_when_the_market_turns():
+    at_it = [(p, q) for p, q in PLAIN if p <= 995]
+    found = life(*[walled(995, 60)] * 3, *[walled(995, 45, at_it)] * 2, *[walled(995, 35)] * 2, PLAIN)
+    assert found == [
+        (3, "appeared", 99.5, 60.0, 2000.0),
+        (4, "hit", 99.5, 45.0, 3000.0),
+        (6, "absorbed", 99.5, 35.0, 5000.0),
+        (8, "pulled", 99.5, 6.0, 7000.0),
+    ]
+    eaten = life(*[walled(995, 60)] * 3, walled(995, 40, at_it), [(p, q) for p, q in PLAIN if p < 995])
+    assert [what for _, what, *_ in eaten] == ["appeared", "hit", "consumed"]
+
+
+def test_a_wall_that_was_never_behind_the_best_price_is_not_hit():
+    at_best = walled(1000, 60)
+    behind = [(1001, 5), *at_best]
+    found = life(*[at_best] * 4, behind, at_best, behind, asks=[(1002, 5)])
+    assert [(at, what) for at, what, *_ in found] == [(3, "appeared"), (6, "hit"), (7, "absorbed")]
+
+
 def test_a_large_level_that_goes_before_two_seconds_was_no_wall():
     assert life(walled(995, 60), walled(995, 60), PLAIN, PLAIN) == []
 
@@ -146,28 +166,34 @@ def naive(seconds, asks):
             floor = sorted(sizes)[int(QUANTILE * (len(sizes) - 1))] if floor is None else floor
             large = max(floor, middle + 3.5 * scale) if scale else math.inf
         for price in [*watched]:
-            here, (since, lots, told) = dict(bids).get(price, 0), watched[price]
+            here, (since, lots, told, met) = dict(bids).get(price, 0), watched[price]
+            place = "at it" if price == bids[0][0] else "behind"
             if 10_000 * abs(2 * price - half) > 100 * half or (not told and near.get(price, (0, -1))[1] < large):
                 del watched[price]
             elif not told:
-                watched[price] = (since, here, now - since >= 2)
+                watched[price] = (since, here, now - since >= 2, met or (place == "behind" and place))
                 rows += [(now, "appeared", price)] if now - since >= 2 else []
             elif here > 1.25 * lots:
-                watched[price] = (since, here, True)
+                watched[price] = (since, here, True, met or (place == "behind" and place))
                 rows.append((now, "grew", price))
             elif here < 0.5 * lots:
                 del watched[price]
                 rows.append((now, "consumed" if bids[0][0] < price else "pulled", price))
+            elif met and met != place:
+                watched[price] = (since, lots, True, place)
+                rows.append((now, "hit" if place == "at it" else "absorbed", price))
+            else:
+                watched[price] = (since, lots, True, met or (place == "behind" and place))
         for price, (lots, notional) in near.items():
             if notional < large or price in watched:
                 continue
             if len(watched) == WATCHED:
-                its, least = min(((1.25 if told else 1) * q, p) for p, (_, q, told) in watched.items())
+                its, least = min(((1.25 if told else 1) * q, p) for p, (_, q, told, _) in watched.items())
                 if its >= lots:
                     continue
                 rows += [(now, "outgrown", least)] if watched[least][2] else []
                 del watched[least]
-            watched[price] = (now, lots, False)
+            watched[price] = (now, lots, False, False)
         if sizes and len(sizes) >= LEAST_LEVELS:
             below = sum(n < floor for n in sizes) / len(sizes)
             if before is not None:
