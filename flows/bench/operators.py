@@ -107,6 +107,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
     grid = [(n, b) for n in counts for b in (settings.source.batch_frames, SMALL)]
     shares: dict[str, list[float]] = {o.name: [] for o in catalog.OPERATORS}
     costs: dict[tuple[int, int], dict[str, list[float]]] = {at: {name: [] for name in shares} for at in grid}
+    spent(material, settings, min(frames, 2_000), 1, SMALL)
     for _, at in product(range(size.repeats), grid):
         taken, whole = spent(material, settings, frames, *at)
         read = min(frames, len(material.frames)) if at[0] == 1 else frames
