@@ -1,7 +1,7 @@
-"""Sanity: what recorded frames come to, a line a column: quantiles, nulls, and values that its declaration forbids."""
+"""Sanity: what recorded frames come to, a line a column: quantiles or words, nulls, what its declaration forbids."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,6 +22,7 @@ from schemas.venue import Venue
 from schemas.venues.registry import VENUES
 
 QUANTILES = (0.01, 0.5, 0.99)
+MOST_WORDS = 12
 Source = Callable[[], Iterator[tuple[Venue | None, Recorded]]]
 """Frames merged by receive time; it is gone through twice."""
 Group = tuple[str, str]
@@ -32,7 +33,8 @@ Group = tuple[str, str]
 class Line:
     """Of the rows of one column: how many there are, are null, and are not allowed to be what they are.
 
-    `quantiles`, those of `QUANTILES`, are over what is there, NaN where nothing is; of words and times there are none.
+    `quantiles`, those of `QUANTILES`, are over what is there, NaN where nothing is and of words; `shares` are those of
+    each word among the rows, the commonest first.
     """
 
     column: Column
@@ -40,6 +42,7 @@ class Line:
     nulls: int
     forbidden: int
     quantiles: tuple[float, ...]
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 def line(column: Column, values: Array) -> Line:
@@ -63,8 +66,21 @@ def line(column: Column, values: Array) -> Line:
     return Line(column, len(value), int(null.sum()), refused + int(forbidden.sum()), tuple(quantiles.tolist()))
 
 
+def words(column: Column, values: Sequence[str]) -> Line:
+    """Of the values of a column of words.
+
+    >>> words(Column("side", "str", ""), ["bid", "ask", "bid", "bid"]).shares
+    (('bid', 0.75), ('ask', 0.25))
+    """
+    shares = tuple((word, n / len(values)) for word, n in Counter(values).most_common())
+    return Line(column, len(values), 0, 0, (float("nan"),) * len(QUANTILES), shares)
+
+
 def lines(published: Iterable[Published], window_ms: int) -> dict[Group, list[Line]]:
-    """Of each table and instrument the columns that are numbers; of tables of windows those of one length."""
+    """Of each table and instrument its columns but times and what it is keyed by; of tables of windows one length.
+
+    Words that are hardly ever the same twice (more than `MOST_WORDS` of them) are no line.
+    """
     held: dict[Group, dict[str, list[Array]]] = defaultdict(lambda: defaultdict(list))
     for p in published:
         names = list(p.columns)
@@ -74,12 +90,14 @@ def lines(published: Iterable[Published], window_ms: int) -> dict[Group, list[Li
         for who in numbered.tolist():
             rows = chosen & (np.array(of) == who)
             for c in BY_NAME[p.table].columns:
-                if c.dtype in ("f8", "i8", "bool") and c.name != "window_ms" and rows.any():
+                if c.dtype != "time" and c.name not in (*names[:2], "window_ms") and rows.any():
                     held[p.table, who][c.name].append(np.asarray(p.columns[c.name])[rows])
-    return {
-        group: [line(c, np.concatenate(columns[c.name])) for c in BY_NAME[group[0]].columns if c.name in columns]
-        for group, columns in sorted(held.items())
-    }
+    out: dict[Group, list[Line]] = {}
+    for group, columns in sorted(held.items()):
+        whole = [(c, np.concatenate(columns[c.name])) for c in BY_NAME[group[0]].columns if c.name in columns]
+        told = [words(c, v.tolist()) if c.dtype == "str" else line(c, v) for c, v in whole]
+        out[group] = [of for of in told if len(of.shares) <= MOST_WORDS]
+    return out
 
 
 def computed(source: Source, known: Known, settings: Settings) -> Iterator[Published]:

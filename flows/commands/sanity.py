@@ -29,7 +29,7 @@ def sanity(
     set: Sets = (),
     config: File = None,
 ) -> int:
-    """Print median, 1 % and 99 % of every number that captures come to, nulls, and values out of declared bounds.
+    """Print median, 1 % and 99 % of every number that captures come to, nulls, values out of bounds, shares of words.
 
     Over the rows that the market flow would publish. Fails if one value is not what its declaration allows.
     """
@@ -52,12 +52,20 @@ def sanity(
     for (name, of), columns in found.items():
         if table in ("", name):
             say.print(f"{name}  {of}  {columns[0].rows:,} rows")
-            wide.print(_grid(columns))
+            wide.print(_grid([c for c in columns if not c.shares]))
+            for line in filter(None, map(_shares, columns)):
+                say.print(line)
     wrong = [f"{name} {of} {c.column.name}" for (name, of), columns in found.items() for c in columns if c.forbidden]
     if wrong:
         more = f" (and {len(wrong) - 1} more columns)" if len(wrong) > 1 else ""
         print(printable(f"alphaplus: {wrong[0]} holds what its declaration forbids{more}"), file=sys.stderr)
     return 1 if wrong else 0
+
+
+def _shares(of: Line) -> str:
+    """Which words are there, and how often; empty of numbers."""
+    shares = ", ".join(f"{word or 'empty'} {100 * share:.1f} %" for word, share in of.shares)
+    return printable(f"{of.column.name}: {shares}") if shares else ""
 
 
 def _grid(columns: list[Line]) -> Grid:

@@ -1,5 +1,7 @@
 """`alphaplus sanity`: quantiles, nulls and forbidden values of small captures, and of planted ones."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,20 @@ def test_rows_of_other_windows_do_not_count_and_instruments_do_not_mix():
     assert {who: (c.rows, c.quantiles[1]) for who, c in mids.items()} == {"v A": (1, 1.0), "v B": (1, 2.0)}
 
 
+def test_of_words_the_shares_are_told_but_not_of_those_that_are_all_different():
+    n = 13
+    columns = {"venue": ["v"] * n, "symbol": ["A"] * n}
+    for c in BY_NAME["walls"].columns[2:]:
+        columns[c.name] = [""] * n if c.dtype == "str" else np.zeros(n)
+    columns |= {"what": ["hit"] * 4 + ["pulled"] * 9, "side": [str(k) for k in range(n)]}
+    ((_, told),) = lines([Published("walls", ["A"] * n, ["n"] * n, [0] * n, [0] * n, columns)], 1000).items()
+    found = {of.column.name: of.shares for of in told}
+    assert found["what"] == (("pulled", 9 / 13), ("hit", 4 / 13))
+    assert found["closed_by"] == (("", 1.0),)
+    assert "side" not in found
+    assert found["price"] == ()
+
+
 def capture(path, asks):
     """A book and some changes of its best ask, a second apart."""
     book = '{"lastUpdateId":1,"E":%d,"T":%d,"bids":[["99.5","5"]],"asks":[["100.5","5"]]}'
@@ -70,6 +86,7 @@ def test_the_command_prints_a_line_a_column_and_is_content_with_a_sane_capture(t
     assert "features_book  binance-usdm BTCUSDT" in said.out
     spread = next(row for row in said.out.splitlines() if row.startswith("spread_bps"))
     assert spread.split() == ["spread_bps", "bps", "100", "100", "100"]
+    assert re.search(r"^closed_by: .*end \d+\.\d %", said.out, re.MULTILINE)
 
 
 def test_a_planted_value_out_of_bounds_and_a_planted_null_fail_it_and_are_named(tmp_path, capsys, monkeypatch):
