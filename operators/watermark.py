@@ -10,7 +10,9 @@ An event time that is more than `ahead` after the receipt of its message is refu
 A log that has nothing to say is moved on by marks, which say up to what time of receipt it has come. While its clock
 moves, a mark changes nothing: a feed that lags is waited for. Once the clock has not moved for `idle` of the times of
 receipt, a mark counts as an event of its time, less the shortest delay from event to receipt that the log has shown. So
-does one in a log of which nothing can be used. Marks stand in the log: what they close, they close in every replay.
+does one after an event that came alone, `idle` or more after the one before: else each liquidation of a calm market
+would hold up every window of its shard. And so does one in a log of which nothing can be used. Marks stand in the log:
+what they close, they close in every replay.
 """
 
 from collections.abc import Iterable
@@ -49,6 +51,8 @@ class Clock(msgspec.Struct):
     """The latest mark; one that is not later says nothing."""
     guessed: list[tuple[int, int]] = []
     """Panes (after, up to) that a guessed mark closed, until they are forgotten."""
+    alone: bool = False
+    """Whether the clock had not moved for `idle` when it last moved."""
 
     @property
     def closed(self) -> int:
@@ -97,12 +101,12 @@ def _assign(
     closed_from: I8,
     closed_to: I8,
 ) -> None:
-    """Go through events and marks in log order; `state` is the clock: now, moved, delay, floor, marked."""
-    now, moved, delay, floor, marked = state[0], state[1], state[2], state[3], state[4]
+    """Go through events and marks in log order; `state` is the clock: now, moved, delay, floor, marked, alone."""
+    now, moved, delay, floor, marked, alone = state[0], state[1], state[2], state[3], state[4], state[5]
     m = 0
     for i in range(len(event_ns) + rest):
         while m < len(mark_at) and (i == len(event_ns) or mark_at[m] <= frame[i]):
-            if mark_ns[m] > marked and (moved == NEVER or mark_ns[m] - moved >= idle):
+            if mark_ns[m] > marked and (moved == NEVER or alone or mark_ns[m] - moved >= idle):
                 to = (mark_ns[m] - (0 if delay == ENDED else delay) - lateness) // base - 1
                 reached = max(floor, NEVER if now == NEVER else (now - lateness) // base - 1)
                 if to > reached:
@@ -125,9 +129,10 @@ def _assign(
             late[i] = event_ns[i] != 0
         if event_ns[i] != 0 and at > now:
             now = at
+            alone = moved != NEVER and received_ns[i] - moved >= idle
             moved = max(moved, received_ns[i])
             delay = min(delay, max(0, received_ns[i] - at))
-    state[0], state[1], state[2], state[3], state[4] = now, moved, delay, floor, marked
+    state[0], state[1], state[2], state[3], state[4], state[5] = now, moved, delay, floor, marked, alone
 
 
 def assign(clock: Clock, event_ns: I8, received_ns: I8, frame: I4 | None = None, marks: Marks = NO_MARKS) -> Assigned:
@@ -164,7 +169,8 @@ _NONE = np.empty(0, np.int64)
 def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, rest: bool) -> Assigned:
     n = len(event_ns)
     out = Assigned(np.empty(n, np.int64), np.zeros(n, np.bool_), np.zeros(n, np.bool_))
-    state = np.array([clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns], np.int64)
+    of = (clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, clock.alone)
+    state = np.array(of, np.int64)
     after, to = np.zeros(len(marks), np.int64), np.full(len(marks), NEVER)
     _assign(
         event_ns,
@@ -184,7 +190,8 @@ def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, re
         after,
         to,
     )
-    clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns = state.tolist()
+    clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, alone = state.tolist()
+    clock.alone = bool(alone)
     for i in np.flatnonzero(marks.guessed & (to != NEVER)).tolist():
         clock.guessed.append((int(after[i]), int(to[i])))
     return out

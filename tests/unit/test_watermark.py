@@ -142,6 +142,7 @@ def marked(at, events, told):
 def plainly_marked(events, told, idle=30):
     """The same, an event and a mark at a time."""
     now = moved = None
+    alone = False
     latest = 0
     delay, floor, out = 0, None, []
     first = True
@@ -152,7 +153,7 @@ def plainly_marked(events, told, idle=30):
 
     for i in range(len(events) + 1):
         for _, time in (mark for mark in told if mark[0] == i):
-            if time > latest and (moved is None or time - moved >= idle):
+            if time > latest and (moved is None or alone or time - moved >= idle):
                 floor = max(x for x in (floor, closed(), (time - LATENESS - delay) // BASE - 1) if x is not None)
             latest = max(latest, time)
         if i == len(events):
@@ -162,6 +163,7 @@ def plainly_marked(events, told, idle=30):
         late = shut is not None and pane <= shut
         out.append((shut + 1 if late else pane, late))
         if now is None or event > now:
+            alone = moved is not None and received - moved >= idle
             now, moved = event, received if moved is None else max(moved, received)
             delay = max(0, received - event) if first else min(delay, max(0, received - event))
             first = False
@@ -187,6 +189,18 @@ def test_marks_between_events_close_what_a_plain_loop_closes_however_the_log_is_
     first = marked(split, events[:cut], [(i, t) for i, t in told if i <= cut])
     rest = marked(split, events[cut:], [(i - cut, t) for i, t in told if i > cut])
     assert (first[0] + rest[0], first[1] + rest[1], split) == (panes, late, whole)
+
+
+def test_an_event_that_comes_alone_holds_up_nothing_and_one_that_others_follow_is_waited_for():
+    one = clock(idle_ns=30)
+    marked(one, [(100, 102)], [(1, 120)])
+    assert one.closed == 8  # by the event alone: the first of a log may be the first of many
+    marked(one, [(200, 202)], [(1, 215)])
+    assert one.closed == (215 - 2 - LATENESS) // BASE - 1  # nothing for 100 before it
+    marked(one, [(220, 222)], [(1, 250)])
+    assert one.closed == (220 - LATENESS) // BASE - 1  # 20 after the one before, so more may follow
+    marked(one, [], [(0, 252)])
+    assert one.closed == (252 - 2 - LATENESS) // BASE - 1
 
 
 def test_a_guessed_mark_remembers_what_it_closed_until_that_is_published():
