@@ -3,10 +3,11 @@
     Q[x, y]: share of steps from x to y in which the mid stays    T[x, y]: of those in which it moves
     g[x]   : mean move of the mid in a step from x (of those that stay: 0)
     G1 = (I - Q)^-1 g      the first move to come        B = (I - Q)^-1 T      the state behind it
-    G  = G1 + B G1 + B^2 G1 + ...                         until no term is above 1e-9 of a tick
+    G  = G1 + B G1 + B^2 G1 + ... = (I - B)^-1 G1
 
-Each step counts twice, as it was and mirrored (bids for asks, up for down), so G is antisymmetric and the sum has a
-limit. Stoikov rounds moves to half ticks up to one; here g is the mean of the moves as they were, whatever their size.
+Each step counts twice, as it was and mirrored (bids for asks, up for down), so G is antisymmetric: B is taken for what
+it does to such vectors, where the sum has a limit unless the imbalance never changes sides. Stoikov rounds moves to
+half ticks up to one; here g is the mean of the moves as they were, whatever their size.
 A state counts if it was left at least `LEAST` times and leads to some move in the end; others have no G (null).
 
 What a step is, is up to who fits: here from one row of `features_book` to the next, so from one pane's end to another.
@@ -24,7 +25,8 @@ from operators.contract import Array
 F8 = NDArray[np.float64]
 STATES = BUCKETS * SPREADS
 LEAST = 20
-_SMALL, _MOST = 1e-9, 100_000
+_SINGULAR = 1e12
+"""Condition of I - B beyond which the moves to come have no sum."""
 
 
 class TooLittle(ValueError):
@@ -96,14 +98,12 @@ def solved(start: Array, end: Array, move: Array) -> F8:
     np.add.at(moves, (start[~still], end[~still]), share[start[~still]])
     mean = np.bincount(start, share[start] * move, STATES)
     first = np.linalg.solve(np.eye(STATES) - stays, np.column_stack([mean, moves]))
-    term, behind = first[:, 0], first[:, 1:]
-    total = term.copy()
-    for _ in range(_MOST):
-        if np.abs(term).max() < _SMALL:
-            break
-        term = behind @ term
-        total += term
-    total = (total - total[mirrored(np.arange(STATES))]) / 2  # what rounding has left of the symmetry
+    across = mirrored(np.arange(STATES))
+    behind = (first[:, 1:] - first[:, 1:][:, across]) / 2
+    if np.linalg.cond(np.eye(STATES) - behind) > _SINGULAR:
+        raise TooLittle("the imbalance never changed sides: where the mid goes has no end")
+    total = np.linalg.solve(np.eye(STATES) - behind, first[:, 0])
+    total = (total - total[across]) / 2  # what rounding has left of the symmetry
     return np.where(known, total, np.nan).reshape(SPREADS, BUCKETS)
 
 

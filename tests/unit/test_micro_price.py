@@ -88,7 +88,7 @@ STEPS = st.lists(
 @given(STEPS, st.integers(2, 3))
 def test_exchanging_bids_and_asks_turns_it_round_and_a_naive_walk_agrees(steps, few):
     start, end, move = (np.array([s[k] for s in steps]) for k in range(3))
-    start, end = start % few * 3, end % few * 3
+    start, end = start % few * 5, end % few * 5  # with their mirror images one chain, not two
     try:
         found = solved(start, end, move)
     except TooLittle:
@@ -122,6 +122,12 @@ def test_exchanged_sizes_are_in_the_bucket_on_the_other_side(bid, ask):
 def test_a_spread_of_none_and_a_side_without_size_are_no_state():
     found = state(np.array([0, 1, 9, 1, NAN]), np.array([1.0, 1, 1, 0, 1]), np.array([1.0, 1, 1, 1, 1]))
     assert found.tolist() == [-1, BUCKETS // 2, (SPREADS - 1) * BUCKETS + BUCKETS // 2, -1, -1]
+
+
+def test_an_imbalance_that_never_changes_sides_has_no_micro_price():
+    start, end = np.arange(200) % 3, np.arange(1, 201) % 3
+    with pytest.raises(TooLittle, match=r"^the imbalance never changed sides: where the mid goes has no end$"):
+        solved(start, end, np.where(start == 0, 1, 0))
 
 
 def test_a_mid_that_never_moves_has_no_micro_price():
