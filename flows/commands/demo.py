@@ -18,6 +18,7 @@ from flows.commands.apart import apart, make_database
 from flows.commands.options import DEMO, Data, File, Sets, settings
 from flows.demo_market import DemoMarket, LiveMarket, SimulatedMarket
 from flows.demo_pages import Keys, screen, turned
+from flows.embedded import refuse_in_use
 from flows.health import Health, scrape
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
@@ -25,7 +26,7 @@ from flows.kafka.topic_tail import Tail
 from flows.preflight import check
 from flows.printable import printable
 from flows.printer import Printer
-from flows.session import Session, refuse_in_use
+from flows.session import Session
 from flows.settings import Settings
 from flows.supervisor import ProcessFailed
 from flows.topic_names import every_topic

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from flows.session import running_store
+from flows.embedded import running_store
 from flows.settings import Settings, SettingsError
 from flows.settings_sources import environment, load
 

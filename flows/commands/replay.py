@@ -21,6 +21,7 @@ from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.reasons import grid, reasons
+from flows.embedded import refuse_in_use
 from flows.forecast import folder
 from flows.job_graph import FLOWS, raw_topic
 from flows.kafka.prefix_publisher import Publisher
@@ -31,7 +32,7 @@ from flows.preflight import check
 from flows.printable import printable
 from flows.printer import Printer
 from flows.refusal import Refused
-from flows.session import Session, refuse_in_use
+from flows.session import Session
 from flows.settings import Settings, SettingsError
 from flows.supervisor import ProcessFailed
 from flows.tables import TABLES

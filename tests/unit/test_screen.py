@@ -11,9 +11,9 @@ from prometheus_client import Counter as Counted
 from rich.console import Console
 
 from flows.demo_pages import NOTHING_YET, PAGES, screen, state
+from flows.embedded import running_store
 from flows.health import Health, scrape
 from flows.kafka.topic_tail import Seen
-from flows.session import running_store
 from flows.view import line
 from tests.laws.test_market import Run, lines_of
 
