@@ -6,11 +6,14 @@ the last message applied; `u` is the message's last id, `first` its first, `prev
 
 | venue | drop | first diff after a snapshot | diffs after that |
 | --- | --- | --- | --- |
-| Binance futures | `u < last`; later `u <= last` | `first <= last <= u` or `previous == last` | `previous == last` |
-| Binance spot | `u <= last` | `first <= last + 1 <= u` | the same: diffs may overlap the book |
+| Binance futures | `u < last`; later `u <= last` | `first <= last <= u` or `previous == last` | `previous <= last` |
+| Binance spot | `u <= last` | `first <= last + 1 <= u` | the same |
 | Bybit | a repeat | `u == last + 1` | the same; `u == 1` is a restart of the service: a gap |
 | OKX | a repeat | `previous == last`; by REST `previous < last < u` | `previous == last`, wherever `u` goes |
 | Deribit | a repeat | `previous == last` | the same |
+
+On Binance diffs may overlap the book, as those of two streams of it do (`@depth@100ms` beside `@depth@500ms`): one that
+ends behind the book and follows nothing later than it brings all that changed since, in absolute sizes.
 
 Anything else is a gap, and so is a message of the chain that could not be used (`REFUSED`). A snapshot replaces the
 book, but for one that is not newer than a trusted book (on Binance, where it comes by REST beside the stream, by its
@@ -35,7 +38,7 @@ changes of a book. The ids of Binance's futures, OKX and Deribit prove that some
 An OKX message without ids (recordings from before they were sent) is applied unverified.
 
 Sources: Binance "How to manage a local order book correctly" (USD-M and spot; spot since 2025: start again only if
-`U > update id + 1`), with `previous == last` as recorded by
+`U > update id + 1`), with `previous == last` after a snapshot as recorded by
 tardis-node `src/mappers/binance.ts`; Bybit v5, OKX v5 and Deribit v2 order-book documents.
 
 >>> verdict(Sequencing.BINANCE_SPOT, LIVE, 100, NO_ID, False, 101, 110, NO_ID, False) == APPLY
@@ -128,9 +131,10 @@ def _binance(sequencing: int, state: int, last: int, first: int, u: int, previou
         return APPLY if first <= last + 1 else GAP
     if u < last:
         return DROP
-    if previous == last or (state == JOINING and first <= last):
-        return APPLY
-    return DROP if state == LIVE and u == last else GAP
+    if state == LIVE and u == last:
+        return DROP
+    joins = previous == last or first <= last
+    return APPLY if (joins if state == JOINING else NO_ID < previous <= last) else GAP
 
 
 @inner
@@ -144,7 +148,7 @@ def missed(sequencing: int, last: int, u: int, previous: int) -> bool:
 @inner
 def continues(sequencing: int, before: int, first: int, u: int, previous: int) -> bool:
     """Whether a diff follows the message `before`, on Binance."""
-    return first <= before + 1 <= u if sequencing == _SPOT else previous == before
+    return first <= before + 1 <= u if sequencing == _SPOT else NO_ID < previous <= before
 
 
 @inner

@@ -16,24 +16,26 @@ def values(
     state: Positions, due: Revalued, books: Resting, tails: dict[str, Array], late: list[int], at_ms: int
 ) -> dict[str, Array]:
     """Every column but the name, with `account` as a number."""
-    a, flat = due.account, flatten(state)
-    account = a["account"]
+    account, flat = due.account["account"], flatten(state)
+    held = [state.held[i] for i in account.tolist()]
+    lacking = np.array([h.lacking for h in held], np.int64)
+    unread = np.array([h.balances_unread for h in held], np.int64)
+    a = due.account | {"equity_usd": np.where(unread > 0, np.nan, due.account["equity_usd"])}
     untrusted = np.bincount(flat.owner, weights=~books.ok[flat.market], minlength=len(state.held))
     age = age_ms(at_ms, a["oldest_mark_ns"])
     none = a["oldest_mark_ns"] == 0
     marks_ok = (a["positions_without_mark"] == 0) & (none | (age <= risk_rows.MARK_STALE_MS))
     told: dict[str, Array] = {**a, **leverage.compute(a), **tails}
+    hidden = (lacking > 0) & (a["positions"] == 0)  # nothing is valued, which is not nothing held
+    told |= {n: np.where(hidden, np.nan, told[n]) for n in ("margin_utilisation", "maintenance_ratio")}
     level = risk_rows.risk_level(
         told["insolvent"],
         told["maintenance_ratio"],
         a["nearest_liquidation_bps"],
-        a["positions"],
-        marks_ok & (a["pools_unknown"] == 0),
+        a["positions"] + lacking,
+        marks_ok & (a["pools_unknown"] == 0) & (lacking == 0),
     )
     as_of = np.array(state.as_of, np.int64)[account]
-    held = [state.held[i] for i in account.tolist()]
-    lacking = np.array([h.lacking for h in held], np.int64)
-    unread = np.array([h.balances_unread for h in held], np.int64)
     no_equity = np.isnan(a["equity_usd"])
     return told | {
         "record_as_of": as_of * MS,

@@ -97,17 +97,19 @@ def holdings(account: Account, contracts: Mapping[tuple[str, str], Contract]) ->
 def _multi(account: Account, venue: str, contracts: Mapping[tuple[str, str], Contract]) -> bool:
     """Whether all assets at the venue back its cross positions together.
 
-    Where neither the record nor the venue says so, a cross position whose margin asset the account does not hold at
-    all tells of it, and so does a balance of Binance's credits: single-asset mode knows neither.
+    A balance of Binance's credits says so whatever the record does: they are no single-asset mode. Where neither the
+    record nor the venue says, a cross position whose margin asset the account does not hold at all tells of it.
     """
+    held = {b.asset for b in account.balances if b.venue in ("", venue)}
+    if CREDITS in held:
+        return True
     if account.multi_assets is not None:
         return account.multi_assets
     if venue in UNIFIED:
         return True
-    held = {b.asset for b in account.balances if b.venue in ("", venue)}
     needed = {
         contracts[p.venue, p.symbol].settles_in
         for p in account.positions
         if p.venue == venue and p.margin_mode == "cross"
     }
-    return bool(held) and (CREDITS in held or not needed - {""} <= held)
+    return bool(held) and not needed - {""} <= held

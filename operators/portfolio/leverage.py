@@ -17,7 +17,7 @@ from operators.contract import Columns, Operator
 from schemas.column import Column
 
 NO_EQUITY = "equity is not known or not positive"
-NO_POOL = "a pool's equity is not known or not positive in all pools with positions"
+NO_POOL = "a pool's equity is not known or not positive in all pools with positions, or all that is held was left out"
 WRITES = (
     Column(
         "leverage_total", "f8", "Notional of all positions over equity", "1", "sum N / E", null_when=NO_EQUITY, low=0.0

@@ -103,7 +103,7 @@ RISK_ACCOUNTS = (
         "risk_level",
         "str",
         "unknown, low, elevated, high or critical, by maintenance ratio and nearest liquidation; below high unknown"
-        " while a pool or a mark is not known or stale",
+        " while a pool or a mark is not known or stale, or part of the record was left out",
     ),
     quality.LATE_ROWS,
     *_STAMP,

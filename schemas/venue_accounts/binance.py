@@ -1,7 +1,11 @@
 """Binance USD-M: `ACCOUNT_UPDATE` and `ACCOUNT_CONFIG_UPDATE`, account, balance and positionRisk (v2, v3), asset index.
 
-`isolatedWallet` is the margin put aside; where only `isolatedMargin` is told, the profit in it is taken out.
+`isolatedWallet` is the margin put aside; where only `isolatedMargin` is told, the profit in it is taken out. An account
+(v3) names no price of entry: it is (notional - profit) / size. Portfolio margin (`fs` in its frames) has no rules here,
+and what it tells of COIN-M is left out.
 """
+
+from math import copysign
 
 import msgspec
 
@@ -65,6 +69,7 @@ class _Frame(msgspec.Struct):
     event: str = msgspec.field(name="e", default="")
     event_ms: int = msgspec.field(name="E", default=0)
     transaction_ms: int = msgspec.field(name="T", default=0)
+    side: str = msgspec.field(name="fs", default="")
     update: _Update | None = msgspec.field(name="a", default=None)
     leverage: _Leverage | None = msgspec.field(name="ac", default=None)
     mode: _Assets | None = msgspec.field(name="ai", default=None)
@@ -95,11 +100,15 @@ def read(frame: bytes) -> Change | None:
     if it.event == "ACCOUNT_UPDATE" and it.update is not None:
         wallets = {w.a: number(w.wb) or 0.0 for w in it.update.wallets}
         legs = [_leg(_told(p)) for p in it.update.held]
-        return Change(at_ms=it.transaction_ms or it.event_ms, wallets=wallets, legs=legs)
+        odd = ["portfolio margin has no rules here"] if it.side else []
+        if it.side == "CM":
+            return Change(at_ms=it.transaction_ms or it.event_ms, left_out=odd)
+        at_ms = it.transaction_ms or it.event_ms
+        return Change(at_ms=at_ms, stream=it.event, wallets=wallets, legs=legs, left_out=odd)
     if it.event == "ACCOUNT_CONFIG_UPDATE":
         at_ms = it.transaction_ms or it.event_ms
         if it.leverage is not None:
-            return Change(at_ms=at_ms, leverages={it.leverage.s: number(it.leverage.l) or 0.0})
+            return Change(at_ms=at_ms, stream=it.event, leverages={it.leverage.s: number(it.leverage.l) or 0.0})
         return None if it.mode is None else Change(at_ms=at_ms, multi_assets=it.mode.j)
     if it.event or (it.assets is None and it.positions is None and it.multi_assets is None):
         return None
@@ -124,6 +133,9 @@ def _rows(frame: bytes) -> Change | None:
 
 
 def _wallets(assets: list[_Asset]) -> dict[str, float]:
+    for a in assets:
+        if a.wallet_balance is None and a.balance is None:
+            raise ValueError(f"{a.asset} has neither walletBalance nor balance")
     told = {a.asset: number(a.wallet_balance if a.wallet_balance is not None else a.balance) for a in assets}
     return {asset: wallet for asset, wallet in told.items() if wallet}
 
@@ -144,12 +156,15 @@ def _leg(p: _Position) -> Leg:
     if leverage is None and initial and notional:
         leverage = round(abs(notional) / initial, 6)
     mode: Mode = "isolated" if isolated else "cross"
+    quantity, entry = number(p.position_amt) or 0.0, number(p.entry_price)
+    if entry is None and quantity and notional and profit is not None:
+        entry = (copysign(notional, quantity) - profit) / quantity
     return Leg(
         symbol=p.symbol,
         side=_SIDES[p.position_side],  # type: ignore[arg-type]
         key=p.position_side,
-        quantity=number(p.position_amt) or 0.0,
-        entry_price=number(p.entry_price),
+        quantity=quantity,
+        entry_price=entry,
         leverage=leverage,
         mode=mode,
         margin=wallet if isolated else None,

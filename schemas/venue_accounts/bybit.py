@@ -1,6 +1,9 @@
 """Bybit v5: the topics `position` and `wallet`, and the answers position/list, wallet-balance and account/info.
 
 `positionBalance` is taken as the margin put aside for an isolated position. Contracts that are not linear are left out.
+A wallet is `walletBalance` less `spotBorrow`, as the venue counts equity (wallet-balance: equity = walletBalance -
+spotBorrow + unrealisedPnl + option value); what is no collateral (`marginCollateral`, `collateralSwitch`) backs
+nothing. Beside a unified account, the wallets of the classic ones do not count.
 """
 
 import msgspec
@@ -27,6 +30,9 @@ class _Position(msgspec.Struct, rename="camel"):
 class _Coin(msgspec.Struct, rename="camel"):
     coin: str
     wallet_balance: Text = None
+    spot_borrow: Text = None
+    margin_collateral: bool = True
+    collateral_switch: bool = True
 
 
 class _Wallet(msgspec.Struct, rename="camel"):
@@ -54,7 +60,7 @@ def read(frame: bytes) -> Change | None:
     if it.topic.partition(".")[0] == "position" and bytes(it.data):
         return _positions(it.data, it.topic.partition(".")[2], it.creation_time, whole=False)
     if it.topic == "wallet" and bytes(it.data):
-        return _wallets(it.data, it.creation_time, whole=False)
+        return _wallets(it.data, it.creation_time, it.topic)
     if it.result is None:
         return None
     if it.result.margin_mode:
@@ -64,7 +70,7 @@ def read(frame: bytes) -> Change | None:
     if not bytes(it.result.list):
         return None
     if b'"coin"' in bytes(it.result.list):
-        return _wallets(it.result.list, it.time, whole=True)
+        return _wallets(it.result.list, it.time)
     return _positions(it.result.list, it.result.category, it.time, whole=True)
 
 
@@ -74,6 +80,7 @@ def _positions(rows: msgspec.Raw, category: str, at_ms: int, *, whole: bool) -> 
     odd = [p for p in held if (p.category or category or "linear") != "linear" and number(p.size)]
     return Change(
         at_ms=at_ms,
+        stream="" if whole else "position",
         legs=[_leg(p) for p in linear],
         all_legs=whole,
         left_out=[
@@ -97,8 +104,16 @@ def _leg(p: _Position) -> Leg:
     )
 
 
-def _wallets(rows: msgspec.Raw, at_ms: int, *, whole: bool) -> Change:
+def _wallets(rows: msgspec.Raw, at_ms: int, stream: str = "") -> Change:
     accounts = msgspec.json.decode(rows, type=list[_Wallet])
-    wallets = {c.coin: number(c.wallet_balance) or 0.0 for a in accounts for c in a.coin}
-    kinds = {a.account_type for a in accounts}
-    return Change(at_ms=at_ms, wallets=wallets, all_wallets=whole, multi_assets="UNIFIED" in kinds if kinds else None)
+    unified = [a for a in accounts if a.account_type == "UNIFIED"]
+    coins = [c for a in unified or accounts for c in a.coin]
+    return Change(
+        at_ms=at_ms,
+        stream=stream,
+        wallets={c.coin: (number(c.wallet_balance) or 0.0) - (number(c.spot_borrow) or 0.0) for c in coins},
+        rates={c.coin: (None if c.margin_collateral and c.collateral_switch else 0.0, None) for c in coins},
+        all_wallets=not stream,
+        multi_assets=bool(unified) if accounts else None,
+        classic=bool(accounts) and not unified,
+    )

@@ -27,19 +27,23 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """All that is not empty replaces what was known of it.
 
-    `at_ms` 0: the frame has no time. `all_wallets`, `all_legs`: what is not among them is no more. `rates`: asset to
-    the dollars of one unit, of a positive and a negative balance. `mode`: of positions that do not say it themselves.
+    `at_ms` 0: the frame has no time. `stream`: the venue's stream whose frames have an order of their own; "" of an
+    answer. `all_wallets`, `all_legs`: what is not among them is no more. `rates`: asset to the dollars of one unit, of
+    a positive and a negative balance, None: not said. `mode`: of positions that do not say it themselves. `classic`: of
+    wallets that a unified account has beside its own.
     """
 
     at_ms: int = 0
+    stream: str = ""
     wallets: dict[str, float] = {}
     legs: list[Leg] = []
     leverages: dict[str, float] = {}
-    rates: dict[str, tuple[float, float]] = {}
+    rates: dict[str, tuple[float | None, float | None]] = {}
     multi_assets: bool | None = None
     mode: Mode | None = None
     all_wallets: bool = False
     all_legs: bool = False
+    classic: bool = False
     left_out: list[str] = []
 
 

@@ -59,17 +59,20 @@ def read(frame: bytes) -> Change | None:
     rows = msgspec.json.decode(it.data, type=list[_Row])
     whole = it.arg is None or (it.event_type == "snapshot" and it.cur_page <= 1)
     at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in rows], default=0)
+    stream = "" if whole or it.arg is None else it.arg.channel
     if (it.arg is not None and it.arg.channel == "positions") or any(r.inst_id for r in rows):
-        return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, whole=whole)
+        return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, stream, whole=whole)
     if any(r.acct_lv for r in rows):
         return Change(multi_assets=rows[0].acct_lv in ("3", "4"))
     if any(r.pos_data is not None or r.bal_data is not None for r in rows):
         whole = all(r.event_type == "snapshot" for r in rows)
-        told = _positions([p for r in rows for p in r.pos_data or []], at_ms, whole=whole)
+        stream = "" if whole or it.arg is None else it.arg.channel
+        told = _positions([p for r in rows for p in r.pos_data or []], at_ms, stream, whole=whole)
         wallets = _wallets([d for r in rows for d in r.bal_data or []])
         return msgspec.structs.replace(told, wallets=wallets, all_wallets=whole)
     if any(r.details is not None for r in rows):
-        return Change(at_ms=at_ms, wallets=_wallets([d for r in rows for d in r.details or []]), all_wallets=whole)
+        wallets = _wallets([d for r in rows for d in r.details or []])
+        return Change(at_ms=at_ms, stream=stream, wallets=wallets, all_wallets=whole)
     return Change(at_ms=at_ms, all_legs=True) if whole and not rows else None
 
 
@@ -77,10 +80,11 @@ def _wallets(details: list[_Detail]) -> dict[str, float]:
     return {d.ccy: number(d.cash_bal) or 0.0 for d in details}
 
 
-def _positions(held: list[_Position], at_ms: int, *, whole: bool) -> Change:
+def _positions(held: list[_Position], at_ms: int, stream: str, *, whole: bool) -> Change:
     odd = [p for p in held if p.inst_type not in ("SWAP", "FUTURES") and number(p.pos)]
     return Change(
         at_ms=at_ms,
+        stream=stream,
         legs=[_leg(p) for p in held if p.inst_type in ("SWAP", "FUTURES")],
         all_legs=whole,
         left_out=[f"position 'okx' {p.inst_id!r}: only swaps and futures are valued" for p in odd],

@@ -34,11 +34,13 @@ class _AtVenue(msgspec.Struct):
     wallets: dict[str, float] = {}
     legs: dict[str, Leg] = {}
     leverages: dict[str, float] = {}
-    rates: dict[str, tuple[float, float]] = {}
+    rates: dict[str, tuple[float | None, float | None]] = {}
     multi_assets: bool | None = None
     mode: Mode | None = None
     known_wallets: bool = False
     left_out: list[str] = []
+    told_ms: dict[str, int] = {}
+    """When what a stream tells was told last, since the last answer."""
 
 
 class _Held(msgspec.Struct):
@@ -128,7 +130,30 @@ class Streams:
         self.held = _frozen(data)
 
 
+def _latest(at: _AtVenue, change: Change) -> Change:
+    """A stream's frame without what a later one of it has told already: two connections keep no order."""
+    if not (change.stream and change.at_ms):
+        return change
+
+    def later(name: str) -> bool:
+        known_ms = at.told_ms.get(f"{change.stream} {name}", 0)
+        at.told_ms[f"{change.stream} {name}"] = max(known_ms, change.at_ms)
+        return change.at_ms >= known_ms
+
+    return msgspec.structs.replace(
+        change,
+        wallets={asset: wallet for asset, wallet in change.wallets.items() if later(asset)},
+        legs=[leg for leg in change.legs if later(f"{leg.symbol} {leg.key}")],
+        leverages={symbol: leverage for symbol, leverage in change.leverages.items() if later(f"{symbol} leverage")},
+    )
+
+
 def _apply(at: _AtVenue, change: Change, *, whole: bool) -> None:
+    if change.classic and at.multi_assets:
+        return
+    change = _latest(at, change)
+    if (change.all_wallets or change.all_legs) and whole:
+        at.told_ms = {}
     if change.all_wallets and whole:
         at.wallets, at.known_wallets = {}, True
     at.wallets = {**at.wallets, **change.wallets}

@@ -63,7 +63,7 @@ _OURS = frozenset(("depth", "trade", "aggTrade", "forceOrder", "markPrice"))
 _SNAPSHOT = "depthSnapshot"
 _UNFILLED = frozenset(("NEW", "REJECTED"))
 _ENDED = frozenset(("FILLED", "EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"))
-_COIN_M = re.compile(r".+USD_(PERP|\d{6})")
+COIN_M = re.compile(r".+USD_(PERP|\d{6})")
 _SIDES = {"BUY": 1, "SELL": -1}
 B = TypeVar("B")
 
@@ -114,7 +114,7 @@ def _here(merged: msgspec.Raw, symbol: str | None, futures: int) -> bool:
         return True
     if said in (b"1", b"2"):
         return said == b"%d" % futures
-    return (futures == 2) == bool(_COIN_M.fullmatch(symbol))
+    return (futures == 2) == bool(COIN_M.fullmatch(symbol))
 
 
 def full_book(stream: str | None) -> bool:

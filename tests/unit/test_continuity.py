@@ -29,7 +29,8 @@ def test_before_a_snapshot_every_diff_is_held_and_every_snapshot_taken(venue: Se
     assert judge(venue, EMPTY, 100, (NO_ID, 50, NO_ID), snapshot=True) == REPLACE
 
 
-# barter-rs barter-data/src/exchange/binance/futures/l2.rs; (101, 110, 100) after a snapshot by tardis-node's mapper
+# barter-rs barter-data/src/exchange/binance/futures/l2.rs; (101, 110, 100) after a snapshot by tardis-node's mapper; by
+# hand (100, 110, 99) when live: all that changed after 99 is in it, as when @depth@500ms comes beside @depth@100ms
 @pytest.mark.parametrize(
     ("state", "message", "expected"),
     [
@@ -44,7 +45,9 @@ def test_before_a_snapshot_every_diff_is_held_and_every_snapshot_taken(venue: Se
         (LIVE, (111, 120, 105), GAP),
         (LIVE, (0, 0, 0), DROP),
         (LIVE, (95, 100, 94), DROP),
-        (LIVE, (100, 110, 99), GAP),
+        (LIVE, (100, 110, 99), APPLY),
+        (LIVE, (102, 110, 101), GAP),
+        (LIVE, (100, 110, NO_ID), GAP),
     ],
 )
 def test_binance_futures(state: int, message: tuple[int, int, int], expected: int) -> None:

@@ -1,0 +1,172 @@
+"""Relatives of situations that broke accounts: other products, account types and orders of frames; invented numbers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from operators.portfolio.ledger import Terms
+from schemas.accounts import Account
+from schemas.venue_accounts.streams import Streams
+from tests.risk.room import START_MS, cross, last, mark, one_tier, play, raised, record
+
+
+def told(venue: str, *frames: Any) -> Any:
+    """What all frames come to: the account, or why the last was refused."""
+    streams, answer = Streams(), None
+    for frame in frames:
+        text = json.dumps({"account": "a", "venue": venue, "frame": frame}).encode()
+        answer = streams.read(text, START_MS + 60_000) or answer
+    return answer
+
+
+def wallets(account: Any) -> dict[str, float]:
+    assert isinstance(account, Account), account
+    return {b.asset: b.wallet for b in account.balances}
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "qty", "kind"),
+    [
+        ("binance-usdm", "BTCUSD_PERP", 5, "inverse"),
+        ("binance-usdm", "ETHUSD_261225", -20, "inverse"),
+        ("bybit-linear", "BTCUSD", 5000, "inverse"),
+        ("bybit-linear", "ETHUSDZ26", -5000, "inverse"),
+        ("bybit-linear", "BTC-29DEC26-80000-C", 1, "option"),
+        ("bybit-linear", "BTC-29DEC26-80000-P-USDT", -1, "option"),
+        ("okx-swap", "BTC-USD-261225-90000-C", 1, "option"),
+    ],
+)
+def test_a_position_whose_name_is_of_another_product_is_left_out_and_named(venue, symbol, qty, kind):
+    """5,000 of Bybit's BTCUSD are dollars (v5 enum `inverse`); counted as BTC they were 300 M of notional, without a word."""
+    rows = play(
+        [(0, record({"USDT": 1000}, cross(symbol, qty, 60_000, venue=venue)))], [mark(1, symbol, 60_000, venue)]
+    )
+    row = last(rows)
+    assert rows["risk_positions"] == []
+    assert (row["remarks"], row["record_ok"]) == (
+        f"position {venue!r} {symbol!r}: only linear contracts are valued, this one is {kind}",
+        False,
+    )
+    assert (row["risk_level"], row["margin_utilisation"], row["maintenance_ratio"]) == ("unknown", None, None)
+    assert raised(rows) == {"record_incomplete a": "warning"}
+
+
+def test_what_was_left_out_makes_the_level_of_the_rest_unknown_but_never_lower_than_high():
+    """As with a pool that is not known: what cannot be seen may be worse."""
+    beside = cross("BTCUSD_PERP", 5, 60_000)
+    calm = play([(0, record({"USDT": 9000}, cross("ETHUSDT", 1, 3000), beside))], [mark(1, "ETHUSDT", 3000)])
+    assert last(calm)["risk_level"] == "unknown"
+    near = play([(0, record({"USDT": 15}, cross("ETHUSDT", 1, 3000, 100), beside))], [mark(1, "ETHUSDT", 3000)])
+    assert last(near)["risk_level"] == "critical"
+
+
+def test_an_account_of_which_no_balance_could_be_read_has_no_equity():
+    """Numbers as strings, as venues write them: equity was 0 and its level low."""
+    held = {"account": "a", "balances": [{"asset": "USDT", "wallet": "1000"}], "positions": []}
+    row = last(play([(0, held)], [mark(1, "BTCUSDT", 60_000)]))
+    assert (row["equity_usd"], row["equity_reason"]) == (None, "a balance of the record could not be read")
+    assert (row["risk_level"], row["insolvent"]) == ("unknown", False)
+
+
+def test_credits_are_one_pool_also_where_the_account_says_that_it_is_not_in_multi_assets_mode():
+    """Binance, credits trading mode: BNFCR exists in no other. [HAND] (6000 - 1000 - 500) / (.1 * .996) = 45,180.72."""
+    held = record({"BNFCR": 500, "USDC": 1000}, cross("BTCUSDT", 0.1, 60_000), multi_assets=False)
+    rows = play([(0, held)], [mark(1, "BTCUSDT", 60_000)])
+    assert (last(rows)["insolvent"], last(rows)["equity_usd"]) == (False, 1500)
+    position = last(rows, "risk_positions")
+    assert position["pool"] == "binance-usdm/cross/multi-assets"
+    assert position["liquidation_price"] == pytest.approx(4500 / (0.1 * 0.996))
+
+
+def coin(asset: str, wallet: str, **more: Any) -> dict[str, Any]:
+    return {"coin": asset, "walletBalance": wallet, "marginCollateral": True, "collateralSwitch": True, **more}
+
+
+def answer(*coins: dict[str, Any], kind: str = "UNIFIED") -> dict[str, Any]:
+    return {"result": {"list": [{"accountType": kind, "coin": list(coins)}]}, "time": START_MS}
+
+
+def pushed(*coins: dict[str, Any], kind: str = "UNIFIED", ms: int = 1000) -> dict[str, Any]:
+    return {
+        "topic": "wallet",
+        "creationTime": START_MS + ms,
+        "data": [{"accountType": kind, "coin": list(coins)}],
+    }
+
+
+def test_what_a_bybit_account_has_borrowed_is_not_its_own():
+    """wallet-balance: equity = walletBalance - spotBorrow + unrealisedPnl + option value."""
+    frame = coin("USDT", "5000", spotBorrow="2000", borrowAmount="2000", equity="3000")
+    assert wallets(told("bybit-linear", answer(frame))) == {"USDT": 3000}
+    assert wallets(told("bybit-linear", answer(coin("USDT", "5000")), pushed(frame))) == {"USDT": 3000}
+
+
+@pytest.mark.parametrize("flag", ["collateralSwitch", "marginCollateral"])
+def test_what_is_no_collateral_at_bybit_backs_nothing_until_it_is(flag):
+    """wallet-balance, `collateralSwitch` and `marginCollateral`. [HAND] the pool has 100, maintenance is 15 of entry: 3000 - 85."""
+    off = answer(coin("USDT", "100"), coin("BTC", "1", **{flag: False}))
+    linear = cross("ETHUSDT", 1, 3000, 10, venue="bybit-linear")
+    tiers = Terms({("bybit-linear", "ETHUSDT"): one_tier(0.005, 100)}, taker_fee={})
+    marks = [mark(1, "ETHUSDT", 3000, "bybit-linear"), mark(1, "BTCUSDT", 60_000, "bybit-linear")]
+
+    def price(*frames: Any) -> Any:
+        account = told("bybit-linear", *frames)
+        held = [{"asset": b.asset, "wallet": b.wallet, "bid_rate": b.bid_rate} for b in account.balances]
+        rows = play([(0, {**record({}, linear), "balances": held})], marks, tiers)
+        return last(rows, "risk_positions")["liquidation_price"]
+
+    assert price(off) == pytest.approx(2915)
+    assert price(off, pushed(coin("BTC", "1"))) is None
+
+
+@pytest.mark.parametrize("kind", ["CONTRACT", "SPOT"])
+def test_wallets_of_bybits_classic_accounts_do_not_replace_those_of_the_unified_one(kind):
+    """`wallet` pushes both accounts (UTA 1.0), each with its own USDT."""
+    other = pushed(coin("USDT", "7"), kind=kind, ms=2000)
+    assert wallets(told("bybit-linear", answer(coin("USDT", "5000")), other)) == {"USDT": 5000}
+    both = answer(coin("USDT", "5000"))
+    both["result"]["list"].append({"accountType": kind, "coin": [coin("USDT", "7"), coin("BTC", "1")]})
+    assert wallets(told("bybit-linear", both)) == {"USDT": 5000}
+    assert wallets(told("bybit-linear", answer(coin("USDT", "7"), kind=kind))) == {"USDT": 7}
+
+
+def update(ms: int, wallet: str, amount: str, **more: Any) -> dict[str, Any]:
+    held = {"s": "BTCUSDT", "pa": amount, "ep": "60000", "mt": "cross", "iw": "0", "ps": "BOTH"}
+    body = {"m": "ORDER", "B": [{"a": "USDT", "wb": wallet}], "P": [held]}
+    return {"e": "ACCOUNT_UPDATE", "E": START_MS + ms, "T": START_MS + ms, "a": body, **more}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_update_that_a_second_connection_brings_late_does_not_bring_the_past_back(again):
+    """Binance: `T` is the transaction's time. A frame of 10 after one of 20 made a position of 2 BTC one of 1 again."""
+    start = {"assets": [{"asset": "USDT", "walletBalance": "100"}], "positions": []}
+    frames = [start, update(10, "70", "1"), update(20, "50", "2")]
+    account = told("binance-usdm", *frames, *(frames[1:] if again else [update(10, "70", "1")]))
+    assert wallets(account) == {"USDT": 50}
+    assert [p.qty_base for p in account.positions] == [2]
+    assert wallets(told("binance-usdm", *frames, start)) == {"USDT": 100}
+
+
+def test_portfolio_margin_of_binance_says_that_it_has_no_rules_and_its_coin_m_part_changes_nothing():
+    """User data streams of portfolio margin: `fs` UM or CM; CM wallets and contracts are no USD-M ones."""
+    start = {"assets": [{"asset": "USDT", "walletBalance": "100"}], "positions": []}
+    account = told("binance-usdm", start, update(10, "7", "20", fs="CM"))
+    assert (wallets(account), account.positions) == ({"USDT": 100}, [])
+    assert account.left_out == ["portfolio margin has no rules here"]
+    assert told("binance-usdm", start, update(10, "7", "20", fs="UM")).left_out == account.left_out
+
+
+def test_an_answer_of_balances_that_names_none_is_refused_rather_than_an_empty_account():
+    """`GET /papi/v1/balance` has `totalWalletBalance` and `umWalletBalance`, no `balance`: equity was 0."""
+    reason = told("binance-usdm", [{"asset": "USDT", "totalWalletBalance": "122607.35", "umWalletBalance": "0.0"}])
+    assert reason == "not an account frame that is known: USDT has neither walletBalance nor balance"
+
+
+@pytest.mark.parametrize(("amount", "notional", "profit"), [("2", "121000", "1000"), ("-2", "-121000", "-1000")])
+def test_the_entry_of_a_position_in_an_account_v3_is_what_its_profit_says(amount, notional, profit):
+    """`GET /fapi/v3/account` names no entry price: (121,000 - 1,000) / 2 = 60,000; a short's amount and notional are negative."""
+    row = {"symbol": "BTCUSDT", "positionSide": "BOTH", "positionAmt": amount, "notional": notional}
+    row |= {"unrealizedProfit": profit, "isolatedMargin": "0", "isolatedWallet": "0"}
+    account = told("binance-usdm", {"assets": [{"asset": "USDT", "walletBalance": "9"}], "positions": [row]})
+    assert [p.entry_price for p in account.positions] == [60_000]
