@@ -1,7 +1,8 @@
 """Capture: recorded frames read from a file, one a line, plain or gzip.
 
 A line is `<receive time> <JSON>`. The time is nanoseconds since 1970; milli- and microseconds are told by their number
-of digits, and `<seconds>: <JSON>` (cryptofeed's recorder) and `<ISO time>Z <JSON>` (Tardis) are read as well. Bare JSON
+of digits, and seconds with a fraction, `<seconds>: <JSON>` (cryptofeed's recorder) and `<ISO time>Z <JSON>` (Tardis)
+are read as well. Bare JSON
 is taken to have been received when the venue's own `ts` or `E` says; a line without it, when the line before was, and
 the first ones of a file when the first that says so was.
 
@@ -22,8 +23,10 @@ from schemas.venue import Venue
 
 _UNITS = {10: 10**9, 13: 10**6, 16: 10**3, 18: 1, 19: 1}
 """By the digits of a receive time, nanoseconds of its unit: from 2001 to 2286, or 1973 in nanoseconds."""
-_SECONDS = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}))?: ")
-_ISO = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z ")
+_SECONDS = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}):?|:) ")
+_ISO = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|\+00:00) ")
+_MARK = b"\xef\xbb\xbf"
+"""What some editors write before the first line (UTF-8's byte order mark)."""
 _VENUE_MS = re.compile(rb'"(?:ts|E|timestamp)":\s*"?(\d{16}|\d{13})(?!\d)')
 
 
@@ -59,7 +62,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with opened() as file:
             for number, line in enumerate(file, 1):
-                yield number, line.rstrip(b"\r\n")
+                yield number, (line.removeprefix(_MARK) if number == 1 else line).rstrip(b"\r\n")
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CaptureError(f"{path}: unreadable after line {number}: {reason}") from None
@@ -70,8 +73,8 @@ def receive_time(line: bytes) -> tuple[int, bytes] | None:
 
     >>> receive_time(b'1723161255030314667 {"e":1}'), receive_time(b'1723161255030 {"e":1}')
     ((1723161255030314667, b'{"e":1}'), (1723161255030000000, b'{"e":1}'))
-    >>> receive_time(b'2024-08-08T23:54:15.03Z {"e":1}')
-    (1723161255030000000, b'{"e":1}')
+    >>> receive_time(b'2024-08-08T23:54:15.03Z {"e":1}'), receive_time(b'1723161255.03 {"e":1}')
+    ((1723161255030000000, b'{"e":1}'), (1723161255030000000, b'{"e":1}'))
     """
     head, space, frame = line.partition(b" ")
     if space and head.isdigit() and len(head) in _UNITS:

@@ -165,7 +165,8 @@ class Liquidations:
 
     `price` is a number as printed (an average need not lie on a tick), NaN where there is none; `throttled` says that
     the venue sends at most one a second, so that sums are lower bounds. An order that was filled in parts is a row a
-    part, each with what is new. `id` is the trade's, where the venue tells one; else -1.
+    part, each with what is new. `id` is the trade's, where the venue tells one; else -1, and -2, -3, ... of those that
+    a frame lists once more, alike in all else.
     """
 
     frame: I4

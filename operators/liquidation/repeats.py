@@ -2,8 +2,8 @@
 
 A row repeats if a row before it in the log has the same instrument, event time, side, size and price, and the same id
 where the venue sends one, and the latest event time seen by then is at most 10 s ahead of it. Two distinct liquidations
-without an id that are alike in all else are taken for one. Keys are forgotten 10 s of event time behind the latest, so
-the state holds 10 s of liquidations, 48 bytes each.
+without an id that are alike in all else are taken for one, unless one message lists both. Keys are forgotten 10 s of
+event time behind the latest, so the state holds 10 s of liquidations, 48 bytes each.
 
 Key and memory: OKX replays its last message to each subscriber (tardis-node okex mapper).
 

@@ -1,7 +1,8 @@
 """OKX v5: the channels `positions`, `account` and `balance_and_position`, and the answers of the same names and config.
 
-`pos` counts contracts: what one is comes from the instrument. `cashBal` is taken as the wallet, `margin` as the margin
-put aside for an isolated position. A snapshot in pages begins with its first page and goes on with the others.
+`pos` counts contracts: what one is comes from the instrument. `cashBal` and the `margin` put aside for isolated
+positions make the wallet: the venue's equity is balance, isolated margin and profits together. A snapshot in pages
+begins with its first page and goes on with the others.
 """
 
 import msgspec

@@ -11,8 +11,12 @@ import msgspec
 
 from schemas.accounts import Account, Balance, Position, checked, decode, one_line
 from schemas.instrument import Instrument
+from schemas.settlement import contract as contract_of
 from schemas.venue_accounts import binance, bybit, okx
 from schemas.venue_accounts.change import Change, Leg, Mode
+
+MARGIN_APART = frozenset({"okx-swap"})
+"""Venues whose balance is without the margin put aside for isolated positions (OKX: `posBal` is beside `bal`)."""
 
 READERS: dict[str, Callable[[bytes], Change | None]] = {
     "binance-usdm": binance.read,
@@ -88,21 +92,27 @@ class Streams:
             if not at.known_wallets:
                 unread += 1
                 left_out.append(f"balances at {venue}: no answer with all of them was seen yet")
-            for asset, wallet in at.wallets.items():
-                bid, ask = at.rates.get(asset, (None, None))
-                balances.append(Balance(asset, wallet, venue, bid, ask))
+            wallets = dict(at.wallets)
             for leg in at.legs.values():
                 position = self._position(venue, at, leg)
                 if isinstance(position, str):
                     left_out.append(f"position {venue!r} {leg.symbol!r}: {position}")
-                else:
-                    positions.append(position)
+                    continue
+                positions.append(position)
+                if venue in MARGIN_APART and position.isolated_margin:
+                    asset = contract_of(venue, leg.symbol, leg.settles_in, self.known).settles_in
+                    wallets[asset] = wallets.get(asset, 0.0) + position.isolated_margin
+            for asset, wallet in wallets.items():
+                bid, ask = at.rates.get(asset, (None, None))
+                balances.append(Balance(asset, wallet, venue, bid, ask))
         return checked(Account(name, held.as_of, balances, positions, multi, balances_unread=unread), left_out)
 
     def _position(self, venue: str, at: _AtVenue, leg: Leg) -> Position | str:
         contract: float | None = 1.0
         if venue == "okx-swap":
             instrument = self.known.get((venue, leg.symbol))
+            if instrument is not None and instrument.kind != "linear":
+                return f"only linear contracts are valued, this one is {instrument.kind}"
             contract = instrument.contract if instrument is not None and instrument.kind == "linear" else None
         if contract is None:
             return "what a linear contract of it is comes from the instrument, which is not known"

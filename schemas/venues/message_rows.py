@@ -1,5 +1,6 @@
 """Rows: the messages of a venue as column batches; the part of parsing that all venues share."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -170,6 +171,17 @@ def _prints(
     return _Scaled(np.array(at, np.int32), prints, found, stated, Parsed(refused, found.refined))
 
 
+def _ids(at: Iterable[int], prints: Iterable[Print]) -> list[int]:
+    """What tells liquidations apart: their ids, and -1, -2, ... of those without one that one frame lists alike."""
+    alike: Counter[tuple[int | str | bytes, ...]] = Counter()
+    ids = []
+    for i, p in zip(at, prints, strict=True):
+        of = i, p.symbol, p.event_ns, p.order_side, p.size, str(p.stated)
+        ids.append(p.id if p.id >= 0 else -1 - alike[of])
+        alike[of] += p.id < 0
+    return ids
+
+
 def _liquidations(of: _Scaled, chosen: NDArray[np.bool_]) -> Liquidations:
     prints = [p for p, use in zip(of.prints, chosen.tolist(), strict=True) if use]
     return Liquidations(
@@ -181,7 +193,7 @@ def _liquidations(of: _Scaled, chosen: NDArray[np.bool_]) -> Liquidations:
         price_kind=np.array([p.price_kind for p in prints], np.int8),
         lots=of.found.lots[chosen],
         throttled=np.array([p.throttled for p in prints], np.bool_),
-        id=np.array([p.id for p in prints], np.int64),
+        id=np.array(_ids(of.at[chosen].tolist(), prints), np.int64),
     )
 
 

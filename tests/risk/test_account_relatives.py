@@ -7,13 +7,18 @@ import pytest
 
 from operators.portfolio.ledger import Terms
 from schemas.accounts import Account
+from schemas.instrument import Instrument
 from schemas.venue_accounts.streams import Streams
 from tests.risk.room import START_MS, cross, last, mark, one_tier, play, raised, record
+
+SWAP = Instrument("okx-swap", "BTC-USDT-SWAP", "BTC", "USDT", "linear", "0.1", "1", 0.01)
+COIN = Instrument("okx-swap", "BTC-USD-SWAP", "BTC", "USD", "inverse", "0.1", "1", 100.0)
+KNOWN = {(i.venue, i.symbol): i for i in (SWAP, COIN)}
 
 
 def told(venue: str, *frames: Any) -> Any:
     """What all frames come to: the account, or why the last was refused."""
-    streams, answer = Streams(), None
+    streams, answer = Streams(KNOWN), None
     for frame in frames:
         text = json.dumps({"account": "a", "venue": venue, "frame": frame}).encode()
         answer = streams.read(text, START_MS + 60_000) or answer
@@ -170,3 +175,24 @@ def test_the_entry_of_a_position_in_an_account_v3_is_what_its_profit_says(amount
     row |= {"unrealizedProfit": profit, "isolatedMargin": "0", "isolatedWallet": "0"}
     account = told("binance-usdm", {"assets": [{"asset": "USDT", "walletBalance": "9"}], "positions": [row]})
     assert [p.entry_price for p in account.positions] == [60_000]
+
+
+def okx(symbol: str, mode: str, margin: str, ms: int = 0) -> dict[str, Any]:
+    row = {"instId": symbol, "instType": "SWAP", "mgnMode": mode, "posSide": "net", "pos": "10", "avgPx": "60000"}
+    return {"arg": {"channel": "positions"}, "data": [{**row, "lever": "10", "margin": margin, "uTime": str(ms)}]}
+
+
+def test_margin_put_aside_at_okx_is_beside_its_cash_balance():
+    """Equity = balance + isolated margin + profits (OKX help, equity of a currency; bills: `posBal` is beside `bal`).
+
+    [HAND] 5,000 of cash and 600 put aside are 5,600; were the 600 within the cash, the pool had 4,400.
+    """
+    start = {"code": "0", "data": [{"uTime": str(START_MS), "details": [{"ccy": "USDT", "cashBal": "5000"}]}]}
+    assert wallets(told("okx-swap", start, okx("BTC-USDT-SWAP", "isolated", "600"))) == {"USDT": 5600}
+    assert wallets(told("okx-swap", start, okx("BTC-USDT-SWAP", "cross", ""))) == {"USDT": 5000}
+
+
+def test_a_coin_margined_swap_of_an_okx_frame_is_left_out_for_what_it_is():
+    account = told("okx-swap", okx("BTC-USD-SWAP", "cross", ""))
+    reason = "position 'okx-swap' 'BTC-USD-SWAP': only linear contracts are valued, this one is inverse"
+    assert reason in account.left_out

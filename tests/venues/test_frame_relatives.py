@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.venues.cases import book
-from tests.venues.test_kinds import COINM, SPOT, SYMBOLS, USDM, depth
+from flows.capture import read
+from schemas.venues.registry import VENUES
+from tests.venues.cases import book, replayed
+from tests.venues.test_kinds import BYBIT, COINM, OKX, SPOT, SYMBOLS, USDM, T, capture, depth, trade
 
 
 @pytest.mark.parametrize("venue", [USDM, COINM, SPOT])
@@ -22,3 +24,33 @@ def test_two_speeds_of_one_binance_book_are_one_chain_whichever_comes_first(venu
         sides, said, rejects = book(venue, [begun, *fast[:at], slow, *fast[at:]], SYMBOLS[venue])
         assert (rejects, "gap" in said, said[-1 if at < 3 else -2]) == ([], False, "applied")
         assert sides == ({100.0: 18.0, 99.0: 1.0}, {101.0: 1.0})
+
+
+def liquidations(venue, *times):
+    """One message of liquidations alike in all but their time."""
+    if venue == BYBIT:
+        rows = [{"T": T + ms, "s": "BTCUSDT", "S": "Buy", "v": "0.5", "p": "100"} for ms in times]
+        return {"topic": "allLiquidation.BTCUSDT", "type": "snapshot", "ts": T, "data": rows}
+    details = [{"bkPx": "100", "side": "sell", "posSide": "long", "sz": "5", "ts": str(T + ms)} for ms in times]
+    row = {"instId": SYMBOLS[OKX], "details": details}
+    return {"arg": {"channel": "liquidation-orders", "instType": "SWAP"}, "data": [row]}
+
+
+@pytest.mark.parametrize("venue", [BYBIT, OKX])
+def test_liquidations_that_one_message_lists_alike_are_as_many_and_its_repeat_adds_none(venue, tmp_path):
+    """allLiquidation lists every liquidation of half a second: two of one price, size and millisecond were one."""
+    frames = [liquidations(venue, 0, 0, 7), liquidations(venue, 0, 0, 7), liquidations(venue, 0, 900), trade(venue, 1)]
+    got = replayed([(venue, capture(tmp_path / "alike.log", frames))], batch=1)
+    rows = got.rows("liquidations", symbol=SYMBOLS[venue])
+    assert [(r["event_time"] - T * 10**6) // 10**6 for r in rows] == [0, 0, 7, 900]
+    assert got.reasons == []
+
+
+@pytest.mark.parametrize("time", ["{s}.000020 ", "{s}.00002: ", "{iso}.000020Z ", "{iso}.00002+00:00 ", "{ns} "])
+def test_receive_times_as_recorders_write_them_are_the_same_time(time, tmp_path):
+    """`time.time()` and a blank, cryptofeed, Tardis, ISO with an offset, nanoseconds; the first behind a byte order mark."""
+    ns = T * 10**6 + 20_000
+    line = time.format(s=T // 1000, ns=ns, iso="2026-09-21T14:13:20").encode()
+    path = tmp_path / "one.log"
+    path.write_bytes(b"\xef\xbb\xbf" + line + b'{"e":"trade","s":"BTCUSDT"}\r\n')
+    assert [(f.received_ns, f.problem) for f in read(path, VENUES[USDM])] == [(ns, None)]
