@@ -147,8 +147,8 @@ def test_every_correlation_is_that_of_all_pairs_of_moves_however_the_log_was_cut
     rng = np.random.default_rng(seed)
     books = []
     for _ in range(2):
-        at = np.sort(rng.choice(np.arange(1, 60_000), 300, replace=False))
-        books.append([*zip(at.tolist(), (1_000 + rng.integers(-3, 4, 300)).tolist(), strict=True)])
+        at = np.sort(rng.choice(np.arange(1, 60_000), 120, replace=False))
+        books.append([*zip(at.tolist(), (1_000 + rng.integers(-3, 4, 120)).tolist(), strict=True)])
     given_rows = panes(books, base_ms, 60_000 // base_ms)
     running, said = Running((LEAD_LAG,)), []
     running.grow(1)
