@@ -21,14 +21,17 @@ Flags = NDArray[np.bool_]
 
 @kernel
 def _news(key: I8, keyframe: Flags, values: F8, tolerance: F8, last: F8, known: Flags, out: Flags) -> None:
-    """Compare each row with the last published one of its key, in order; minus infinity: not known, so no news."""
+    """Compare each row, a column of `values`, with the last published one of its key, in order.
+
+    Minus infinity: not known, so no news.
+    """
     for r in range(len(key)):
         k = key[r]
         news = keyframe[r] or not known[k]
         for c in range(len(tolerance)):
             if news:
                 break
-            now, then = values[r, c], last[k, c]
+            now, then = values[c, r], last[k, c]
             if then == -np.inf:
                 continue
             if math.isnan(now) != math.isnan(then) or abs(now - then) > tolerance[c]:
@@ -36,7 +39,7 @@ def _news(key: I8, keyframe: Flags, values: F8, tolerance: F8, last: F8, known: 
         if news:
             known[k] = True
             for c in range(len(tolerance)):
-                last[k, c] = values[r, c]
+                last[k, c] = values[c, r]
         out[r] = news
 
 
@@ -66,8 +69,7 @@ class Deltas:
                 self.known = np.append(self.known, np.zeros(more, np.bool_))
                 self.last = np.vstack([self.last, np.full((more, len(self.tolerance)), np.nan)])
         out = np.empty(len(key), np.bool_)
-        values = np.ascontiguousarray(values, np.float64)
-        _news(key, keyframe, values, self.tolerance, self.last, self.known, out)
+        _news(key, keyframe, np.ascontiguousarray(values.T, np.float64), self.tolerance, self.last, self.known, out)
         return out
 
     def freeze(self) -> bytes:

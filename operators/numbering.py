@@ -1,7 +1,7 @@
 """Numbering: the instruments of a venue under one number each, over all the logs that name them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +46,21 @@ class Numbering:
                 for row in table.rows:
                     found.setdefault(row.symbol, row)
             rows = [found[s] for s in self.index]
-            rank = np.argsort(np.argsort([r.symbol for r in rows])) if rows else np.empty(0, np.int64)
+            symbol, base = (np.array([getattr(r, n) for r in rows], object) for n in ("symbol", "base"))
+            rank = np.argsort(np.argsort(symbol)) if rows else np.empty(0, np.int64)
             inferred = np.array([r.inferred for r in rows], np.bool_)
             dollars = np.array([r.in_dollars for r in rows], np.bool_)
             scales = units.columns(rows)
-            held = self._who[key] = Numbered(state, rows, scales, np.asarray(rank, np.int64), inferred, dollars)
+            rank = np.asarray(rank, np.int64)
+            held = self._who[key] = Numbered(state, rows, scales, rank, inferred, dollars, symbol, base)
         return held
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The instruments of a venue by number: rows, scales, order of symbols, whether inferred, whether in US dollars."""
+    """The instruments of a venue by number: rows, scales, order of symbols, whether inferred, whether in US dollars;
+    and what keys are made of, as objects, to be taken by number.
+    """
 
     state: tuple[int, ...]
     rows: list[Instrument]
@@ -64,3 +68,14 @@ class Numbered:
     rank: I8
     inferred: Array
     dollars: Array
+    symbol: Array
+    base: Array
+    _naturals: dict[tuple[str, int], Array] = field(default_factory=dict)
+
+    def naturals(self, venue: str, window_ms: int) -> Array:
+        """The natural keys of their windows of one length."""
+        found = self._naturals.get((venue, window_ms))
+        if found is None:
+            keys = [f"{venue}|{symbol}|{window_ms}" for symbol in self.symbol.tolist()]
+            found = self._naturals[venue, window_ms] = np.array(keys, object)
+        return found

@@ -29,18 +29,22 @@ def of_windows(
     """The chosen rows of closed windows, by end, length and symbol."""
     end_ms, length_ms = rows.end * base_ms, rows.length * base_ms
     chosen = chosen[np.lexsort((known.rank[rows.instrument[chosen]], rows.length[chosen], rows.end[chosen]))]
-    who = [known.rows[i] for i in rows.instrument[chosen].tolist()]
+    who, window_ms = rows.instrument[chosen], length_ms[chosen]
     start_ms = (end_ms - length_ms)[chosen]
     out: dict[str, Array | list[str]] = {
         "venue": [venue] * len(who),
-        "symbol": [r.symbol for r in who],
-        "window_ms": length_ms[chosen],
+        "symbol": known.symbol[who].tolist(),
+        "window_ms": window_ms,
         "window_start": start_ms * 1_000_000,
     }
     for c in columns:
-        out[c.name] = closed_by(rows.end[chosen] - 1) if c is quality.CLOSED else listed(values[c.name][chosen])
-    natural = [f"{venue}|{r.symbol}|{n}" for r, n in zip(who, length_ms[chosen].tolist(), strict=True)]
-    return Published(table, [r.base for r in who], natural, start_ms.tolist(), end_ms[chosen].tolist(), out)
+        out[c.name] = closed_by(rows.end[chosen] - 1) if c is quality.CLOSED else values[c.name][chosen]
+    natural = np.empty(len(who), object)
+    for length in np.unique(window_ms).tolist():
+        mine = window_ms == length
+        natural[mine] = known.naturals(venue, length)[who[mine]]
+    base = known.base[who].tolist()
+    return Published(table, base, natural.tolist(), start_ms.tolist(), end_ms[chosen].tolist(), out)
 
 
 def of_events(
