@@ -12,6 +12,7 @@ from pathlib import Path
 from bytewax.dataflow import Dataflow
 from bytewax.testing import run_main
 
+from flows import allocator
 from flows.clickhouse.errors import StoreError
 from flows.epochs import Stopping
 from flows.log_lines import LOG
@@ -50,6 +51,7 @@ def run(
             # what is loaded now stays: the collector need not look through it again and again
             gc.freeze()
             gc.set_threshold(YOUNG)
+            allocator.keep()
             with _panics_into(log):
                 run_main(dataflow, epoch_interval=timedelta(milliseconds=epoch_interval_ms), recovery_config=config)  # type: ignore[no-untyped-call]
     except BaseException as error:

@@ -33,7 +33,13 @@ def _locate(held: I8, key: I8, slot: I8, fresh: I8) -> int:
     last, n = 0, 0
     for i in range(len(key)):
         if last == len(held) or held[last] != key[i]:
-            last = int(np.searchsorted(held, key[i]))
+            last, high = 0, len(held)
+            while last < high:
+                middle = (last + high) // 2
+                if held[middle] < key[i]:
+                    last = middle + 1
+                else:
+                    high = middle
             if (last == len(held) or held[last] != key[i]) and (n == 0 or fresh[n - 1] != key[i]):
                 fresh[n] = key[i]
                 n += 1
@@ -198,8 +204,11 @@ class Panes:
         if closed < 0:
             upto = 0
         taken = Panes(self.layout, self.key[:upto].copy(), self.ints[:, :upto].copy(), self.floats[:, :upto].copy())
-        if upto:
-            self._lay(self.key[upto:].copy(), self.ints[:, upto:].copy(), self.floats[:, upto:].copy())
+        if upto:  # the room stays: as many will be opened again
+            n = len(self.key) - upto
+            key, ints, floats = self._room
+            key[:n], ints[:, :n], floats[:, :n] = self.key[upto:], self.ints[:, upto:], self.floats[:, upto:]
+            self.key, self.ints, self.floats, self._columns = key[:n], ints[:, :n], floats[:, :n], None
         return taken
 
     def only(self, wanted: Layout) -> "Panes":

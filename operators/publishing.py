@@ -37,8 +37,12 @@ def of_windows(
         "window_ms": window_ms,
         "window_start": start_ms * 1_000_000,
     }
+    every = len(chosen) == len(rows) and bool((chosen[:-1] < chosen[1:]).all())
     for c in columns:
-        out[c.name] = closed_by(rows.end[chosen] - 1) if c is quality.CLOSED else values[c.name][chosen]
+        if c is quality.CLOSED:
+            out[c.name] = closed_by(rows.end[chosen] - 1)
+        else:
+            out[c.name] = values[c.name] if every else values[c.name].take(chosen)
     natural = np.empty(len(who), object)
     for length in np.unique(window_ms).tolist():
         mine = window_ms == length

@@ -249,8 +249,7 @@ class VenueMarket:
         if not known.dollars.all():
             values |= units.in_dollars(values, table.of.columns, known.dollars[rows.instrument])
         numeric = np.empty((len(table.deltas.names), len(rows)))
-        for row, name in zip(numeric, table.deltas.names, strict=True):
-            row[:] = values[name]
+        np.concatenate([values[name] for name in table.deltas.names], out=numeric.reshape(-1))
         lengths = table.windows.lengths
         key = rows.instrument * len(lengths) + np.searchsorted(lengths, rows.length)
         chosen = np.flatnonzero(table.deltas.news(key, end_ns % self.cut.keyframe_ns == 0, numeric.T))

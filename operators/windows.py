@@ -89,7 +89,7 @@ class Awake(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """Room for finished windows; statistics stand one a row, as everywhere else, a window a column."""
+    """Room for finished windows, one a row."""
 
     length: I8
     end: I8
@@ -99,27 +99,27 @@ class Finished(NamedTuple):
 
 
 @inner
-def _take_in(held: Held, lengths: int, i: int, values: Array, row: int, absent: float) -> None:
-    """One pane's statistics, column `row`, of instrument i into all windows that hold it."""
+def _take_in(held: Held, lengths: int, i: int, values: Array, absent: float) -> None:
+    """One pane's statistics of instrument i into all windows that hold it."""
     for c in range(len(held.merge)):
-        code, at, value = held.merge[c], held.at[c], values[c, row]
+        code, at = held.merge[c], held.at[c]
         if code < 5:
             for w in range(lengths):
-                held.sums[i, w, at] = _merge(code, held.empty[c], absent, held.sums[i, w, at], value)
+                held.sums[i, w, at] = _merge(code, held.empty[c], absent, held.sums[i, w, at], values[c])
         else:
-            held.standing[i, at] = _merge(code, held.empty[c], absent, held.standing[i, at], value)
+            held.standing[i, at] = _merge(code, held.empty[c], absent, held.standing[i, at], values[c])
 
 
 @inner
-def _give(held: Held, w: int, i: int, out: Array, row: int) -> None:
-    """What a finished window says, in column `row`; its sums start again."""
+def _give(held: Held, w: int, i: int, out: Array) -> None:
+    """What a finished window says, whose sums start again."""
     for c in range(len(held.merge)):
         at = held.at[c]
         if held.merge[c] < 5:
-            out[c, row] = held.sums[i, w, at]
+            out[c] = held.sums[i, w, at]
             held.sums[i, w, at] = held.empty[c]
         else:
-            out[c, row] = held.standing[i, at]
+            out[c] = held.standing[i, at]
 
 
 @kernel
@@ -160,8 +160,8 @@ def _roll(
             last_event = at
             for w in range(len(lengths)):
                 active[w, i] = True
-            _take_in(int_held, len(lengths), i, ints, row, _NONE)
-            _take_in(float_held, len(lengths), i, floats, row, ABSENT_FLOAT)
+            _take_in(int_held, len(lengths), i, ints[row], _NONE)
+            _take_in(float_held, len(lengths), i, floats[row], ABSENT_FLOAT)
             row += 1
         at += 1
         for w in range(len(lengths)):
@@ -175,8 +175,8 @@ def _roll(
                 out.length[written] = lengths[w]
                 out.end[written] = at
                 out.instrument[written] = i
-                _give(int_held, w, i, out.ints, written)
-                _give(float_held, w, i, out.floats, written)
+                _give(int_held, w, i, out.ints[written])
+                _give(float_held, w, i, out.floats[written])
                 written += 1
                 before[w, i] = active[w, i]
                 active[w, i] = False
@@ -239,7 +239,7 @@ class Windows:
             closed = min(closed, self.last_event + self.silence + 1)
         if ended:
             final = max(int(pane[-1]) if n else _NONE, self.last_event, _NONE if to_come is None else to_come) + 1
-        ints, floats = np.ascontiguousarray(panes.ints), np.ascontiguousarray(panes.floats)
+        ints, floats = np.ascontiguousarray(panes.ints.T), np.ascontiguousarray(panes.floats.T)
         parts, row = [], 0
         size = 4 * (n + 1) + 2 * len(self.lengths) * (len(self.awake.seen) + 1)
         while True:
@@ -284,13 +284,13 @@ class Windows:
             np.empty(size, np.int64),
             np.empty(size, np.int64),
             np.empty(size, np.int64),
-            np.empty((len(self.ints), size), np.int64),
-            np.empty((len(self.floats), size), np.float64),
+            np.empty((size, len(self.ints)), np.int64),
+            np.empty((size, len(self.floats)), np.float64),
         )
 
     def _rows(self, n: int, out: Finished) -> Rows:
-        columns = self.layout.columns(out.ints[:, :n], out.floats[:, :n])
-        return Rows(out.length[:n], out.end[:n], out.instrument[:n], columns)
+        columns = self.layout.columns(out.ints[:n].T.copy(), out.floats[:n].T.copy())
+        return Rows(out.length[:n].copy(), out.end[:n].copy(), out.instrument[:n].copy(), columns)
 
     def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:
         """An inferred tick or lot was refined: the same quantities in the finer unit."""

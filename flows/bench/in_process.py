@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from flows import allocator
 from flows.capture import Recorded
 from flows.job_graph import raw_topic
 from flows.market import cut
@@ -37,7 +38,8 @@ def batches(venue: Venue, recorded: Iterable[Recorded], size: int) -> Iterator[S
 
 
 def opened(venue: Venue, settings: Settings) -> VenueMarket:
-    """A market without instruments known beforehand; kinds without frames are at their end."""
+    """A market without instruments known beforehand, in such memory as a flow has; kinds without frames have ended."""
+    allocator.keep()
     market = VenueMarket(venue, {}, cut(settings))
     for kind in market.lanes:
         market.mark(kind, ended=kind not in ("depth", "trades"))

@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import quality, units
-from operators.book.midpoint import LADDER, half_ticks
+from operators.book.midpoint import LADDER
 from operators.book.price_steps import step_ticks
+from operators.book.sides import F8, Ladders, ladders, side_of
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
 from schemas.column import Column
+from schemas.kernels import kernel
 
 CELLS, STEP_BPS, EVERY_NS, REACH_BPS = 128, 4, 10_000_000_000, 100
 THIRDS, MOST = 3, 84
@@ -56,16 +58,39 @@ def amounts(strip: str) -> list[float]:
     return [np.nan if c == "~" else 2 ** ((n - 0.5) / THIRDS) if n else 0.0 for c, n in told]
 
 
-def _levels(starts: I8, chosen: I8) -> tuple[I8, I8]:
-    """The levels of some books, and of which of the chosen each is."""
-    length = starts[chosen + 1] - starts[chosen]
-    of = np.repeat(np.arange(len(chosen)), length)
-    begins = np.repeat(starts[chosen] - np.append(0, np.cumsum(length)[:-1]), length)
-    return begins + np.arange(len(of)), of
+@kernel
+def _add_up(
+    books: Ladders,
+    chosen: I8,
+    low: I8,
+    step: I8,
+    tick_mantissa: F8,
+    tick_scale: F8,
+    lot_mantissa: F8,
+    lot_scale: F8,
+    contract: F8,
+    sums: F8,
+) -> None:
+    """Notional (`units.usd`) by cell of the chosen books, f8[len(chosen), CELLS], bids first, best first."""
+    for row in range(len(chosen)):
+        i = chosen[row]
+        for s in range(2):
+            ticks, lots, _ = side_of(books, i, s)
+            cell, begins, ends = 0, 0, 0
+            for j in range(len(ticks)):
+                if not begins <= ticks[j] < ends:
+                    cell = ticks[j] // step[row] - low[row]
+                    begins = (low[row] + cell) * step[row]
+                    ends = begins + step[row]
+                if 0 <= cell < sums.shape[1]:
+                    counted = lots[j] * lot_mantissa[i] / lot_scale[i] * contract[i]
+                    price = ticks[j] * tick_mantissa[i] / tick_scale[i]
+                    sums[row, cell] += counted if books.inverse[i] else counted * price
 
 
 def _step(state: State, books: Columns) -> Columns:
-    half, instrument = half_ticks(books), books["instrument"]
+    view, instrument = ladders(books), books["instrument"]
+    half = view.half
     stretch = (books["pane_end_ns"] - 1) // EVERY_NS
     # Of each instrument and stretch the first; panes of one instrument come in order.
     there = np.flatnonzero((half > 0) & (stretch > state["stretch"][instrument]))
@@ -79,22 +104,15 @@ def _step(state: State, books: Columns) -> Columns:
     middle = half[chosen] // 2
     step = step_ticks(middle, STEP_BPS)
     low = middle // step - CELLS // 2
-    sums = np.zeros(CELLS * len(chosen))
+    sums = np.zeros((len(chosen), CELLS))
+    _add_up(view, chosen, low, step, *(books[n] for n in units.READS if n != "inverse"), sums)
     reach = half[chosen] * REACH_BPS / 10_000
-    for side in ("bid", "ask"):
-        level, row = _levels(books[f"{side}_starts"], chosen)
-        ticks = books[f"{side}_ticks"][level]
-        at = ticks // step[row] - low[row]
-        scales = {n: c[row] for n, c in of.items()}
-        notional = units.usd(books[f"{side}_lots"][level], units.price(ticks, scales), scales)
-        inside = (at >= 0) & (at < CELLS)
-        np.add.at(sums, CELLS * row[inside] + at[inside], notional[inside])
     begins = (low[:, None] + np.arange(CELLS)) * step[:, None]
     # Read as far as the ladder goes, and known as far as the book is exact.
     lowest = np.maximum(np.ceil((half[chosen] - reach) / 2), books["reach_low_ticks"][chosen].astype(np.float64))
     highest = np.minimum(np.floor((half[chosen] + reach) / 2), books["reach_high_ticks"][chosen].astype(np.float64))
     known = (begins >= lowest[:, None]) & (begins + step[:, None] - 1 <= highest[:, None])
-    strip = cells(np.where(known, sums.reshape(-1, CELLS), np.nan))
+    strip = cells(np.where(known, sums, np.nan))
     return {
         "row": chosen,
         "event_time": books["pane_end_ns"][chosen],
