@@ -42,7 +42,7 @@ def of_windows(
         if c is quality.CLOSED:
             out[c.name] = closed_by(rows.end[chosen] - 1)
         else:
-            out[c.name] = values[c.name] if every else values[c.name].take(chosen)
+            out[c.name] = listed(values[c.name] if every else values[c.name].take(chosen))
     natural = np.empty(len(who), object)
     for length in np.unique(window_ms).tolist():
         mine = window_ms == length
