@@ -64,12 +64,12 @@ def _add_up(
     chosen: I8,
     low: I8,
     step: I8,
+    sums: F8,
     tick_mantissa: F8,
     tick_scale: F8,
     lot_mantissa: F8,
     lot_scale: F8,
     contract: F8,
-    sums: F8,
 ) -> None:
     """Notional (`units.usd`) by cell of the chosen books, f8[len(chosen), CELLS], bids first, best first."""
     for row in range(len(chosen)):
@@ -105,7 +105,7 @@ def _step(state: State, books: Columns) -> Columns:
     step = step_ticks(middle, STEP_BPS)
     low = middle // step - CELLS // 2
     sums = np.zeros((len(chosen), CELLS))
-    _add_up(view, chosen, low, step, *(books[n] for n in units.READS if n != "inverse"), sums)
+    _add_up(view, chosen, low, step, sums, *(books[n] for n in units.READS if n != "inverse"))
     reach = half[chosen] * REACH_BPS / 10_000
     begins = (low[:, None] + np.arange(CELLS)) * step[:, None]
     # Read as far as the ladder goes, and known as far as the book is exact.
