@@ -30,12 +30,47 @@ LEVERAGES = np.array([10.0, 20.0, 25.0, 50.0, 100.0])
 MAINTENANCE = 0.005
 WEEK_MINUTES = 7 * 24 * 60
 
-_AT = {name: i for i, name in enumerate(READS)}
-_OUT = {name: i for i, name in enumerate(NAMES)}
-_LED = np.array([_OUT[name.removeprefix("leader_")] for name in NAMES if name.startswith("leader_")], np.int64)
-_FIRST_LED = min(_OUT[name] for name in NAMES if name.startswith("leader_"))
-_FIRST_SLOW = _OUT["volatility_60m_bps"]
-_LAST_LONG, _LAST_SHORT = _OUT["minutes_since_long_liquidation"], _OUT["minutes_since_short_liquidation"]
+
+def _columns(*names: str) -> list[int]:
+    """Where columns of `READS` stand. Of sides the first is named: shorts stand behind longs, asks behind bids."""
+    return [READS.index(name) for name in names]
+
+
+def _items(*names: str) -> list[int]:
+    """Where items of `NAMES` stand. Of several the first is named: shorter times first, of each longs, then shorts."""
+    return [NAMES.index(name) for name in names]
+
+
+MID, SPREAD, IMBALANCES, OFI, VARIANCE = _columns(
+    "mid", "spread_bps", "imbalance_1", "ofi_per_depth", "realised_variance"
+)
+DEPTHS, VOLUME, BOUGHT = _columns("bid_depth_10bps_usd", "volume_usd", "buy_volume_usd")
+LIQUIDATIONS, LIQUIDATED = _columns("long_liquidations", "long_liquidated_usd")
+MARK, INDEX, FUNDING, NEXT_FUNDING, OPEN_INTEREST, AGES = _columns(
+    "mark_price", "index_price", "funding_rate", "next_funding_ns", "open_interest", "book_age_s"
+)
+TO_SPREAD, TO_SPREAD_VS_HOUR, TO_IMBALANCES, TO_OFI = _items(
+    "spread_bps", "spread_log_vs_hour", "imbalance_1", "ofi_per_depth"
+)
+TO_DEPTH_RATIO, TO_DEPTH_VS_HOUR, TO_VOLUME_VS_HOUR = _items("depth_log_ratio", "depth_log_vs_hour", "volume_vs_hour")
+TO_VOLATILITY_1M, TO_VOLATILITY_60M = _items("volatility_1m_bps", "volatility_60m_bps")
+TO_VARIANCE_1M_5M, TO_VARIANCE_5M_60M = _items("variance_ratio_1m_5m", "variance_ratio_5m_60m")
+TO_RETURNS, TO_RETURN_60M, TO_TAKERS = _items("return_1m_over_sigma", "return_60m_over_sigma", "taker_imbalance_1m")
+TO_LIQUIDATIONS, TO_SHARES, TO_SHARES_60M, TO_SINCE = _items(
+    *("long_liquidations_1m", "long_liquidated_share_1m", "long_liquidated_share_60m"),
+    "minutes_since_long_liquidation",
+)
+TO_BASIS, TO_FUNDING, TO_NEXT_FUNDING = _items("basis_bps", "funding_rate_bps", "minutes_to_funding")
+TO_OPEN_INTEREST_5M, TO_OPEN_INTEREST_60M = _items("open_interest_change_5m", "open_interest_change_60m")
+TO_SIN, TO_COS, TO_AGES = _items("hour_of_week_sin", "hour_of_week_cos", "book_age_s")
+TO_MASSES, TO_OVER, TO_THRESHOLDS = _items(
+    f"long_mass_{MASS_BPS[0]:.0f}bps",
+    f"long_liquidated_over_threshold_{HORIZONS_MIN[0]}m",
+    f"long_threshold_log_vs_volume_{HORIZONS_MIN[0]}m",
+)
+_LEADER = [name for name in NAMES if name.startswith("leader_")]
+TO_LEADER = NAMES.index(_LEADER[0])
+_LED = np.array(_items(*(name.removeprefix("leader_") for name in _LEADER)), np.int64)
 
 
 @dataclass(slots=True)
@@ -86,7 +121,7 @@ def _step(state: VectorState, rows: Columns) -> Columns:
         kept,
     )
     at = np.flatnonzero(kept)
-    columns = {name: out[at, i] for name, i in _OUT.items()}
+    columns = {name: out[at, i] for i, name in enumerate(NAMES)}
     return {"row": at, "instrument": instrument[at], "at_ns": at_ns[at], **columns}
 
 
@@ -123,16 +158,16 @@ def _log_ratio(a: float, b: float) -> float:
 
 @inner
 def _masses(rows: F8, minute: I8, now: int, volume: float, out: F8) -> None:
-    """Mass of longs and shorts within each of `MASS_BPS`, over `volume`; the columns of READS are 0, 10 and 11."""
+    """Mass of longs and shorts within each of `MASS_BPS`, over `volume`."""
     out[:] = 0.0
-    here = _ago(rows, minute, now, 0, 0)
+    here = _ago(rows, minute, now, 0, MID)
     low, high = here, here
     for age in range(60):
         at = (now - age) % RING
-        if minute[at] != now - age or np.isnan(rows[at, 0]):
+        if minute[at] != now - age or np.isnan(rows[at, MID]):
             out[:] = np.nan
             return
-        mid, bought = rows[at, 0], rows[at, 11]
+        mid, bought = rows[at, MID], rows[at, BOUGHT]
         low, high = min(low, mid), max(high, mid)
         weight = 0.5 ** (age / OPEN_HALF_LIFE) / len(LEVERAGES)
         for leverage in LEVERAGES:
@@ -142,7 +177,7 @@ def _masses(rows: F8, minute: I8, now: int, volume: float, out: F8) -> None:
                 if below < low and 1e4 * (1 - below / here) <= MASS_BPS[k]:
                     out[2 * k] += weight * bought
                 if above > high and 1e4 * (above / here - 1) <= MASS_BPS[k]:
-                    out[2 * k + 1] += weight * (rows[at, 10] - bought)
+                    out[2 * k + 1] += weight * (rows[at, VOLUME] - bought)
     for k in range(len(out)):
         out[k] = _ratio(out[k], volume)
 
@@ -177,72 +212,60 @@ def _vectors(
         minute[s, slot] = now
         r, m, v, x = rows[s], minute[s], table[i], out[i]
         for side in range(2):
-            if v[12 + side] > 0:
+            if v[LIQUIDATIONS + side] > 0:
                 liquidated[s, side] = now
-        x[0] = v[1]
-        x[1] = _log_ratio(v[1] * 60, _sum(r, m, now, 60, 1))
-        x[2] = v[2]
-        x[3] = v[3]
-        x[4] = v[4]
-        x[5] = v[5]
-        x[6] = _log_ratio(v[6], v[7])
-        x[7] = _log_ratio((v[6] + v[7]) * 60, _sum(r, m, now, 60, 6) + _sum(r, m, now, 60, 7))
-        x[8] = v[8]
-        rv1, rv5, rv60 = v[9], _sum(r, m, now, 5, 9), _sum(r, m, now, 60, 9)
-        x[9] = 1e4 * np.sqrt(rv1)
-        x[10] = _ratio(5 * rv1, rv5)
-        x[11] = _ratio(12 * rv5, rv60)
-        x[12] = _ratio(_log_ratio(v[0], _ago(r, m, now, 1, 0)), np.sqrt(rv60 / 60))
-        x[13] = _ratio(_log_ratio(v[0], _ago(r, m, now, 5, 0)), np.sqrt(rv60 / 12))
-        x[14] = _ratio(_log_ratio(v[0], _ago(r, m, now, 15, 0)), np.sqrt(rv60 / 4))
-        column = 15
-        for window in (1, 5, 15):
-            bought, traded = _sum(r, m, now, window, 11), _sum(r, m, now, window, 10)
-            x[column] = _ratio(2 * bought - traded, traded)
-            column += 1
-        x[18] = _ratio(60 * v[10], _sum(r, m, now, 60, 10))
-        column = 19
-        for window in (1, 5, 30):
-            traded = _sum(r, m, now, window, 10)
+        x[TO_SPREAD] = v[SPREAD]
+        x[TO_SPREAD_VS_HOUR] = _log_ratio(v[SPREAD] * 60, _sum(r, m, now, 60, SPREAD))
+        for k in range(4):
+            x[TO_IMBALANCES + k] = v[IMBALANCES + k]
+        depth, depths = v[DEPTHS] + v[DEPTHS + 1], _sum(r, m, now, 60, DEPTHS) + _sum(r, m, now, 60, DEPTHS + 1)
+        x[TO_DEPTH_RATIO] = _log_ratio(v[DEPTHS], v[DEPTHS + 1])
+        x[TO_DEPTH_VS_HOUR] = _log_ratio(depth * 60, depths)
+        x[TO_OFI] = v[OFI]
+        rv1, rv5, rv60 = v[VARIANCE], _sum(r, m, now, 5, VARIANCE), _sum(r, m, now, 60, VARIANCE)
+        x[TO_VOLATILITY_1M] = 1e4 * np.sqrt(rv1)
+        x[TO_VARIANCE_1M_5M] = _ratio(5 * rv1, rv5)
+        x[TO_VARIANCE_5M_60M] = _ratio(12 * rv5, rv60)
+        for k, minutes in enumerate((1, 5, 15)):
+            moved = _log_ratio(v[MID], _ago(r, m, now, minutes, MID))
+            x[TO_RETURNS + k] = _ratio(moved, np.sqrt(rv60 / (60 // minutes)))
+            bought, traded = _sum(r, m, now, minutes, BOUGHT), _sum(r, m, now, minutes, VOLUME)
+            x[TO_TAKERS + k] = _ratio(2 * bought - traded, traded)
+        hour = _sum(r, m, now, 60, VOLUME)
+        x[TO_VOLUME_VS_HOUR] = _ratio(60 * v[VOLUME], hour)
+        for k, minutes in enumerate((1, 5, 30)):
+            traded = _sum(r, m, now, minutes, VOLUME)
             for side in range(2):
-                x[column] = _sum(r, m, now, window, 12 + side)
-                x[column + 6] = _ratio(_sum(r, m, now, window, 14 + side), traded)
-                column += 1
+                x[TO_LIQUIDATIONS + 2 * k + side] = _sum(r, m, now, minutes, LIQUIDATIONS + side)
+                x[TO_SHARES + 2 * k + side] = _ratio(_sum(r, m, now, minutes, LIQUIDATED + side), traded)
         for side in range(2):
             if liquidated[s, side] >= 0:
-                x[_LAST_LONG + side] = now - liquidated[s, side]
-        column = _LAST_SHORT + 1
-        x[column] = 1e4 * (v[16] - v[17]) / v[17] if v[17] > 0 else np.nan
-        x[column + 1] = 1e4 * v[18]
-        x[column + 2] = (v[19] - at_ns[i]) / MINUTE_NS if v[19] >= at_ns[i] else np.nan
-        x[column + 3] = _log_ratio(v[20], _ago(r, m, now, 5, 20))
-        x[column + 4] = _log_ratio(v[20], _ago(r, m, now, 60, 20))
-        hour, slow = _sum(r, m, now, 60, 10), _FIRST_SLOW
-        x[slow] = 1e4 * np.sqrt(rv60)
-        x[slow + 1] = _ratio(_log_ratio(v[0], _ago(r, m, now, 60, 0)), np.sqrt(rv60))
-        for side in range(2):
-            x[slow + 2 + side] = _ratio(_sum(r, m, now, 60, 14 + side), hour)
-        slow += 4
-        _masses(r, m, now, hour, x[slow : slow + 2 * len(MASS_BPS)])
-        slow += 2 * len(MASS_BPS)
-        half = 2 * len(HORIZONS_MIN)
-        for k in range(half):
-            past, limit = standing[i, k], standing[i, half + k]
-            x[slow + k] = _ratio(past, limit)
-            x[slow + half + k] = _log_ratio(60 * limit, HORIZONS_MIN[k // 2] * hour)
+                x[TO_SINCE + side] = now - liquidated[s, side]
+        x[TO_BASIS] = 1e4 * (v[MARK] - v[INDEX]) / v[INDEX] if v[INDEX] > 0 else np.nan
+        x[TO_FUNDING] = 1e4 * v[FUNDING]
+        x[TO_NEXT_FUNDING] = (v[NEXT_FUNDING] - at_ns[i]) / MINUTE_NS if v[NEXT_FUNDING] >= at_ns[i] else np.nan
+        x[TO_OPEN_INTEREST_5M] = _log_ratio(v[OPEN_INTEREST], _ago(r, m, now, 5, OPEN_INTEREST))
+        x[TO_OPEN_INTEREST_60M] = _log_ratio(v[OPEN_INTEREST], _ago(r, m, now, 60, OPEN_INTEREST))
         angle = 2 * np.pi * (now % WEEK_MINUTES) / WEEK_MINUTES
-        x[column + 5] = np.sin(angle)
-        x[column + 6] = np.cos(angle)
+        x[TO_SIN], x[TO_COS] = np.sin(angle), np.cos(angle)
+        x[TO_VOLATILITY_60M] = 1e4 * np.sqrt(rv60)
+        x[TO_RETURN_60M] = _ratio(_log_ratio(v[MID], _ago(r, m, now, 60, MID)), np.sqrt(rv60))
+        for side in range(2):
+            x[TO_SHARES_60M + side] = _ratio(_sum(r, m, now, 60, LIQUIDATED + side), hour)
+        _masses(r, m, now, hour, x[TO_MASSES : TO_MASSES + 2 * len(MASS_BPS)])
+        standings = 2 * len(HORIZONS_MIN)
+        for k in range(standings):
+            past, limit = standing[i, k], standing[i, standings + k]
+            x[TO_OVER + k] = _ratio(past, limit)
+            x[TO_THRESHOLDS + k] = _log_ratio(60 * limit, HORIZONS_MIN[k // 2] * hour)
         leading = leader[i]
         if leading >= 0 and leading != s:
             last = 1 if led_minute[leading, 1] < now else 0
             if 0 <= led_minute[leading, last] < now and now - led_minute[leading, last] <= 5:
                 for k in range(len(_LED)):
-                    x[_FIRST_LED + k] = led[leading, last, k]
-        column = _FIRST_LED + len(_LED)
-        x[column] = v[21]
-        x[column + 1] = v[22]
-        x[column + 2] = v[23]
+                    x[TO_LEADER + k] = led[leading, last, k]
+        for k in range(3):
+            x[TO_AGES + k] = v[AGES + k]
         led_minute[s, 0] = led_minute[s, 1]
         for k in range(len(_LED)):
             led[s, 0, k] = led[s, 1, k]
