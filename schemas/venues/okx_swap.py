@@ -195,16 +195,14 @@ def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequen
     body = _top(data)
     if _of_kind(body, "liquidations") is None:
         return ()
-    found: list[Print | Unusable] = []
-    for order in _liquidations(raw(body.data, "data")):
+    details = [(o.symbol, d) for o in _liquidations(raw(body.data, "data")) for d in listed(bytes(o.details), _details)]
 
-        def detail(d: _Detail, element: int, symbol: str = order.symbol) -> tuple[Print, ...]:
-            at, side, paid = _ns(d.traded_ms, "ts"), one_of(_SIDES, d.side, "side"), stated(d.price, "bkPx")
-            kind = PriceKind.BANKRUPTCY
-            return (Print(symbol, at, 0, b"", bytes(d.size), side, kind, True, paid, element=element),)
+    def detail(d: _Detail, element: int) -> tuple[Print, ...]:
+        at, side, paid = _ns(d.traded_ms, "ts"), one_of(_SIDES, d.side, "side"), stated(d.price, "bkPx")
+        symbol, kind = details[max(element, 1) - 1][0], PriceKind.BANKRUPTCY
+        return (Print(symbol, at, 0, b"", bytes(d.size), side, kind, True, paid, element=element),)
 
-        found += elements(listed(bytes(order.details), _details), _detail, detail)
-    return found
+    return elements([d for _, d in details], _detail, detail)
 
 
 def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote | Unusable]:

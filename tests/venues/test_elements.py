@@ -110,6 +110,11 @@ def test_liquidations_of_several_orders_lose_the_one_that_is_bad():
     }
     found, rejects, _ = parsed(OKX, "liquidations", [frame])
     assert (found.lots.tolist(), rejects) == ([1, 3], ["out_of_range in element 2"])
+    one_each = [{"instId": s, "details": [d]} for s, d in zip(("A-SWAP", "B-SWAP", "C-SWAP"), details, strict=True)]
+    bad_first = [one_each[1], *one_each[::2], {**one_each[1], "instId": "D-SWAP"}]
+    found, rejects, table = parsed(OKX, "liquidations", [{**frame, "data": bad_first}])
+    assert (found.lots.tolist(), [r.symbol for r in table.rows]) == ([1, 3], ["A-SWAP", "C-SWAP"])
+    assert rejects == ["out_of_range in element 1", "out_of_range in element 4"]
 
 
 def test_one_mark_that_cannot_be_read_does_not_cost_all_the_others():
