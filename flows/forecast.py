@@ -135,7 +135,8 @@ class ForecastShard:
             try:
                 promotion = msgspec.json.decode(new.frame(i), type=Promotion)
             except msgspec.MsgspecError as error:
-                rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), f"not a promotion: {error}", b""))
+                why = f"not a promotion: {error}"
+                rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), why, new.frame(i)))
                 continue
             if self._usable(promotion.version) is not None:
                 since = max(promotion.in_force_from, self.models_ms + 1)

@@ -1,5 +1,6 @@
 """Laws of the forecast flow's shard: the logs decide, not their cuts, their interleaving, a restart, or the future."""
 
+import base64
 import json
 from dataclasses import replace
 
@@ -203,6 +204,17 @@ def test_rows_that_cannot_be_used_are_rejected_with_their_place(told):
         "not a book row",
         'does not begin with {"id"',
     ]
+
+
+def test_a_record_that_is_no_promotion_is_rejected_with_its_bytes(told):
+    settings, _, _ = told
+    bad = b'{"id":"model|1","version":7}'
+    (rows,) = ForecastShard(settings, loader(settings), False, 0, None).on_batch(
+        Batch((framed("model.versions", [(T0, bad)]),))
+    )
+    rejected = json.loads(rows.records[0][1])
+    assert rejected["reason"].startswith("not a promotion: ")
+    assert base64.b64decode(rejected["bytes"]) == bad
 
 
 def vectors_of(frames, ended: bool) -> list[bytes]:
