@@ -6,8 +6,8 @@
 N: notional at mark, USD; s: +1 long, -1 short; l: leverage of a position; IM, MM: initial and maintenance margin; E:
 equity of the account, all wallets + unrealised profit; E_p: equity of a pool (venue, margin mode, margin asset), its
 wallet + profit, of an isolated position its margin + profit. What divides by E or E_p is null when that is not positive
-or not known; both margin ratios are 0 without positions. Utilisation is of the cross pools; of isolated positions, with
-no others, over E.
+or not known; both margin ratios are 0 without positions. A maximum is over what is known. Utilisation is of the cross
+pools; of isolated positions, with no others, over E.
 Source: definitions of this project; the maintenance ratio is Binance's "Margin Ratio", which is of a pool.
 """
 
@@ -18,6 +18,7 @@ from schemas.column import Column
 
 NO_EQUITY = "equity is not known or not positive"
 NO_POOL = "a pool's equity is not known or not positive in all pools with positions, or all that is held was left out"
+NO_START = NO_POOL + ", or of none is every leverage known"
 WRITES = (
     Column(
         "leverage_total", "f8", "Notional of all positions over equity", "1", "sum N / E", null_when=NO_EQUITY, low=0.0
@@ -32,14 +33,22 @@ WRITES = (
         null_when="no positions, or a leverage or price is not known",
         low=0.0,
     ),
-    Column("leverage_max", "f8", "Largest leverage of a position", "1", "max l", null_when="no positions", low=0.0),
+    Column(
+        "leverage_max",
+        "f8",
+        "Largest leverage of a position",
+        "1",
+        "max l",
+        null_when="no positions, or of none is the leverage known",
+        low=0.0,
+    ),
     Column(
         "margin_utilisation",
         "f8",
         "Initial margin over equity in the cross pool where it is largest; without one, of the account",
         "1",
         "max sum IM / E_p",
-        null_when=NO_POOL,
+        null_when=NO_START,
         low=0.0,
     ),
     Column(

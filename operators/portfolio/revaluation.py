@@ -265,7 +265,7 @@ def _revalue(
             weight += notional * held[i, LEVERAGE]
             initial += start_margin[i] * dollars
             maintained += need[i] * dollars
-            if not held[i, LEVERAGE] <= largest:
+            if not np.isnan(held[i, LEVERAGE]) and not held[i, LEVERAGE] <= largest:
                 largest = held[i, LEVERAGE]
             tier = tier_of(size * price[i], tier_starts[n], tier_starts[n + 1], floor)
             if tier < 0:
@@ -310,7 +310,7 @@ def _revalue(
                 behind_any = True
                 if not equity > 0:
                     counts[POOLS_GONE, a] += 0 if np.isnan(equity) else 1
-                elif not pool_start[k] / equity <= used:
+                elif not np.isnan(pool_start[k]) and not pool_start[k] / equity <= used:
                     used = pool_start[k] / equity
             else:
                 equity, needed = held[i, MARGIN] + pnl, need[i]

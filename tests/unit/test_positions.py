@@ -150,6 +150,19 @@ def test_the_worked_leverage_example():
     assert not row["insolvent"][0]
 
 
+@pytest.mark.parametrize("unknown_first", [False, True])
+def test_the_largest_leverage_and_utilisation_are_of_those_that_are_known_in_whatever_order_they_stand(unknown_first):
+    """[HAND] 100 USD at 5x behind 100 USD; of the position in BTC's own pool the leverage is not told."""
+    held = [position(BTC, 1, 100, 5), Position(*ETH, 1, 100, None, "cross", None, "both", "USDC")]
+    record = account("a", 100, *(held[::-1] if unknown_first else held))
+    record.balances.append(Balance("USDC", 100.0))
+    state = book(record)
+    mark(state, {0: 100.0, 1: 100.0})
+    row = LEVERAGE.compute(revalue(state).account)
+    assert (row["leverage_max"][0], row["margin_utilisation"][0]) == (5, 0.2)
+    assert np.isnan(row["leverage_average"][0])
+
+
 def test_an_insolvent_account_has_no_leverage_and_says_so():
     state = book(account("a", 10, position(BTC, 1, 100)))
     mark(state, {0: 80.0})
