@@ -138,7 +138,8 @@ def _watch(
     books: Ladders,
     instrument: I8,
     now_ns: I8,
-    floor: F8,
+    floors: F8,
+    floor_lots: F8,
     floor_ns: I8,
     wall_ticks: I8,
     wall_since: I8,
@@ -158,6 +159,7 @@ def _watch(
     written = 0
     for i in range(len(books.half)):
         k, now, half = instrument[i], now_ns[i], books.half[i]
+        floor = floor_lots if books.inverse[i] else floors
         below, seen, quantile = 0, 0, floor[k]
         for s in range(2):
             start, end = s * WATCHED, (s + 1) * WATCHED
@@ -249,6 +251,7 @@ def _step(state: State, books: Columns) -> Columns:
         books["instrument"],
         books["pane_end_ns"],
         state["floor"],
+        state["floor_lots"],
         state["floor_ns"],
         state["wall_ticks"],
         state["wall_since_ns"],
@@ -290,6 +293,7 @@ WALLS = Operator(
     table=EventTable("walls", "walls", ttl_days=90),
     state=(
         Field("floor", "f8", np.nan, ticks=1, lots=1),
+        Field("floor_lots", "f8", np.nan, lots=1),
         Field("floor_ns", "i8"),
         Field("wall_ticks", "i8", -1, (2 * WATCHED,), ticks=1),
         Field("wall_since_ns", "i8", 0, (2 * WATCHED,)),
@@ -347,4 +351,4 @@ WALLS = Operator(
         quality.INFERRED,
     ),
 )
-"""`floor` counts ticks times lots (inverse: lots), as do the sizes that are compared with it."""
+"""`floor` counts ticks times lots, as the sizes compared with it do; of inverse contracts `floor_lots` counts lots."""

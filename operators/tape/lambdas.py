@@ -35,8 +35,8 @@ STRETCH_NS, STRETCHES = 5 * MINUTE_NS, 6
 LEAST = 20
 SUMS = ("bars", "amihud", "hasbrouck", "kyle", "pairs", "x", "y", "xy", "beta")
 OUT = ("roll", "corwin_schultz", "amihud", "hasbrouck", "kyle_bars")
-(_CLOSE, _LAST_CLOSE, _HIGH, _LOW, _LAST_HIGH, _LAST_LOW, _MINUTE) = range(7)
-_WHOLE = 7
+(_CLOSE, _LAST_CLOSE, _HIGH, _LOW, _LAST_HIGH, _LAST_LOW) = range(6)
+"""Of a bar and the one before it, in ticks; a close of 0: there is none."""
 _NO_CHANGE = 2**62
 _K = 3 - 2 * math.sqrt(2)
 
@@ -89,6 +89,7 @@ def follow(
     sums: F8,
     at: I8,
     bar: I8,
+    bar_minute: I8,
     volume: F8,
     change: I8,
     said: F8,
@@ -108,8 +109,8 @@ def follow(
     for i in range(len(instrument)):
         k, minute = instrument[i], (end_ns[i] - 1) // MINUTE_NS
         if close[i] > 0:
-            if bar[k, _CLOSE] > 0 and minute > bar[k, _MINUTE]:
-                moved_on(sums, at, k, bar[k, _MINUTE] * MINUTE_NS // stretch_ns)
+            if bar[k, _CLOSE] > 0 and minute > bar_minute[k]:
+                moved_on(sums, at, k, bar_minute[k] * MINUTE_NS // stretch_ns)
                 top, bottom = max(bar[k, _HIGH], bar[k, _LAST_HIGH]), bar[k, _LOW]
                 if bar[k, _LAST_LOW] > 0:
                     bottom = min(bottom, bar[k, _LAST_LOW])
@@ -118,7 +119,7 @@ def follow(
                 _described(sums, k, gamma * gamma, bar[k, _CLOSE] * tick[i], least, said[k])
                 bar[k, _CLOSE] = 0
             if bar[k, _CLOSE] == 0:
-                bar[k, _HIGH], bar[k, _LOW], bar[k, _MINUTE] = high[i], low[i], minute
+                bar[k, _HIGH], bar[k, _LOW], bar_minute[k] = high[i], low[i], minute
                 volume[k] = 0.0
             bar[k, _HIGH], bar[k, _LOW] = max(bar[k, _HIGH], high[i]), min(bar[k, _LOW], low[i])
             bar[k, _CLOSE] = close[i]
@@ -139,7 +140,8 @@ def _step(state: State, rows: Columns) -> Columns:
     follow(
         state["bars"],
         state["bars_at"],
-        state["bar"],
+        state["bar_ticks"],
+        state["bar_minute"],
         state["volume"],
         state["change"],
         state["said"],
@@ -234,7 +236,8 @@ LAMBDAS = Operator(
     table="features_efficiency",
     state=(
         History("bars", SUMS, STRETCHES, STRETCH_NS),
-        Field("bar", "i8", 0, (_WHOLE,)),
+        Field("bar_ticks", "i8", 0, (6,), ticks=1),
+        Field("bar_minute", "i8"),
         Field("volume", "f8", 0, (2,)),
         Field("change", "i8", _NO_CHANGE, ticks=1),
         Field("said", "f8", np.nan, (len(OUT),)),
@@ -244,6 +247,7 @@ LAMBDAS = Operator(
         Statistic("bars_end_ns", "i8", "asof"),
     ),
     step=_step,
+    anew=True,
     uses=("window_end_ns", "contract"),
     compute=_compute,
     columns=_COLUMNS,

@@ -2,9 +2,10 @@
 
     large: q >= Q, the 0.99 quantile of the sizes of the trades of the last 12 to 24 hours before this one
 
-Sizes are in the venue's own quantity (inverse: US dollars), counted in quarter octaves (`operators/ranks`), within
-which they count as even: a trade is large when at least 0.99 of the trades before it were smaller by its rank. Null
-until 1,000 trades are known. Volume in base units; a split order is as many trades as the venue makes of it.
+Sizes are in the venue's own quantity (inverse: US dollars), counted in quarter octaves (`operators/ranks`) from the lot
+that was known at the first trade on, within which they count as even: a trade is large when at least 0.99 of the trades
+before it were smaller by its rank. Null until 1,000 trades are known. Volume in base units; a split order is as many
+trades as the venue makes of it.
 
 >>> one = {"large_buy_qty": [3.0], "large_sell_qty": [0.0], "large_trades_n": [2], "large_known": [1]}
 >>> scales = {"contract": [1.0]}
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import ranks, units
-from operators.contract import I8, Columns, Operator, State, Statistic
+from operators.contract import I8, Columns, Field, Operator, State, Statistic
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -32,6 +33,7 @@ BINS = 104
 def _mark(
     counts: I8,
     turn: I8,
+    begins: F8,
     slot: I8,
     instrument: NDArray[np.int32],
     event_ns: I8,
@@ -47,7 +49,9 @@ def _mark(
     for i in range(len(slot)):
         k, p = instrument[i], slot[i]
         ranks.turned(counts, turn, k, event_ns[i])
-        at = ranks.place(counts, quantity[i], low[i])
+        if begins[k] == 0:
+            begins[k] = low[i]
+        at = ranks.place(counts, quantity[i], begins[k])
         found = ranks.rank(counts, k, 0, at, at - int(at), LEAST)
         ranks.counted(counts, k, 0, at)
         if np.isnan(found):
@@ -67,6 +71,7 @@ def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
     _mark(
         state["rank_counts"],
         state["rank_turn"],
+        state["rank_begins"],
         slot,
         events["instrument"],
         events["event_ns"],
@@ -106,7 +111,7 @@ LARGE_TRADES = Operator(
         *("lot_mantissa", "lot_scale", "inverse"),
     ),
     table="features_efficiency",
-    state=ranks.fields("rank", 1, BINS),
+    state=(*ranks.fields("rank", 1, BINS), Field("rank_begins", "f8")),
     statistics=(
         Statistic("large_trades_n", "i8", "sum"),
         Statistic("large_known", "i8", "asof"),
@@ -114,6 +119,7 @@ LARGE_TRADES = Operator(
         Statistic("large_sell_qty", "f8", "sum"),
     ),
     fold=_fold,
+    anew=True,
     uses=("contract",),
     compute=_compute,
     columns=(

@@ -309,6 +309,36 @@ def missing(listed):
     return sorted(found().keys() - {o.name for o in listed})
 
 
+def finer(columns, tick, lot):
+    """The same rows, counted in ticks and lots that are so many times finer."""
+    factors = {"ticks": tick, "tick_scale": tick, "lots": lot, "lot_scale": lot, "hi": tick * lot, "lo": tick * lot}
+    out = {}
+    for name, values in columns.items():
+        factor = factors.get(name, factors.get(name.rpartition("_")[2], 1) if name not in PLACES else 1)
+        far = np.abs(values) > 2**50 if factor > 1 else False  # where a side is known without end
+        out[name] = np.where(far, values, values * factor) if factor > 1 else values
+    return read_only(out)
+
+
+# Of large trades the sizes go on being counted on the scale that they began with.
+@having(lambda o: o.state and o.stage not in ("asset", "account") and o.name != "large_trades")
+@few
+@given(data=st.data())
+def test_a_state_that_counts_in_steps_is_refined_to_what_it_were_in_the_finer_ones(operator, data):
+    batch, tick, lot = data.draw(batches(operator)), *data.draw(st.sampled_from([(10, 1), (1, 100), (50, 10)]))
+    refined, known = room(operator), room(operator)
+    for running, columns in ((refined, batch), (known, finer(batch, tick, lot))):
+        if operator.fold is not None:
+            slot = np.zeros(rows_of(columns), np.int64)
+            running.fold(columns, operator.empty(1), slot)
+        else:
+            said(running, columns)
+    for k in range(INSTRUMENTS):
+        refined.rescale(k, tick, lot)
+    for name, values in known.states[operator.name].items():
+        np.testing.assert_allclose(refined.states[operator.name][name], values, rtol=1e-9, err_msg=name)
+
+
 def test_every_operator_that_a_module_defines_is_in_the_catalog():
     assert missing(OPERATORS) == []
 

@@ -66,6 +66,17 @@ def test_after_a_thousand_small_trades_two_hundredfold_ones_are_large():
     assert all(math.isnan(v) for v in large([1] * 999 + [200]))
 
 
+def test_a_finer_lot_that_turns_up_later_makes_no_trade_large():
+    running, panes = Running((LARGE_TRADES,)), LARGE_TRADES.empty(1)
+    running.grow(1)
+    before, after = trades([7] * 1000), trades([700] * 3 + [70_000])
+    after = {**after, "lot_scale": np.full(4, 100.0), "qty_per_price": np.array([7.0, 7.0, 7.0, 700.0]) / 100}
+    running.fold(before, panes, np.zeros(1000, np.int64))
+    running.rescale(0, 1, 100)
+    running.fold(after, panes, np.zeros(4, np.int64))
+    assert panes["large_trades_n"].tolist() == [1]
+
+
 def test_about_one_trade_in_a_hundred_is_large_whatever_the_sizes_are_like():
     rng = np.random.default_rng(3)
     sizes = np.ceil(np.exp(rng.normal(4, 1.2, 6_000))).astype(np.int64).tolist()
