@@ -202,8 +202,9 @@ class VenueMarket:
         """The panes whose trades have all met the mids that they ask for."""
         base_ns = self.cut.base_ns
         ended = until >= ENDED
-        through = ENDED if ended else (until + 1) * base_ns
-        known = self.lanes["depth"].clock.now_ns if ended and "depth" in self.lanes else through
+        through = known = ENDED if ended else (until + 1) * base_ns
+        if "depth" in self.lanes and (books := self.lanes["depth"]).ended:  # whenever the trades' log ends
+            known = max(books.clock.now_ns, (books.clock.closed + 1) * base_ns)
         trades = self.meeting.release(through, known)
         if len(trades["pane"]):
             self.met.grow(len(self.numbers.index))
@@ -219,7 +220,9 @@ class VenueMarket:
         logs = ("trades",) if table.of is COSTS else table.of.logs
         mine = [self.lanes[kind] for kind in logs if kind in self.lanes]
         parts = [released[kind].only(table.layouts[kind]) for kind in table.of.logs]
-        to_come = max(lane.last() for lane in mine) if all(lane.ended for lane in mine) else None
+        # What a log's clock passed by itself goes on, whether its end was told before or after.
+        ends = [max(lane.last(), lane.clock.closed) for lane in mine if lane.ended]
+        to_come = max(ends) if len(ends) == len(mine) else None
         delay = -(-table.of.delay_ns // self.cut.base_ns)
         if delay and to_come is not None:
             to_come = max(to_come, self.meeting.last(), self.panes.last)

@@ -70,16 +70,17 @@ class Clock(msgspec.Struct):
 class Assigned:
     """Per event: its pane, whether it is late (the pane is then the first open one), whether it is refused as ahead.
 
-    The pane of a refused one is that in which the clock stands.
+    The pane of a refused one is that in which the clock stands. `open_from`: the first pane that was open when it came.
     """
 
     pane: I8
     late: Flags
     ahead: Flags
+    open_from: I8
 
     def keep(self, wanted: Flags | I8 | slice) -> "Assigned":
         """Only the events that are wanted, by flag, by index or as a stretch."""
-        return Assigned(self.pane[wanted], self.late[wanted], self.ahead[wanted])
+        return Assigned(self.pane[wanted], self.late[wanted], self.ahead[wanted], self.open_from[wanted])
 
 
 @kernel
@@ -98,6 +99,7 @@ def _assign(
     pane: I8,
     late: Flags,
     refused: Flags,
+    open_from: I8,
     closed_from: I8,
     closed_to: I8,
 ) -> None:
@@ -116,16 +118,16 @@ def _assign(
         if i == len(event_ns):
             break
         at = event_ns[i]
+        open_from[i] = max(floor + 1, NEVER if now == NEVER else (now - lateness) // base)
         if at == 0:
             at = now if now != NEVER else received_ns[i]
         elif at > received_ns[i] + ahead or at < 0:
             refused[i] = True
             pane[i] = max(floor + 1, NEVER if now == NEVER else (now - 1) // base)
             continue
-        open_from = max(floor + 1, NEVER if now == NEVER else (now - lateness) // base)
         pane[i] = (at - 1) // base
-        if pane[i] < open_from:
-            pane[i] = open_from
+        if pane[i] < open_from[i]:
+            pane[i] = open_from[i]
             late[i] = event_ns[i] != 0
         if event_ns[i] != 0 and at > now:
             now = at
@@ -168,7 +170,7 @@ _NONE = np.empty(0, np.int64)
 
 def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, rest: bool) -> Assigned:
     n = len(event_ns)
-    out = Assigned(np.empty(n, np.int64), np.zeros(n, np.bool_), np.zeros(n, np.bool_))
+    out = Assigned(np.empty(n, np.int64), np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.empty(n, np.int64))
     of = (clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, clock.alone)
     state = np.array(of, np.int64)
     after, to = np.zeros(len(marks), np.int64), np.full(len(marks), NEVER)
@@ -187,6 +189,7 @@ def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, re
         out.pane,
         out.late,
         out.ahead,
+        out.open_from,
         after,
         to,
     )

@@ -124,7 +124,7 @@ class DepthLane:
         assigned = assign(self.clock, depth.event_ns, received, depth.frame, frames.marks)
         rejects = []
         if assigned.ahead.any():
-            rejects = refused(frames, depth.frame, assigned, late=None)
+            rejects = refused(frames, depth.frame, assigned, and_late=False)
             # Of a log that has shown no time yet nothing is trusted, and there is no pane in which to say so.
             somewhere = ~assigned.ahead | (assigned.pane > NEVER + 1)
             depth = depth.refuse(assigned.ahead).keep(somewhere)

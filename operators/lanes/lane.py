@@ -15,6 +15,7 @@ from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 
 AHEAD = "event_time_ahead of receipt by more than clock.ahead_ms"
+LATE = "late"
 
 
 class Lane(Protocol):
@@ -59,18 +60,24 @@ def closed(lane: Lane) -> int:
     return ENDED if lane.ended else lane.clock.closed
 
 
-def refused(frames: Frames, frame: NDArray[np.int32], assigned: Assigned, late: str | None = "late") -> list[Reject]:
+def refused(frames: Frames, frame: NDArray[np.int32], assigned: Assigned, *, and_late: bool = True) -> list[Reject]:
     """Rows whose event time is ahead of their receipt, and rows too late for their pane, as rejects with their frames.
 
     A reject stands for a row, so a frame with two late trades is rejected twice: nothing is dropped uncounted.
     """
-    out = []
-    marked = assigned.ahead | assigned.late if late else assigned.ahead
-    for row in np.flatnonzero(marked).tolist():
-        i = int(frame[row])
-        reason = AHEAD if assigned.ahead[row] else str(late)
-        out.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
-    return out
+    marked = assigned.ahead | assigned.late if and_late else assigned.ahead
+    rows = np.flatnonzero(marked)
+    reasons = np.where(assigned.ahead[rows], AHEAD, LATE).tolist()
+    return [_reject(frames, i, why) for i, why in zip(frame[rows].tolist(), reasons, strict=True)]
+
+
+def too_late(frames: Frames, frame: NDArray[np.int32]) -> list[Reject]:
+    """Rows too late for their pane, by their frames."""
+    return [_reject(frames, i, LATE) for i in frame.tolist()]
+
+
+def _reject(frames: Frames, i: int, reason: str) -> Reject:
+    return Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i))
 
 
 def offered(

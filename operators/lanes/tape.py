@@ -7,7 +7,7 @@ import numpy as np
 
 from operators import catalog, units
 from operators.contract import Array, Statistic
-from operators.lanes.lane import offered, refused
+from operators.lanes.lane import offered, refused, too_late
 from operators.lanes.liquidation_log import FrozenLog, LiquidationLog
 from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
@@ -105,11 +105,10 @@ class TapeLane:
 
     def _take(self, frames: Frames, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> list[Reject]:
         """Take in trades that all count in the steps `scales`: each fill once, whichever feed tells it."""
-        rejects = refused(frames, trades.frame, assigned, late=None)
+        rejects = refused(frames, trades.frame, assigned, and_late=False)
         if rejects:
             trades, assigned = trades.keep(~assigned.ahead), assigned.keep(~assigned.ahead)
-        clock = self.clock
-        chosen = feeds.choose(self.feeds, trades, assigned.pane, assigned.late, clock.base_ns, clock.lateness_ns)
+        chosen = feeds.choose(self.feeds, trades, assigned.pane, assigned.late, assigned.open_from)
         return rejects + self._add(frames, chosen, scales)
 
     def _add(self, frames: Frames | None, chosen: feeds.Counted, scales: dict[str, Array]) -> list[Reject]:
@@ -127,7 +126,7 @@ class TapeLane:
         if late.any():
             np.add.at(held["late_trades"], slot, late)
             if frames is not None:
-                rejects = refused(frames, trades.frame, Assigned(pane, late, np.zeros(len(late), np.bool_)))
+                rejects = too_late(frames, trades.frame[late])
             trades, slot, pane = trades.keep(~late), slot[~late], pane[~late]
         self.trades.grow(len(self.table.rows))
         given: dict[str, Array] = {n: getattr(trades, n) for n in ("ticks", "lots", "sign", "event_ns")}

@@ -46,7 +46,6 @@ class Feeds:
 
     heads: I8 = field(default_factory=lambda: np.empty((0, len(_HEAD)), np.int64))
     waiting: I8 = field(default_factory=lambda: np.empty((0, _COLUMNS), np.int64))
-    now_ns: int = NEVER
 
 
 @inner
@@ -103,18 +102,13 @@ def _settle(upto: int, heads: I8, waiting: I8, count: int, out: I8, given: int) 
 
 
 @kernel
-def _choose(
-    rows: I8, base: int, lateness: int, now: int, heads: I8, waiting: I8, count: int, out: I8
-) -> tuple[int, int, int]:
-    """Take trades in log order: how many wait then, how many were given out, the time of the log."""
-    given, open_from = 0, NEVER
+def _choose(rows: I8, open_from: I8, heads: I8, waiting: I8, count: int, out: I8) -> tuple[int, int]:
+    """Take trades in log order: how many wait then, how many were given out."""
+    given = 0
     for i in range(len(rows)):
         row = rows[i]
-        if now != NEVER and (now - lateness) // base > open_from:
-            open_from = (now - lateness) // base
-            if count:
-                count, given = _settle(open_from - 1, heads, waiting, count, out, given)
-        now = max(now, row[EVENT_NS])
+        if count and (i == 0 or open_from[i] > open_from[i - 1]):
+            count, given = _settle(open_from[i] - 1, heads, waiting, count, out, given)
         head = heads[row[INSTRUMENT]]
         if row[FEED] != 0 and head[COUNTED] == 0:
             head[COUNTED] = row[FEED]
@@ -148,7 +142,7 @@ def _choose(
                 for c in range(rows.shape[1]):
                     waiting[count, c] = row[c]
                 count += 1
-    return count, given, now
+    return count, given
 
 
 def _given(out: I8, trades: Trades) -> Counted:
@@ -165,15 +159,14 @@ def _given(out: I8, trades: Trades) -> Counted:
     return Counted(chosen, row.copy(), out[:, PANE].copy(), out[:, LATE] != 0, out[:, SWITCHED] != 0)
 
 
-def choose(state: Feeds, trades: Trades, pane: I8, late: NDArray[np.bool_], base_ns: int, lateness_ns: int) -> Counted:
-    """The trades that count, of consecutive ones of the log in panes of `base_ns` that stay open for `lateness_ns`."""
+def choose(state: Feeds, trades: Trades, pane: I8, late: NDArray[np.bool_], open_from: I8) -> Counted:
+    """The trades that count, of consecutive ones of the log; `open_from`: the first pane that is open before each."""
     more = int(trades.instrument.max(initial=-1)) + 1 - len(state.heads)
     if more > 0:
         state.heads = np.concatenate([state.heads, np.tile(np.array(_HEAD, np.int64), (more, 1))])
     n, waited = len(trades), len(state.waiting)
     first, last, event_ns = (np.ascontiguousarray(c) for c in (trades.first_id, trades.last_id, trades.event_ns))
     if not waited and _plain(trades.instrument, trades.feed, first, last, event_ns, late, state.heads):
-        state.now_ns = max(state.now_ns, int(trades.event_ns.max(initial=NEVER)))
         return Counted(trades, np.arange(n), pane, late, np.zeros(n, np.bool_))
     rows = np.zeros((n, _COLUMNS), np.int64)
     rows[:, ROW] = np.arange(n)
@@ -192,7 +185,7 @@ def choose(state: Feeds, trades: Trades, pane: I8, late: NDArray[np.bool_], base
     rows[:, PANE], rows[:, LATE] = pane, late
     waiting = np.concatenate([state.waiting, np.empty((n, _COLUMNS), np.int64)])
     out = np.empty((n + waited, _COLUMNS), np.int64)
-    count, given, state.now_ns = _choose(rows, base_ns, lateness_ns, state.now_ns, state.heads, waiting, waited, out)
+    count, given = _choose(rows, np.ascontiguousarray(open_from), state.heads, waiting, waited, out)
     state.waiting = waiting[:count].copy()
     return _given(out[:given], trades)
 
@@ -219,7 +212,7 @@ def rescale(state: Feeds, instrument: int, tick_factor: int, lot_factor: int) ->
 
 def freeze(state: Feeds) -> bytes:
     """The feeds as bytes."""
-    return pack({"heads": state.heads, "waiting": state.waiting, "now_ns": np.array([state.now_ns])})
+    return pack({"heads": state.heads, "waiting": state.waiting})
 
 
 def thaw(data: bytes) -> Feeds:
@@ -230,5 +223,4 @@ def thaw(data: bytes) -> Feeds:
     return Feeds(
         arrays["heads"].astype(np.int64).reshape(-1, len(_HEAD)),
         arrays["waiting"].astype(np.int64).reshape(-1, _COLUMNS),
-        int(arrays["now_ns"][0]),
     )

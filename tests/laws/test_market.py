@@ -346,17 +346,65 @@ def test_the_end_of_the_logs_closes_the_last_windows_and_says_so():
 
 def test_one_topic_that_goes_on_after_another_has_ended_adds_no_rows_to_the_ended_one():
     at = START_MS
-    lines = [snapshot(at + 100, 1), *(trade(at + 1000 * n + 100) for n in range(60))]
+    lines = [snapshot(at + 100, 1), *(trade(at + 1000 * n + 100) for n in range(130))]
     at_once = Run(USDM, lines).end()
     early = Run(USDM, lines)
     early.read("depth", 1)
     for kind in ("depth", "liquidations", "derivatives"):
         early.market.mark(kind, ended=True)
-    for _ in range(0, 60, 7):
+    for _ in range(0, 130, 7):
         early.read("trades", 7)
         early.advance()
     early.end()
     assert early.rows == at_once.rows
+    costs = [r for r in at_once.decoded("features_costs") if r["measured_trades"]]
+    assert not costs, "nobody has seen the book a minute after any of these trades"
+
+
+def test_what_marks_have_passed_is_told_whether_the_logs_end_at_once_or_later():
+    at = START_MS
+    lines = [snapshot(at + 100, 1), trade(at + 100), mark(at + 100), forced(at + 100)]
+    runs = [Run(USDM, lines, cut=EVERY) for _ in range(3)]
+    for n, run in enumerate(runs):
+        for kind in KINDS[n:] + KINDS[:n]:
+            run.read(kind, 1)
+            told(run, kind, at + 9_400)
+            if n == 2:
+                run.market.mark(kind, ended=True)
+                run.advance()
+        if n:
+            run.advance()
+        run.end()
+    assert runs[1].rows == runs[0].rows
+    assert runs[2].rows == runs[0].rows
+    for table in ("features_book", "features_tape"):
+        ends = [r["window_start"] + 1_000 - at for r in runs[0].decoded(table) if r["window_ms"] == 1_000]
+        assert ends == [1_000 * n for n in range(1, 9)], table
+
+
+def fills(ms, first, last, aggregate=False):
+    """Fills as Binance tells them, one by one or merged."""
+    own = {"e": "aggTrade", "a": first, "f": first, "l": last} if aggregate else {"e": "trade", "t": first}
+    data = own | {"E": ms, "T": ms, "s": "BTCUSDT", "p": "100", "q": "1", "X": "MARKET", "m": False}
+    return Line("trades", ms * MS, json.dumps(data).encode())
+
+
+def test_a_fill_that_waits_for_the_other_feed_counts_when_a_mark_closes_its_pane_whenever_that_is_published():
+    at = START_MS
+    lines = [fills(at + 100, 1, 1, True), fills(at + 1_100, 2, 2), fills(at + 10_100, 5, 5, True)]
+    runs = [Run(USDM, [*lines, snapshot(at + 100, 1)]) for _ in range(2)]
+    for run, at_once in zip(runs, (False, True), strict=True):
+        for kind in ("depth", "liquidations", "derivatives"):
+            run.read(kind, 1)
+            run.market.mark(kind, ended=True)
+        run.read("trades", 2)
+        told(run, "trades", at + 9_400)
+        if at_once:
+            run.advance()
+        run.end()
+    assert runs[0].rows == runs[1].rows
+    counted = [r for r in runs[0].decoded("features_tape") if r["window_ms"] == 1000 and r["trades"]]
+    assert [(r["window_start"] - at, r["trades"]) for r in counted] == [(0, 1), (1_000, 1), (10_000, 1)]
 
 
 def test_the_tape_of_an_instrument_that_has_not_traded_yet_does_not_depend_on_trades_to_come():
