@@ -1,0 +1,396 @@
+"""Valuing: the compiled loop over accounts that are due, from their positions, purses and pools to all their numbers.
+
+An account is gone through five times: is it due; what each position is worth and needs; what each purse counts in its
+pool; the sums; and, once all that backs a position is known, how far it is from liquidation.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.portfolio.crossing import (
+    BASE,
+    CROSS,
+    ENTRY,
+    FEE,
+    KIN,
+    LEG,
+    LEVERAGE,
+    MARGIN,
+    MARKET,
+    PURSE,
+    QTY,
+    RULE,
+    TIERS,
+    nearest_root,
+)
+from operators.portfolio.margin import first_crossing
+from operators.portfolio.tiers import maintenance, tier_of
+from schemas.kernels import inner, kernel
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+WALLET, FREE, BID, ASK, KEPT = range(5)
+"""Columns of the numbers of a purse; `KEPT` is 1 less the haircut."""
+ASSET, POOL, OF = range(3)
+"""Columns of its places: asset, pool, and the underlying whose contracts price the asset."""
+
+(
+    PRICE,
+    NOTIONAL_USD,
+    PNL_USD,
+    INITIAL_USD,
+    NEED_USD,
+    LIQUIDATION,
+    MOVE_BPS,
+    PNL_SETTLED,
+    POOL_USD,
+    POOL_RATIO,
+    MOST_LEVERAGE,
+    BACKED_BY,
+) = range(12)
+"""Rows of the numbers of positions."""
+EVERYWHERE, OVER = range(2)
+"""Rows of their flags: liquidated at every price; more leverage than its tier allows."""
+EQUITY, GROSS, NET, WEIGHT, LARGEST, INITIAL, NEEDED, NEAREST, WORST, USED = range(10)
+"""Rows of the sums of accounts, in US dollars but for the largest leverage, the nearest move and the two ratios."""
+WITHOUT_MARK, WITHOUT_TIERS, OLDEST_NS, NOT_VALUED, POOLS_UNKNOWN, POOLS_GONE, OVER_LEVERAGE = range(7)
+"""Rows of what is counted of them."""
+
+
+class Runs(NamedTuple):
+    """Positions or purses: those of account a are rows `starts[a]` to `starts[a + 1]`."""
+
+    starts: I8
+    numbers: F8
+    places: I8
+
+
+class Pools(NamedTuple):
+    """Pools, in runs likewise, and whether several assets are in one, counted in US dollars."""
+
+    starts: I8
+    multi: Flags
+
+
+class Prices(NamedTuple):
+    """Marks by market, or dollars by asset: the price, when it held (0: none), whether it moved."""
+
+    price: F8
+    ns: I8
+    moved: Flags
+
+
+class Tiers(NamedTuple):
+    """As in `tiers.TierTable`."""
+
+    starts: I8
+    floor: F8
+    mmr: F8
+    cum: F8
+    most: F8
+
+
+class Worked(NamedTuple):
+    """Room for what is worked out on the way.
+
+    Of a position: price, maintenance (`fixed`: initial margin where there are no tiers), initial margin, and what a
+    unit of profit (`rate`) and of maintenance (`need_rate`) counts in its pool. Of a purse: profit, that of its cross
+    positions, and what a unit counts as, owned and owed. Of a pool: equity, maintenance, initial margin, positions.
+    """
+
+    price: F8
+    need: F8
+    initial: F8
+    fixed: F8
+    rate: F8
+    need_rate: F8
+    pnl: F8
+    pnl_cross: F8
+    bid: F8
+    ask: F8
+    pool_equity: F8
+    pool_need: F8
+    pool_initial: F8
+    pool_held: F8
+
+
+class Valued(NamedTuple):
+    """What is found: numbers and flags of positions, sums and counts of accounts, and which are due."""
+
+    numbers: F8
+    flags: Flags
+    sums: F8
+    counts: I8
+    due_position: Flags
+    due_account: Flags
+
+
+@kernel
+def value(
+    held: Runs, purses: Runs, pools: Pools, marks: Prices, assets: Prices, tiers: Tiers, w: Worked, out: Valued
+) -> None:
+    """Value every account that was replaced (`out.due_account`) or has a price that moved."""
+    for a in range(len(held.starts) - 1):
+        replaced = out.due_account[a]
+        cross_moved = _due(a, held, purses, marks, assets, out)
+        if not out.due_account[a]:
+            continue
+        _positions(a, held, purses, pools, marks, tiers, w)
+        _purses(a, purses, pools, assets, w, out)
+        _sums(a, held, purses, marks, assets, tiers, w, out)
+        _liquidations(a, replaced, cross_moved, held, purses, pools, marks, assets, tiers, w, out)
+
+
+@inner
+def _due(a: int, held: Runs, purses: Runs, marks: Prices, assets: Prices, out: Valued) -> bool:
+    """Say whether an account is due; whether its cross positions are."""
+    cross_moved = bool(out.due_account[a])
+    for u in range(purses.starts[a], purses.starts[a + 1]):
+        if assets.moved[purses.places[u, ASSET]]:
+            out.due_account[a] = True
+            cross_moved = True
+    for i in range(held.starts[a], held.starts[a + 1]):
+        if marks.moved[held.places[i, MARKET]]:
+            out.due_account[a] = True
+            cross_moved |= held.places[i, CROSS] == 1
+    return cross_moved
+
+
+@inner
+def _positions(a: int, held: Runs, purses: Runs, pools: Pools, marks: Prices, tiers: Tiers, w: Worked) -> None:
+    """What each position is worth and needs, in the asset it settles in, and the profit in each purse."""
+    for u in range(purses.starts[a], purses.starts[a + 1]):
+        w.pnl[u], w.pnl_cross[u] = 0.0, 0.0
+    for k in range(pools.starts[a], pools.starts[a + 1]):
+        w.pool_equity[k], w.pool_need[k], w.pool_initial[k], w.pool_held[k] = 0.0, 0.0, 0.0, 0.0
+    for i in range(held.starts[a], held.starts[a + 1]):
+        m, n, u = held.places[i, MARKET], held.places[i, TIERS], held.places[i, PURSE]
+        size, entry, leverage = abs(held.numbers[i, QTY]), held.numbers[i, ENTRY], held.numbers[i, LEVERAGE]
+        w.price[i] = entry if np.isnan(marks.price[m]) else marks.price[m]
+        at_entry = size * entry
+        notional = size * w.price[i]
+        pnl = held.numbers[i, QTY] * (w.price[i] - entry)
+        by_rule = at_entry if held.places[i, RULE] == 1 else notional
+        w.initial[i] = by_rule / leverage
+        w.need[i] = maintenance(by_rule, tiers.starts[n], tiers.starts[n + 1], tiers.floor, tiers.mmr, tiers.cum)
+        w.fixed[i] = w.need[i]
+        if held.numbers[i, FEE] > 0:
+            lost = 0.0 if np.isnan(leverage) else 1 / leverage
+            closing = held.numbers[i, FEE] * at_entry * (1 - np.sign(held.numbers[i, QTY]) * lost)
+            w.initial[i] += closing
+            w.need[i] += closing
+        if np.isnan(w.need[i]):
+            w.fixed[i] = w.initial[i]
+        w.pnl[u] += pnl
+        if held.places[i, CROSS] == 1:
+            w.pnl_cross[u] += pnl
+
+
+@inner
+def _purses(a: int, purses: Runs, pools: Pools, assets: Prices, w: Worked, out: Valued) -> None:
+    """What each purse counts as, in the equity of the account and in that of its pool."""
+    for u in range(purses.starts[a], purses.starts[a + 1]):
+        own, asset, k = purses.numbers[u], purses.places[u, ASSET], purses.places[u, POOL]
+        dollars = assets.price[asset]
+        spread = k >= 0 and pools.multi[k]
+        w.bid[u], w.ask[u] = 1.0, 1.0
+        owned, free = own[WALLET] + w.pnl[u], own[FREE] + w.pnl_cross[u]
+        bid, ask = dollars, dollars
+        if spread:
+            bid, ask = dollars * own[KEPT], dollars
+            if not np.isnan(own[BID]):
+                bid = own[BID]
+            if not np.isnan(own[ASK]):
+                ask = own[ASK]
+            elif not np.isnan(own[BID]):
+                ask = max(bid, 0.0 if np.isnan(dollars) else dollars)
+            w.bid[u], w.ask[u] = bid if free >= 0 else ask, ask
+        if owned != 0:
+            out.sums[EQUITY, a] += owned * (bid if owned >= 0 else ask)
+        if own[WALLET] != 0 and np.isnan(bid if own[WALLET] > 0 else ask):
+            out.counts[NOT_VALUED, a] += 1
+        if k >= 0 and free != 0:
+            w.pool_equity[k] += free * w.bid[u] if spread else free
+        if assets.ns[asset] > 0:
+            _older(out.counts, a, assets.ns[asset])
+
+
+@inner
+def _older(counts: I8, a: int, ns: int) -> None:
+    """Note the time of a price if it is the oldest."""
+    if counts[OLDEST_NS, a] == 0 or ns < counts[OLDEST_NS, a]:
+        counts[OLDEST_NS, a] = ns
+
+
+@inner
+def _sums(
+    a: int, held: Runs, purses: Runs, marks: Prices, assets: Prices, tiers: Tiers, w: Worked, out: Valued
+) -> None:
+    """The sums over the positions of an account and of its pools, and of each position what it is worth by itself."""
+    gross, net, weight, initial, maintained, largest = 0.0, 0.0, 0.0, 0.0, 0.0, np.nan
+    for i in range(held.starts[a], held.starts[a + 1]):
+        m, n, u = held.places[i, MARKET], held.places[i, TIERS], held.places[i, PURSE]
+        dollars, leverage = assets.price[purses.places[u, ASSET]], held.numbers[i, LEVERAGE]
+        size = abs(held.numbers[i, QTY])
+        notional = size * w.price[i] * dollars
+        gross += notional
+        net += np.sign(held.numbers[i, QTY]) * notional
+        weight += notional * leverage
+        initial += w.initial[i] * dollars
+        maintained += w.need[i] * dollars
+        if not np.isnan(leverage) and not leverage <= largest:
+            largest = leverage
+        tier = tier_of(size * w.price[i], tiers.starts[n], tiers.starts[n + 1], tiers.floor)
+        if tier < 0:
+            out.counts[WITHOUT_TIERS, a] += 1
+        else:
+            out.numbers[MOST_LEVERAGE, i] = tiers.most[tier]
+            if leverage > tiers.most[tier]:
+                out.flags[OVER, i] = True
+                out.counts[OVER_LEVERAGE, a] += 1
+        if np.isnan(marks.price[m]):
+            out.counts[WITHOUT_MARK, a] += 1
+        else:
+            profit = held.numbers[i, QTY] * (w.price[i] - held.numbers[i, ENTRY])
+            out.numbers[PRICE, i] = w.price[i]
+            out.numbers[NOTIONAL_USD, i] = notional
+            out.numbers[PNL_USD, i] = profit * dollars
+            out.numbers[INITIAL_USD, i] = w.initial[i] * dollars
+            out.numbers[NEED_USD, i] = w.need[i] * dollars
+            out.numbers[PNL_SETTLED, i] = profit
+            _older(out.counts, a, marks.ns[m])
+        k = purses.places[u, POOL]
+        w.rate[i], w.need_rate[i] = 1.0, 1.0
+        if held.places[i, CROSS] == 1 and k >= 0:
+            w.rate[i], w.need_rate[i] = w.bid[u], w.ask[u]
+            w.pool_held[k] += 0.0 if tier < 0 else 1.0
+            w.pool_need[k] += w.ask[u] * (w.initial[i] if tier < 0 else w.need[i])
+            w.pool_initial[k] += w.ask[u] * w.initial[i]
+    out.sums[GROSS, a], out.sums[NET, a], out.sums[WEIGHT, a] = gross, net, weight
+    out.sums[LARGEST, a], out.sums[INITIAL, a], out.sums[NEEDED, a] = largest, initial, maintained
+
+
+@inner
+def _liquidations(
+    a: int,
+    replaced: bool,
+    cross_moved: bool,
+    held: Runs,
+    purses: Runs,
+    pools: Pools,
+    marks: Prices,
+    assets: Prices,
+    tiers: Tiers,
+    w: Worked,
+    out: Valued,
+) -> None:
+    """What backs each position, where it is liquidated, and the nearest and worst of an account."""
+    nearest, worst, used, behind_any = np.nan, np.nan, np.nan, False
+    numbers, places = held.numbers, held.places
+    for i in range(held.starts[a], held.starts[a + 1]):
+        m, n, u = places[i, MARKET], places[i, TIERS], places[i, PURSE]
+        asset, k, cross = purses.places[u, ASSET], purses.places[u, POOL], places[i, CROSS] == 1
+        dollars = assets.price[asset]
+        out.due_position[i] = replaced or marks.moved[m] or assets.moved[asset] or (cross and cross_moved)
+        pnl = numbers[i, QTY] * (w.price[i] - numbers[i, ENTRY])
+        r, s = w.rate[i], w.need_rate[i]
+        if cross:
+            equity = w.pool_equity[k] if k >= 0 else np.nan
+            needed = w.pool_need[k] if k >= 0 and w.pool_held[k] > 0 else np.nan
+            out.numbers[POOL_USD, i] = equity * (1.0 if k >= 0 and pools.multi[k] else dollars)
+            behind_any = True
+            if not equity > 0:
+                out.counts[POOLS_GONE, a] += 0 if np.isnan(equity) else 1
+            elif not np.isnan(w.pool_initial[k]) and not w.pool_initial[k] / equity <= used:
+                used = w.pool_initial[k] / equity
+        else:
+            equity, needed = numbers[i, MARGIN] + pnl, w.need[i]
+            out.numbers[POOL_USD, i] = equity * dollars
+        if equity > 0:
+            out.numbers[POOL_RATIO, i] = needed / equity
+        out.numbers[BACKED_BY, i] = equity
+        if np.isnan(out.numbers[POOL_RATIO, i]):
+            out.counts[POOLS_UNKNOWN, a] += 1
+        elif not out.numbers[POOL_RATIO, i] <= worst:
+            worst = out.numbers[POOL_RATIO, i]
+        if tiers.starts[n] == tiers.starts[n + 1]:
+            continue
+        backing = equity - r * pnl - (needed - s * w.need[i])
+        if not cross:
+            backing = numbers[i, MARGIN]
+        left = backing + r * pnl - s * w.need[i]
+        if places[i, LEG] == i and r == s:
+            price = first_crossing(
+                np.sign(numbers[i, QTY]),
+                abs(numbers[i, QTY]),
+                numbers[i, ENTRY],
+                backing / r,
+                places[i, RULE],
+                tiers.starts[n],
+                tiers.starts[n + 1],
+                tiers.floor,
+                tiers.mmr,
+                tiers.cum,
+            )
+        else:
+            price, left = _root(i, LEG, 0.0, equity, needed, held, tiers, w)
+            price *= w.price[i]
+        out.numbers[LIQUIDATION, i] = price
+        out.flags[EVERYWHERE, i] = np.isnan(price) and left <= 0
+        away = 1e4 * np.sign(numbers[i, QTY]) * (marks.price[m] - price) / marks.price[m]
+        moving = 0.0
+        if cross and k >= 0 and pools.multi[k]:
+            for v in range(purses.starts[a], purses.starts[a + 1]):
+                if purses.places[v, OF] == places[i, BASE] and assets.ns[purses.places[v, ASSET]] > 0:
+                    moving += w.bid[v] * (purses.numbers[v, FREE] + w.pnl_cross[v])
+        if places[i, KIN] != i or places[i, LEG] != i or moving != 0:
+            factor, left = _root(i, KIN, moving, equity, needed, held, tiers, w)
+            away = 1e4 * abs(factor - 1) * (1.0 if left > 0 else -1.0)
+            if np.isnan(marks.price[m]):
+                away = np.nan
+        out.numbers[MOVE_BPS, i] = away
+        if not np.isnan(away) and not away >= nearest:
+            nearest = away
+    out.sums[NEAREST, a], out.sums[WORST, a], out.sums[USED, a] = nearest, worst, used
+    if held.starts[a] < held.starts[a + 1] and not behind_any:
+        equity = out.sums[EQUITY, a]
+        out.sums[USED, a] = out.sums[INITIAL, a] / equity if equity > 0 else np.nan
+
+
+@inner
+def _root(
+    first: int, link: int, moving: float, equity: float, needed: float, held: Runs, tiers: Tiers, w: Worked
+) -> tuple[float, float]:
+    """The factor at which the pool of `first` is no longer covered when its group moves, and what is left now."""
+    left = equity - needed
+    backing = left - moving
+    j = first
+    while True:
+        backing -= w.rate[j] * held.numbers[j, QTY] * (w.price[j] - held.numbers[j, ENTRY])
+        backing += w.need_rate[j] * (w.fixed[j] if np.isnan(w.need[j]) else w.need[j])
+        j = held.places[j, link]
+        if j == first:
+            break
+    return (
+        nearest_root(
+            first,
+            link,
+            backing,
+            moving,
+            held.numbers,
+            held.places,
+            w.price,
+            w.rate,
+            w.need_rate,
+            w.fixed,
+            tiers.starts,
+            tiers.floor,
+            tiers.mmr,
+            tiers.cum,
+        ),
+        left,
+    )
