@@ -102,7 +102,7 @@ def _watch(
     """Take in panes in order; the rows that were written."""
     n, size = 0, ring.shape[2]
     for i in range(len(instrument)):
-        k, now = instrument[i], (end_ns[i] - 1) // 60_000_000_000
+        k, now = instrument[i], (end_ns[i] - 1) // WINDOW_NS
         there = 0
         for c in range(number.shape[1]):
             there += number[i, c] >= 0
@@ -154,7 +154,7 @@ def _watch(
                 squares[k, s] += move * move
                 last[k, s] = x
             since_ns[k, s] = at
-        if end_ns[i] % 60_000_000_000 == 0:
+        if end_ns[i] % WINDOW_NS == 0:
             n = _told(whole, real, n, i, k, window[k], column, pairs, moves, squares, products)
             window[k] = now + 1
     return n

@@ -33,6 +33,8 @@ from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
 BOOKS, LAGS, LEAST, SECONDS = 4, 2, 200, 300
+LONGEST = 120
+"""After so many seconds without a row all books begin anew: there is one a keyframe at least."""
 SECOND_NS = 1_000_000_000
 WINDOW_NS = SECONDS * SECOND_NS
 _X = 2 + 2 * LAGS
@@ -74,12 +76,12 @@ def _watch(
                 if number[i, c] >= 0 and (books[k, s] == number[i, c] or books[k, s] < 0):
                     books[k, s], column[s] = number[i, c], c
                     break
-        upto = end_ns[i] // 1_000_000_000
-        if second[k] < 0 or upto - second[k] > 120:
+        upto = end_ns[i] // SECOND_NS
+        if second[k] < 0 or upto - second[k] > LONGEST:
             past[k] = np.nan
             second[k] = upto - 1
         for at in range(second[k] + 1, upto + 1):
-            if window[k] >= 0 and (at - 1) // 300 > window[k]:
+            if window[k] >= 0 and (at - 1) // SECONDS > window[k]:
                 for p in range(len(pairs)):
                     a, b = pairs[p, 0], pairs[p, 1]
                     if seconds[k, p] > 0 and column[a] >= 0 and column[b] >= 0:
@@ -91,8 +93,8 @@ def _watch(
                         n += 1
                 seconds[k] = 0
                 moments[k] = 0.0
-            window[k] = max(window[k], (at - 1) // 300)
-            exact = at * 1_000_000_000 == end_ns[i]
+            window[k] = max(window[k], (at - 1) // SECONDS)
+            exact = at * SECOND_NS == end_ns[i]
             for s in range(len(column)):
                 # Until this row what the row before said was in force.
                 now[s] = mid[i, column[s]] if exact and column[s] >= 0 else past[k, s, depth - 1]

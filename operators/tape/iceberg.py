@@ -57,7 +57,7 @@ def _judge(
     for i in range(len(instrument)):
         k = instrument[i]
         # NaN is no price that stood before.
-        if price[i] != at[k] or end_ns[i] - last_ns[k] > 60_000_000_000:
+        if price[i] != at[k] or end_ns[i] - last_ns[k] > WITHIN_NS:
             refills[k], total[k], squares[k] = min(refills[k], 0), 0.0, 0.0
             last_ns[k] = end_ns[i]
         at[k] = price[i]
@@ -73,7 +73,7 @@ def _judge(
             mean = total[k] / refills[k]
             variance = max(squares[k] / refills[k] - mean * mean, 0.0)
             cv = np.sqrt(variance) / mean if mean > 0 else 0.0
-            score[i] = min(1.0, refills[k] / 3.0) * (1.0 if cv <= 0.25 else 0.25 / cv)
+            score[i] = min(1.0, refills[k] / REFILLS) * (1.0 if cv <= ALIKE else ALIKE / cv)
 
 
 def _traded(rows: Columns, side: str, best: Array) -> tuple[Array, Array]:
