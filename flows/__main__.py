@@ -5,11 +5,11 @@ import sys
 
 from cyclopts import App, CycloptsError, UnknownCommandError
 
-from flows import compiled
 from flows.clickhouse.errors import MigrationError, StoreError
-from flows.log_lines import fail
+from flows.engine import compiled
+from flows.monitoring.log_lines import fail
 from flows.refusal import Refused, Unreachable
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
 
 app = App(
     name="alphaplus", help="Stream processing for crypto derivatives: exact books, stamped features, risk, forecasts."

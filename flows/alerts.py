@@ -6,14 +6,14 @@ from pathlib import Path
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import incoming, outgoing
-from flows.epochs import Stopping
-from flows.event_time import Closing
+from flows.engine import incoming, outgoing
+from flows.engine.wiring import flow
+from flows.kafka.epochs import Stopping
 from flows.kafka.source import KafkaShards
-from flows.recovery import Identity
-from flows.settings import Settings, SettingsError
+from flows.monitoring.event_time import Closing
+from flows.recovery.directory import Identity
+from flows.settings.tree import Settings, SettingsError
 from flows.tables import ALERTED, ALERTED_COLUMNS, BY_NAME, BY_TOPIC
-from flows.wiring import flow
 from operators.alerts.rules import Rule, load
 from operators.alerts.watch import Watch
 from operators.once import Once

@@ -6,9 +6,10 @@ committed, so a process that dies while inserting finds in its recovery director
 `once` then drops the same repeats from them (its state is of the same snapshot), so an equal token always comes with
 equal bytes, and ClickHouse drops what it has. The price is a latency of about one epoch.
 
-All logs of a process are one part: what is little is gathered over logs (`flows/inserts`), and all of it is handed over
-at the first turn of an epoch. An epoch that takes longer than it should has no second turn: handed over block by block,
-a slow database would get one block an epoch while a dozen are planned, and the archive would fall behind for ever.
+All logs of a process are one part: what is little is gathered over logs (`flows/clickhouse/inserts`), and all of it is
+handed over at the first turn of an epoch. An epoch that takes longer than it should has no second turn: handed over
+block by block, a slow database would get one an epoch while a dozen are planned, and the archive would fall behind for
+ever.
 """
 
 import os
@@ -26,23 +27,24 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
-from flows import incoming, telemetry
 from flows.clickhouse.blocks_sink import REJECTS, ClickHouseBlocks, Fresh
 from flows.clickhouse.client import BadBlock, ClickHouse
+from flows.clickhouse.inserts import Cuts, Insert, Piece, Place, gather, inserts, told
 from flows.clickhouse.leases import Leases
-from flows.epochs import Epochs, Stopping
-from flows.inserts import Cuts, Insert, Piece, Place, gather, inserts, told
+from flows.engine import incoming
+from flows.engine.wiring import flow
 from flows.kafka.ends import announced
+from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
 from flows.kafka.source import LONG_AGO, LOOK_S, log_name, shard_name, shards_of, standing
-from flows.log_lines import LOG, follow
-from flows.recovery import Identity
+from flows.monitoring import telemetry
+from flows.monitoring.log_lines import LOG, follow
+from flows.recovery.directory import Identity
+from flows.recovery.sealing import BEGIN_ANEW
 from flows.refusal import Refused
-from flows.sealing import BEGIN_ANEW
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from flows.tables import TABLES
-from flows.wiring import flow
 from operators.once import Once
 from schemas.frames import Frames, Reject
 
@@ -54,7 +56,7 @@ BUFFER_BYTES = 256 << 20
 
 FORMAT = 2
 Plan = tuple[int, tuple[tuple[str, int, str, Cuts], ...]]
-"""Format, then for each log: topic, partition, topic id, and its cuts (`flows/inserts`)."""
+"""Format, then for each log: topic, partition, topic id, and its cuts (`flows/clickhouse/inserts`)."""
 
 
 NAME = "archive"

@@ -12,16 +12,17 @@ from pathlib import Path
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import incoming, outgoing, telemetry
-from flows.epochs import Stopping
-from flows.event_time import Closing
+from flows.engine import incoming, outgoing
+from flows.engine.model_memory import Memory
+from flows.engine.wiring import flow
 from flows.job_graph import FORECASTS
+from flows.kafka.epochs import Stopping
 from flows.kafka.source import KafkaShards
-from flows.log_lines import LOG
-from flows.model_memory import Memory
-from flows.recovery import Identity
-from flows.settings import Settings, SettingsError
-from flows.wiring import flow
+from flows.monitoring import telemetry
+from flows.monitoring.event_time import Closing
+from flows.monitoring.log_lines import LOG
+from flows.recovery.directory import Identity
+from flows.settings.tree import Settings, SettingsError
 from models import model_registry
 from models.bursts import Bursts, How
 from models.forecaster import Forecaster

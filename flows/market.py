@@ -6,15 +6,16 @@ from pathlib import Path
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import incoming, outgoing, telemetry
-from flows.epochs import Stopping
-from flows.event_time import Closing
+from flows.engine import incoming, outgoing
+from flows.engine.wiring import flow
 from flows.job_graph import FEATURES, raw_topic
+from flows.kafka.epochs import Stopping
 from flows.kafka.partitioner import partition_of
 from flows.kafka.source import KafkaShards, shard_name
-from flows.recovery import Identity
-from flows.settings import Settings, SettingsError
-from flows.wiring import flow
+from flows.monitoring import telemetry
+from flows.monitoring.event_time import Closing
+from flows.recovery.directory import Identity
+from flows.settings.tree import Settings, SettingsError
 from models import micro_price_fit
 from operators import catalog
 from operators.asset_books import AssetBooks

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from flows import example, telemetry
 from flows.clickhouse.errors import MigrationError
 from flows.clickhouse.migrations import FOLDER, RELEASED, digest, migrations, released, statements
 from flows.dashboards import boards
+from flows.monitoring import telemetry
+from flows.settings import example
 from flows.tables import TABLES
 from schemas.account_schema import account_schema
 from schemas.json_schema import json_schema

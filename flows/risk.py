@@ -6,16 +6,16 @@ from pathlib import Path
 import msgspec
 from bytewax.dataflow import Dataflow
 
-from flows import incoming, outgoing
-from flows.candle_files import candles
-from flows.epochs import Stopping
-from flows.event_time import Closing
+from flows.engine import incoming, outgoing
+from flows.engine.wiring import flow
 from flows.job_graph import RISK
+from flows.kafka.epochs import Stopping
 from flows.kafka.source import KafkaShare, log_name
 from flows.market import contracts, known_instruments
-from flows.recovery import Identity
-from flows.settings import Settings, SettingsError
-from flows.wiring import flow
+from flows.monitoring.event_time import Closing
+from flows.recovery.directory import Identity
+from flows.settings.candle_files import candles
+from flows.settings.tree import Settings, SettingsError
 from operators.evolving import Part, fingerprint
 from operators.once import Once
 from operators.portfolio.ledger import Ledger, Terms

@@ -2,7 +2,7 @@
 
 from flows import market
 from flows.job_graph import GUESSING, MODELS, derived_topics, guesses_topic
-from flows.settings import Settings
+from flows.settings.tree import Settings
 
 ACCOUNTS = "accounts"
 

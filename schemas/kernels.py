@@ -14,7 +14,7 @@ _INNER = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def kernel(function: F) -> F:
-    """Compile a function that Python calls; its machine code is cached (`flows/compiled`)."""
+    """Compile a function that Python calls; its machine code is cached (`flows/engine/compiled`)."""
     return cast(F, njit(function, cache=True, _nrt=False))  # type: ignore[call-overload]
 
 

@@ -7,7 +7,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-from flows import compiled
+from flows.engine import compiled
 
 compiled.cache()
 # the hundreds of processes that are started would else compile every module of ours anew, half a second each

@@ -19,10 +19,10 @@ from flows.clickhouse import leases
 from flows.clickhouse.blocks_sink import REJECTS
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.kafka.prefix_publisher import Publisher
 from flows.refusal import Refused
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from flows.tables import BY_NAME
 
 RATE_EACH = 2.0

@@ -15,7 +15,7 @@ from flows.bench.material import Material
 from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from operators.catalog import OPTIONAL
 
 SECONDS = 20

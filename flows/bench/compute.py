@@ -12,7 +12,7 @@ from flows.bench.in_process import batches, feed, finish, opened
 from flows.bench.material import Material
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from schemas.instrument import InstrumentTable
 
 TARGETS = {"binance-usdm": ("level updates/s", ">= 10 M"), "binance-coinm": ("frames/s", ">= 400,000")}

@@ -10,7 +10,7 @@ from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.result import Result
 from flows.bench.size import RATE, Size
 from flows.market import cut
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from operators.venue_market import VenueMarket
 
 FRAMES_EACH = 50

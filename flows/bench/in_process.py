@@ -4,12 +4,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from flows import allocator
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
+from flows.engine import allocator
 from flows.job_graph import raw_topic
 from flows.market import cut
 from flows.refusal import Refused
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from operators.published_rows import Published
 from operators.venue_market import VenueMarket
 from schemas.frames import Frames, frames

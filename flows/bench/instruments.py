@@ -8,7 +8,7 @@ from flows.bench.material import Material
 from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.result import Result, ratios
 from flows.bench.size import RATE, Size
-from flows.settings import Settings
+from flows.settings.tree import Settings
 
 START_NS = 1_767_225_600_000_000_000
 MOST = 200_000

@@ -18,7 +18,7 @@ from flows.bench.result import Result
 from flows.bench.rows_seen import RowsSeen
 from flows.bench.size import RATE, Size
 from flows.refusal import Refused
-from flows.settings import Settings
+from flows.settings.tree import Settings
 
 WARM_S = 15.0
 """For the flow to start."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.capture import CaptureError, Recorded, read
+from flows.captures.capture import CaptureError, Recorded, read
 from flows.refusal import Refused
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
 from models.simulator import Settings as Simulated
 from models.simulator import market
 from schemas.venue import Venue

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from flows import compiled
 from flows.bench.in_process import batches, feed, opened
 from flows.bench.instruments import START_NS
 from flows.bench.material import Material, materials
 from flows.bench.multiplied import lap, multiplied, whole_book
 from flows.bench.result import Result
 from flows.bench.size import Size
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
+from flows.engine import compiled
 from flows.refusal import Refused
-from flows.settings import Settings
-from flows.settings_sources import environment, load, written
+from flows.settings.sources import environment, load, written
+from flows.settings.tree import Settings
 
 RATE = 2_000.0
 """Frames a second of event time, of all instruments, while what one takes is measured."""

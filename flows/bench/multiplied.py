@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from flows.bench.material import Material
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.refusal import Refused
 
 SECOND_NS = 1_000_000_000

@@ -19,9 +19,9 @@ from flows.bench.material import Material
 from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.result import Result
 from flows.bench.size import RATE, Size
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.market import cut
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from operators import catalog
 from operators.asset_books import AssetBooks
 from operators.contract import Operator

@@ -23,9 +23,9 @@ from flows.kafka.connection import producer_config
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
 from flows.refusal import Unreachable
-from flows.settings import Settings
-from flows.settings_sources import environment, load
-from flows.supervisor import end_with_parent
+from flows.session.supervisor import end_with_parent
+from flows.settings.sources import environment, load
+from flows.settings.tree import Settings
 
 Closing = dict[str, dict[str, list[tuple[int, int]]]]
 Headers = list[tuple[str, str | bytes | None]] | None

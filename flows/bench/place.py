@@ -11,15 +11,15 @@ from confluent_kafka import KafkaException
 
 from flows import market
 from flows.bench.material import KINDS, Material
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.job_graph import raw_topic
 from flows.kafka.connection import Complaints, admin
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.refusal import Unreachable
-from flows.session import Session
-from flows.settings import Settings
-from flows.supervisor import Child
+from flows.session.session import Session
+from flows.session.supervisor import Child
+from flows.settings.tree import Settings
 from flows.topic_names import every_topic
 from schemas.venue import Venue
 

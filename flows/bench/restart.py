@@ -10,7 +10,7 @@ from flows.bench.place import empty_topics, end, place, publish, raw_topics, sta
 from flows.bench.result import Result
 from flows.bench.rows_seen import RowsSeen
 from flows.bench.size import BACKLOG_S, Size
-from flows.settings import Settings
+from flows.settings.tree import Settings
 
 BEFORE_S = 5
 COMMIT_S = 3.0

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from flows.kafka.connection import client_config
 from flows.kafka.topic_making import end_offsets
 from flows.refusal import Unreachable
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from flows.tables import BY_NAME
 
 FETCH_WAIT_MS = 2

@@ -12,8 +12,8 @@ from flows.bench.place import end, place, publish, start_flow
 from flows.bench.result import Result
 from flows.bench.rows_seen import RowsSeen
 from flows.bench.size import RATE, Size
-from flows.session import Session
-from flows.settings import Settings
+from flows.session.session import Session
+from flows.settings.tree import Settings
 
 FRAMES = 60_000
 CACHE = "NUMBA_CACHE_DIR"

@@ -17,7 +17,7 @@ from flows.bench.result import Result, ratios
 from flows.bench.size import Size
 from flows.job_graph import raw_topic
 from flows.kafka.topic_making import create_topics
-from flows.settings import Settings
+from flows.settings.tree import Settings
 
 RATE = 2_000.0
 """Frames a second of event time: of 20 instruments, about as the captures have them."""

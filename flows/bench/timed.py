@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from flows import compiled
+from flows.engine import compiled
 
 EVERY_S = 0.01
 
@@ -25,13 +25,13 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args()
     compiled.cache()
-    from flows.epochs import Stopping  # noqa: PLC0415
+    from flows.engine.outgoing import ROWS  # noqa: PLC0415
+    from flows.engine.runner import run  # noqa: PLC0415
+    from flows.kafka.epochs import Stopping  # noqa: PLC0415
     from flows.kafka.reader import READ  # noqa: PLC0415
-    from flows.outgoing import ROWS  # noqa: PLC0415
-    from flows.recovery import Recovery  # noqa: PLC0415
-    from flows.runner import run  # noqa: PLC0415
-    from flows.settings_sources import environment, load  # noqa: PLC0415
-    from flows.supervisor import end_with_parent  # noqa: PLC0415
+    from flows.recovery.directory import Recovery  # noqa: PLC0415
+    from flows.session.supervisor import end_with_parent  # noqa: PLC0415
+    from flows.settings.sources import environment, load  # noqa: PLC0415
 
     end_with_parent()
     module = importlib.import_module(f"flows.{given.flow}")

@@ -8,7 +8,7 @@ import numpy as np
 from flows.bench.instruments import START_NS
 from flows.bench.result import Result
 from flows.bench.size import Size
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from operators.portfolio import returns
 from operators.portfolio.ledger import Ledger, Terms

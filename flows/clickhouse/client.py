@@ -29,7 +29,7 @@ from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
 
-from flows.service_settings import Clickhouse as Settings
+from flows.settings.services import Clickhouse as Settings
 from schemas.table import Table
 
 OnRetry = Callable[[int, Exception], None]

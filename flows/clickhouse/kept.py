@@ -14,7 +14,7 @@ import msgspec
 
 from flows.clickhouse.client import ClickHouse
 from flows.clickhouse.digest import row_hash
-from flows.service_settings import Clickhouse
+from flows.settings.services import Clickhouse
 from schemas.table import Table
 
 BLOCK = 10_000

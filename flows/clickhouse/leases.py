@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from flows.clickhouse.client import ClickHouse, StoreError
 from flows.clickhouse.errors import Trouble
-from flows.inserts import Cuts, blocks
+from flows.clickhouse.inserts import Cuts, blocks
 from flows.refusal import Refused
 
 SAID_IN_A_LEASE = 6

@@ -5,8 +5,8 @@ import re
 import msgspec
 
 from flows.clickhouse.client import connect
-from flows.service_settings import Clickhouse
-from flows.settings import Settings
+from flows.settings.services import Clickhouse
+from flows.settings.tree import Settings
 
 
 def apart(told: Settings, run: str) -> Settings:
@@ -14,7 +14,7 @@ def apart(told: Settings, run: str) -> Settings:
 
     The embedded broker is the run's own; the embedded store is not, so the run has a database there too.
 
-    >>> from flows.settings_sources import load
+    >>> from flows.settings.sources import load
     >>> on = apart(load(None, {}, ["kafka.brokers=b:9092", "kafka.prefix=eu.", "clickhouse.url=http://c"]), "simulated")
     >>> on.kafka.prefix, on.clickhouse.database
     ('eu.simulated.', 'default_simulated')

@@ -31,11 +31,11 @@ from flows.bench.material import Material, materials
 from flows.bench.result import Result, table
 from flows.bench.size import FRAMES, Size
 from flows.commands.options import Data, File, Sets, settings
+from flows.commands.printer import Printer
 from flows.printable import printable
-from flows.printer import Printer
-from flows.service_settings import Clickhouse
-from flows.settings import Settings, SettingsError
-from flows.supervisor import ProcessFailed
+from flows.session.supervisor import ProcessFailed
+from flows.settings.services import Clickhouse
+from flows.settings.tree import Settings, SettingsError
 
 FEWEST = 1_000
 WARM = 5_000

@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from flows.capture import CaptureError
-from flows.conversion import Recorder, converted
-from flows.settings import SettingsError
+from flows.captures.capture import CaptureError
+from flows.captures.conversion import Recorder, converted
+from flows.settings.tree import SettingsError
 
 
 def convert(

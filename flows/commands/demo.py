@@ -16,21 +16,21 @@ from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import DEMO, Data, File, Sets, settings
-from flows.demo_market import DemoMarket, LiveMarket, SimulatedMarket
-from flows.demo_pages import Keys, screen, turned
-from flows.embedded import refuse_in_use
-from flows.health import Health, scrape
+from flows.commands.printer import Printer
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
 from flows.kafka.topic_tail import Tail
-from flows.preflight import check
+from flows.monitoring.health import Health, scrape
 from flows.printable import printable
-from flows.printer import Printer
-from flows.session import Session
-from flows.settings import Settings
-from flows.supervisor import ProcessFailed
+from flows.session.demo_market import DemoMarket, LiveMarket, SimulatedMarket
+from flows.session.demo_pages import Keys, screen, turned
+from flows.session.embedded import refuse_in_use
+from flows.session.preflight import check
+from flows.session.session import Session
+from flows.session.supervisor import ProcessFailed
+from flows.session.view import line
+from flows.settings.tree import Settings
 from flows.topic_names import every_topic
-from flows.view import line
 
 PLAIN_S = 5.0
 PAST = 70

@@ -15,12 +15,12 @@ from rich.table import Table as Grid
 from flows.clickhouse.client import ClickHouse, connect
 from flows.clickhouse.difference import Difference, difference
 from flows.commands.options import Data, File, Sets, settings
+from flows.commands.printer import Printer
 from flows.commands.reach import store
 from flows.printable import printable
-from flows.printer import Printer
 from flows.refusal import Refused
-from flows.service_settings import Clickhouse
-from flows.settings import Settings, SettingsError
+from flows.settings.services import Clickhouse
+from flows.settings.tree import Settings, SettingsError
 from flows.tables import BY_NAME, TABLES
 
 WHERE = "a database of the store in the settings, URL/DATABASE, or the data folder of an embedded store[/DATABASE]"

@@ -6,10 +6,10 @@ import numpy as np
 from cyclopts import Parameter
 
 from flows.commands.options import Data, File, Sets, asked
+from flows.commands.printer import Printer
 from flows.commands.reach import store, with_broker
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores
-from flows.printer import Printer
 
 
 def evaluate(

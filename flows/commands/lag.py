@@ -12,13 +12,13 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from flows.commands.options import Data, Directories, File, Sets, seal_key, settings
+from flows.commands.printer import Printer
 from flows.commands.reach import running_broker
-from flows.committed import Place, directories, least, positions
-from flows.glance import bounds_of, last_marks, times_before, told_to_group
 from flows.job_graph import FLOWS
-from flows.printer import Printer
+from flows.kafka.glance import bounds_of, last_marks, times_before, told_to_group
 from flows.refusal import Refused
-from flows.settings import Settings, SettingsError
+from flows.settings.tree import Settings, SettingsError
+from flows.upkeep.committed import Place, directories, least, positions
 
 WIDTH = 160
 

@@ -9,10 +9,10 @@ from flows import market
 from flows.commands.options import Data, File, Sets, settings
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
-from flows.log_lines import speak
-from flows.probes import Judge, serve
-from flows.settings import SettingsError
-from flows.supervisor import end_with_parent
+from flows.monitoring.log_lines import speak
+from flows.monitoring.probes import Judge, serve
+from flows.session.supervisor import end_with_parent
+from flows.settings.tree import SettingsError
 
 FOREVER_S = 10 * 365 * 86_400.0
 

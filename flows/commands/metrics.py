@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
 from flows.tables import TABLES
 from schemas.column import Column
 

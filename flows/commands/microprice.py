@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.commands.options import Data, File, Sets, asked
+from flows.commands.printer import Printer
 from flows.commands.reach import store
-from flows.durable import settle
-from flows.printer import Printer
+from flows.recovery.durable import settle
 
 
 def microprice(

@@ -3,7 +3,7 @@
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations, migrations
 from flows.commands.options import Data, File, Sets, settings
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
 
 
 def migrate(set: Sets = (), config: File = None, data: Data = None) -> int:

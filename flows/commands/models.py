@@ -9,13 +9,13 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from flows.commands.options import Data, File, Sets, asked
+from flows.commands.printer import Printer
 from flows.commands.reach import with_broker
-from flows.durable import settle
 from flows.forecast import folder, loader
 from flows.learning.promotion import put_in_force
-from flows.printer import Printer
+from flows.recovery.durable import settle
 from flows.refusal import Refused
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from models import model_registry
 
 models = App(name="models", help="Model versions: list, show, promote, rollback.")

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from flows.embedded import running_store
-from flows.settings import Settings, SettingsError
-from flows.settings_sources import environment, load
+from flows.session.embedded import running_store
+from flows.settings.sources import environment, load
+from flows.settings.tree import Settings, SettingsError
 
 DEMO = "demo"
 """A demo that is given no folder is in this one of the default folder, so that replays and demos do not meet."""

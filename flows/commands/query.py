@@ -10,11 +10,11 @@ from cyclopts import Parameter
 from flows.clickhouse.client import connect
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.reach import of_newest_run, store
-from flows.embedded import asking, running_store
 from flows.printable import printable
 from flows.refusal import Refused
-from flows.service_settings import Clickhouse
-from flows.settings import Settings, SettingsError
+from flows.session.embedded import asking, running_store
+from flows.settings.services import Clickhouse
+from flows.settings.tree import Settings, SettingsError
 
 
 def query(

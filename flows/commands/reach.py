@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from flows.commands.options import DEMO
-from flows.embedded import asking, newest_database, running_store
 from flows.refusal import Refused
-from flows.service_settings import Clickhouse
-from flows.settings import Settings, SettingsError
-from flows.settings_sources import environment, load
+from flows.session.embedded import asking, newest_database, running_store
+from flows.settings.services import Clickhouse
+from flows.settings.sources import environment, load
+from flows.settings.tree import Settings, SettingsError
 
 
 def of_newest_run(told: Settings) -> Settings:
@@ -39,7 +39,7 @@ def store(told: Settings, *, reads: bool = True) -> Iterator[Settings]:
         return
     if not (folder / "store").exists():
         raise Refused(f"{folder}: no embedded store here yet; run `alphaplus demo` or `alphaplus replay` first")
-    from flows.session import Session  # noqa: PLC0415 - only who starts a store needs what starts flows
+    from flows.session.session import Session  # noqa: PLC0415 - only who starts a store needs what starts flows
 
     kafka = msgspec.structs.replace(told.kafka, brokers="none")
     with Session(msgspec.structs.replace(told, kafka=kafka), "read") as session:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from flows import market
 from flows.commands.options import Data, File, Sets, settings
-from flows.log_lines import speak
+from flows.monitoring.log_lines import speak
 
 
 def record(

@@ -11,10 +11,10 @@ from rich.table import Table
 from flows.clickhouse.client import ClickHouse, connect
 from flows.commands import reasons
 from flows.commands.options import Data, File, Sets, asked
+from flows.commands.printer import Printer
 from flows.commands.reach import store, with_broker
-from flows.printer import Printer
-from flows.resubmission import PUBLISHED, STORED, Outcome, Rejected, hand_in
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
+from flows.upkeep.resubmission import PUBLISHED, STORED, Outcome, Rejected, hand_in
 
 rejects = App(name="rejects", help="What flows could not use: by reason; `replay` hands in again what can be used now.")
 MOST = 1_000

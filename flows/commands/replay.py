@@ -14,27 +14,27 @@ from cyclopts import Parameter
 from rich.table import Table as Grid
 
 from flows import market
-from flows.capture import CaptureError, Recorded, account_key, places, read, read_records
+from flows.captures.capture import CaptureError, Recorded, account_key, places, read, read_records
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
+from flows.commands.printer import Printer
 from flows.commands.reasons import grid, reasons
-from flows.embedded import refuse_in_use
 from flows.forecast import folder
 from flows.job_graph import FLOWS, raw_topic
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import Marks
 from flows.learning.promotion import put_in_force
-from flows.preflight import check
 from flows.printable import printable
-from flows.printer import Printer
 from flows.refusal import Refused
-from flows.session import Session
-from flows.settings import Settings, SettingsError
-from flows.supervisor import ProcessFailed
+from flows.session.embedded import refuse_in_use
+from flows.session.preflight import check
+from flows.session.session import Session
+from flows.session.supervisor import ProcessFailed
+from flows.settings.tree import Settings, SettingsError
 from flows.tables import TABLES
 from flows.topic_names import ACCOUNTS, every_topic, input_topics, written_topics
 from models import model_registry

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from flows.commands.options import Data, Directories, File, Sets, place, seal_key, settings
 from flows.job_graph import FLOWS
-from flows.rescaling import rescale as deal
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
+from flows.upkeep.rescaling import rescale as deal
 
 NOTHING_TO_DEAL = {
     "archive": "it goes on where the database says",

@@ -7,12 +7,12 @@ from cyclopts import Parameter
 
 from flows.commands.options import Data, Directories, File, Sets, place, seal_key, settings
 from flows.commands.run import MODULES, module_of
-from flows.glance import bounds_of
-from flows.recovery import Identity
-from flows.savepoints import Savepoint, read, unlike
-from flows.savepoints import restore as put_back
-from flows.sealing import BEGIN_ANEW
-from flows.settings import Settings
+from flows.kafka.glance import bounds_of
+from flows.recovery.directory import Identity
+from flows.recovery.sealing import BEGIN_ANEW
+from flows.settings.tree import Settings
+from flows.upkeep.savepoints import Savepoint, read, unlike
+from flows.upkeep.savepoints import restore as put_back
 from operators.evolving import Changed, Part, matched
 
 

@@ -9,19 +9,19 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.commands.options import Data, File, Sets, settings
-from flows.epochs import Stopping
-from flows.incoming import share
+from flows.engine.incoming import share
+from flows.engine.runner import run as run_flow
 from flows.job_graph import FLOWS
+from flows.kafka.epochs import Stopping
 from flows.kafka.source import shards_of
-from flows.log_lines import LOG, fail, speak
-from flows.preflight import check
-from flows.probes import Judge, serve
-from flows.recovery import Recovery
+from flows.monitoring.log_lines import LOG, fail, speak
+from flows.monitoring.probes import Judge, serve
+from flows.monitoring.status import beginning, tell
+from flows.recovery.directory import Recovery
 from flows.refusal import Refused
-from flows.runner import run as run_flow
-from flows.settings import Settings, SettingsError
-from flows.status import beginning, tell
-from flows.supervisor import ProcessFailed, Supervisor, end_with_parent
+from flows.session.preflight import check
+from flows.session.supervisor import ProcessFailed, Supervisor, end_with_parent
+from flows.settings.tree import Settings, SettingsError
 
 FLOW = {f.name: f for f in FLOWS}
 MODULES = {f.name: f"flows.{f.name}" for f in FLOWS}

@@ -8,15 +8,15 @@ import msgspec
 from cyclopts import Parameter
 from rich.table import Table as Grid
 
-from flows.capture import CaptureError
+from flows.captures.capture import CaptureError
+from flows.captures.sanity import QUANTILES, Line, computed, lines
 from flows.commands.options import File, Sets, settings
+from flows.commands.printer import Printer
 from flows.commands.replay import captures, in_turn
 from flows.market import known_instruments
-from flows.preflight import check
 from flows.printable import printable
-from flows.printer import Printer
-from flows.sanity import QUANTILES, Line, computed, lines
-from flows.settings import SettingsError
+from flows.session.preflight import check
+from flows.settings.tree import SettingsError
 from flows.tables import TABLES
 
 WIDTH = 110

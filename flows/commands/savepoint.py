@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from flows.commands.options import Data, Directories, File, Sets, place, seal_key, settings
 from flows.job_graph import FLOWS
-from flows.savepoints import take
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
+from flows.upkeep.savepoints import take
 
 
 def savepoint(

@@ -1,10 +1,10 @@
 """`alphaplus topics`: create the topics that the settings call for."""
 
-from flows import glance
 from flows.commands.options import Data, File, Sets, settings
 from flows.job_graph import MODELS
+from flows.kafka import glance
 from flows.kafka.topic_making import create_topics, present
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
 from flows.topic_names import every_topic
 
 

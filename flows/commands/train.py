@@ -6,11 +6,11 @@ import numpy as np
 from cyclopts import Parameter
 
 from flows.commands.options import Data, File, Sets, asked
+from flows.commands.printer import Printer
 from flows.commands.reach import store, with_broker
-from flows.durable import settle
 from flows.forecast import folder
 from flows.learning.promotion import publish_scores, put_in_force
-from flows.printer import Printer
+from flows.recovery.durable import settle
 
 
 def train(

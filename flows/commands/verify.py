@@ -13,18 +13,18 @@ from rich.table import Table as Grid
 
 from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
+from flows.commands.printer import Printer
 from flows.job_graph import FEATURES, FORECASTS, RISK
+from flows.kafka.recorded import Derived, Place, copy, digest, records
+from flows.kafka.recorded import consumer as reading_from
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import KEY
 from flows.printable import printable
-from flows.printer import Printer
-from flows.recorded import Derived, Place, copy, digest, records
-from flows.recorded import consumer as reading_from
 from flows.refusal import Refused
-from flows.session import Session
-from flows.settings import Settings, SettingsError
-from flows.settings_sources import environment, load
-from flows.supervisor import ProcessFailed
+from flows.session.session import Session
+from flows.session.supervisor import ProcessFailed
+from flows.settings.sources import environment, load
+from flows.settings.tree import Settings, SettingsError
 from flows.tables import TABLES as STORED
 from flows.topic_names import every_topic, guess_topics, input_topics
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from flows.dashboards.panel import CLICKHOUSE, HEIGHT, WIDTH, Panel
-from flows.settings import Windows
+from flows.settings.tree import Windows
 
 
 class Board(NamedTuple):

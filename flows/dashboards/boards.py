@@ -2,10 +2,10 @@
 
 import msgspec
 
-from flows import telemetry as t
 from flows.dashboards.board import OF_MARKET, Board
 from flows.dashboards.microstructure import MICROSTRUCTURE, ORDER_BOOK
 from flows.dashboards.panel import Panel, Sql, figures, newest, over_time, tooltip
+from flows.monitoring import telemetry as t
 from flows.tables import BY_NAME
 
 ACCOUNTS, POSITIONS = BY_NAME["risk_accounts"], BY_NAME["risk_positions"]

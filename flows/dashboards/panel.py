@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from flows.telemetry import Figure
+from flows.monitoring.telemetry import Figure
 from schemas.table import Table, describe
 
 CLICKHOUSE = {"type": "grafana-clickhouse-datasource", "uid": "clickhouse"}

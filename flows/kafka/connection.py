@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
 from flows.refusal import Refused
-from flows.service_settings import Kafka
+from flows.settings.services import Kafka
 
 Brokers = Kafka | str
 """How to reach the brokers; an address alone is reached in the clear."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
-from flows import telemetry
 from flows.kafka.connection import Brokers, Complaints, admin
+from flows.monitoring import telemetry
 
 FAILED = telemetry.NOT_EXPORTED.counter()
 LOG = logging.getLogger("alphaplus.kafka")

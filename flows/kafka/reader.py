@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 
-from flows import telemetry
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.end_offset import TRANSIENT, end_offset, watermarks
 from flows.kafka.log import Chunk, Log, chunk
 from flows.kafka.offsets import Offsets, Positions
 from flows.kafka.written_marks import KEY
+from flows.monitoring import telemetry
 from flows.refusal import Refused, Unreachable
 
 READ = telemetry.READ.counter()

@@ -9,7 +9,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from flows.kafka.connection import Brokers
 from flows.kafka.prefix_publisher import LINGER_MS, Publisher
 from flows.kafka.source import shard_name
-from flows.tuning import Tuner
+from flows.kafka.tuning import Tuner
 from schemas.shard import Rows
 
 

@@ -15,15 +15,15 @@ from pathlib import Path
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.epochs import Epochs, Stopping
-from flows.event_time import Held
 from flows.kafka.ends import announced
+from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.guessing import Foreign, Guessing
 from flows.kafka.log import Log
 from flows.kafka.reader import Kafka, Reader
-from flows.log_lines import follow
+from flows.kafka.tuning import Tuner
+from flows.monitoring.event_time import Held
+from flows.monitoring.log_lines import follow
 from flows.refusal import Refused
-from flows.tuning import Tuner
 from schemas.frames import Frames
 from schemas.shard import Batch
 

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.durable import settle
-from flows.settings import Forecast
+from flows.recovery.durable import settle
+from flows.settings.tree import Forecast
 from models import baselines, model_registry, training
 from models.bursts import SIDES
 from models.calibrator import probability

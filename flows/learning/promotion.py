@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.kafka.prefix_publisher import Publisher
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from flows.tables import BY_NAME
 from models.model_registry import Version
 from operators.contract import Array

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from models.bursts import Bursts, How
 from models.dataset import Dataset, together

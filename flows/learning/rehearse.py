@@ -9,15 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-from flows.compiled import cache
-from flows.durable import settle
+from flows.engine.compiled import cache
 from flows.forecast import folder, how
 from flows.kafka.topic_making import end_offsets
 from flows.learning import modelling, rehearsal
 from flows.learning.promotion import publish_scores, put_in_force
-from flows.settings import Settings
-from flows.settings_sources import environment, load
-from flows.supervisor import end_with_parent
+from flows.recovery.durable import settle
+from flows.session.supervisor import end_with_parent
+from flows.settings.sources import environment, load
+from flows.settings.tree import Settings
 from flows.tables import BY_NAME
 from models import model_registry
 from models.dataset import together

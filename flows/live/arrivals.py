@@ -7,11 +7,11 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from flows import telemetry
 from flows.live.book_continuity import Continuity
 from flows.live.feed import Channel, Feed, Stream
 from flows.live.outlet import Route, Routed
 from flows.live.silence import Silence
+from flows.monitoring import telemetry
 from schemas.instrument import Instrument
 from schemas.venue import Venue
 

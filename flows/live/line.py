@@ -15,10 +15,10 @@ from typing import cast
 
 import aiohttp
 
-from flows import telemetry
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Stream
 from flows.live.websocket import Websocket
+from flows.monitoring import telemetry
 
 OPENED = telemetry.LIVE_OPENED.counter()
 ENDED = telemetry.LIVE_ENDED.counter()

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
-from flows import telemetry
 from flows.job_graph import raw_topic
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
+from flows.monitoring import telemetry
 
 MISSED = telemetry.LIVE_MISSED.counter()
 LOG = logging.getLogger("alphaplus.live")

@@ -6,9 +6,9 @@ Kafka may keep it waiting as long as it likes: frames wait in the buffer meanwhi
 import threading
 import time
 
-from flows import telemetry
 from flows.live.buffer import Buffer
 from flows.live.outlet import Missed, Outlet
+from flows.monitoring import telemetry
 
 HELD = telemetry.LIVE_HELD.gauge()
 GATHER_S = 0.001

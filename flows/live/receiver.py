@@ -17,7 +17,7 @@ from flows.live.outlet import Outlet
 from flows.live.pump import Pump
 from flows.live.snapshots import Books
 from flows.live.websocket import Websocket
-from flows.settings import Live
+from flows.settings.tree import Live
 from schemas.instrument import Instrument
 from schemas.venue import Venue
 

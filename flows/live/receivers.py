@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.receiver import Receiver
-from flows.settings import SettingsError
+from flows.settings.tree import SettingsError
 
 
 def wanted(pairs: Sequence[str]) -> dict[str, list[str]]:

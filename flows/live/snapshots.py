@@ -7,9 +7,9 @@ from collections.abc import Callable
 import aiohttp
 import stamina
 
-from flows import telemetry
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Snapshots
+from flows.monitoring import telemetry
 
 TAKEN = telemetry.LIVE_SNAPSHOTS.counter()
 LOG = logging.getLogger("alphaplus.live")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from models import model_registry
 from models.bursts import Bursts, How

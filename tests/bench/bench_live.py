@@ -31,7 +31,7 @@ from flows.kafka.topic_making import create_topics
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.outlet import Routed, Topics
 from flows.live.receiver import Receiver
-from flows.settings import Live
+from flows.settings.tree import Live
 from schemas.venues.registry import VENUES
 from tests.services.backend import free_ports
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from flows.commands.scores import WIDTH, grid, verdict
 from flows.learning import modelling, rehearsal
-from flows.settings import Forecast
+from flows.settings.tree import Forecast
 from models import baselines, evaluation, training
 from models.bursts import SIDES, How
 from models.dataset import Dataset, together

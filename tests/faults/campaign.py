@@ -23,9 +23,9 @@ from pathlib import Path
 
 from flows.job_graph import FLOWS
 from flows.refusal import Unreachable
-from flows.session import Session
-from flows.settings import Settings
-from flows.supervisor import ProcessFailed, end_with_parent
+from flows.session.session import Session
+from flows.session.supervisor import ProcessFailed, end_with_parent
+from flows.settings.tree import Settings
 from tests.faults.kills import SETS as KILLED
 from tests.faults.kills import stop
 from tests.faults.relay import MODES, Relay

@@ -19,12 +19,12 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.clickhouse.client import connect
 from flows.job_graph import raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.kafka.topic_making import end_offsets
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from operators.lanes.lane import AHEAD
 from schemas.frames import frames
 from schemas.instrument import InstrumentTable

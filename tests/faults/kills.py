@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.health import scrape
 from flows.job_graph import FLOWS
-from flows.session import Session
-from flows.settings import Settings
+from flows.monitoring.health import scrape
+from flows.session.session import Session
+from flows.settings.tree import Settings
 from tests.faults.replaying import Item, Tables, differences, run, running, services, settings_for, simulated
 from tests.services.backend import Backend
 from tests.services.kafka_kraft.broker import KraftBroker

@@ -21,10 +21,10 @@ from flows.job_graph import FLOWS
 from flows.kafka.connection import client_config
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import KEY
-from flows.session import EMBEDDED_FETCH_WAIT_MS, EMBEDDED_LINGER_MS, EMBEDDED_MARK_MS, Session
-from flows.settings import Settings
-from flows.settings_sources import load
-from flows.supervisor import Supervisor
+from flows.session.session import EMBEDDED_FETCH_WAIT_MS, EMBEDDED_LINGER_MS, EMBEDDED_MARK_MS, Session
+from flows.session.supervisor import Supervisor
+from flows.settings.sources import load
+from flows.settings.tree import Settings
 from flows.tables import TABLES
 from flows.topic_names import every_topic, input_topics
 from models.simulator import Disturbances, brackets
@@ -203,7 +203,7 @@ def live(told: Settings, market: Simulated, environ: Mapping[str, str] = {}) -> 
         of.write_bytes(msgspec.json.encode(market))
         topics = ",".join(input_topics(told))
         arguments = ("--settings", str(session.file), "--market", str(of), "--topics", topics)
-        session.supervisor.start("simulate", "flows.simulate", *arguments)
+        session.supervisor.start("simulate", "flows.session.simulate", *arguments)
         session.supervisor.environ = {**session.supervisor.environ, **environ}
         for flow in FLOWS:
             session.start_flow(flow.name)

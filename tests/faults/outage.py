@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.kafka.topic_making import end_offsets
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from tests.faults.replaying import Item, Tables, differences, run, running, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore
 

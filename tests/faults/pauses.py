@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from flows.commands.printer import Printer
 from flows.commands.verify import compare
 from flows.job_graph import FLOWS
-from flows.printer import Printer
-from flows.supervisor import end_with_parent
+from flows.session.supervisor import end_with_parent
 from models.simulator import numbered
 from tests.faults.kills import brokers
 from tests.faults.live_run import SYMBOLS, LiveRun, brief, live, not_grown, settings, simulated, stopped

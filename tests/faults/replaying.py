@@ -14,14 +14,14 @@ from typing import NamedTuple
 import msgspec
 from rich.console import Console
 
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
 from flows.commands import replay
 from flows.kafka.prefix_publisher import Publisher
-from flows.session import Session
-from flows.settings import Settings
-from flows.settings_sources import load
+from flows.session.session import Session
+from flows.settings.sources import load
+from flows.settings.tree import Settings
 from flows.tables import TABLES
 from models.simulator import Disturbances, Simulation, disturb
 from models.simulator import Settings as Simulated

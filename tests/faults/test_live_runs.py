@@ -13,12 +13,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from flows.clickhouse.client import connect
+from flows.commands.printer import Printer
 from flows.commands.verify import judge, unlike_stored
 from flows.kafka.prefix_publisher import Publisher
+from flows.kafka.recorded import Derived
 from flows.kafka.topic_making import create_topics
-from flows.printer import Printer
-from flows.recorded import Derived
-from flows.session import Session
+from flows.session.session import Session
 from flows.topic_names import every_topic
 from tests.faults.live_run import COMPUTING, SPARING, live, settings, simulated
 from tests.faults.pauses import Judge, pause

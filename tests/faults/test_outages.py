@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.kafka.topic_making import create_topics, end_offsets
-from flows.session import Session
+from flows.session.session import Session
 from flows.topic_names import every_topic
 from tests.faults.outage import SETS, outage
 from tests.faults.replaying import differences, run, running, services, settings_for, simulated

@@ -3,7 +3,7 @@
 import json
 import random
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from operators.asset_books import AssetBooks
 from tests.laws.test_market import CUT, Run, lines_of

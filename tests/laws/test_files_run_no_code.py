@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "operators", "models", "flows", "deploy")
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "code", "runpy"}
 CALLS = {"eval", "exec", "compile", "__import__", "import_module"}
-SEALING = "flows/sealing.py"
+SEALING = "flows/recovery/sealing.py"
 """Reads pickles with a reader that makes plain values only, after the keyed checksum."""
 BY_NAME = {"flows/commands/run.py", "flows/bench/timed.py", "flows/bench/alternatives/scan.py"}
 """Import modules whose names the code itself lists."""

@@ -10,7 +10,7 @@ import pytest
 
 from flows.forecast import ForecastShard, loader
 from flows.learning.rehearsal import Stage
-from flows.settings import Forecast, Settings
+from flows.settings.tree import Forecast, Settings
 from models.bursts import How
 from models.minutes import Minutes
 from models.simulator import Disturbances, coarse, disturb, market

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 from flows.job_graph import FLOWS, MODELS, RAW, mermaid, raw_topic
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from flows.tables import TABLES
 from schemas.venues.registry import VENUES
 

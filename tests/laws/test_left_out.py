@@ -9,7 +9,7 @@ import pytest
 
 from flows.market import cut as cut_of
 from flows.market import parts
-from flows.settings import Market, Settings
+from flows.settings.tree import Market, Settings
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed

@@ -9,10 +9,10 @@ from bytewax.testing import TestingSink, TestingSource
 
 from flows.archive import PlannedBlocks, archive
 from flows.clickhouse.blocks_sink import ClickHouseBlocks
+from flows.engine.wiring import flow
 from flows.kafka.reader import Kafka
 from flows.kafka.rows_sink import KafkaRows
 from flows.kafka.source import KafkaShards
-from flows.wiring import flow
 
 
 def dynamic_outputs(dataflow: Dataflow) -> list[str]:

@@ -23,7 +23,7 @@ import numpy as np
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.outlet import Missed, Route, Routed
 from flows.live.receiver import Receiver
-from flows.settings import Live
+from flows.settings.tree import Live
 from operators.book import ladder
 from schemas.frames import frames
 from schemas.instrument import InstrumentTable

@@ -9,7 +9,7 @@ import time
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from flows.capture import read
+from flows.captures.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
@@ -18,7 +18,7 @@ from flows.live.feed import streams
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.outlet import MISSED, Captures, Missed, Route, Topics
 from flows.live.receiver import Receiver
-from flows.settings import Live
+from flows.settings.tree import Live
 from schemas.venues.registry import VENUES
 from tests.live.dialects import DIALECTS, LAST_ID
 from tests.live.venue_server import VenueServer

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from flows.alerts import rules
-from flows.json_rows import records
-from flows.settings import Settings
+from flows.engine.json_rows import records
+from flows.settings.tree import Settings
 from flows.tables import BY_NAME
 from operators.alerts.watch import Watch
 from operators.portfolio.ledger import Ledger, Terms

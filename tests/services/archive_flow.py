@@ -16,9 +16,9 @@ from pathlib import Path
 
 from flows.archive import BlockSize, PlannedBlocks, archive
 from flows.clickhouse.blocks_sink import ClickHouseBlocks
+from flows.engine.runner import run
 from flows.kafka.reader import Kafka
-from flows.recovery import Recovery
-from flows.runner import run
+from flows.recovery.directory import Recovery
 
 
 class BadBlock(Exception):

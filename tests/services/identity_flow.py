@@ -8,13 +8,13 @@ import json
 import sys
 from pathlib import Path
 
+from flows.engine.runner import REFUSED, run
+from flows.engine.wiring import flow
 from flows.kafka.reader import Kafka
 from flows.kafka.rows_sink import KafkaRows
 from flows.kafka.source import KafkaShards, Pace
-from flows.recovery import Recovery
+from flows.recovery.directory import Recovery
 from flows.refusal import Refused
-from flows.runner import REFUSED, run
-from flows.wiring import flow
 from schemas.shard import Batch, Rows
 
 DERIVED = "derived"

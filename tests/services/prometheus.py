@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from flows.session import free_port
+from flows.session.session import free_port
 from tests.services.flow_processes import wait_until
 
 ROOT = Path(__file__).parents[2]

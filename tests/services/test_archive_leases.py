@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from flows.runner import REFUSED
+from flows.engine.runner import REFUSED
 from tests.services.flow_processes import wait_until
 from tests.services.test_archive_refusals import WAIT_S, Place, ended, place, stopped_at_the_end
 

@@ -18,9 +18,9 @@ from flows.clickhouse.client import BadBlock, ClickHouse, Settings, StoreError, 
 from flows.clickhouse.digest import digest
 from flows.clickhouse.errors import MigrationError
 from flows.clickhouse.migrations import apply_migrations
-from flows.secret import Secret
-from flows.settings import SettingsError
-from flows.settings_sources import load
+from flows.settings.secret import Secret
+from flows.settings.sources import load
+from flows.settings.tree import SettingsError
 from schemas.column import Column
 from schemas.ddl import create_dense_view, create_table
 from schemas.table import Table

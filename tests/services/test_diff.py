@@ -9,8 +9,8 @@ import pytest
 from flows.clickhouse.client import connect
 from flows.commands.diff import diff
 from flows.refusal import Refused
-from flows.settings import SettingsError
-from flows.settings_sources import load
+from flows.settings.sources import load
+from flows.settings.tree import SettingsError
 from flows.tables import BY_NAME
 from schemas.ddl import create_table
 

@@ -14,9 +14,9 @@ from flows.forecast import folder
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.learning.promotion import put_in_force
-from flows.service_settings import Kafka
-from flows.settings import Forecast, Settings
-from flows.settings_sources import written
+from flows.settings.services import Kafka
+from flows.settings.sources import written
+from flows.settings.tree import Forecast, Settings
 from models import model_registry
 from tests.laws.feature_rows import T0, logs, model
 from tests.services.flow_processes import ROOT, brokers, named, read, wait_until

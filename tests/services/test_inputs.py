@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from flows.capture import read
+from flows.captures.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.topic_making import create_topics
 from flows.tables import ALERTED_COLUMNS

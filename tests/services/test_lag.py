@@ -9,15 +9,15 @@ import pytest
 
 from flows.commands import lag as command
 from flows.commands.lag import lag, lags
-from flows.committed import directories, least, positions
-from flows.glance import bounds_of, last_marks, times_before
 from flows.kafka.ends import announce
+from flows.kafka.glance import bounds_of, last_marks, times_before
 from flows.kafka.offsets import Offsets
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import KEY
 from flows.refusal import Refused
-from flows.settings_sources import load
+from flows.settings.sources import load
+from flows.upkeep.committed import directories, least, positions
 from tests.services.flow_processes import finish, start
 from tests.services.kafka_kraft.jars import jars
 

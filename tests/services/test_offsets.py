@@ -6,13 +6,13 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
-from flows import incoming
+from flows.engine import incoming
 from flows.kafka.offsets import Offsets
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.reader import Kafka
 from flows.kafka.source import KafkaShards, Pace
 from flows.kafka.topic_making import create_topics
-from flows.settings_sources import load
+from flows.settings.sources import load
 
 pytestmark = pytest.mark.services
 

@@ -13,10 +13,10 @@ from flows.commands.rejects import replay, show
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import KEY
-from flows.resubmission import ALREADY, GONE, PUBLISHED, STORED, Rejected, hand_in
-from flows.settings_sources import load
+from flows.settings.sources import load
 from flows.tables import BY_NAME
 from flows.topic_names import every_topic
+from flows.upkeep.resubmission import ALREADY, GONE, PUBLISHED, STORED, Rejected, hand_in
 from schemas.ddl import create_table
 from tests.services.flow_processes import read
 

@@ -14,11 +14,11 @@ from flows.commands.rescale import rescale as command
 from flows.kafka.ends import announce
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
-from flows.recovery import Recovery
+from flows.recovery.directory import Recovery
+from flows.recovery.sealing import place
 from flows.refusal import Refused
-from flows.rescaling import rescale
-from flows.settings import SettingsError
-from flows.wiring import place
+from flows.settings.tree import SettingsError
+from flows.upkeep.rescaling import rescale
 from operators.once import Once
 from schemas.frames import frames
 from tests.faults.kills import SETS

@@ -7,9 +7,9 @@ import pytest
 
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
-from flows.session import Session
-from flows.settings_sources import load
-from flows.simulate import topic_of
+from flows.session.session import Session
+from flows.session.simulate import topic_of
+from flows.settings.sources import load
 from flows.topic_names import every_topic, input_topics
 from models.simulator import Settings as Simulated
 from models.simulator import Simulation, brackets, coarse, instruments

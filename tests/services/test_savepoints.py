@@ -13,13 +13,13 @@ import pytest
 from flows import market
 from flows.commands.restore import restore as command
 from flows.commands.restore import unfit
-from flows.committed import positions
 from flows.kafka.ends import announce
 from flows.kafka.topic_making import create_topics, end_offsets
-from flows.recovery import LOCK, PART, Recovery
+from flows.recovery.directory import LOCK, PART, Recovery
 from flows.refusal import Refused, Unreachable
-from flows.savepoints import NAME, Savepoint, read, restore, take
-from flows.settings_sources import load
+from flows.settings.sources import load
+from flows.upkeep.committed import positions
+from flows.upkeep.savepoints import NAME, Savepoint, read, restore, take
 from operators.once import Once
 from schemas.frames import frames
 from tests.faults.kills import SETS

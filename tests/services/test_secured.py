@@ -17,7 +17,7 @@ from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.reader import Kafka, Reader
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.refusal import Refused
-from flows.settings_sources import load
+from flows.settings.sources import load
 from tests.faults.kills import SETS, disturbed
 from tests.faults.replaying import differences, run, services, settings_for, simulated
 from tests.services.embedded_store import EmbeddedStore

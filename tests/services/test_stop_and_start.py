@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from flows.engine.runner import REFUSED
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
-from flows.runner import REFUSED
 from tests.services.flow_processes import Growth, brokers, finish, named, read, start, wait_until
 
 pytestmark = pytest.mark.services

@@ -15,11 +15,11 @@ import pytest
 
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.engine.runner import REFUSED
 from flows.job_graph import FLOWS
-from flows.runner import REFUSED
-from flows.session import Session
-from flows.settings import Settings
-from flows.supervisor import Child, Supervisor
+from flows.session.session import Session
+from flows.session.supervisor import Child, Supervisor
+from flows.settings.tree import Settings
 from flows.tables import TABLES
 from tests.faults.kills import SETS
 from tests.faults.replaying import running, services, settings_for, simulated, stored

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows import compiled
 from flows.__main__ import main
 from flows.clickhouse.client import BadBlock, ClickHouse, Settings, connect
 from flows.clickhouse.errors import MigrationError
 from flows.clickhouse.migrations import FOLDER, RELEASED, apply_migrations
+from flows.engine import compiled
 from flows.published import sealed
-from flows.secret import Secret
+from flows.settings.secret import Secret
 from flows.tables import BY_NAME, TABLES
 from schemas.column import Column, Dtype
 from schemas.ddl import create_dense_view, create_table

@@ -19,10 +19,11 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, start_http_server
 
-from flows import telemetry, walk
+from flows.captures import walk
 from flows.clickhouse.client import connect
 from flows.commands.options import asked
 from flows.commands.reach import store
+from flows.monitoring import telemetry
 from flows.tables import BY_NAME
 from tests.services.prometheus import Prometheus, ports_below
 
@@ -34,7 +35,7 @@ PAGE = walk.FOLDER / "README.md"
 
 def test_the_recording_is_what_the_simulator_makes():
     for path, content in walk.files().items():
-        assert path.read_bytes() == content, f"{path.name}: python -m flows.walk writes it"
+        assert path.read_bytes() == content, f"{path.name}: python -m flows.captures.walk writes it"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import ALERTED_COLUMNS, BY_NAME
 from operators.alerts.rules import load
 from operators.alerts.watch import Watch

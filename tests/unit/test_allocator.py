@@ -8,7 +8,7 @@ import pytest
 TURNS = """
 import resource, sys
 import numpy as np
-from flows import allocator
+from flows.engine import allocator
 
 def turn():
     for array in [np.empty(1 << 18) for _ in range(8)]:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.archive import BlockSize, Fresher, Plan, PlannedBlocks, PlannedShare
-from flows.epochs import Epochs, Stopping
-from flows.inserts import Cuts, Piece, Place, blocks, inserts, told
+from flows.clickhouse.inserts import Cuts, Piece, Place, blocks, inserts, told
+from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.log import Log, chunk
 from flows.kafka.reader import Kafka
+from flows.recovery.sealing import BEGIN_ANEW
 from flows.refusal import Refused
-from flows.sealing import BEGIN_ANEW
 
 SIZE = BlockSize(rows=5, bytes=60)
 

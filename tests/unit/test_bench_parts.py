@@ -14,9 +14,9 @@ from flows.bench.material import Material
 from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.place import Sample, rate
 from flows.bench.size import Size
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.refusal import Refused
-from flows.settings import Settings
+from flows.settings.tree import Settings
 from operators import catalog
 from operators.tape.buckets import BUCKETS
 from schemas.venues.registry import VENUES

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from flows.capture import CaptureError, Recorded, places, read, read_records, split
+from flows.captures.capture import CaptureError, Recorded, places, read, read_records, split
 from flows.commands.reasons import Reason, grid
 from schemas.venues.registry import VENUES
 

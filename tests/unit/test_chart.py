@@ -13,8 +13,8 @@ import yaml
 
 from flows.__main__ import COMMANDS
 from flows.job_graph import FLOWS
-from flows.settings import Settings
-from flows.settings_sources import SECRETS, load
+from flows.settings.sources import SECRETS, load
+from flows.settings.tree import Settings
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart"

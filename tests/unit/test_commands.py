@@ -13,11 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows import compiled, glance
 from flows.__main__ import COMMANDS, app, main
 from flows.commands import query as asking
+from flows.engine import compiled
 from flows.job_graph import mermaid
-from flows.log_lines import speak
+from flows.kafka import glance
+from flows.monitoring.log_lines import speak
 from flows.tables import TABLES
 
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'

@@ -9,7 +9,7 @@ import yaml
 
 from flows.__main__ import COMMANDS
 from flows.job_graph import FLOWS
-from flows.settings_sources import load
+from flows.settings.sources import load
 from tests.services.containers import COMPOSE, SERVICES, DockerClickHouse, DockerKafka
 from tests.services.kafka_kraft.jars import kafka_version
 

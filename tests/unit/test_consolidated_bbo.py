@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.capture import read
+from flows.captures.capture import read
 from operators.book.consolidated_bbo import CONSOLIDATED_BBO, DEPTHS, STALE_NS
 from schemas.venues.registry import VENUES
 from tests.laws.side_by_side import Together

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.__main__ import main
-from flows.capture import read
+from flows.captures.capture import read
 from schemas.venues.registry import VENUES
 
 CRYPTOFEED = Path(__file__).parents[2].parent / "shared" / "captures" / "cryptofeed"

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.demo_market import LiveMarket, SimulatedMarket
-from flows.settings import SettingsError
-from flows.settings_sources import load
+from flows.session.demo_market import LiveMarket, SimulatedMarket
+from flows.settings.sources import load
+from flows.settings.tree import SettingsError
 
 
 class Started:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from bytewax.inputs import AbortExecution
 
-from flows import epochs as timed
-from flows.epochs import COMMITTED, Epochs, Stopping
+from flows.kafka import epochs as timed
+from flows.kafka.epochs import COMMITTED, Epochs, Stopping
 from flows.refusal import Unreachable
 
 

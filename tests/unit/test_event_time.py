@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import REGISTRY
 
-from flows import event_time
-from flows.event_time import Closing
+from flows.monitoring import event_time
+from flows.monitoring.event_time import Closing
 
 
 @pytest.fixture

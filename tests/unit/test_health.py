@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from flows.health import Health, scrape
+from flows.monitoring.health import Health, scrape
 
 TEXT = b"# TYPE alphaplus_rows counter\nalphaplus_rows_total 3.0\n"
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import REGISTRY
 
-from flows import event_time
-from flows.epochs import Epochs, Stopping
+from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.log import Log, chunk
 from flows.kafka.source import Pace, Shard
+from flows.monitoring import event_time
 
 STILL = "alphaplus_standing_still"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from flows.epochs import Epochs, Stopping
+from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.log import Log, chunk
 from flows.kafka.source import Pace, Shard
 from flows.market import MarketShard, known_instruments
-from flows.settings_sources import load
+from flows.settings.sources import load
 from schemas.frames import frames
 from schemas.shard import Batch
 from tests.laws.test_market import START_MS, USDM, snapshot, trade

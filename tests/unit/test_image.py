@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import compiled
+from flows.engine import compiled
 
 ROOT = Path(__file__).parents[2]
 RECIPE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -18,7 +18,7 @@ LAST = RECIPE[RECIPE.rindex("\nFROM ") :]
 AS_AN_IMAGE_STARTS = """
 import sys
 sys.path[:0] = {path!r}
-from flows import compiled
+from flows.engine import compiled
 folder = compiled.cache()
 import numpy as np
 from numba import njit

@@ -6,12 +6,12 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from flows import market
-from flows.epochs import Stopping
 from flows.kafka import end_offset
 from flows.kafka import reader as reading
+from flows.kafka.epochs import Stopping
 from flows.kafka.reader import BUSY_TURNS, Kafka, Reader
 from flows.refusal import Refused
-from flows.settings_sources import load
+from flows.settings.sources import load
 
 TOPICS = ("a", "b", "c", "d")
 

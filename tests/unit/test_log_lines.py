@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import flows
-from flows import event_time, log_lines
-from flows.log_lines import ALL, LOG, fail, follow, speak
+from flows.monitoring import event_time, log_lines
+from flows.monitoring.log_lines import ALL, LOG, fail, follow, speak
 
 FLOWS = Path(next(iter(flows.__path__)))
 FOR_PEOPLE = ("commands", "bench", "learning", "dashboards")

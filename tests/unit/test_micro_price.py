@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flows.learning.micro_prices import fitted, tick_of
 from flows.market import cut, parts
-from flows.settings import Market, Settings, SettingsError
+from flows.settings.tree import Market, Settings, SettingsError
 from models.micro_price_fit import STATES, Fitted, TooLittle, decode, encode, fit, listed, mirrored, solved
 from operators.book.micro_price import BUCKETS, MICRO_PRICE, SPREADS, bucket, state
 from tests.laws.test_market import EVERY, Run

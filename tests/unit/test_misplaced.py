@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from flows.capture import Recorded
+from flows.captures.capture import Recorded
 from flows.commands.replay import publish
 from flows.kafka.partitioner import partition_of
 from flows.market import MarketShard, known_instruments
-from flows.settings_sources import load
+from flows.settings.sources import load
 from schemas.frames import frames
 from schemas.instrument import Instrument
 from schemas.shard import Batch

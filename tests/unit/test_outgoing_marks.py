@@ -1,7 +1,7 @@
 """Marks of a derived topic: seldom, never before anything is known, and as much earlier as a table's rows come later."""
 
+from flows.engine.outgoing import MarkTimes
 from flows.kafka.written_marks import KEY
-from flows.outgoing import MarkTimes
 
 
 def test_a_flow_marks_its_topics_twice_a_second_of_event_time_at_most_and_each_by_when_its_rows_come():

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from flows.commands.apart import apart, make_database
-from flows.recovery import Recovery
+from flows.recovery.directory import Recovery
 from flows.refusal import Refused
-from flows.settings_sources import load
+from flows.settings.sources import load
 
 
 def test_a_new_directory_is_its_owners_alone_and_opens_again(tmp_path):

@@ -12,15 +12,15 @@ from rich.table import Table
 
 from flows.__main__ import main
 from flows.bench.result import Result, table
+from flows.commands.printer import Printer
 from flows.commands.query import shown
-from flows.demo_pages import PAGES, screen
-from flows.health import Health
 from flows.kafka.topic_tail import Seen
+from flows.monitoring.health import Health
 from flows.printable import printable
-from flows.printer import Printer
 from flows.refusal import Refused
-from flows.supervisor import Supervisor
-from flows.view import line
+from flows.session.demo_pages import PAGES, screen
+from flows.session.supervisor import Supervisor
+from flows.session.view import line
 
 EVIL = (
     "\x1b[2J\x1b]0;owned\x07",
@@ -114,7 +114,7 @@ def test_an_error_line_shows_what_it_quotes(
         raise Refused(f"account {text} is nobody's")
 
     monkeypatch.setattr("flows.__main__.app", refuses)
-    monkeypatch.setattr("flows.compiled.cache", lambda: None)
+    monkeypatch.setattr("flows.engine.compiled.cache", lambda: None)
     with pytest.raises(SystemExit):
         main(["any"])
     said = capsys.readouterr().err

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Gauge
 
-from flows.probes import Judge, serve
-from flows.settings import Probes
+from flows.monitoring.probes import Judge, serve
+from flows.settings.tree import Probes
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]

@@ -11,11 +11,11 @@ import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
 
 from flows import market, risk
-from flows.recovery import PART, Recovery, step_ids
+from flows.engine.wiring import flow
+from flows.recovery.directory import PART, Recovery, step_ids
+from flows.recovery.sealing import Seal
 from flows.refusal import Refused
-from flows.sealing import Seal
-from flows.settings_sources import load
-from flows.wiring import flow
+from flows.settings.sources import load
 from operators.evolving import Part
 
 

@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from models.simulator import Settings, Simulation, brackets, coarse, instruments
 from operators.cut import Cut

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from operators.published_rows import Published
 from schemas.column import Column
 from schemas.frames import Reject

@@ -10,10 +10,10 @@ from flows.commands import demo as demos
 from flows.commands import options
 from flows.commands.options import asked
 from flows.commands.reach import of_newest_run
-from flows.embedded import newest_database, refuse_in_use
 from flows.refusal import Refused
-from flows.settings import Settings
-from flows.settings_sources import load
+from flows.session.embedded import newest_database, refuse_in_use
+from flows.settings.sources import load
+from flows.settings.tree import Settings
 
 
 def ran(data: Path, name: str, database: str, at: int) -> None:
@@ -72,7 +72,7 @@ def test_a_demo_that_is_given_no_folder_has_one_of_its_own(monkeypatch: pytest.M
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.embedded.running_store", lambda data: "http://127.0.0.1:1")
+    monkeypatch.setattr("flows.session.embedded.running_store", lambda data: "http://127.0.0.1:1")
     with pytest.raises(Refused, match="is in use: another demo or replay writes there; name another folder with"):
         refuse_in_use(load(None, {}, [f"data={tmp_path}"]))
     refuse_in_use(load(None, {}, [f"data={tmp_path}", "clickhouse.url=http://c:8123"]))

@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client import Counter as Counted
 from rich.console import Console
 
-from flows.demo_pages import NOTHING_YET, PAGES, screen, state
-from flows.embedded import running_store
-from flows.health import Health, scrape
 from flows.kafka.topic_tail import Seen
-from flows.view import line
+from flows.monitoring.health import Health, scrape
+from flows.session.demo_pages import NOTHING_YET, PAGES, screen, state
+from flows.session.embedded import running_store
+from flows.session.view import line
 from tests.laws.test_market import Run, lines_of
 
 UP = Health(

@@ -6,10 +6,11 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from flows import published, settings_sources
-from flows.secret import Secret
-from flows.settings import Settings, SettingsError
-from flows.settings_sources import SECRETS, environment_of, load
+from flows import published
+from flows.settings import sources as settings_sources
+from flows.settings.secret import Secret
+from flows.settings.sources import SECRETS, environment_of, load
+from flows.settings.tree import Settings, SettingsError
 
 
 def written(tmp_path, text, name="settings.toml"):

@@ -6,9 +6,9 @@ import time
 from prometheus_client import REGISTRY
 from rich.console import Console
 
-from flows import status
 from flows.commands.reasons import MOST, Reason, grid
-from flows.epochs import COMMITTED
+from flows.kafka.epochs import COMMITTED
+from flows.monitoring import status
 
 
 def test_a_minute_says_what_was_read_and_written_in_it():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import supervisor as module
-from flows.supervisor import ProcessFailed, Supervisor
+from flows.session import supervisor as module
+from flows.session.supervisor import ProcessFailed, Supervisor
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = {
@@ -21,7 +21,7 @@ PROGRAMS = {
     "done": "print('done')\n",
     "stubborn": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\n"
     "time.sleep(600)\n",
-    "bound": "import time\nfrom flows.supervisor import end_with_parent\nend_with_parent()\nprint('up', flush=True)\n"
+    "bound": "import time\nfrom flows.session.supervisor import end_with_parent\nend_with_parent()\nprint('up', flush=True)\n"
     "time.sleep(600)\n",
     "once": "import os, sys\nsys.exit(0 if os.path.exists('mark') else open('mark', 'w').close() or 7)\n",
 }
@@ -154,7 +154,7 @@ def test_children_do_not_hear_the_terminal_of_their_supervisor(watched):
 
 def test_a_child_ends_when_its_supervisor_is_killed(watched, tmp_path):
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom flows.supervisor import Supervisor\n"
+        "import sys, time\nfrom pathlib import Path\nfrom flows.session.supervisor import Supervisor\n"
         "s = Supervisor(Path('logs'))\nc = s.start('one', 'bound')\n"
         "s.wait(lambda: b'up' in c.log.read_bytes())\nprint(c.process.pid, flush=True)\ntime.sleep(600)\n"
     )

@@ -3,11 +3,11 @@
 import pytest
 from prometheus_client import REGISTRY
 
-from flows import incoming
-from flows.model_memory import Memory
-from flows.settings import Processing, SettingsError
-from flows.settings_sources import load
-from flows.tuning import CALM, Range, Tuner
+from flows.engine import incoming
+from flows.engine.model_memory import Memory
+from flows.kafka.tuning import CALM, Range, Tuner
+from flows.settings.sources import load
+from flows.settings.tree import Processing, SettingsError
 
 EVERY_BATCH_S, EVERY_FRAME_S = 0.02, 20e-6
 """What a batch costs, and a frame of it: 500 frames a batch carry 16,700 frames/s, 5,000 carry 41,700."""

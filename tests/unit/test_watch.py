@@ -6,7 +6,7 @@ import random
 import msgspec
 import pytest
 
-from flows.json_rows import records
+from flows.engine.json_rows import records
 from flows.tables import BY_NAME
 from operators.alerts.rules import load
 from operators.alerts.watch import Watch

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
 
-from flows.epochs import Stopping
-from flows.recovery import Recovery
+from flows.engine.runner import REFUSED, root, run
+from flows.engine.wiring import _Stepping, flow
+from flows.kafka.epochs import Stopping
+from flows.recovery.directory import Recovery
+from flows.recovery.sealing import current
 from flows.refusal import Refused
-from flows.runner import REFUSED, root, run
-from flows.sealing import current
-from flows.wiring import _Stepping, flow
 from operators.evolving import Part, freeze, thaw
 
 

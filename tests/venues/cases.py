@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from flows.capture import read
+from flows.captures.capture import read
 from flows.commands.replay import in_turn
 from flows.job_graph import raw_topic
 from flows.kafka.partitioner import partition_of
 from flows.market import cut, known_instruments
-from flows.settings_sources import load
+from flows.settings.sources import load
 from operators.book import ladder
 from operators.published_rows import Published
 from operators.venue_market import VenueMarket

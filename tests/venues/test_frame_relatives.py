@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.capture import read
+from flows.captures.capture import read
 from schemas.venues.registry import VENUES
 from tests.venues.cases import book, replayed
 from tests.venues.test_kinds import BYBIT, COINM, OKX, SPOT, SYMBOLS, USDM, T, capture, depth, trade

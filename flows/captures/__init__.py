@@ -1,0 +1,1 @@
+"""Captures: recorded frames in files, read, converted and summed up."""

@@ -1,0 +1,89 @@
+"""Probes: `/metrics`, `/healthz` and `/readyz` of a process, by its own figures: commit age and lag in event time.
+
+Healthy is what commits: a process that stands still is to be started again. Ready is what has committed and is not far
+behind; one that catches up after a start is healthy, and not ready yet.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
+
+from flows.monitoring import telemetry
+from flows.settings.tree import Probes
+
+Verdict = tuple[bool, str]
+COMMITTED = telemetry.COMMITTED.name
+EVENT_LAG = telemetry.EVENT_LAG.name
+
+
+class Judge:
+    """What the figures of a process say of it; a process without epochs (`live`) is healthy while it answers."""
+
+    def __init__(
+        self,
+        limits: Probes,
+        epochs: bool = True,
+        registry: CollectorRegistry = REGISTRY,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._limits = limits
+        self._epochs = epochs
+        self._registry = registry
+        self._clock = clock
+        self._started = clock()
+
+    def _values(self, name: str) -> list[float]:
+        return [s.value for family in self._registry.collect() for s in family.samples if s.name == name]
+
+    def healthy(self) -> Verdict:
+        """Whether epochs are committed, or may still be about to be for the first time."""
+        if not self._epochs:
+            return True, "receives"
+        last = max(self._values(COMMITTED), default=0.0)
+        if not last:
+            age = self._clock() - self._started
+            return age < self._limits.start_s, f"nothing committed yet, {age:.0f} s after the start"
+        age = self._clock() - last
+        return age < self._limits.commit_age_s, f"committed {age:.0f} s ago"
+
+    def ready(self) -> Verdict:
+        """Whether it has committed and is not far behind."""
+        well, why = self.healthy()
+        if not well or not self._epochs:
+            return well, why
+        if not max(self._values(COMMITTED), default=0.0):
+            return False, why
+        lag = max(self._values(EVENT_LAG), default=0.0)
+        return lag < self._limits.event_lag_s, f"{why}, {lag:.0f} s behind in event time"
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        return None
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+def serve(host: str, port: int, judge: Judge) -> WSGIServer:
+    """Answer on a thread of its own, for as long as the process lives."""
+    metrics = make_wsgi_app()
+
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        asked = {"/healthz": judge.healthy, "/readyz": judge.ready}.get(environ["PATH_INFO"])
+        if asked is None:
+            page: Iterable[bytes] = metrics(environ, start)
+            return page
+        well, why = asked()
+        start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{why}\n".encode()]
+
+    server = make_server(host, port, answer, _Server, handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+    return server

@@ -1,0 +1,22 @@
+"""Preflight: what flows would refuse of the settings and the files they name, found before any process starts."""
+
+import importlib
+from collections.abc import Iterable, Mapping
+
+from flows.settings.tree import Settings
+
+CHECKS: Mapping[str, str] = {
+    "market": "known_instruments",
+    "risk": "terms",
+    "forecast": "how",
+    "alerts": "rules",
+}
+"""Of each flow's module the function that reads what settings name; a process loads only what it is to run."""
+
+
+def check(settings: Settings, flows: Iterable[str] = CHECKS) -> Settings:
+    """The settings, if each of the flows would start by them; SettingsError in one line if not."""
+    for name in flows:
+        if name in CHECKS:
+            getattr(importlib.import_module(f"flows.{name}"), CHECKS[name])(settings)
+    return settings

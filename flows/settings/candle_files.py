@@ -1,0 +1,39 @@
+"""Candles: the files of past hours that the settings name, by market."""
+
+from pathlib import Path
+
+from flows.settings.tree import Settings, SettingsError
+from schemas.candles import Hours, hours, merged
+
+KINDS = (".csv", ".zip", ".json")
+
+
+def candles(settings: Settings) -> dict[tuple[str, str], Hours]:
+    """Venue and symbol -> its hours, from `SYMBOL-....csv|zip|json` in the venue's folder (the symbol may hold dashes).
+
+    A file's symbol is its name up to `-<digits><unit>`, as Binance's archive writes it (`BTCUSDT-1h-2025-10.zip`).
+    """
+    found: dict[tuple[str, str], list[Hours]] = {}
+    for venue, name in settings.risk.candles.items():
+        folder = Path(name)
+        if not folder.is_dir():
+            raise SettingsError(f"risk.candles: {folder}: there is no such folder")
+        for file in sorted(p for p in folder.iterdir() if p.suffix in KINDS):
+            try:
+                found.setdefault((venue, symbol_of(file.stem)), []).append(hours(file.read_bytes()))
+            except OSError as error:
+                raise SettingsError(f"risk.candles: {file}: {error.strerror}") from None
+            except ValueError as error:
+                raise SettingsError(f"risk.candles: {file}: {error}") from None
+    return {market: merged(files) for market, files in found.items()}
+
+
+def symbol_of(stem: str) -> str:
+    """The symbol that a file is named after.
+
+    >>> symbol_of("BTCUSDT-1h-2025-10"), symbol_of("BTC-USDT-SWAP-1m"), symbol_of("BTC-USDT-SWAP"), symbol_of("XRPUSDT")
+    ('BTCUSDT', 'BTC-USDT-SWAP', 'BTC-USDT-SWAP', 'XRPUSDT')
+    """
+    parts = stem.split("-")
+    at = next((i for i, part in enumerate(parts) if i and part[:-1].isdigit() and part[-1:] in "mhHM"), len(parts))
+    return "-".join(parts[:at])

@@ -1,0 +1,1 @@
+"""Upkeep: what is done to flows between their runs, and to what they rejected."""
