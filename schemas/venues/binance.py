@@ -1,8 +1,9 @@
 """Binance: wire payloads of USD-M, COIN-M and spot, and what they mean.
 
-The tape counts what Binance's own volume counts, executions of the order book: `X` other than MARKET (insurance fund
-takes a position over, ADL; prices off the tick) is left out, as Binance leaves it out of `aggTrade`. `trade` and
-`aggTrade` tell the same fills, which `operators/tape/feeds` counts once. Partial books (`@depth5`, `@rpiDepth`) share
+The tape counts what Binance's own volume counts, executions of the order book: `X` of INSURANCE_FUND (which takes a
+position over), ADL and NA is left out (prices off the tick), as Binance leaves it out of `aggTrade`; another word than
+these and MARKET is refused, for nobody knows what it counts. `trade` and `aggTrade` tell the same fills, which
+`operators/tape/feeds` counts once. Partial books (`@depth5`, `@rpiDepth`) share
 the event name of the full ones and are left out by their stream's name.
 
 The all-market streams of both futures hosts carry the contracts of both (`st` 1: USD-M, 2: COIN-M); those of the other
@@ -61,6 +62,8 @@ IGNORED = frozenset(_IGNORED_WORDS.split())
 _FEEDS = {"trade": PrintFeed.SINGLE, "aggTrade": PrintFeed.AGGREGATE}
 _OURS = frozenset(("depth", "trade", "aggTrade", "forceOrder", "markPrice"))
 _SNAPSHOT = "depthSnapshot"
+_OFF_BOOK = frozenset(("INSURANCE_FUND", "ADL", "NA"))
+"""What `X` says of prints that are no executions of the order book."""
 _UNFILLED = frozenset(("NEW", "REJECTED"))
 _ENDED = frozenset(("FILLED", "EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"))
 COIN_M = re.compile(r".+USD_(PERP|\d{6})")
@@ -186,8 +189,10 @@ def _read_trades(data: bytes, named: str | None, *, futures: int) -> Sequence[Pr
     symbol, at = present(body.symbol, "s"), nanoseconds(body.traded_ms, "T")
     paid, size = raw(body.price, "p"), raw(body.size, "q")
     sign = -1 if payloads.flag(raw(body.buyer_is_maker, "m")) else 1
-    if body.origin not in (None, "MARKET") or not _here(body.merged, symbol, futures):
+    if body.origin in _OFF_BOOK or not _here(body.merged, symbol, futures):
         return ()
+    if body.origin not in (None, "MARKET"):
+        raise Unusable("wrong_type X")
     single = feed == PrintFeed.SINGLE
     own = integer(body.trade_id if single else body.aggregate_id)
     first, last = (own, own) if single else (integer(body.first_id), integer(body.last_id))

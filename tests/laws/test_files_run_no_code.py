@@ -11,7 +11,12 @@ MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "mars
 CALLS = {"eval", "exec", "compile", "__import__", "import_module"}
 SEALING = "flows/recovery/sealing.py"
 """Reads pickles with a reader that makes plain values only, after the keyed checksum."""
-BY_NAME = {"flows/commands/run.py", "flows/bench/timed.py", "flows/bench/alternatives/scan.py"}
+BY_NAME = {
+    "flows/session/preflight.py",
+    "flows/commands/run.py",
+    "flows/bench/timed.py",
+    "flows/bench/alternatives/scan.py",
+}
 """Import modules whose names the code itself lists."""
 
 

@@ -81,6 +81,12 @@ def test_a_buyer_who_is_maker_means_an_aggressive_sell():
     assert trades.event_ns.tolist() == [1723161256321 * 10**6] * 2
 
 
+def test_a_trade_of_a_kind_that_nobody_knows_is_a_reject_and_does_not_vanish():
+    values = [samples.USDM_TRADES[0].replace(b'"MARKET"', b'"%b"' % word) for word in (b"NA", b"ADL", b"NEW_KIND")]
+    trades, _, rejects = USDM.trades(log(values), InstrumentTable({"BTCUSDT": BTCUSDT}))
+    assert (len(trades), [(r.offset, r.reason) for r in rejects]) == (0, [(102, "wrong_type X")])
+
+
 def test_what_the_insurance_fund_takes_over_is_no_trade_although_its_price_is_off_the_tick():
     known = {"OPUSDT": Instrument("binance-usdm", "OPUSDT", "OP", "USDT", "linear", "0.0001", "0.1")}
     trades, _, rejects = USDM.trades(log(samples.USDM_TRADES[2:3]), InstrumentTable(known))
