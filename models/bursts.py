@@ -50,11 +50,35 @@ VECTORS = (
     *KEY[:2],
     _AS_OF,
     Column("feature_version", "str", "fingerprint of the names, order and definitions of the features"),
-    Column("long_liquidated_usd", "f8", "longs liquidated in the minute", "USD", null_when="not known", low=0.0),
-    Column("short_liquidated_usd", "f8", "shorts liquidated in the minute", "USD", null_when="not known", low=0.0),
+    Column(
+        "long_liquidated_usd",
+        "f8",
+        "longs liquidated in the minute",
+        "USD",
+        null_when="not known",
+        low=0.0,
+        formula="sum p q",
+        source="sums of the table liquidations",
+    ),
+    Column(
+        "short_liquidated_usd",
+        "f8",
+        "shorts liquidated in the minute",
+        "USD",
+        null_when="not known",
+        low=0.0,
+        formula="sum p q",
+        source="sums of the table liquidations",
+    ),
     *(
         Column(
-            item.name, "f8", f"feature of the family {item.family}", _unit(item.name), item.definition, null_when=_OLD
+            item.name,
+            "f8",
+            f"feature of the family {item.family}",
+            _unit(item.name),
+            item.definition,
+            "definition of our own",
+            null_when=_OLD,
         )
         for item in ITEMS
     ),
@@ -72,6 +96,7 @@ FORECASTS = (
         "max(floor, 0.95-quantile of the windows of 7 days that have ended)",
         null_when="fewer than 60 windows of this horizon have ended",
         low=0.0,
+        source="definition of our own",
     ),
     *_STAMP,
 )

@@ -32,7 +32,12 @@ WRITES = (
     Column("severity", "str", "info, warning or critical; of a clear, the gravest before it"),
     Column("downgraded", "bool", "Whether the severity was lowered because the value came with a bad stamp"),
     Column(
-        "value", "f8", "The metric in force at the transition", unit="the metric's", null_when="the subject is no more"
+        "value",
+        "f8",
+        "The metric in force at the transition",
+        unit="the metric's",
+        null_when="the subject is no more",
+        source="as the rule's column states it",
     ),
     Column("reason", "str", "Why it was cleared: the value, or what else; empty when it was not"),
     Column("evidence", "str", "JSON: metric, thresholds and the rule's evidence columns", unit="json"),

@@ -26,6 +26,7 @@ WRITES = (
         sign="positive: not reached",
         null_when="no liquidation price or no mark",
         tolerance=0.1,
+        source="definition of our own",
     ),
     Column(
         "depth_to_liquidation_usd",
@@ -35,6 +36,7 @@ WRITES = (
         "D(LP) - D(mark)",
         null_when="no liquidation price, it lies beyond the depth that is known, or the book is broken",
         low=0.0,
+        source="definition of our own",
     ),
 )
 

@@ -21,9 +21,25 @@ NO_POOL = "a pool's equity is not known or not positive in all pools with positi
 NO_START = NO_POOL + ", or of none is every leverage known"
 WRITES = (
     Column(
-        "leverage_total", "f8", "Notional of all positions over equity", "1", "sum N / E", null_when=NO_EQUITY, low=0.0
+        "leverage_total",
+        "f8",
+        "Notional of all positions over equity",
+        "1",
+        "sum N / E",
+        null_when=NO_EQUITY,
+        low=0.0,
+        source="definition of our own",
     ),
-    Column("leverage_net", "f8", "Net notional over equity", "1", "|sum s N| / E", null_when=NO_EQUITY, low=0.0),
+    Column(
+        "leverage_net",
+        "f8",
+        "Net notional over equity",
+        "1",
+        "|sum s N| / E",
+        null_when=NO_EQUITY,
+        low=0.0,
+        source="definition of our own",
+    ),
     Column(
         "leverage_average",
         "f8",
@@ -32,6 +48,7 @@ WRITES = (
         "sum N l / sum N",
         null_when="no positions, or a leverage or price is not known",
         low=0.0,
+        source="definition of our own",
     ),
     Column(
         "leverage_max",
@@ -41,6 +58,7 @@ WRITES = (
         "max l",
         null_when="no positions, or of none is the leverage known",
         low=0.0,
+        source="definition of our own",
     ),
     Column(
         "margin_utilisation",
@@ -50,6 +68,7 @@ WRITES = (
         "max sum IM / E_p",
         null_when=NO_START,
         low=0.0,
+        source="definition of our own",
     ),
     Column(
         "maintenance_ratio",
@@ -59,6 +78,7 @@ WRITES = (
         "max sum MM / E_p",
         null_when=NO_POOL + ", or no tiers",
         low=0.0,
+        source="Binance: Margin Ratio",
     ),
     Column(
         "insolvent",

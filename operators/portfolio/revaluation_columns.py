@@ -8,12 +8,36 @@ NO_TIERS = NO_PRICE + ", or no maintenance tiers"
 NOT_VALUED_TEXT = "an asset without a price in dollars settles a position or lies in a wallet"
 
 POSITION_WRITES = (
-    Column("qty_base", "f8", "Position size", "base units", sign="+ long, - short"),
-    Column("entry_price", "f8", "Average price of entry", "quote per base", low=0.0),
-    Column("mark_price", "f8", "Mark price in force", "quote per base", null_when=NO_MARK, low=0.0),
-    Column("notional_usd", "f8", "Size at mark", "USD", "q mark", null_when=NO_PRICE, low=0.0),
+    Column("qty_base", "f8", "Position size", "base units", sign="+ long, - short", source="as the record states it"),
+    Column("entry_price", "f8", "Average price of entry", "quote per base", low=0.0, source="as the record states it"),
     Column(
-        "unrealised_pnl_usd", "f8", "Profit since entry", "USD", "s q (mark - EP)", null_when=NO_PRICE, sign="+ profit"
+        "mark_price",
+        "f8",
+        "Mark price in force",
+        "quote per base",
+        null_when=NO_MARK,
+        low=0.0,
+        source="as the venue states it",
+    ),
+    Column(
+        "notional_usd",
+        "f8",
+        "Size at mark",
+        "USD",
+        "q mark",
+        null_when=NO_PRICE,
+        low=0.0,
+        source="the venue's own documentation",
+    ),
+    Column(
+        "unrealised_pnl_usd",
+        "f8",
+        "Profit since entry",
+        "USD",
+        "s q (mark - EP)",
+        null_when=NO_PRICE,
+        sign="+ profit",
+        source="the venue's own documentation",
     ),
     Column(
         "initial_margin_usd",
@@ -23,6 +47,7 @@ POSITION_WRITES = (
         "N / l + fee q EP (1 - s / l)",
         null_when=NO_PRICE + ", or its leverage is not known",
         low=0.0,
+        source="the venue's own documentation",
     ),
     Column(
         "maintenance_margin_usd",
@@ -32,6 +57,7 @@ POSITION_WRITES = (
         "N mmr - cum + fee q EP (1 - s / l)",
         null_when=NO_TIERS,
         low=0.0,
+        source="the venue's own documentation",
     ),
     Column(
         "liquidation_price",
@@ -53,6 +79,7 @@ POOL_WRITES = (
         "s q (mark - EP)",
         null_when=NO_MARK,
         sign="+ profit",
+        source="the venue's own documentation",
     ),
     Column(
         "pool_equity_usd",
@@ -61,6 +88,7 @@ POOL_WRITES = (
         "USD",
         "W + sum s q (mark - EP)",
         null_when=NOT_VALUED_TEXT + ", or it is not known what backs it",
+        source="the venue's own documentation",
     ),
     Column(
         "pool_maintenance_ratio",
@@ -70,6 +98,7 @@ POOL_WRITES = (
         "sum MM / E_p",
         null_when="the pool's equity is not known or not positive, or no tiers",
         low=0.0,
+        source="Binance: Margin Ratio",
     ),
     Column(
         "underlying_move_bps",
@@ -80,6 +109,7 @@ POOL_WRITES = (
         sign="positive: not reached",
         null_when="no such move liquidates it, or see null_reason",
         tolerance=0.1,
+        source="definition of our own",
     ),
     Column(
         "tier_max_leverage",
@@ -88,6 +118,7 @@ POOL_WRITES = (
         "1",
         null_when="no maintenance tiers",
         low=0.0,
+        source="the venue's own documentation",
     ),
 )
 ACCOUNT_WRITES = (
@@ -98,8 +129,18 @@ ACCOUNT_WRITES = (
         "USD",
         "sum wallet + sum s q (mark - EP)",
         null_when="see equity_reason",
+        source="definition of our own",
     ),
-    Column("gross_usd", "f8", "Notional of all positions", "USD", "sum N", null_when=NOT_VALUED_TEXT, low=0.0),
+    Column(
+        "gross_usd",
+        "f8",
+        "Notional of all positions",
+        "USD",
+        "sum N",
+        null_when=NOT_VALUED_TEXT,
+        low=0.0,
+        source="definition of our own",
+    ),
     Column(
         "net_usd",
         "f8",
@@ -108,6 +149,7 @@ ACCOUNT_WRITES = (
         "sum s N",
         sign="+ long",
         null_when=NOT_VALUED_TEXT,
+        source="definition of our own",
     ),
     Column(
         "initial_margin_usd",
@@ -117,6 +159,7 @@ ACCOUNT_WRITES = (
         "sum IM",
         null_when=NOT_VALUED_TEXT + ", or a leverage is not known",
         low=0.0,
+        source="the venue's own documentation",
     ),
     Column(
         "maintenance_margin_usd",
@@ -126,6 +169,7 @@ ACCOUNT_WRITES = (
         "sum MM",
         null_when=NOT_VALUED_TEXT + ", or a position has no tiers",
         low=0.0,
+        source="the venue's own documentation",
     ),
     Column(
         "nearest_liquidation_bps",
@@ -136,6 +180,7 @@ ACCOUNT_WRITES = (
         sign="positive: not reached",
         null_when="no position has one",
         tolerance=0.1,
+        source="definition of our own",
     ),
     Column("positions", "i8", "Open positions", "count", low=0.0),
     Column(

@@ -62,6 +62,8 @@ _STAMP = (
         unit="ms",
         null_when="no mark",
         tolerance=_AGE,
+        formula="end of the second - time of the mark",
+        source="definition of our own",
     ),
     Column("book_ok", "bool", "the books of the markets it is about were trusted when last published"),
     Column(
@@ -78,9 +80,22 @@ RISK_POSITIONS = (
     _AS_OF,
     Column("open", "bool", "false in the last row of a position that is closed"),
     Column("margin_mode", "str", "isolated or cross"),
-    Column("leverage", "f8", "leverage of the position; 0: the record does not say", unit="1", low=0.0),
     Column(
-        "isolated_margin_usd", "f8", "margin put aside for it", unit="USD", null_when="cross, or not known", low=0.0
+        "leverage",
+        "f8",
+        "leverage of the position; 0: the record does not say",
+        unit="1",
+        low=0.0,
+        source="as the record states it",
+    ),
+    Column(
+        "isolated_margin_usd",
+        "f8",
+        "margin put aside for it",
+        unit="USD",
+        null_when="cross, or not known",
+        low=0.0,
+        source="as the record states it",
     ),
     *POSITION_WRITES,
     *distance.WRITES,
@@ -108,7 +123,15 @@ RISK_ACCOUNTS = (
     quality.LATE_ROWS,
     *_STAMP,
     Column("open", "bool", "false in the last row of an account that was removed"),
-    Column("record_age_ms", "f8", "age of the account's record in force", unit="ms", tolerance=_AGE),
+    Column(
+        "record_age_ms",
+        "f8",
+        "age of the account's record in force",
+        unit="ms",
+        tolerance=_AGE,
+        formula="end of the second - record_as_of",
+        source="definition of our own",
+    ),
     Column("record_ok", "bool", "all of the record could be used"),
     Column(
         "parts_left_out", "i8", "balances, positions and fields of the record that could not be used", "count", low=0

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import operators
-from operators import catalog, market_tables
+from flows.tables import TABLES
+from operators import catalog
 from operators.catalog import OPERATORS
 from operators.contract import EventTable, Operator
 from operators.evolving import Changed
@@ -529,12 +530,19 @@ def test_a_column_states_a_meaning_and_a_unit(operator):
         assert column.unit or column.dtype in ("str", "bool", "time") or column.name in GIVEN, column.name
 
 
-@pytest.mark.parametrize("table", market_tables.TABLES, ids=lambda t: t.name)
-def test_every_number_of_a_market_says_where_its_definition_is_from_and_its_formula_unless_a_venue_states_it(table):
+STATED = (
+    "as the venue states it",
+    "the venue's own documentation",
+    "as the record states it",
+    "as the rule's column states it",
+)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda t: t.name)
+def test_every_number_says_where_its_definition_is_from_and_its_formula_unless_it_is_stated_as_it_is(table):
     numbers = [c for c in table.columns if c.dtype == "f8"]
     assert [c.name for c in numbers if not c.source] == []
-    stated = ("as the venue states it", "the venue's own documentation")
-    assert [c.name for c in numbers if not c.formula and c.source not in stated] == []
+    assert [c.name for c in numbers if not c.formula and c.source not in STATED] == []
 
 
 def test_no_name_is_taken_twice():
