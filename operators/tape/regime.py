@@ -16,7 +16,7 @@ Econometrics 58(3); variance: RiskMetrics (1996). The words and their bounds are
 >>> of = {"regime_rank": [0.9, 0.1, 0.5, np.nan], "trailing_p": [0.01, 0.5, 0.01, 0.5], "ewma_end_ns": [0, 0, 0, 0]}
 >>> of |= {"window_end_ns": [1, 1, 1, 1]} | {f"trailing_vr_{q}": [1.5, 1.0, 0.5, 1.0] for q in RATIOS}
 >>> REGIME.compute({name: np.array(values) for name, values in of.items()})["regime"].tolist()
-['volatile trending', 'usual random', 'usual reverting', '']
+['volatile trending', 'quiet random', 'usual reverting', '']
 """
 
 import numpy as np
