@@ -51,7 +51,7 @@ def live(
     receivers = []
     for name, symbols in by_venue.items():
         # what waits for Kafka is bounded by the buffer; giving up would lose what the client library holds
-        publisher = Publisher(kafka, FOREVER_S, kafka.linger_ms, kafka.message_max_bytes)
+        publisher = Publisher(kafka, FOREVER_S, message_max_bytes=kafka.message_max_bytes)
         outlet = Topics(publisher, name, VENUES[name].kinds, kafka.prefix, kafka.partitions, kafka.mark_ms)
         receivers.append(Receiver(FEEDS[name], VENUES[name], symbols, known.get(name, {}), told.live, outlet))
     run(receivers, 60 * minutes or None)

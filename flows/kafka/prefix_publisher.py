@@ -15,7 +15,7 @@ from flows.kafka.connection import LOG, Brokers, Complaints, address, producer_c
 from flows.refusal import Unreachable
 
 LINGER_MS = 0.5
-"""Records that belong together are queued in one go; waiting longer for company only delays them."""
+"""Where no settings say otherwise: records that belong together are queued in one go, waiting longer delays them."""
 QUEUED_KBYTES = 262_144
 MESSAGE_MAX_BYTES = 16_000_000
 
@@ -27,13 +27,19 @@ class Publisher:
         self,
         brokers: Brokers,
         retry_s: float = 120.0,
-        linger_ms: float = LINGER_MS,
+        linger_ms: float | None = None,
         message_max_bytes: int = MESSAGE_MAX_BYTES,
     ) -> None:
+        """Records wait for company as long as the settings of the brokers say, where `linger_ms` does not.
+
+        Each sent by itself is a batch of its own, and each fetch costs the embedded broker all batches of a log.
+        """
         self._address = address(brokers)
         self._complaints = Complaints(brokers)
         self._retry_s = retry_s
         self._failed: KafkaError | None = None
+        if linger_ms is None:
+            linger_ms = LINGER_MS if isinstance(brokers, str) else brokers.linger_ms
         self._linger_ms = linger_ms
         self._config: dict[str, Any] = {
             **producer_config(brokers),

@@ -33,7 +33,7 @@ def topic_of(kind: str, settings: Settings, simulated: Simulated) -> str:
 def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
     """Publish until told to stop; a frame goes out when its time of receipt has come."""
     kafka = settings.kafka
-    publisher = Publisher(kafka, kafka.retry_s, kafka.linger_ms)
+    publisher = Publisher(kafka, kafka.retry_s)
     marks = Marks(publisher, written_topics(settings), kafka.partitions, kafka.mark_ms)
     bases = {symbol: symbol.removesuffix("USDT").encode() for symbol in simulated.symbols}
     for frame in disturb(market(simulated), simulated):
