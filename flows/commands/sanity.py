@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.table import Table as Grid
 
 from flows.captures.capture import CaptureError
-from flows.captures.sanity import QUANTILES, Line, computed, lines
+from flows.captures.summary import QUANTILES, Line, computed, lines
 from flows.commands.options import File, Sets, settings
 from flows.commands.printer import Printer
 from flows.commands.replay import captures, in_turn

@@ -1,17 +1,25 @@
 """Feeds by venue; adding one is a file and a line here."""
 
-from flows.live import binance_coinm, binance_spot, binance_usdm, bybit_inverse, bybit_linear, deribit, okx_swap
+from flows.live import (
+    binance_coinm_feed,
+    binance_spot_feed,
+    binance_usdm_feed,
+    bybit_inverse_feed,
+    bybit_linear_feed,
+    deribit_feed,
+    okx_swap_feed,
+)
 from flows.live.feed import Feed
 
 FEEDS: dict[str, Feed] = {
     module.FEED.venue: module.FEED
     for module in (
-        binance_usdm,
-        binance_coinm,
-        binance_spot,
-        bybit_linear,
-        bybit_inverse,
-        okx_swap,
-        deribit,
+        binance_usdm_feed,
+        binance_coinm_feed,
+        binance_spot_feed,
+        bybit_linear_feed,
+        bybit_inverse_feed,
+        okx_swap_feed,
+        deribit_feed,
     )
 }

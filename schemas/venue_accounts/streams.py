@@ -12,16 +12,16 @@ import msgspec
 from schemas.accounts import Account, Balance, Position, checked, decode, one_line
 from schemas.instrument import Instrument
 from schemas.settlement import contract as contract_of
-from schemas.venue_accounts import binance, bybit, okx
+from schemas.venue_accounts import binance_accounts, bybit_accounts, okx_accounts
 from schemas.venue_accounts.change import Change, Leg, Mode
 
 MARGIN_APART = frozenset({"okx-swap"})
 """Venues whose balance is without the margin put aside for isolated positions (OKX: `posBal` is beside `bal`)."""
 
 READERS: dict[str, Callable[[bytes], Change | None]] = {
-    "binance-usdm": binance.read,
-    "bybit-linear": bybit.read,
-    "okx-swap": okx.read,
+    "binance-usdm": binance_accounts.read,
+    "bybit-linear": bybit_accounts.read,
+    "okx-swap": okx_accounts.read,
 }
 
 

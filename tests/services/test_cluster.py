@@ -20,8 +20,13 @@ from flows.job_graph import FLOWS
 CONFIG = os.environ.get("ALPHAPLUS_TEST_KUBECONFIG", "")
 pytestmark = [
     pytest.mark.services,
-    pytest.mark.skipif(not CONFIG, reason="ALPHAPLUS_TEST_KUBECONFIG names no Kubernetes API with kwok nodes"),
-    pytest.mark.skipif(CONFIG != "" and shutil.which("kubectl") is None, reason="no kubectl on the path"),
+    pytest.mark.skipif(
+        not CONFIG, reason="set ALPHAPLUS_TEST_KUBECONFIG to the kubeconfig of a Kubernetes API with kwok nodes"
+    ),
+    pytest.mark.skipif(
+        CONFIG != "" and shutil.which("kubectl") is None,
+        reason="no kubectl on the path: install the one of that API's release",
+    ),
 ]
 CHART = Path(__file__).parents[2] / "deploy" / "chart"
 PRODUCTION = yaml.safe_load((CHART / "production.yaml").read_text())

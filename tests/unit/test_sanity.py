@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flows.__main__ import main
-from flows.captures.sanity import Line, line, lines
+from flows.captures.summary import Line, line, lines
 from flows.tables import BY_NAME
 from operators.published_rows import Published
 from operators.venue_market import VenueMarket

@@ -1,6 +1,6 @@
 """Bybit inverse."""
 
-from flows.live.bybit import CHAIN, CHANNELS, HEAD, PING, RATES, REFUSAL, say
+from flows.live.bybit_feed import CHAIN, CHANNELS, HEAD, PING, RATES, REFUSAL, say
 from flows.live.feed import Feed
 
 FEED = Feed(

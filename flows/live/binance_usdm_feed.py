@@ -1,6 +1,6 @@
 """Binance USD-M: depth and trades on `/public`, the rest on `/market`; the undivided address says half of it only."""
 
-from flows.live.binance import FUTURES_CHAIN, HEAD, RATES, REFUSAL, say, snapshots
+from flows.live.binance_feed import FUTURES_CHAIN, HEAD, RATES, REFUSAL, say, snapshots
 from flows.live.feed import Channel, Feed
 
 FEED = Feed(

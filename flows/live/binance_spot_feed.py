@@ -1,6 +1,6 @@
 """Binance spot: depth and trades; it announces its maintenance by an event."""
 
-from flows.live.binance import HEAD, RATES, REFUSAL, SPOT_CHAIN, say, snapshots
+from flows.live.binance_feed import HEAD, RATES, REFUSAL, SPOT_CHAIN, say, snapshots
 from flows.live.feed import Channel, Feed
 
 FEED = Feed(

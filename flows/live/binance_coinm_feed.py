@@ -1,6 +1,6 @@
 """Binance COIN-M: one address for everything."""
 
-from flows.live.binance import FUTURES_CHAIN, HEAD, RATES, REFUSAL, say, snapshots
+from flows.live.binance_feed import FUTURES_CHAIN, HEAD, RATES, REFUSAL, say, snapshots
 from flows.live.feed import Channel, Feed
 
 FEED = Feed(
