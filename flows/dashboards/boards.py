@@ -259,7 +259,10 @@ JOBS = Board(
         ),
         figures(
             "received",
-            [(t.LIVE_FRAMES, "sum by (venue, channel) (rate({}[$__rate_interval]))", "{{venue}} {{channel}}")],
+            [
+                (t.LIVE_FRAMES, "sum by (venue, channel) (rate({}[$__rate_interval]))", "{{venue}} {{channel}}"),
+                (t.LIVE_UNKNOWN, "sum by (venue) (rate({}[$__rate_interval]))", "{{venue}} of no known kind"),
+            ],
             "reqps",
         ),
         figures("received and waiting for Kafka", [(t.LIVE_HELD, "max by (venue) ({})", "{{venue}}")], "bytes"),

@@ -17,6 +17,7 @@ from schemas.venue import Venue
 
 FRAMES = telemetry.LIVE_FRAMES.counter()
 BROKEN = telemetry.LIVE_BROKEN.counter()
+UNKNOWN = telemetry.LIVE_UNKNOWN.counter()
 SILENT = telemetry.LIVE_SILENT.gauge()
 LOG = logging.getLogger("alphaplus.live")
 
@@ -34,6 +35,10 @@ class Watch:
         self._routes: dict[bytes | None, Route] = {}
         self._heard: Counter[bytes | None] = Counter()
         self._counts = {s.channel.name: FRAMES.labels(feed.venue, s.channel.name) for s in streams}
+        self._unknown: set[bytes | None] = set()
+        # a counter that begins at what it has counted has not risen, for whoever asks by how much it did
+        BROKEN.labels(feed.venue)
+        UNKNOWN.labels(feed.venue)
         self._silence = Silence(streams, now_s)
         self._continuity = Continuity(feed.chain) if feed.chain else None
 
@@ -67,10 +72,19 @@ class Watch:
             BROKEN.labels(self._feed.venue).inc(len(broken))
         return broken
 
+    def begin(self, symbol: str) -> None:
+        """Updates of a book may be missing before the next one, and a whole one is asked for."""
+        if self._continuity is not None:
+            self._continuity.forget(symbol)
+
+    def joins(self, symbol: str, whole: int) -> bool:
+        """Whether the stream goes on from a whole book with this id, as far as it has come."""
+        return self._continuity is None or self._continuity.joins(symbol, whole)
+
     def look(self, now_s: float) -> list[Stream]:
         """Count what came since the last look; the streams to ask for again: silent while others move."""
         for name, frames in self._heard.items():
-            if name is not None and (stream := self._streams.get(name)):
+            if frames > 0 and name is not None and (stream := self._streams.get(name)):
                 self._silence.hear(stream.name, now_s)
                 self._counts[stream.channel.name].inc(frames)
         self._heard.clear()
@@ -79,6 +93,10 @@ class Watch:
         for channel, count in self._silence.silent(now_s).items():
             SILENT.labels(self._feed.venue, channel).set(count)
         return streams
+
+    def deaf(self, streams: Sequence[Stream], now_s: float) -> bool:
+        """Whether a connection of these streams brings nothing at all, and another one may."""
+        return self._silence.deaf(streams, now_s)
 
     def _tell(self, channels: list[Channel], streams: list[Stream]) -> None:
         for channel in channels:
@@ -92,6 +110,8 @@ class Watch:
         stream = self._streams.get(name) if name is not None else None
         kind = self._venue.kind_of(frame)
         if kind is None or kind not in self._venue.kinds:
+            if stream is not None:
+                self._wonder(stream, name, frame)
             return []
         if stream is not None and stream.symbol is not None:
             named = self._venue.symbol_of(frame) or stream.symbol
@@ -105,6 +125,14 @@ class Watch:
                 continue
             found.append((Route(kind, at, self._base(at), symbol is None), part))
         return found
+
+    def _wonder(self, stream: Stream, name: bytes | None, frame: bytes) -> None:
+        """A stream says what is none of the venue's kinds: lost, so not heard either."""
+        UNKNOWN.labels(self._feed.venue).inc()
+        self._heard[name] -= 1
+        if name not in self._unknown:
+            self._unknown.add(name)
+            LOG.error("%s: a frame of %s is of no known kind: %r", self._feed.venue, stream.name, frame[:200])
 
     def _base(self, symbol: str) -> bytes:
         listed = self._known.get(symbol)

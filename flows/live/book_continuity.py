@@ -17,6 +17,8 @@ class _Book:
     """Id of the last update, in digits."""
     next: bytes
     """The id that the update after it names, if none is missing: compared as it is written, no number is made of it."""
+    since: int
+    """The id from which its updates hang together: a whole book that ends before it is of no use to them."""
     at: int
     """Where the ids stood in the last update, from the beginning or from the end: they nearly always do so again."""
 
@@ -32,6 +34,28 @@ class Continuity:
         self._last = groups["last"]
         self._match = chain.pattern.match
         self._books: dict[str, _Book] = {}
+        self._wholes: dict[str, int] = {}
+        """Whole books that came before the first update, by their ids."""
+
+    def forget(self, symbol: str) -> None:
+        """The next update begins a chain: what was before it may be missing, and a whole book is on its way."""
+        self._books.pop(symbol, None)
+        self._wholes.pop(symbol, None)
+
+    def joins(self, symbol: str, whole: int) -> bool:
+        """Whether the updates go on from a whole book with this id; True too while none has come.
+
+        >>> of = Continuity(Chain(re.compile(rb'"u":(?P<last>\\d+),"pu":(?P<previous>\\d+)')))
+        >>> of.follows("A", b'"u":9,"pu":7'), of.joins("A", 6), of.joins("A", 7), of.joins("B", 5)
+        (True, False, True, True)
+        >>> of.follows("B", b'"u":9,"pu":7')
+        False
+        """
+        book = self._books.get(symbol)
+        if book is None:
+            self._wholes[symbol] = whole
+            return True
+        return whole >= book.since
 
     def follows(self, symbol: str, frame: bytes) -> bool:
         """Whether an update continues its book; True too where that cannot be told.
@@ -57,19 +81,28 @@ class Continuity:
         return self._steps(book, link, last, frame)
 
     def _begins(self, symbol: str, frame: bytes) -> bool:
-        if (found := self._search(frame)) is not None:
-            last = found[self._last]
-            self._books[symbol] = _Book(last, self._after(last), self._place(found, frame))
-        return True
+        if (found := self._search(frame)) is None:
+            return True
+        link, last = found.group(self._link, self._last)
+        since = self._since(link or last)
+        self._books[symbol] = _Book(last, self._after(last), since, self._place(found, frame))
+        return self._wholes.pop(symbol, since) >= since
 
-    def _steps(self, book: _Book, link: bytes, last: bytes, frame: bytes) -> bool:
+    def _steps(self, book: _Book, link: bytes | None, last: bytes, frame: bytes) -> bool:
         """An update that is not simply the next."""
         before, whole = int(book.last), self._chain.whole
         anew = bool(whole) and frame.find(whole, 0, _EDGE) >= 0
         if int(last) <= before and not anew:
             return True
         book.last, book.next = last, self._after(last)
-        return anew or int(link) <= (before if self._by_previous else before + 1)
+        if anew or link is None or self._since(link) <= before:
+            return True
+        book.since = self._since(link)
+        return False
+
+    def _since(self, link: bytes) -> int:
+        """The id of which an update with this link is the next."""
+        return int(link) if self._by_previous else int(link) - 1
 
     def _after(self, last: bytes) -> bytes:
         return last if self._by_previous else b"%d" % (int(last) + 1)

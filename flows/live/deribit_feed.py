@@ -33,7 +33,8 @@ FEED = Feed(
     greeting='{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":30}}',
     answers=((b'"type":"test_request"', '{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'),),
     chain=Chain(
-        re.compile(rb'"prev_change_id":(?P<previous>\d+).*?"change_id":(?P<last>\d+)', re.DOTALL),
+        # a whole book has none before it, and the chain goes on from its id
+        re.compile(rb'(?:"prev_change_id":(?P<previous>\d+).*?)?"change_id":(?P<last>\d+)', re.DOTALL),
         whole=b'"type":"snapshot"',
     ),
 )

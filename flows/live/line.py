@@ -78,6 +78,7 @@ class Line:
         self._pace = pace
         self._proxy = proxy
         self._chance = random.Random(seed)
+        REFUSED.labels(feed.venue)
         self._numbers = itertools.count(1)
         self._messages = Budget(feed.rates.messages_per_s, 1.0)
         self._current: _Socket | None = None
@@ -144,8 +145,9 @@ class Line:
         finally:
             renew.cancel()
 
-    def renew(self) -> None:
+    def renew(self, why: str) -> None:
         """Open a new socket, and leave the old one when the new one works."""
+        LOG.warning("%s: a new connection to %s: %s", self.feed.venue, self._url, why)
         self._renew.set()
 
     async def again(self, streams: Sequence[Stream]) -> None:
@@ -226,8 +228,7 @@ class Line:
             REFUSED.labels(self.feed.venue).inc()
             LOG.error("%s refuses a subscription: %s", self.feed.venue, refused[1].decode(errors="replace"))
         if self.feed.farewell is not None and self.feed.farewell in data:
-            LOG.warning("%s will end this connection: %s", self.feed.venue, data[:200].decode(errors="replace"))
-            self.renew()
+            self.renew(f"the venue ends this one: {data[:200].decode(errors='replace')}")
 
     async def _ping(self, socket: _Socket) -> None:
         assert self.feed.ping is not None

@@ -83,6 +83,7 @@ class Topics:
         self._publisher = publisher
         self._venue = venue
         self._topics = {kind: prefix + raw_topic(kind, venue) for kind in kinds}
+        MISSED.labels(venue)
         self._marks = Marks(publisher, self._topics.values(), partitions, mark_ms)
 
     def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
@@ -112,6 +113,7 @@ class Captures:
     def __init__(self, folder: Path, venue: str) -> None:
         self._folder = folder
         self._venue = venue
+        MISSED.labels(venue)
         self._files: dict[str, gzip.GzipFile] = {}
         self.paths: list[Path] = []
 

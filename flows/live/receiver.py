@@ -22,10 +22,12 @@ from schemas.instrument import Instrument
 from schemas.venue import Venue
 
 LOG = logging.getLogger("alphaplus.live")
+STOP_S = 5.0
+"""After so long it is said what a receiver that was told to stop waits for."""
 TICK_S = 0.1
 LOOK_S = 0.25
-FULL_S = 1.0
-"""After so long a book is asked for again that came while there was no room."""
+AGAIN_S = 1.0
+"""After so long a book is asked for again that came while there was no room, or was older than its stream."""
 
 
 class Receiver:
@@ -64,9 +66,16 @@ class Receiver:
                     tasks.create_task(self._books.run(self._snapshot))
                 tasks.create_task(self._tick())
         finally:
-            await asyncio.to_thread(self.pump.stop)
+            await self._hand_over()
         if self.pump.failed is not None:
             raise self.pump.failed
+
+    async def _hand_over(self) -> None:
+        stopping = asyncio.create_task(asyncio.to_thread(self.pump.stop))
+        while not (await asyncio.wait({stopping}, timeout=STOP_S))[0]:
+            what = "%s: waits until all is taken that was received (%d bytes here); Ctrl-C once more gives it up"
+            LOG.warning(what, self.feed.venue, self.buffer.bytes)
+        await stopping
 
     def _make_lines(self, session: aiohttp.ClientSession) -> None:
         rates, settings = self.feed.rates, self.settings
@@ -102,6 +111,9 @@ class Receiver:
             if (now_s := time.monotonic()) - looked_s > LOOK_S:
                 looked_s = now_s
                 self._ask_again(self._watch.look(now_s))
+                for line in self.lines:
+                    if self._watch.deaf(line.streams, now_s):
+                        line.renew("nothing comes")
             await asyncio.sleep(TICK_S)
         raise self.pump.failed
 
@@ -118,13 +130,20 @@ class Receiver:
             return
         for stream in line.streams:
             if stream.channel.name == "depth" and stream.symbol is not None:
+                self._watch.begin(stream.symbol)
                 self._books.ask(stream.symbol)
 
-    def _snapshot(self, symbol: str, body: bytes) -> None:
+    def _snapshot(self, symbol: str, last: int, body: bytes) -> None:
+        assert self._books is not None
         routed = self._watch.routed([body], [None], symbol)
-        if routed and self.buffer.put(routed) < len(routed) and self._books is not None:
+        joins = self._watch.joins(symbol, last)
+        if not joins:
+            LOG.warning(
+                "%s: the snapshot of %s is older than its stream; another is asked for", self.feed.venue, symbol
+            )
+        if self.buffer.put(routed) < len(routed) or not joins:
             # the stream goes on without a break, so nothing else would notice that its book never came
-            asyncio.get_running_loop().call_later(FULL_S, self._books.ask, symbol)
+            self._books.ask_after(AGAIN_S, symbol)
 
     def _begin_anew(self, symbol: str) -> None:
         LOG.warning("%s: updates of %s are missing; its book begins anew", self.feed.venue, symbol)

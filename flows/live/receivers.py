@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Sequence
 
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.receiver import Receiver
+from flows.monitoring.log_lines import fail
 from flows.settings.tree import SettingsError
 
 
@@ -40,7 +42,7 @@ def run(receivers: Sequence[Receiver], seconds: float | None) -> None:
 async def _run(receivers: Sequence[Receiver], seconds: float | None) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, over.set)
+        loop.add_signal_handler(number, _stop, number, over)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(receiver.run()) for receiver in receivers]
         stopping = tasks.create_task(over.wait())
@@ -49,6 +51,14 @@ async def _run(receivers: Sequence[Receiver], seconds: float | None) -> None:
                 await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*running, stopping):
             task.cancel()
+
+
+def _stop(number: int, over: asyncio.Event) -> None:
+    """Asked once, what was received is handed over first, however long nobody takes it; Ctrl-C again does not wait."""
+    if number == signal.SIGINT and over.is_set():
+        fail("interrupted twice: what was received and not yet taken is lost")
+        os._exit(130)
+    over.set()
 
 
 def _first(error: BaseException) -> BaseException:

@@ -1,6 +1,6 @@
 """Silence: which channels and instruments say nothing while others do; a venue that breaks off says so to nobody."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flows.live.feed import Channel, Stream
@@ -26,6 +26,8 @@ class Silence:
 
     def __init__(self, streams: Iterable[Stream], now_s: float) -> None:
         self._heard = {stream.name: _Heard(stream, now_s) for stream in streams}
+        self._deaf: dict[str, tuple[int, float]] = {}
+        """By the first stream of a connection that brings nothing: the patience with it, and when it is over."""
 
     def hear(self, name: str, now_s: float) -> None:
         """A frame of a stream."""
@@ -70,6 +72,25 @@ class Silence:
             late = channel.quiet_s is not None and now_s - heard.at_s > channel.quiet_s
             found[channel.name] = found.get(channel.name, 0) + late
         return found
+
+    def deaf(self, streams: Sequence[Stream], now_s: float) -> bool:
+        """Whether all streams of a connection are silent for twice as long as the most talkative of them may be.
+
+        Its socket may well be alive, and the venue has forgotten what it was asked for. Said again only after twice the
+        time: it may have nothing to say.
+        """
+        patient = [s.channel.quiet_s for s in streams if s.channel.quiet_s is not None]
+        if not patient:
+            return False
+        key, quiet_s = streams[0].name, 2 * min(patient)
+        if now_s - max(self._heard[s.name].at_s for s in streams) <= quiet_s:
+            self._deaf.pop(key, None)
+            return False
+        patience, until_s = self._deaf.get(key, (1, 0.0))
+        if now_s < until_s:
+            return False
+        self._deaf[key] = min(2 * patience, LONGEST), now_s + 2 * patience * quiet_s
+        return True
 
     @staticmethod
     def _again(silent: list[_Heard], now_s: float, quiet_s: float) -> list[Stream]:

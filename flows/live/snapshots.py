@@ -15,6 +15,8 @@ TAKEN = telemetry.LIVE_SNAPSHOTS.counter()
 LOG = logging.getLogger("alphaplus.live")
 PATIENCE_S = 10.0
 """What is waited after an answer that asks for patience and does not say how much."""
+REFUSED_S = 300.0
+"""After so long a book is asked for again that the venue would not give: a wrong name stays wrong, a ban passes."""
 TOO_MUCH = (418, 429)
 
 
@@ -42,8 +44,8 @@ class Books:
             self._waiting.add(symbol)
             self._queue.put_nowait(symbol)
 
-    async def run(self, hand: Callable[[str, bytes], None]) -> None:
-        """Fetch what is asked for, for ever; `hand` takes symbol and answer."""
+    async def run(self, hand: Callable[[str, int, bytes], None]) -> None:
+        """Fetch what is asked for, for ever; `hand` takes symbol, update id and answer."""
         while True:
             symbol = await self._queue.get()
             self._waiting.discard(symbol)
@@ -55,11 +57,17 @@ class Books:
                 self.ask(symbol)
                 await asyncio.sleep(PATIENCE_S)
                 continue
-            if body is not None:
-                TAKEN.labels(self._venue, "taken").inc()
-                hand(symbol, body)
+            if body is None:
+                self.ask_after(REFUSED_S, symbol)
+                continue
+            TAKEN.labels(self._venue, "taken").inc()
+            hand(symbol, *body)
 
-    async def _fetch(self, symbol: str) -> bytes | None:
+    def ask_after(self, wait_s: float, symbol: str) -> None:
+        """This book must begin anew, and could not yet."""
+        asyncio.get_running_loop().call_later(wait_s, self.ask, symbol)
+
+    async def _fetch(self, symbol: str) -> tuple[int, bytes] | None:
         async for attempt in stamina.retry_context(
             on=(aiohttp.ClientError, TimeoutError, _Later), attempts=6, wait_initial=0.5, wait_max=20.0, timeout=300.0
         ):
@@ -67,7 +75,7 @@ class Books:
                 return await self._once(symbol)
         return None
 
-    async def _once(self, symbol: str) -> bytes | None:
+    async def _once(self, symbol: str) -> tuple[int, bytes] | None:
         await self._budget.take(self._wanted.weight)
         url = self._rest + self._wanted.path.replace("{SYMBOL}", symbol)
         async with self._session.get(url, proxy=self._proxy, timeout=aiohttp.ClientTimeout(total=20)) as answer:
@@ -82,4 +90,6 @@ class Books:
                 TAKEN.labels(self._venue, "refused").inc()
                 LOG.error("%s refuses a snapshot of %s: %s %r", self._venue, symbol, answer.status, body[:100])
                 return None
-            return body
+            if (found := self._wanted.id.match(body)) is None:
+                raise _Later(f"the answer is no book: {body[:100].decode(errors='replace')}")
+            return int(found[1]), body

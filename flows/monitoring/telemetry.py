@@ -153,6 +153,12 @@ LIVE_HELD = Figure(
 LIVE_MISSED = Figure(
     "alphaplus_live_missed_frames", "counter", "Frames received for which there was no room", ("venue",)
 )
+LIVE_UNKNOWN = Figure(
+    "alphaplus_live_unknown_frames",
+    "counter",
+    "Frames of streams asked for whose kind could not be told, which are not published",
+    ("venue",),
+)
 LIVE_SNAPSHOTS = Figure("alphaplus_live_snapshots", "counter", "Books asked for by REST", ("venue", "result"))
 
 FIGURES: tuple[Figure, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Figure))

@@ -231,9 +231,9 @@ class Campaign:
             self._arrivals.see(frames)
             take(frames, streams)
 
-        def see_book(symbol: str, body: bytes) -> None:
+        def see_book(symbol: str, last: int, body: bytes) -> None:
             self._arrivals.see([body])
-            hand(symbol, body)
+            hand(symbol, last, body)
 
         def put_seen(routed: list[Routed]) -> int:
             kept = put(routed)

@@ -4,7 +4,11 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -13,9 +17,12 @@ from flows.captures.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
+from flows.live import snapshots
+from flows.live.arrivals import BROKEN, UNKNOWN, Watch
 from flows.live.buffer import Buffer
 from flows.live.feed import streams
 from flows.live.feeds_by_venue import FEEDS
+from flows.live.line import REFUSED
 from flows.live.outlet import MISSED, Captures, Missed, Route, Topics
 from flows.live.receiver import Receiver
 from flows.settings.tree import Live
@@ -209,6 +216,106 @@ def test_a_venue_that_says_too_often_is_left_alone_for_as_long_as_it_asks():
             assert server.rest_asked == 4
 
     asyncio.run(bounded(run()))
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "said"),
+    [
+        (200, '{"code":-1003,"msg":"way too many"}', "the answer is no book"),
+        (403, "<html>go away</html>", "refuses a snapshot"),
+    ],
+)
+def test_an_answer_that_is_no_book_is_asked_for_until_it_is_one(status, text, said, caplog, monkeypatch):
+    monkeypatch.setattr(snapshots, "REFUSED_S", 0.2)
+
+    async def run():
+        kept = Kept()
+        async with VenueServer(DIALECTS["binance-usdm"]) as server:
+            server.instead = (2, status, text)
+            async with receiving("binance-usdm", server, kept):
+                await until(lambda: {s for s, _ in kept.books()} == set(DIALECTS["binance-usdm"].symbols))
+        assert all(data.startswith(b'{"lastUpdateId"') for _, data in kept.books())
+        if status != 200:
+            assert said in caplog.text
+
+    asyncio.run(bounded(run()))
+
+
+def test_a_book_that_ends_before_its_stream_began_is_asked_for_again(caplog):
+    async def run():
+        kept, venue = Kept(), "binance-usdm"
+        async with VenueServer(DIALECTS[venue]) as server:
+            server.behind = 2
+            async with receiving(venue, server, kept):
+                await until(lambda: server.rest_asked == 4)
+                await until(lambda: len(kept.books()) == 4)
+                await asyncio.sleep(0.2)
+        assert server.rest_asked == 4
+        for symbol in DIALECTS[venue].symbols:
+            began = int(re.search(rb'"pu":(\d+)', kept.of("depth", symbol)[0])[1])
+            assert int(restored(kept, symbol)[0]) < began <= int(restored(kept, symbol)[-1])
+
+    asyncio.run(bounded(run()))
+
+
+def test_frames_of_a_stream_whose_kind_cannot_be_told_are_counted_and_said_and_are_no_sign_of_life(caplog):
+    venue = "binance-usdm"
+    told = streams(FEEDS[venue], ["BTCUSDT"])
+    watch = Watch(FEEDS[venue], VENUES[venue], told, {}, 0.0)
+    before = UNKNOWN.labels(venue)._value.get()
+    for n in range(1, 200):
+        trade = DIALECTS[venue].trade("btcusdt@aggTrade", "BTCUSDT", n)
+        assert (
+            len(
+                watch.routed(
+                    [trade, b'{"stream":"btcusdt@depth@100ms","data":{"e":"new"}}'],
+                    [b"btcusdt@aggTrade", b"btcusdt@depth@100ms"],
+                )
+            )
+            == 1
+        )
+        watch.look(float(n))
+    assert UNKNOWN.labels(venue)._value.get() == before + 199
+    assert caplog.text.count("a frame of btcusdt@depth@100ms is of no known kind") == 1
+    assert "nothing of channel depth comes" in caplog.text
+
+
+def test_what_may_be_lost_is_counted_from_nought_so_that_its_first_loss_is_a_rise():
+    """`increase()` of a series that begins at its first loss is nought, and the alert on it stays silent."""
+    venue = "okx-swap"
+    registry = dict.fromkeys((MISSED, REFUSED, UNKNOWN, BROKEN))
+    for figure in registry:
+        figure.clear()
+    receiver = Receiver(FEEDS[venue], VENUES[venue], ["BTC-USDT-SWAP"], {}, Live(), Captures(Path(), venue))
+    receiver._make_lines(None)
+    for figure in registry:
+        assert [s.value for m in figure.collect() for s in m.samples if s.labels == {"venue": venue}][:1] == [0.0]
+
+
+def test_a_second_ctrl_c_gives_up_what_nobody_takes(tmp_path):
+    code = """
+import asyncio, os, signal, threading, time
+from flows.live.feeds_by_venue import FEEDS
+from flows.live.receiver import Receiver
+from flows.live.receivers import run
+from flows.settings.tree import Live
+from schemas.venues.registry import VENUES
+class Stuck:
+    def frames(self, *a): pass
+    def tick(self, *a): pass
+    def missed(self, *a): pass
+    def close(self):
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        time.sleep(60)
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+told = Live(sockets={"okx-swap": "http://127.0.0.1:9"})
+run([Receiver(FEEDS["okx-swap"], VENUES["okx-swap"], ["BTC-USDT-SWAP"], {}, told, Stuck())], None)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        130,
+        "alphaplus: interrupted twice: what was received and not yet taken is lost",
+    )
 
 
 def quick(venue, quiet_s=0.4):

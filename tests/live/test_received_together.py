@@ -7,8 +7,10 @@ import pytest
 from aiohttp import web
 
 from flows.live.book_continuity import Continuity
+from flows.live.feed import streams
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.websocket import Websocket
+from tests.live.dialects import DIALECTS
 
 
 def test_frames_that_stand_ready_come_together_and_a_ping_among_them_is_answered():
@@ -82,3 +84,37 @@ def test_a_sequence_that_the_venue_sets_back_is_followed_from_there():
     ids = [(10, 5), (11, 10), (11, 11), (3, 11), (4, 3), (7, 6)]
     said = [of.follows("A", b'"seqId":%d,"prevSeqId":%d' % pair) for pair in ids]
     assert said == [True, True, True, True, True, False]
+
+
+@pytest.mark.parametrize("venue", ["bybit-linear", "okx-swap", "deribit"])
+def test_updates_go_on_from_a_whole_book_in_the_stream(venue):
+    """Deribit's has no id before it: each was taken for a hole, asked for again, and so on for ever."""
+    of, dialect = Continuity(FEEDS[venue].chain), DIALECTS[venue]
+    symbol, stream = next((s.symbol, s.name) for s in streams(FEEDS[venue], dialect.symbols))
+    said = []
+    for begun in (10, 20, 15):
+        said.append(of.follows(symbol, dialect.whole(stream, symbol, begun)))
+        said += [of.follows(symbol, dialect.depth(stream, symbol, n, n, n - 1)) for n in (begun + 1, begun + 2)]
+    assert all(said)
+    assert not of.follows(symbol, dialect.depth(stream, symbol, 40, 40, 39))
+
+
+@pytest.mark.parametrize("venue", ["binance-usdm", "binance-coinm", "binance-spot"])
+def test_a_book_by_rest_that_ends_before_the_stream_began_is_asked_for_again(venue):
+    """In whichever order the two come; nothing else would ever tell, since the stream itself has no hole."""
+    dialect = DIALECTS[venue]
+    symbol, stream = next((s.symbol, s.name) for s in streams(FEEDS[venue], dialect.symbols))
+
+    def update(last):
+        return dialect.depth(stream, symbol, last - 2, last, last - 3)
+
+    of = Continuity(FEEDS[venue].chain)
+    assert of.follows(symbol, update(100))
+    assert [of.joins(symbol, at) for at in (96, 97, 99, 120)] == [False, True, True, True]
+    assert not of.follows(symbol, update(109))
+    assert [of.joins(symbol, at) for at in (100, 105, 106, 120)] == [False, False, True, True]
+    for at, fits in ((96, False), (97, True), (130, True)):
+        of.forget(symbol)
+        assert of.joins(symbol, at)
+        assert of.follows(symbol, update(100)) == fits
+        assert of.follows(symbol, update(103))

@@ -60,3 +60,23 @@ def test_a_channel_is_called_silent_at_once_though_one_of_its_instruments_was_lo
         said, _ = silence.look(float(now_s))
         called += [now_s] * len(said)
     assert called[0] == 3_060
+
+
+def test_a_connection_that_brings_nothing_at_all_is_renewed_less_and_less_often():
+    """Its socket answers pings, and the venue has forgotten what it was asked for; nothing moves, so nothing is missed."""
+    silence, renewed = Silence(STREAMS, 0.0), []
+    market = [s for s in STREAMS if s.channel.socket == "market"]
+    public = [s for s in STREAMS if s.channel.socket == "public"]
+    for now_s in range(1, 1_000):
+        silence.hear(public[1].name, float(now_s))
+        renewed += [now_s] * silence.deaf(market, float(now_s))
+        assert not silence.deaf(public, float(now_s))
+    assert renewed == [31, 91, 211, 451, 931]
+    silence.hear(market[0].name, 1_000.0)
+    assert not silence.deaf(market, 1_030.0)
+    assert silence.deaf(market, 1_031.0)
+
+
+def test_liquidations_alone_on_a_connection_are_left_in_peace():
+    silence = Silence(STREAMS, 0.0)
+    assert not silence.deaf([s for s in STREAMS if s.channel.name == "liquidations"], 1e6)

@@ -37,6 +37,10 @@ class VenueServer:
         self.in_maintenance = False
         self.too_often = 0
         """How many REST requests are told to come back in a second."""
+        self.instead: tuple[int, int, str] = (0, 200, "")
+        """So many of the next REST requests get this status and text."""
+        self.behind = 0
+        """How many of the next books by REST end before the streams of their instruments began."""
         self.turned_away = 0
         """How many of the next sockets are told that there are too many."""
         self.books = {symbol: TrueBook(1_000, n) for n, symbol in enumerate(dialect.symbols)}
@@ -118,9 +122,16 @@ class VenueServer:
         if self.too_often:
             self.too_often -= 1
             return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
+        left, status, text = self.instead
+        if left:
+            self.instead = left - 1, status, text
+            return web.Response(status=status, text=text)
         assert isinstance(self.dialect, Binance)
         symbol = request.query["symbol"]
         book = self.books[symbol]
+        if self.behind:
+            self.behind -= 1
+            return web.Response(body=self.dialect.rest(symbol, 900, book.sides()), content_type="application/json")
         return web.Response(body=self.dialect.rest(symbol, book.id, book.sides()), content_type="application/json")
 
     async def _hear(self, peer: Peer, text: str) -> None:
