@@ -75,13 +75,15 @@ STAGES = {
         Stage(
             "close",
             "a book as it stands when a pane of it ends, its ladder within 100 bps of mid, and the row of its "
-            "instrument's table for the micro-price",
-            (*EVENT, *LADDER, *units.READS, "micro_table"),
+            "instrument's table for the micro-price; `gap`: since its closing before there was time in which it was "
+            "not trusted, so what stood then and what stands now cannot be compared",
+            (*EVENT, "gap", *LADDER, *units.READS, "micro_table"),
         ),
         Stage(
             "pane",
             "a closed pane with trades, in pane order; `mid_before` and `mid` are in force at its edges, as are what "
-            "the book said at its last end of a pane before them (`best_*_before`, `best_*_after`)",
+            "the book said at its last end of a pane before them (`best_*_before`, `best_*_after`); what was before is "
+            "null where the book was not trusted all the time between",
             ("instrument", *PANE, "base_ms", "mid_before", "mid", *EDGES, *units.READS),
             ("trade",),
         ),

@@ -43,6 +43,7 @@ LANES: dict[str, Any] = {
     "liquidations": liquidations.LiquidationsLane,
     "derivatives": derivatives.DerivativesLane,
 }
+_BEFORE = ("mid_before", *(n for n in EDGES if n.endswith("_before")))
 _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
 
 
@@ -194,6 +195,9 @@ class VenueMarket:
                 given[name] = self.meeting.mids.at(instrument, at * base_ns)
         if self.touches is not None:
             given |= self.touches.at_edges(self.closed_books, instrument, pane)
+        if self.closed_books is not None and (of := np.flatnonzero(depth.gaps(self.closed_books.columns))).size:
+            broken = np.isin(panes.key, self.closed_books.key[of])
+            given |= {n: np.where(broken, np.nan, given[n]) for n in _BEFORE if n in given}
         self.closed.grow(len(self.numbers.index))
         rows = offered(self.closed.reads, given, instrument, pane, base_ns, scales)
         return Panes.filled(self.held["trades"], panes.key, {**panes.columns, **self.closed.step(rows)})

@@ -19,13 +19,21 @@ class Planted:
     def __init__(self):
         self.lines, self.last, self.held, self.trades = [], 100, ({}, {}), 0
 
-    def book(self, ms, bids, asks):
+    def gap(self, ms, bids, asks):
+        """A message that shows that others are missing, and the snapshot that was asked for on that, a ms later."""
+        self.last += 5
+        self.book(ms, *self.held)
+        self.last += 1
+        self.held = ({}, {})
+        self.book(ms + 1, bids, asks, snapshot=True)
+
+    def book(self, ms, bids, asks, *, snapshot=False):
         """The book as it is from now on."""
         at, sides = START_MS + ms, []
         for held, now in zip(self.held, (bids, asks), strict=True):
             changed = {p: now.get(p, 0) for p in {*held, *now} if held.get(p) != now.get(p)}
             sides.append([[f"{p / 100:.2f}", f"{q / 1000:.3f}"] for p, q in sorted(changed.items())])
-        first, self.last, snapshot = self.last + 1, self.last + 1, not self.lines
+        first, self.last, snapshot = self.last + 1, self.last + 1, snapshot or not self.lines
         if snapshot:
             told = {"lastUpdateId": self.last, "E": at, "T": at, "bids": sides[0], "asks": sides[1]}
         else:

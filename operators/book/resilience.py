@@ -7,9 +7,9 @@
 
 As seen at the ends of panes; the median is of six values, one each 10 s. The number in force is the mean over shocks,
 each counting a fifth (an exponential average), null before the first; a shock that has not come back after 120 s counts
-as 120 s. A book that is not live forgets the minute and the shock under way: what happened through a gap is not known.
-A shock is seen at the end of its pane, so what comes back within one is not, and what is back at the end of the next
-counts about half a pane: no half-life is told finer than panes are.
+as 120 s. A book that is not live, or was not trusted meanwhile, forgets the minute and the shock under way: what
+happened through a gap is not known. A shock is seen at the end of its pane, so what comes back within one is not, and
+what is back at the end of the next counts about half a pane: no half-life is told finer than panes are.
 
 Large (2007), J. Financial Markets 10(1), 1-25; Kempf, Mayston, Gehde-Trapp & Yadav (2015), Resiliency: a dynamic view
 of liquidity.
@@ -70,6 +70,7 @@ def _watch(
     instrument: I8,
     start_ns: I8,
     end_ns: I8,
+    gap: NDArray[np.bool_],
     values: F8,
     tick_bps: F8,
     out: F8,
@@ -77,7 +78,7 @@ def _watch(
     """`values`, f8[3, m]: the measures at the ends of panes; `out`, f8[3, m]: the half-lives in force, s."""
     for i in range(len(instrument)):
         k, now = instrument[i], end_ns[i]
-        if np.isnan(values[SPREAD, i]):
+        if gap[i] or np.isnan(values[SPREAD, i]):
             samples[k] = np.nan
             shock_ns[k] = 0
         stretch = (now - 1) // SAMPLE_NS
@@ -135,6 +136,7 @@ def _step(state: State, rows: Columns) -> Columns:
         rows["instrument"].astype(np.int64),
         rows["pane_start_ns"],
         rows["pane_end_ns"],
+        rows["gap"],
         values,
         tick_bps,
         out,
@@ -175,7 +177,7 @@ RESILIENCE = Operator(
     "resilience",
     "close",
     (
-        *("instrument", "pane_start_ns", "pane_end_ns", "mid", "spread_bps"),
+        *("instrument", "pane_start_ns", "pane_end_ns", "gap", "mid", "spread_bps"),
         *("bid_depth_10bps_usd", "ask_depth_10bps_usd", "tick_mantissa", "tick_scale"),
     ),
     columns=(
@@ -186,4 +188,5 @@ RESILIENCE = Operator(
     table="features_liquidity",
     state=_STATE,
     step=_step,
+    anew=True,
 )

@@ -48,6 +48,7 @@ def _integrate(
     start_ns: I8,
     end_ns: I8,
     live: Flags,
+    gap: Flags,
     bids: I8,
     asks: I8,
 ) -> None:
@@ -55,10 +56,12 @@ def _integrate(
         k, p = instrument[i], slot[i]
         at = min(max(event_ns[i], start_ns[i] + 1, last_ns[k]), end_ns[i])
         spread = last_spread[k]
+        if not live[i] or gap[i]:
+            spread = np.nan
         if first_ns[p] == 0:
             first_ns[p], from_ns[p] = at, last_ns[k]
-            before[p] = _NONE if np.isnan(spread) or not live[i] else spread
-        if live[i] and not np.isnan(spread):
+            before[p] = _NONE if np.isnan(spread) else spread
+        if not np.isnan(spread):
             area[p] += spread * (at - last_ns[k])
             known_ns[p] += at - last_ns[k]
         bid, ask = bids[i, 0], asks[i, 0]
@@ -100,7 +103,7 @@ def _compute(windows: Columns) -> Columns:
     return {"time_weighted_spread_bps": np.clip(spread, -2e4, 2e4)}
 
 
-_READS = ("instrument", "event_ns", "pane_start_ns", "pane_end_ns", "live", "bid_ticks", "ask_ticks")
+_READS = ("instrument", "event_ns", "pane_start_ns", "pane_end_ns", "live", "gap", "bid_ticks", "ask_ticks")
 
 TIME_WEIGHTED_SPREAD = Operator(
     "time_weighted_spread",
@@ -118,6 +121,7 @@ TIME_WEIGHTED_SPREAD = Operator(
         Statistic("tws_after", "f8", "asof", np.nan),
     ),
     fold=_fold,
+    anew=True,
     uses=("window_start_ns", "window_end_ns"),
     compute=_compute,
     columns=(

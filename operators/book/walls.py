@@ -15,8 +15,9 @@ What happens to a wall is a row: it `appeared` (is 2 s old), `grew` by more than
 grew, was `consumed` (less than half is left of that, and its side's best price is worse now), `pulled` (less than half
 is left, and the market has not passed it), or `outgrown` (its place is taken). It is `hit` when it is its side's best
 price after it stood behind another, and has `absorbed` what came when it stands behind another once more, half of it or
-more left. A book that is not live forgets them without a row, as it does those that are more than 100 bps away or not
-known exactly any more. Level data do not tell whose orders these are, nor whether one was filled or taken back.
+more left. A book that is not live, or was not trusted meanwhile, forgets them without a row, as it does those that are
+more than 100 bps away or not known exactly any more. Level data do not tell whose orders these are, nor whether one was
+filled or taken back.
 
 A wall that was pulled says how much that looks like spoofing, from 0 to 1:
 
@@ -138,6 +139,7 @@ def _watch(
     books: Ladders,
     instrument: I8,
     now_ns: I8,
+    gap: NDArray[np.bool_],
     floors: F8,
     floor_lots: F8,
     floor_ns: I8,
@@ -165,8 +167,9 @@ def _watch(
             start, end = s * WATCHED, (s + 1) * WATCHED
             mine, since = wall_ticks[k, start:end], wall_since[k, start:end]
             told, told_lots, met = wall_told[k, start:end], wall_lots[k, start:end], wall_met[k, start:end]
-            if half == 0:
+            if half == 0 or gap[i]:
                 mine[:] = -1
+            if half == 0:
                 continue
             ticks, lots, _ = side_of(books, i, s)
             n = sizes_of(books, i, s, sizes)
@@ -250,6 +253,7 @@ def _step(state: State, books: Columns) -> Columns:
         view,
         books["instrument"],
         books["pane_end_ns"],
+        books["gap"],
         state["floor"],
         state["floor_lots"],
         state["floor_ns"],
@@ -289,7 +293,7 @@ def _step(state: State, books: Columns) -> Columns:
 WALLS = Operator(
     "walls",
     "close",
-    ("instrument", "pane_end_ns", *LADDER, *units.READS),
+    ("instrument", "pane_end_ns", "gap", *LADDER, *units.READS),
     table=EventTable("walls", "walls", ttl_days=90),
     state=(
         Field("floor", "f8", np.nan, ticks=1, lots=1),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from operators import catalog, units
 from operators.book import ladder, micro_price, packing
 from operators.book.midpoint import SIDES
-from operators.contract import Array, EventTable, Statistic
+from operators.contract import Array, Columns, EventTable, Statistic
 from operators.lanes.lane import offered, refused
 from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
@@ -185,6 +186,7 @@ class DepthLane:
         given: dict[str, Array] = {
             "event_ns": applied.close_event_ns,
             "live": applied.close_live,
+            "gap": gaps(held, row),
             "reach_low_ticks": applied.close_reach_low_ticks,
             "reach_high_ticks": applied.close_reach_high_ticks,
             **{n: getattr(applied, f"close_{n}") for n in SIDES},
@@ -236,6 +238,11 @@ class DepthLane:
         self.panes = Panes.thaw(self.statistics, was.panes, fresh)
         self.last_pane = np.frombuffer(was.last_pane, np.int64).copy()
         self.ended = was.ended
+
+
+def gaps(held: Columns, rows: Any = slice(None)) -> Array:
+    """In which panes there was time, up to their messages, in which a book was not trusted."""
+    return np.asarray((held["gaps"][rows] > 0) | (held["untrusted_ns"][rows] > 0))
 
 
 def _mids(applied: ladder.Applied, instrument: Array, scales: dict[str, Array]) -> Array:

@@ -55,6 +55,28 @@ def test_a_planted_half_life_of_depth_is_recovered_to_a_pane(planted_s):
     assert last["ask_depth_half_life_s"] is None
 
 
+def test_what_changed_behind_a_gap_that_is_over_within_its_pane_is_no_shock_no_pulled_wall_and_no_impact():
+    """The snapshot that ends a gap comes within a second of it, so the book is trusted at the end of every pane."""
+    made, centre = Planted(), 6_000_000
+    bids, asks = ladder(centre - 1, -1), ladder(centre + 1, 1)
+    for second in range(90):
+        made.book(1_000 * second + 500, bids | {centre - 10: 500_000 + second}, asks)
+        if second:
+            made.trade(1_000 * second + 200, centre + 1, 1_000 + 10 * (second % 7), 1)
+    moved = centre + 20_000
+    made.trade(90_200, centre - 1, 1_000, -1)
+    made.gap(90_500, ladder(moved - 1, -1, lots=100), ladder(moved + 1, 1))
+    for second in range(91, 100):
+        made.book(1_000 * second + 500, ladder(moved - 1, -1, lots=25_000 + second), ladder(moved + 1, 1))
+        made.trade(1_000 * second + 200, moved + 1, 1_000, 1)
+    rows = made.rows("features_liquidity")
+    assert rows[-1]["bid_depth_half_life_s"] is None
+    assert [r["what"] for r in made.rows("walls")] == ["appeared"]
+    tape, other = made.rows("features_tape")[-1], made.rows("features_efficiency")
+    assert tape["kyle_lambda"] == pytest.approx(0.0, abs=1e-9), "the mid never moved while it was known"
+    assert sum(r["absorbed_sell_volume_base"] for r in other) == 0.0, "whether the mid fell with the sale is not known"
+
+
 @pytest.mark.parametrize("planted_s", [2.0, 7.5, 30.0])
 def test_a_planted_half_life_of_the_spread_is_recovered_to_a_pane(planted_s):
     made, centre = Planted(), 6_000_000

@@ -14,14 +14,15 @@ SECOND_NS = 10**9
 USUAL = [100.0] * 61
 
 
-def half_lives(depths, spreads=None, step_ns=SECOND_NS):
-    """After each pane, of a bid side with these depths; the ask side never moves."""
+def half_lives(depths, spreads=None, step_ns=SECOND_NS, gaps=()):
+    """After each pane, of a bid side with these depths; the ask side never moves; `gaps`: panes that show one."""
     n = len(depths)
     end = (1 + np.arange(n)) * step_ns
     rows = {
         "instrument": np.zeros(n, np.int32),
         "pane_start_ns": end - step_ns,
         "pane_end_ns": end,
+        "gap": np.isin(np.arange(n), gaps),
         "mid": np.full(n, 100.0),
         "spread_bps": np.full(n, 1.0) if spreads is None else np.array(spreads, np.float64),
         "bid_depth_10bps_usd": np.array(depths, np.float64),
@@ -71,6 +72,14 @@ def test_a_spread_that_is_not_a_tick_wider_is_none():
 def test_a_gap_ends_a_shock_without_a_half_life_and_the_minute_before_counts_no_more():
     broken = half_lives([*USUAL, 40.0, math.nan, 100.0, 100.0, 40.0, 90.0])
     assert np.isnan(broken["bid_depth"]).all()
+
+
+@pytest.mark.parametrize("gap", [61, 62])
+def test_a_gap_within_a_pane_is_one_too_though_the_book_stands_again_at_its_end(gap):
+    path = [*USUAL, 40.0, 45.0, 90.0, 100.0]
+    assert half_lives(path)["bid_depth"][-1] == pytest.approx(1 + (55 / 60 - 0.5) / (55 / 60 - 10 / 60))
+    found = half_lives(path, gaps=[gap])
+    assert np.isnan(found["bid_depth"]).all(), "neither a shock across it nor one that was under way"
 
 
 def naive(depths):

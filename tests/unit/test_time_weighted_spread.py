@@ -17,13 +17,13 @@ BASE_NS = 10
 
 
 def windows(messages, lengths=(1, 4), closed=None):
-    """Of messages (event ns, bid, ask; None: not live) of one instrument: (start, end) ns -> the spread."""
+    """Of messages (event ns, bid, ask; None: not live; True: it shows a gap) of one instrument: (start, end) ns -> the spread."""
     panes, running = Panes.of(TIME_WEIGHTED_SPREAD.statistics), Running((TIME_WEIGHTED_SPREAD,))
     running.grow(1)
     at = np.array([m[0] for m in messages], np.int64)
     pane = (at - 1) // BASE_NS
     quotes = np.zeros((2, len(messages), 5), np.int64)
-    for i, (_, bid, ask) in enumerate(messages):
+    for i, (_, bid, ask, *_) in enumerate(messages):
         quotes[:, i, 0] = bid or 0, ask or 0
     events = {
         "instrument": np.zeros(len(messages), np.int32),
@@ -31,6 +31,7 @@ def windows(messages, lengths=(1, 4), closed=None):
         "pane_start_ns": pane * BASE_NS,
         "pane_end_ns": (pane + 1) * BASE_NS,
         "live": np.array([m[1] is not None for m in messages]),
+        "gap": np.array([len(m) > 3 for m in messages]),
         "bid_ticks": quotes[0],
         "ask_ticks": quotes[1],
     }
@@ -73,6 +74,14 @@ def test_time_without_a_book_does_not_count_and_a_window_of_nothing_else_is_null
     assert found[0, 10] == 100.0
     assert math.isnan(found[10, 20])
     assert found[20, 30] == 200.0
+
+
+def test_time_to_a_snapshot_that_shows_a_gap_does_not_count_though_the_book_is_live_all_along():
+    """As on Bybit, OKX and Deribit, whose snapshot after a reconnect replaces a book that looked alive."""
+    found = windows([(2, 995, 1005), (4, 995, 1005), (8, 990, 1010, True), (25, 900, 1100, True)], lengths=(1, 4))
+    assert found[0, 10] == pytest.approx((100 * 2 + 200 * 2) / 4, rel=1e-15)
+    assert found[20, 30] == 2000.0
+    assert found[0, 40] == pytest.approx((100 * 2 + 2000 * 15) / 17, rel=1e-15)
 
 
 @settings(max_examples=200, deadline=None)

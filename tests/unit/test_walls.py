@@ -19,6 +19,7 @@ PLAIN = [(1000 - k, 5 + k % 2) for k in range(20)]
 def books(*sides, live=True):
     """One closing a second of one instrument, of (bids, asks)."""
     out = {"live": np.full(len(sides), live), "instrument": np.zeros(len(sides), np.int64)}
+    out["gap"] = np.zeros(len(sides), np.bool_)
     for s, name in enumerate(("bid", "ask")):
         levels = [level for book in sides for level in book[s]]
         out[f"{name}_starts"] = np.cumsum([0, *(len(b[s]) for b in sides)])
@@ -30,12 +31,12 @@ def books(*sides, live=True):
     return out
 
 
-def life(*bids, asks=((1001, 5), (1002, 6), (1003, 5))):
-    """What is said of a wall among the bids, second by second."""
+def life(*bids, asks=((1001, 5), (1002, 6), (1003, 5)), gaps=()):
+    """What is said of a wall among the bids, second by second; in those of `gaps` the book was not trusted meanwhile."""
     running, said = Running((WALLS,)), []
     running.grow(1)
     for second, levels in enumerate(bids, 1):
-        one = books((levels, asks)) | {"pane_end_ns": np.array([second * SECOND_NS])}
+        one = books((levels, asks)) | {"pane_end_ns": np.array([second * SECOND_NS]), "gap": np.array([second in gaps])}
         made = running.rows(one)["walls"]
         said += [
             (
@@ -71,6 +72,11 @@ def test_median_and_scale_are_those_of_numpy(sizes):
     wanted = np.median(away) / 0.6745 if np.median(away) > 0 else 1.253314 * away.mean()
     assert median[0] == np.median(values)
     assert scale[0] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_gap_within_a_pane_forgets_walls_so_that_none_is_pulled_and_those_that_stand_begin_anew():
+    assert life(*[walled(995, 60)] * 3, PLAIN, gaps=[4]) == [(3, "appeared", 99.5, 60.0, 2000.0)]
+    assert life(*[walled(995, 60)] * 6, gaps=[4])[1:] == [(6, "appeared", 99.5, 60.0, 2000.0)]
 
 
 def test_a_wall_appears_when_it_is_two_seconds_old_grows_by_a_quarter_and_is_pulled():
