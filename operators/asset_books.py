@@ -93,6 +93,7 @@ class AssetBooks:
         self.running = Running(catalog.at("asset", without))
         self.horizons_ns = sorted({h for o in self.running.operators for h in o.horizons_ns})
         asked = {name.removeprefix(BOOK) for name in self.running.reads if name.startswith(BOOK)} | {"last_event_ns"}
+        asked |= {"gaps", "untrusted_ns"} if "gap_ns" in asked else set()
         self.statistics = tuple(s for s in depth.statistics() if s.name in asked and self.running.operators)
         self.deltas = {o.name: Deltas(_compared(o)) for o in self.running.operators}
         self.held = Panes.of(self.statistics)
@@ -216,6 +217,10 @@ class AssetBooks:
         out[f"{BOOK}number"] = np.where(there, book, _NO_BOOK)
         for s in self.statistics:
             out[BOOK + s.name] = np.where(there, self.held.columns[s.name][row], s.empty)
+        if f"{BOOK}gap_ns" in self.running.reads:
+            gaps, untrusted_ns = (out.pop(f"{BOOK}{n}") for n in ("gaps", "untrusted_ns"))
+            shown = np.maximum(untrusted_ns, gaps > 0)
+            out[f"{BOOK}gap_ns"] = np.where(there & (self.held.pane[row] == pane[:, None]), shown, 0)
         return out
 
     def _publish(self, instrument: I8, pane: I8, passed: int) -> list[Published]:

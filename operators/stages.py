@@ -99,12 +99,13 @@ STAGES = {
             "the one `horizons_ns` after a message, and at the keyframe after it. What starts with `book_` has a row "
             "a pane and a column a book, of all venues, by venue and symbol; a book that has said nothing yet is there "
             "or not, with NaN and 0. Contracts with a date of expiry are left out. `instrument` numbers the assets, "
-            "`book_number` the books, in no order that means anything (-1: none); `inferred`: steps of one were",
+            "`book_number` the books, in no order that means anything (-1: none); `book_gap_ns`: for how long the book "
+            "was not trusted by what this pane shows, above 0 where there was a gap; `inferred`: steps of one were",
             (
                 "instrument",
                 *PANE,
                 "inferred",
-                *(BOOK + n for n in ("venue", "symbol", "number", "live", "sequenced", "last_event_ns")),
+                *(BOOK + n for n in ("venue", "symbol", "number", "live", "sequenced", "last_event_ns", "gap_ns")),
             ),
             columns_of=("close",),
         ),

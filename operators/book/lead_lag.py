@@ -12,8 +12,8 @@ with those of 1 s blurred. Clocks are the venues' own, and what they are apart i
 
 All pairs of the first six books seen of an asset and quote; of a pair the first is that by venue and symbol. A move is
 kept until 32 more of its book have come: for panes of 100 ms and longer that is beyond the longest lag. A book that is
-not trusted, crossed or one-sided has no mid: its next one begins a new stretch, no move is made over the gap. A row a
-pair and minute; null with fewer than 30 moves of either book.
+not trusted, crossed or one-sided has no mid: its next one begins a new stretch, no move is made over a gap, nor over
+one that is over within its pane. A row a pair and minute; null with fewer than 30 moves of either book.
 
 Hayashi & Yoshida (2005), Bernoulli 11(2), 359-379; the lag: Hoffmann, Rosenbaum & Yoshida (2013), Bernoulli 19(2),
 426-461; LLR: Huth & Abergel (2014), Journal of Empirical Finance 26, 41-58.
@@ -80,6 +80,7 @@ def _watch(
     end_ns: I8,
     number: I8,
     event_ns: I8,
+    gap_ns: I8,
     mid: F8,
     lags: I8,
     pairs: I8,
@@ -129,7 +130,7 @@ def _watch(
             if np.isnan(x):
                 last[k, s] = np.nan
                 continue
-            if np.isnan(last[k, s]):
+            if np.isnan(last[k, s]) or gap_ns[i, c] > 0:
                 last[k, s], since_ns[k, s] = x, at
                 continue
             if at <= since_ns[k, s]:
@@ -183,6 +184,7 @@ def _step(state: State, panes: Columns) -> Columns:
         panes["pane_end_ns"],
         panes["book_number"],
         panes["book_last_event_ns"],
+        panes["book_gap_ns"],
         np.where(
             (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"]), panes["book_mid"], np.nan
         ),
@@ -232,11 +234,12 @@ LEAD_LAG = Operator(
     "asset",
     (
         *("instrument", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live", "book_last_event_ns"),
-        *("book_best_bid", "book_best_ask", "book_mid"),
+        *("book_gap_ns", "book_best_bid", "book_best_ask", "book_mid"),
     ),
     table=EventTable("lead_lag", "lead.lag", 90, key=pair_names.KEY),
     state=_STATE,
     step=_step,
+    anew=True,
     columns=(
         Column("event_time", "time", "end of the minute", "ns since 1970 UTC", low=0),
         *pair_names.COLUMNS,

@@ -10,8 +10,9 @@ first book it has the upper bound, as second the lower one; the middle of both i
 fall outside 0 to 1 where neither book corrects, or both do. The share of the other book is 1 less, its bounds the other
 way about. Five minutes say little: with a book that follows by a fifth of the distance a second, the component share of
 one row has a standard error of about a third. All pairs of the first four books seen of an asset and quote; of a pair
-the first is that by venue and symbol. A book without a trusted two-sided mid begins anew. Null with fewer than 200
-seconds of both, or where nothing moves.
+the first is that by venue and symbol. A book without a trusted two-sided mid begins anew, as does one that shows a gap;
+after one of a second or more so do the sums of its pairs, in which it stood still as far as was known. Null with fewer
+than 200 seconds of both, or where nothing moves.
 
 Hasbrouck (1995), One security, many markets, Journal of Finance 50(4), 1175-1199; Gonzalo & Granger (1995), Journal of
 Business & Economic Statistics 13(1), 27-35; both compared: Baillie, Booth, Tse & Zabotina (2002).
@@ -47,6 +48,7 @@ def _watch(
     instrument: I8,
     end_ns: I8,
     number: I8,
+    gap_ns: I8,
     mid: F8,
     pairs: I8,
     window: I8,
@@ -77,6 +79,13 @@ def _watch(
                     books[k, s], column[s] = number[i, c], c
                     break
         upto = end_ns[i] // SECOND_NS
+        for s in range(len(column)):
+            if column[s] >= 0 and gap_ns[i, column[s]] > 0:
+                past[k, s] = np.nan
+                for p in range(len(pairs)):
+                    if gap_ns[i, column[s]] >= SECOND_NS and s in (pairs[p, 0], pairs[p, 1]):
+                        seconds[k, p] = 0
+                        moments[k, p] = 0.0
         if second[k] < 0 or upto - second[k] > LONGEST:
             past[k] = np.nan
             second[k] = upto - 1
@@ -168,6 +177,7 @@ def _step(state: State, panes: Columns) -> Columns:
         panes["instrument"].astype(np.int64),
         panes["pane_end_ns"],
         panes["book_number"],
+        panes["book_gap_ns"],
         mid,
         _PAIRS,
         state["window"],
@@ -216,7 +226,7 @@ PRICE_DISCOVERY = Operator(
     "asset",
     (
         *("instrument", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live"),
-        *("book_best_bid", "book_best_ask", "book_mid"),
+        *("book_gap_ns", "book_best_bid", "book_best_ask", "book_mid"),
     ),
     table=EventTable("price_discovery", "price.discovery", 90, key=pair_names.KEY),
     state=(
@@ -228,6 +238,7 @@ PRICE_DISCOVERY = Operator(
         Field("moments", "f8", 0.0, (len(_PAIRS), _X + 2, _X + 2)),
     ),
     step=_step,
+    anew=True,
     columns=(
         Column("event_time", "time", "end of the five minutes", "ns since 1970 UTC", low=0),
         *pair_names.COLUMNS,

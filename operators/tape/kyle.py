@@ -4,10 +4,10 @@
     lambda = Sxy / Sxx;  95 % interval: lambda -+ t(0.975, n - 2) sqrt(s^2 / Sxx),  s^2 = (Syy - lambda Sxy) / (n - 2)
 
 dM: mid in force at the pane's end less that at its start (trades and book meet there), quote units; V: aggressive buys
-less sells of the pane, base units. So lambda is quote per base. The 30 minutes are the minute of the last trade and
-the 29 before it; panes on whose edges the book had no mid do not count. Null with fewer than 30 observations, when V
-did not vary, and when no trade came for 30 minutes. The quantile of t is that of Cornish and Fisher's expansion, good
-to 1e-4.
+less sells of the pane, base units. So lambda is quote per base. The 30 minutes are the minute of the last trade and the
+29 before it; panes on whose edges the book had no mid, or that show a gap of it, do not count. Null with fewer than 30
+observations, when V did not vary, and when no trade came for 30 minutes. The quantile of t is that of Cornish and
+Fisher's expansion, good to 1e-4.
 
 Kyle (1985), Econometrica 53(6), 1315-1335; as a regression: Hasbrouck (2007), Empirical Market Microstructure, ch. 9.
 """

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -110,6 +111,20 @@ def test_a_venue_that_is_ahead_waits_for_the_others_and_holds_one_row_a_book_and
     assert len(run.assets.held) == 2
     run.end()
     assert run.rows == Together({USDM: seconds(0, 30, USDM), BYBIT: seconds(0, 30, BYBIT)}).end().rows
+
+
+def test_a_gap_is_told_of_in_the_pane_that_shows_it_and_of_its_own_book_alone():
+    late = [other(START_MS + 1000 * n + 100, n + 9 * (n >= 4)) for n in range(1, 8) if n != 3]
+    run, seen = Together({USDM: seconds(0, 8, USDM), BYBIT: late}), []
+    rows = run.assets.running.rows
+    run.assets.running.rows = lambda panes: seen.append(panes) or rows(panes)
+    run.end()
+    shown = {
+        (int(panes["pane_end_ns"][i]) // MS - START_MS, str(panes["book_venue"][i, c])): int(panes["book_gap_ns"][i, c])
+        for panes in seen
+        for i, c in zip(*np.nonzero(panes["book_gap_ns"]), strict=True)
+    }
+    assert shown == {(5_000, BYBIT): 2 * 10**9}, "nothing came for two seconds, and what then came was not the next"
 
 
 def told(run, venue, kind, received_ms, guessed):

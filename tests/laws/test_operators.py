@@ -51,6 +51,7 @@ COLUMNS = {
     "book_number": lambda n: st.just(np.tile(np.arange(BOOKS), (n, 1))),
     "book_mid": beside(100.0, 100.5, 101.0, np.nan),
     "book_live": beside(0, 1, dtype=np.int64),
+    "book_gap_ns": beside(0, 1, 2 * 10**9, dtype=np.int64),
     "book_last_event_ns": beside(0, 86_395 * BASE_NS, 86_405 * BASE_NS - 5 * 10**9, dtype=np.int64),
     "book_best_bid": beside(100.0, 100.5, 101.0, np.nan),
     "book_best_ask": beside(100.0, 100.5, 101.0, np.nan),

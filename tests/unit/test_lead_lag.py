@@ -34,6 +34,7 @@ def panes(books, base_ms, n):
         "book_venue": np.tile(np.array(VENUES[: len(books)]), (n, 1)),
         "book_symbol": np.tile(np.array(["X"] * len(books)), (n, 1)),
         "book_live": np.where(times > 0, 1, 0),
+        "book_gap_ns": np.zeros((n, len(books)), np.int64),
         "book_last_event_ns": times,
         "book_mid": mids,
         "book_best_bid": mids - 0.5,
@@ -120,6 +121,14 @@ def test_too_few_moves_are_null_and_a_book_alone_has_no_row():
     assert math.isnan(row["lead_ms"]) and math.isnan(row["correlation"]) and math.isnan(row["lead_lag_ratio"])
     assert (row["moves"], row["other_moves"]) == (599, LEAST - 2)
     assert rows(panes((walk(7, 600),), 100, 600)) == []
+
+
+def test_no_move_is_made_over_a_gap_that_is_over_within_its_pane():
+    given_rows = panes((walk(8, 600), walk(9, 600)), 100, 600)
+    (whole,) = rows(given_rows)
+    given_rows["book_gap_ns"][250, 1] = 1
+    (broken,) = rows(given_rows)
+    assert (broken["moves"], broken["other_moves"]) == (whole["moves"], whole["other_moves"] - 1)
 
 
 def naive(one, other, base_ms, start_ms, end_ms, lag_ms):

@@ -9,8 +9,8 @@ from operators.operator_states import Running
 VENUES = ("a", "b", "c")
 
 
-def rows(mids, numbers=None, cut=None):
-    """Of log mids f8[seconds, books], a pane a second; batches are cut there."""
+def rows(mids, numbers=None, cut=None, gap_ns=None):
+    """Of log mids f8[seconds, books], a pane a second; batches are cut there; `gap_ns`: what panes show of gaps."""
     n, k = mids.shape
     price = np.exp(mids)
     given = {
@@ -20,6 +20,7 @@ def rows(mids, numbers=None, cut=None):
         "book_venue": np.tile(np.array(VENUES[:k]), (n, 1)),
         "book_symbol": np.tile(np.array(["X"] * k), (n, 1)),
         "book_live": np.isfinite(mids).astype(np.int64),
+        "book_gap_ns": np.zeros(mids.shape, np.int64) if gap_ns is None else gap_ns,
         "book_best_bid": price * 0.9999,
         "book_best_ask": price * 1.0001,
         "book_mid": price,
@@ -92,6 +93,17 @@ def test_the_regression_is_that_of_least_squares_from_scratch_wherever_the_log_w
     assert row["component_share"] == pytest.approx(component[0], rel=1e-4)
     assert row["information_share_low"] == pytest.approx(low[0], rel=1e-4)
     assert row["information_share_high"] == pytest.approx(high[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("stands_s", [0, 20])
+def test_a_book_that_stood_still_because_its_messages_were_missing_does_not_follow(stands_s):
+    mids, gap_ns = led(7, n=600), np.zeros((600, 2), np.int64)
+    at = 60 + stands_s
+    mids[60:at, 0] = mids[59, 0]
+    gap_ns[at, 0] = max(1, stands_s * SECOND_NS)
+    found = rows(mids, gap_ns=gap_ns)[0]
+    from_then, before = rows(mids, gap_ns=gap_ns * 0)[0]["seconds"] - found["seconds"], 3 if stands_s == 0 else at
+    assert from_then == before, "the step over the gap and the two it is a lag of, or all that was gathered"
 
 
 def test_too_few_seconds_and_books_that_do_not_move_are_null_and_three_books_are_three_pairs():
