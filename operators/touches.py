@@ -1,5 +1,7 @@
 """Touches: the best prices and their sizes in force at the edges of panes, for who reads trades beside the book.
 
+With them the event time of the last message that they rest on: what was traded since is not in them yet.
+
 What a book says at the end of its last pane with a message stays in force until the next; kept is one row a book.
 """
 
@@ -9,7 +11,7 @@ from operators.contract import I8, Array
 from operators.pack import pack, unpack
 from operators.panes import Panes
 
-NAMES = ("best_bid", "best_bid_qty_base", "best_ask", "best_ask_qty_base")
+NAMES = ("best_bid", "best_bid_qty_base", "best_ask", "best_ask_qty_base", "last_event_ns")
 EDGES = tuple(f"{name}_{at}" for name in NAMES for at in ("before", "after"))
 _BITS = 42
 _NONE = -1
@@ -56,4 +58,5 @@ class Touches:
     def thaw(self, data: bytes) -> None:
         """Take up what was frozen."""
         was = unpack(data)
-        self.pane, self.values = was["pane"].astype(np.int64), was["values"].astype(np.float64)
+        if was["values"].shape[1] == len(NAMES):  # else of a release that kept less
+            self.pane, self.values = was["pane"].astype(np.int64), was["values"].astype(np.float64)

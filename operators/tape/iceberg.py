@@ -3,11 +3,13 @@
     hidden >= V - (q0 - q1)      base units; q0, q1: displayed at the price before and after, V: traded at it between
     suspicion = min(1, refills / 3) min(1, 0.25 / CV)
 
-A pane is judged on a side if its best price is the same at both ends of the pane and all that the other side's
-aggressors traded in it was traded at that price. If then more was traded than went out of what was displayed, that much
-at least came anew meanwhile: a refill. Suspicion goes by the refills at the price that stands, each within 60 s of the
-one before: how many, and how alike the sizes displayed after them (q1) are, as those of one order that shows a fixed
-part of itself; CV: their standard deviation over their mean. 0 where there was none; null where no pane was judged yet.
+A pane is judged on a side if its best price is the same at both ends of the pane, all that the other side's aggressors
+traded in it was traded at that price, and the book has told of something since the last trade of the pane, for what was
+traded after its last message is still displayed there and would look refilled. If then more was traded than went out of
+what was displayed, that much at least came anew meanwhile: a refill. Suspicion goes by the refills at the price that
+stands, each within 60 s of the one before: how many, and how alike the sizes displayed after them (q1) are, as those of
+one order that shows a fixed part of itself; CV: their standard deviation over their mean. 0 where there was none; null
+where no pane was judged yet.
 
 What level data cannot prove: that it is one order, for others who join at the price look the same; that it was hidden,
 for what was placed and filled between two messages was there to see for a moment; and of what was never filled nothing
@@ -99,7 +101,8 @@ def _step(state: State, rows: Columns) -> Columns:
         ticks = np.where(np.isfinite(after), after * rows["tick_scale"] / rows["tick_mantissa"], 0.0)
         best = np.round(np.where(np.isfinite(ticks), ticks, 0.0)).astype(np.int64)
         volume, at_best = _traded(rows, side, best)
-        judged = (before == after) & at_best & (volume > 0) & np.isfinite(q0 + q1)
+        told = rows["last_event_ns_after"] >= rows["last_ns"].astype(np.float64)
+        judged = (before == after) & at_best & told & (volume > 0) & np.isfinite(q0 + q1)
         beyond = np.where(judged, volume - (q0 - q1), 0.0)
         hidden = np.where(beyond > _ROUNDING * (volume + q0 + q1), beyond, 0.0)
         score = np.empty(len(instrument))
@@ -131,7 +134,7 @@ def _compute(windows: Columns) -> Columns:
 
 
 _SOURCE = "after Christensen & Woodmansey (2013)"
-_NULL = "no pane was judged yet: best price unchanged, all that was traded against it traded there"
+_NULL = "no pane was judged yet: best price unchanged, all that was traded against it traded there and told by the book"
 _EDGES = tuple(f"best_{side}{what}_{at}" for side in SIDES for what in ("", "_qty_base") for at in ("before", "after"))
 
 ICEBERG = Operator(
@@ -139,6 +142,7 @@ ICEBERG = Operator(
     "pane",
     (
         *("instrument", "pane_end_ns", "lots", "buy_lots", "per_price", "buy_per_price", "high_ticks", "low_ticks"),
+        *("last_ns", "last_event_ns_after"),
         *("turnover_hi", "turnover_lo", "buy_turnover_hi", "buy_turnover_lo", *_EDGES, *units.READS),
     ),
     table="features_efficiency",
@@ -162,6 +166,7 @@ ICEBERG = Operator(
         )
     ),
     step=_step,
+    anew=True,
     compute=_compute,
     columns=tuple(
         column

@@ -70,6 +70,7 @@ def price_discovery(seed: int) -> dict[str, np.ndarray]:
         "book_venue": np.tile(np.array([f"v{i}" for i in range(books)]), (n, 1)),
         "book_symbol": np.full((n, books), "X"),
         "book_live": np.ones((n, books), np.int64),
+        "book_gap_ns": np.zeros((n, books), np.int64),
         "book_best_bid": price * 0.9999,
         "book_best_ask": price * 1.0001,
         "book_mid": price,

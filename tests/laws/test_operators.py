@@ -111,6 +111,8 @@ COLUMNS = {
     "positions": ints(0, 3),
     "equity_usd": floats(-5.0, 0.0, 200.0, np.nan),
     "event_ns": ints(1, 3 * BASE_NS),
+    "last_ns": ints(1, 3 * BASE_NS),
+    "last_event_ns_after": floats(0.0, 1e18, np.nan),
     "ticks": ints(1, 2**30),
     "lots": ints(0, 10**9),
     "buy_lots": ints(0, 10**9),

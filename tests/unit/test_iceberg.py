@@ -22,6 +22,7 @@ def panes(*rows):
     n = len(rows)
     out = {"instrument": np.zeros(n, np.int64), "pane_end_ns": SECOND_NS * np.arange(1, n + 1)}
     out |= {k: np.full(n, v) for k, v in SCALES.items()} | {"inverse": np.zeros(n, np.bool_)}
+    out |= {"last_ns": out["pane_end_ns"], "last_event_ns_after": out["pane_end_ns"].astype(np.float64)}
     for c, name in enumerate(
         ("best_ask_before", "best_ask_qty_base_before", "best_ask_after", "best_ask_qty_base_after")
     ):
@@ -78,6 +79,16 @@ def test_three_even_refills_are_as_suspicious_as_can_be_and_uneven_ones_less():
     assert moved[-1] == 0.0, "at another price it begins anew"
 
 
+def test_what_the_book_has_not_told_of_yet_is_judged_in_no_pane():
+    row = panes((100.0, 5, 100.0, 5, [(1000, 4, 1)]))
+    for told_ns, hidden in ((SECOND_NS - 1, 0.0), (SECOND_NS, 4.0)):
+        running = Running((ICEBERG,))
+        running.grow(1)
+        found = running.step(row | {"last_event_ns_after": np.array([told_ns], np.float64)})
+        assert found["iceberg_ask_hidden"].tolist() == [hidden]
+        assert np.isnan(found["iceberg_ask_score"][0]) == (hidden == 0)
+
+
 PANES = st.lists(
     st.tuples(
         st.sampled_from([100.0, 100.1]), st.integers(1, 9), st.integers(0, 9),
@@ -119,9 +130,11 @@ def market(iceberg, seconds=40):
     """Ten lots trade at the best ask every second; it shows 20: refilled to 20 each time, or slowly eaten up."""
     made, asks = Planted(), 20_000
     for k in range(seconds):
-        asks = 20_000 if iceberg or asks <= 10_000 else asks - 500
+        asks = 20_000 if asks <= 10_000 else asks
         made.book(1_000 * k + 100, ladder(6_000_000, -1), ladder(6_000_001, 1) | {6_000_001: asks})
         made.trade(1_000 * k + 600, 6_000_001, 10_000 if iceberg else 500, 1)
+        asks -= 0 if iceberg else 500
+        made.book(1_000 * k + 700, ladder(6_000_000, -1), ladder(6_000_001, 1) | {6_000_001: asks})
     return made.rows("features_efficiency")
 
 
@@ -134,6 +147,20 @@ def test_a_planted_iceberg_is_found_with_its_volume_and_a_book_that_is_eaten_up_
     plain = market(iceberg=False)
     assert max(r["ask_iceberg_suspicion"] or 0 for r in plain) < 0.7
     assert sum(r["ask_hidden_volume_base"] or 0 for r in plain) < 25
+
+
+def test_a_book_that_is_eaten_up_and_told_every_100_ms_hides_nothing_whenever_trades_come():
+    """What is traded after a second's last message is still displayed at its end."""
+    chance, made, asks = np.random.default_rng(1), Planted(), 900_000
+    made.book(10, ladder(6_000_000, -1), ladder(6_000_001, 1) | {6_000_001: asks})
+    for begins in range(40, 30_000, 100):
+        for ms in sorted(chance.choice(np.arange(1, 100), chance.integers(0, 3), replace=False).tolist()):
+            asks -= 1_000
+            made.trade(begins + ms, 6_000_001, 1_000, 1)
+        made.book(begins + 100, ladder(6_000_000, -1), ladder(6_000_001, 1) | {6_000_001: asks})
+    rows = made.rows("features_efficiency")
+    assert {r["ask_hidden_volume_base"] for r in rows} == {0.0, None}
+    assert rows[-1]["ask_iceberg_suspicion"] == 0.0
 
 
 class Closed:
