@@ -5,11 +5,12 @@
     x(t)     = (D* - D(t)) / (D* - D(t0))   what is left of it; of the spread (S(t) - S*) / (S(t0) - S*)
     half-life: from t0 until x <= 0.5 first, linear within the pane in which it does; 120 s at most
 
-As seen at the ends of panes; the median is of six values, one each 10 s. The number in force is the mean over shocks,
-each counting a fifth (an exponential average), null before the first; a shock that has not come back after 120 s counts
-as 120 s. A book that is not live, or was not trusted meanwhile, forgets the minute and the shock under way: what
-happened through a gap is not known. A shock is seen at the end of its pane, so what comes back within one is not, and
-what is back at the end of the next counts about half a pane: no half-life is told finer than panes are.
+As seen at the ends of panes; the median is of six values, one each 10 s, of silence those in force. The number in force
+is the mean over shocks, each counting a fifth (an exponential average), null before the first; a shock that has not
+come back after 120 s counts as 120 s. A book that is not live, or was not trusted meanwhile, forgets the minute and the
+shock under way: what happened through a gap is not known. A shock is seen at the end of its pane, so what comes back
+within one is not, and what is back at the end of the next counts about half a pane: no half-life is told finer than
+panes are.
 
 Large (2007), J. Financial Markets 10(1), 1-25; Kempf, Mayston, Gehde-Trapp & Yadav (2015), Resiliency: a dynamic view
 of liquidity.
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from operators.book.bands import NO_MID
 from operators.contract import I8, Columns, Field, Operator, State
 from schemas.column import Column
-from schemas.kernels import kernel
+from schemas.kernels import inner, kernel
 
 F8 = NDArray[np.float64]
 MEASURES = ("bid_depth", "ask_depth", "spread")
@@ -57,6 +58,13 @@ def _median(samples: F8, room: F8) -> float:
     return float((room[(n - 1) // 2] + room[n // 2]) / 2)
 
 
+@inner
+def _push(samples: F8, value: float) -> None:
+    for b in range(len(samples) - 1):
+        samples[b] = samples[b + 1]
+    samples[-1] = value
+
+
 @kernel
 def _watch(
     samples: F8,
@@ -66,6 +74,7 @@ def _watch(
     depth: F8,
     left: F8,
     half_life: F8,
+    last: F8,
     room: F8,
     instrument: I8,
     start_ns: I8,
@@ -79,10 +88,11 @@ def _watch(
     for i in range(len(instrument)):
         k, now = instrument[i], end_ns[i]
         if gap[i] or np.isnan(values[SPREAD, i]):
-            samples[k] = np.nan
+            samples[k], last[k] = np.nan, np.nan
             shock_ns[k] = 0
         stretch = (now - 1) // SAMPLE_NS
         moved = stretch > sampled[k]
+        silent = min(stretch - sampled[k] - 1, SAMPLES) if sampled[k] >= 0 else 0
         for c in range(3):
             value = values[c, i]
             if np.isnan(value):
@@ -103,6 +113,8 @@ def _watch(
                     shock_ns[k, c] = 0
                     samples[k, c] = np.nan
             else:
+                for _ in range(silent):
+                    _push(samples[k, c], last[k, c])
                 middle = _median(samples[k, c], room)
                 if c == SPREAD:
                     shocked = value > SPREAD_SHOCK * middle and value - middle >= 0.999 * tick_bps[i]
@@ -111,9 +123,8 @@ def _watch(
                 if shocked:
                     shock_ns[k, c], usual[k, c], depth[k, c], left[k, c] = now, middle, value, 1.0
             if moved and shock_ns[k, c] == 0:
-                for b in range(SAMPLES - 1):
-                    samples[k, c, b] = samples[k, c, b + 1]
-                samples[k, c, SAMPLES - 1] = value
+                _push(samples[k, c], value)
+            last[k, c] = value
             out[c, i] = half_life[k, c]
         if moved:
             sampled[k] = stretch
@@ -132,6 +143,7 @@ def _step(state: State, rows: Columns) -> Columns:
         state["shocked_to"],
         state["left"],
         state["half_life_s"],
+        state["last"],
         np.empty(SAMPLES),
         rows["instrument"].astype(np.int64),
         rows["pane_start_ns"],
@@ -152,6 +164,7 @@ _STATE = (
     Field("shocked_to", "f8", np.nan, (3,)),
     Field("left", "f8", np.nan, (3,)),
     Field("half_life_s", "f8", np.nan, (3,)),
+    Field("last", "f8", np.nan, (3,)),
 )
 
 

@@ -14,10 +14,13 @@ SECOND_NS = 10**9
 USUAL = [100.0] * 61
 
 
-def half_lives(depths, spreads=None, step_ns=SECOND_NS, gaps=()):
-    """After each pane, of a bid side with these depths; the ask side never moves; `gaps`: panes that show one."""
+def half_lives(depths, spreads=None, step_ns=SECOND_NS, gaps=(), silent=0):
+    """After each pane, of a bid side with these depths; the ask side never moves; `gaps`: panes that show one.
+
+    Before the last two of them nothing is said for `silent` panes.
+    """
     n = len(depths)
-    end = (1 + np.arange(n)) * step_ns
+    end = (1 + np.arange(n) + silent * (np.arange(n) >= n - 2)) * step_ns
     rows = {
         "instrument": np.zeros(n, np.int32),
         "pane_start_ns": end - step_ns,
@@ -80,6 +83,15 @@ def test_a_gap_within_a_pane_is_one_too_though_the_book_stands_again_at_its_end(
     assert half_lives(path)["bid_depth"][-1] == pytest.approx(1 + (55 / 60 - 0.5) / (55 / 60 - 10 / 60))
     found = half_lives(path, gaps=[gap])
     assert np.isnan(found["bid_depth"]).all(), "neither a shock across it nor one that was under way"
+
+
+def test_the_minute_before_is_that_of_event_time_also_of_a_book_that_says_little():
+    path = [*USUAL, 60.0, 45.0, 80.0]
+    assert half_lives(path)["bid_depth"][-1] == pytest.approx(0.5 / (1 - 20 / 55)), "45 is less than half of 100"
+    assert np.isnan(half_lives(path, silent=300)["bid_depth"]).all(), "60 for five minutes, of which 45 is no half"
+    assert half_lives([*USUAL, 100.0, 45.0, 90.0], silent=300)["bid_depth"][-1] < 1, "but of 100 it is"
+    broken = half_lives([*USUAL, 100.0, 45.0, 90.0], silent=300, gaps=[62])
+    assert np.isnan(broken["bid_depth"]).all(), "nothing was in force through a gap"
 
 
 def naive(depths):
