@@ -26,7 +26,7 @@ def tick_of(prices: Array) -> float:
 
 def fitted(client: ClickHouse, days: int, keyframe_ms: int) -> Iterator[tuple[str, Fitted | str]]:
     """Each instrument with its table, or why there is none; of the shortest windows there are, `days` back from the
-    last. Rows further apart than a keyframe are no step.
+    last. Rows further apart than a keyframe are no step, nor is one to or from a row whose book was not trusted.
     """
     places = client.rows(
         "SELECT venue, symbol, min(window_ms) FROM features_book GROUP BY venue, symbol ORDER BY venue, symbol"
@@ -34,11 +34,11 @@ def fitted(client: ClickHouse, days: int, keyframe_ms: int) -> Iterator[tuple[st
     for venue, symbol, window_ms in places:
         rows = client.rows(
             """
-            SELECT toUnixTimestamp64Milli(window_start), best_bid, best_ask, best_bid_qty_base, best_ask_qty_base
+            SELECT toUnixTimestamp64Milli(window_start), ifNull(best_bid, nan), ifNull(best_ask, nan),
+                book_ok ? ifNull(best_bid_qty_base, nan) : nan, book_ok ? ifNull(best_ask_qty_base, nan) : nan
             FROM features_book FINAL
-            WHERE venue = {venue:String} AND symbol = {symbol:String} AND window_ms = {window_ms:Int64} AND book_ok
+            WHERE venue = {venue:String} AND symbol = {symbol:String} AND window_ms = {window_ms:Int64}
               AND window_start > (SELECT max(window_start) FROM features_book) - toIntervalDay({days:UInt32})
-              AND best_bid > 0 AND best_ask > 0 AND best_bid_qty_base > 0 AND best_ask_qty_base > 0
             ORDER BY window_start
             """,
             venue=venue,
@@ -47,12 +47,13 @@ def fitted(client: ClickHouse, days: int, keyframe_ms: int) -> Iterator[tuple[st
             days=days,
         )
         name = f"{venue} {symbol}"
-        if len(rows) < 2:
+        at_ms, bid, ask, bid_size, ask_size = np.array(rows, np.float64).reshape(-1, 5).T
+        known = (bid > 0) & (ask > 0) & (bid_size > 0) & (ask_size > 0)
+        if known.sum() < 2:
             yield name, "no quotes"
             continue
-        at_ms, bid, ask, bid_size, ask_size = np.array(rows, np.float64).T
-        follows = np.append(False, np.diff(at_ms) <= keyframe_ms)
-        tick = tick_of(np.concatenate([bid, ask]))
+        follows = np.append(False, (np.diff(at_ms) <= keyframe_ms) & known[1:] & known[:-1])
+        tick = tick_of(np.concatenate([bid[known], ask[known]]))
         try:
             found = fit(bid, ask, bid_size, ask_size, follows, tick)
         except TooLittle as error:

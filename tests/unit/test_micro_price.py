@@ -208,5 +208,9 @@ def test_rows_further_apart_than_a_keyframe_are_no_step_and_too_few_of_them_no_t
     ((who, one),) = fitted(Stored(told), 1, 60_000)
     assert who == f"{VENUE} {SYMBOL}"
     assert (one.tick, one.steps, one.from_ms, one.to_ms) == (0.1, 3_998, 0, int(at_ms[-1]))
+    blind = [(*row[:3], math.nan, math.nan) if n in (700, 701) else row for n, row in enumerate(told)]
+    blind[900] = (told[900][0], *[math.nan] * 4)
+    ((_, other),) = fitted(Stored(blind), 1, 60_000)
+    assert other.steps == one.steps - 3 - 2, "none to, from or over rows of which the book was not trusted"
     assert [*fitted(Stored(told[:1]), 1, 60_000)] == [(who, "no quotes")]
     assert [*fitted(Stored(told[:9]), 1, 60_000)] == [(who, "the mid hardly ever moved: nothing says where it goes")]
