@@ -4,7 +4,8 @@ Each log keeps its own clock; the meeting is asked only for what all of them hav
 from the event time of its message until the next. Ties: a trade meets the mid in force *just before* it, so a message
 of the same nanosecond does not count; at a pane's edge and a horizon after a trade, a message of that very nanosecond
 does. Of messages of one nanosecond the last in log order says. A book's times never go back: what comes late counts
-from the latest time seen.
+from the latest time seen. A message that shows a gap takes back what was in force since the message before: of trades
+whose longest horizon is not over by then, so that this does not hang on when they were given.
 
 It holds the changes of mid and the trades of one horizon of event time behind the newest closed pane, and no more.
 """
@@ -68,9 +69,11 @@ class Mids:
         self.instrument, self.at_ns = np.empty(0, np.int64), np.empty(0, np.int64)
         self.mid = np.empty(0, np.float64)
         self.last_ns, self.last = np.empty(0, np.int64), np.empty(0, np.float64)
+        self.holes = np.empty((0, 3), np.int64)
+        """Instrument, and after and until when what was in force is not known, for a message was missing."""
 
-    def add(self, instrument: I8, event_ns: I8, mid: Array) -> None:
-        """Take in messages, in log order.
+    def add(self, instrument: I8, event_ns: I8, mid: Array, missing_ns: I8 | None = None) -> None:
+        """Take in messages, in log order; `missing_ns`: for how long the book was not known before each.
 
         >>> mids = Mids()
         >>> mids.add(np.zeros(3, np.int64), np.array([10, 20, 20]), np.array([1.0, 2.0, 3.0]))
@@ -84,6 +87,9 @@ class Mids:
             self.last = np.append(self.last, np.full(more, np.nan))
         at, changed = np.empty(len(mid), np.int64), np.empty(len(mid), np.int64)
         n = _changes(self.last_ns, self.last, instrument, event_ns, mid, at, changed)
+        if missing_ns is not None and len(rows := np.flatnonzero(missing_ns)):
+            found = np.column_stack([instrument[rows], at[rows] - missing_ns[rows], at[rows]])
+            self.holes = np.concatenate([self.holes, found])
         if n:
             rows = changed[:n]
             instrument = np.concatenate([self.instrument, instrument[rows]])
@@ -113,6 +119,8 @@ class Mids:
             kept = last | ~ended
             if not kept.all():
                 self.instrument, self.at_ns, self.mid = self.instrument[kept], self.at_ns[kept], self.mid[kept]
+        if len(self.holes):
+            self.holes = self.holes[self.holes[:, 2] > before_ns]
 
 
 class Meeting:
@@ -137,7 +145,8 @@ class Meeting:
     def release(self, through_ns: int, known_ns: int) -> dict[str, Array]:
         """The trades whose longest horizon ends by `through_ns`, up to which all logs are closed, by time, then log.
 
-        With `mid_before`, and `mid_after`, a column a horizon: null beyond `known_ns`, where the books' log ended.
+        With `mid_before`, and `mid_after`, a column a horizon: null beyond `known_ns`, where the books' log ended, and
+        where a gap has shown meanwhile that it was not known.
         """
         done = self.trades["event_ns"] + self.longest_ns <= through_ns
         out = {n: c[done] for n, c in self.trades.items()}
@@ -149,7 +158,13 @@ class Meeting:
         after = np.empty((len(at), len(self.horizons_ns)))
         for h, horizon in enumerate(self.horizons_ns):
             after[:, h] = np.where(at + horizon <= known_ns, self.mids.at(instrument, at + horizon), np.nan)
-        return out | {"mid_before": self.mids.before(instrument, at), "mid_after": after}
+        before = self.mids.before(instrument, at)
+        for who, since_ns, until_ns in self.mids.holes.tolist():
+            mine = (instrument == who) & (until_ns <= at + self.longest_ns)
+            before[mine & (since_ns < at) & (at <= until_ns)] = np.nan
+            for h, horizon in enumerate(self.horizons_ns):
+                after[mine & (since_ns < at + horizon) & (at + horizon < until_ns), h] = np.nan
+        return out | {"mid_before": before, "mid_after": after}
 
     def last(self) -> int:
         """The last pane with a trade that waits; -2**62 when there is none."""
@@ -169,8 +184,9 @@ class Meeting:
         """Take up what was frozen."""
         was = unpack(data)
         for name in _MIDS:
-            setattr(self.mids, name, was[name])
+            if name in was:  # a release before kept no holes
+                setattr(self.mids, name, was[name])
         self.trades = {n: was[f"trade_{n}"].astype(t) for n, t in TRADE.items()}
 
 
-_MIDS = ("instrument", "at_ns", "mid", "last_ns", "last")
+_MIDS = ("instrument", "at_ns", "mid", "last_ns", "last", "holes")

@@ -106,7 +106,7 @@ class VenueMarket:
         for met in lane.met:
             who = numbers[met["instrument"]]
             if kind == "depth":
-                self.meeting.mids.add(who, met["event_ns"], met["mid"])
+                self.meeting.mids.add(who, met["event_ns"], met["mid"], met["missing_ns"])
             else:
                 self.meeting.add({**met, "instrument": who})
         lane.met = []

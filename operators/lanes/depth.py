@@ -158,7 +158,8 @@ class DepthLane:
         since_ns = depth.event_ns.copy()
         put = assigned.late | (since_ns == 0)
         since_ns[put] = np.maximum(since_ns[put], assigned.pane[put] * self.clock.base_ns + 1)
-        self.met.append({"instrument": depth.instrument, "event_ns": since_ns, "mid": mid})
+        missing_ns = np.where(applied.gap & ~put, applied.untrusted_ns, 0)
+        self.met.append({"instrument": depth.instrument, "event_ns": since_ns, "mid": mid, "missing_ns": missing_ns})
         self._close(applied, scales)
         return rejects
 

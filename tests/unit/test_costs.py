@@ -60,6 +60,64 @@ def test_a_trade_is_given_when_its_longest_horizon_is_over_and_meets_the_mid_jus
     assert (found["mid_before"].tolist(), found["mid_after"].tolist()) == ([1.0], [[3.0, 4.0]])
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.sampled_from([1.0, 2.0, NAN]), st.booleans()), min_size=1, max_size=12),
+    st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    st.lists(st.integers(1, 60), max_size=5),
+    st.booleans(),
+)
+def test_what_a_gap_takes_back_is_not_known_whenever_the_trades_were_given(said, traded, cuts, frozen):
+    """Mids by (ns since the one before, mid, whether it shows a gap); the trades are given up to each cut."""
+    longest, times = 10, np.cumsum([after for after, *_ in said])
+    at = np.sort(np.array(traded, np.int64))
+
+    def given_by(cuts):
+        meeting, begin, out = Meeting((5, longest)), 0, []
+        n = len(at)
+        meeting.add(
+            {"instrument": np.zeros(n, np.int64), "pane": at, "event_ns": at, "price": at * 1.0, "qty_base": at * 1.0,
+             "sign": np.ones(n, np.int64)}
+        )  # fmt: skip
+        for through in (*sorted(cuts), 10**6):
+            end = int(np.searchsorted(times, through, side="right"))
+            mine = said[begin:end]
+            meeting.mids.add(
+                np.zeros(len(mine), np.int64),
+                times[begin:end],
+                np.array([m for _, m, _ in mine], np.float64),
+                np.array([after if gap and begin + n else 0 for n, (after, _, gap) in enumerate(mine)], np.int64),
+            )
+            begin = end
+            found = meeting.release(through, 10**6)
+            out += [
+                *zip(
+                    found["event_ns"].tolist(),
+                    found["mid_before"].tolist(),
+                    *found["mid_after"].T.tolist(),
+                    strict=True,
+                )
+            ]
+            meeting.forget(through)
+            if frozen:
+                data, meeting = meeting.freeze(), Meeting((5, longest))
+                meeting.thaw(data)
+        return out
+
+    def known(t, inclusive, shown_by):
+        upto = [n for n, time in enumerate(times) if time < t or (inclusive and time == t)]
+        after = [n for n in range(len(times)) if n not in upto]
+        if not upto:
+            return NAN
+        taken_back = times[upto[-1]] < t and after and said[after[0]][2] and times[after[0]] <= shown_by
+        return NAN if taken_back else said[upto[-1]][1]
+
+    wanted = [
+        (t, known(t, False, t + longest), *(known(t + h, True, t + longest) for h in (5, longest))) for t in at.tolist()
+    ]
+    np.testing.assert_equal(given_by(cuts), wanted)
+
+
 def test_beyond_the_end_of_the_books_log_no_mid_is_known():
     meeting = Meeting((5,))
     meeting.mids.add(np.zeros(1, np.int64), np.array([10]), np.array([1.0]))

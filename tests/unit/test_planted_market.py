@@ -77,6 +77,22 @@ def test_what_changed_behind_a_gap_that_is_over_within_its_pane_is_no_shock_no_p
     assert sum(r["absorbed_sell_volume_base"] for r in other) == 0.0, "whether the mid fell with the sale is not known"
 
 
+def test_costs_are_not_measured_by_a_mid_of_which_a_gap_shows_later_that_it_stood_still_unknown():
+    """No message of the book from 10.5 s to 14.5 s; a trade a second to 20.2 s, each at the mid of half a second before."""
+    made, centre = Planted(), 6_000_000
+    for second in range(90):
+        here = centre + 1_000 * max(second - 10, 0)
+        if 1 <= second <= 20:
+            made.trade(1_000 * second + 200, here + 1, 1_000, 1)
+        if second == 14:
+            made.gap(14_500, ladder(here - 1, -1), ladder(here + 1, 1))
+        elif not 10 < second < 14:
+            made.book(1_000 * second + 500, ladder(here - 1, -1), ladder(here + 1, 1))
+    measured = {r["window_start"]: r["measured_trades"] for r in made.rows("features_costs")}
+    by_hand = [1, 2, 3, 4, 5, 15, 16, 17, 18, 19, 20]  # 6 to 9: the mid 5 s later, 10 to 13: 1 s, 11 to 14: before
+    assert [1 + (t - min(measured)) // 1_000 for t, n in sorted(measured.items()) if n] == by_hand
+
+
 @pytest.mark.parametrize("planted_s", [2.0, 7.5, 30.0])
 def test_a_planted_half_life_of_the_spread_is_recovered_to_a_pane(planted_s):
     made, centre = Planted(), 6_000_000
