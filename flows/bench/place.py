@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from flows import market
 from flows.bench.material import KINDS, Material
 from flows.captures.capture import Recorded
 from flows.job_graph import raw_topic
-from flows.kafka.connection import Complaints, admin
 from flows.kafka.prefix_publisher import Publisher
-from flows.kafka.topic_making import create_topics
-from flows.refusal import Unreachable
+from flows.kafka.topic_making import create_topics, delete_topics
 from flows.session.session import Session
 from flows.session.supervisor import Child
 from flows.settings.tree import Settings
@@ -33,18 +30,13 @@ def place(base: Settings, venue: Venue, row: str) -> Iterator[Session]:
     with Session(msgspec.structs.replace(base, kafka=kafka, market=chosen), f"bench-{row}") as session:
         told = session.settings
         topics = every_topic(told)
-        create_topics(told.kafka, topics, told.kafka.partitions, True, told.kafka.replication)
+        create_topics(told.kafka, topics, told.kafka.partitions, forever=True)
         try:
             yield session
         finally:
             session.supervisor.stop(*[n for n, c in session.supervisor.children.items() if c.keep])
             if "broker" not in session.embedded:
-                client = admin(told.kafka, Complaints(told.kafka))
-                for topic, future in client.delete_topics(topics).items():
-                    try:
-                        future.result()
-                    except KafkaException as error:
-                        raise Unreachable(f"{topic} was not deleted: {error.args[0].str()}") from None
+                delete_topics(told.kafka, topics)
 
 
 def raw_topics(settings: Settings) -> list[str]:

@@ -32,7 +32,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
         told = session.settings
         kafka = told.kafka
         output = f"{kafka.prefix}loop"
-        create_topics(kafka, [output], kafka.partitions, True, kafka.replication)
+        create_topics(kafka, [output], kafka.partitions, forever=True)
         first = list(itertools.islice(made, min(size.frames, IN_PROCESS)))
         steps = list(batches(material.venue, first, told.source.batch_frames))
         publish(told, material, itertools.chain(first, itertools.islice(made, size.frames - len(first))))

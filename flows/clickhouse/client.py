@@ -92,7 +92,7 @@ class ClickHouse:
                 self._client = self._connected()
             yield self._client
         except ClickHouseError as error:
-            told = told_apart(error)
+            told = told_apart(error, self.settings.url)
             if told.code is None:
                 self.close()
             raise told from error

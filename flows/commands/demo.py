@@ -15,7 +15,7 @@ from rich.live import Live
 from flows.clickhouse.client import connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
-from flows.commands.options import DEMO, Data, File, Sets, settings
+from flows.commands.options import DEMO, Data, File, Minutes, Sets, settings
 from flows.commands.printer import Printer
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
@@ -42,7 +42,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def demo(
     *,
-    minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
+    minutes: Minutes = 0.0,
     instruments: Annotated[int, Parameter(help="how many simulated instruments")] = 5,
     seed: Annotated[int, Parameter(help="seed of the simulated market")] = 7,
     past: Annotated[
@@ -113,7 +113,7 @@ def _show(session: Session, market: DemoMarket, console: Printer, until: float) 
     kafka, prefix = told.kafka, told.kafka.prefix
     apply_migrations(connect(told.clickhouse), FOLDER)
     written = [prefix + t for t in derived_topics()]
-    create_topics(kafka, every_topic(told), kafka.partitions, forever=True, replication=kafka.replication)
+    create_topics(kafka, every_topic(told), kafka.partitions, forever=True)
     for flow in FLOWS:
         session.start_flow(flow.name)
     market.start(session)

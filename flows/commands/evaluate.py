@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from flows.commands.options import Data, File, Sets, asked
+from flows.commands.options import AT_LEAST_ONE, Data, File, Sets, asked
 from flows.commands.printer import Printer
 from flows.commands.reach import store, with_broker
 from flows.forecast import folder
@@ -15,7 +15,7 @@ from flows.learning.promotion import publish_scores
 def evaluate(
     *,
     version: Annotated[str, Parameter(help="model version (default: the champion)")] = "",
-    days: Annotated[int, Parameter(help="read the last so many days of vectors")] = 60,
+    days: Annotated[int, Parameter(help="read the last so many days of vectors", validator=AT_LEAST_ONE)] = 60,
     set: Sets = (),
     config: File = None,
     data: Data = None,

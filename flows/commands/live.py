@@ -6,7 +6,7 @@ import msgspec
 from cyclopts import Parameter
 
 from flows import market
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, File, Minutes, Sets, settings
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.monitoring.log_lines import speak
@@ -19,7 +19,7 @@ FOREVER_S = 10 * 365 * 86_400.0
 
 def live(
     *instrument: Annotated[str, Parameter(help="VENUE:SYMBOL[,SYMBOL...], as often as needed")],
-    minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
+    minutes: Minutes = 0.0,
     set: Sets = (),
     config: File = None,
     data: Data = None,
@@ -39,19 +39,13 @@ def live(
     speak("live", told.log.format)
     told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
     known, kafka = market.known_instruments(told), told.kafka
-    create_topics(
-        kafka,
-        market.topics(told),
-        kafka.partitions,
-        replication=kafka.replication,
-        message_max_bytes=kafka.message_max_bytes,
-    )
+    create_topics(kafka, market.topics(told), kafka.partitions)
     if told.metrics_port:
         serve(told.metrics_host, told.metrics_port, Judge(told.probes, epochs=False))
     receivers = []
     for name, symbols in by_venue.items():
         # what waits for Kafka is bounded by the buffer; giving up would lose what the client library holds
-        publisher = Publisher(kafka, FOREVER_S, message_max_bytes=kafka.message_max_bytes)
+        publisher = Publisher(kafka, FOREVER_S)
         outlet = Topics(publisher, name, VENUES[name].kinds, kafka.prefix, kafka.partitions, kafka.mark_ms)
         receivers.append(Receiver(FEEDS[name], VENUES[name], symbols, known.get(name, {}), told.live, outlet))
     run(receivers, 60 * minutes or None)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.commands.options import Data, File, Sets, asked
+from flows.commands.options import AT_LEAST_ONE, Data, File, Sets, asked
 from flows.commands.printer import Printer
 from flows.commands.reach import store
 from flows.recovery.durable import settle
@@ -14,7 +14,7 @@ from flows.recovery.durable import settle
 
 def microprice(
     *,
-    days: Annotated[int, Parameter(help="fit to the last so many days of best quotes")] = 1,
+    days: Annotated[int, Parameter(help="fit to the last so many days of best quotes", validator=AT_LEAST_ONE)] = 1,
     to: Annotated[Path | None, Parameter(help="the file to write (default DATA/micro_price.json)")] = None,
     set: Sets = (),
     config: File = None,

@@ -6,7 +6,7 @@ from flows.commands.options import Data, File, Sets, settings
 from flows.settings.tree import SettingsError
 
 
-def migrate(set: Sets = (), config: File = None, data: Data = None) -> int:
+def migrate(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Apply migrations that are not applied yet; a store that is ahead of this release is refused."""
     told = settings(config, set, data)
     if not told.clickhouse.url:

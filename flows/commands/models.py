@@ -23,7 +23,7 @@ Named = Annotated[str, Parameter(help="model version, see `alphaplus models list
 
 
 @models.command(name="list")
-def list_versions(set: Sets = (), config: File = None, data: Data = None) -> int:
+def list_versions(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """All versions; the champion is marked."""
     root = folder(asked(config, set, data))
     champion = model_registry.champion(root)
@@ -50,7 +50,7 @@ def _ratio(score: dict[str, float | None]) -> str:
 
 
 @models.command
-def show(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
+def show(version: Named, *, set: Sets = (), config: File = None, data: Data = None) -> int:
     """All that is kept of a version, as JSON."""
     try:
         about = model_registry.load(folder(asked(config, set, data)), version).metadata
@@ -61,7 +61,7 @@ def show(version: Named, set: Sets = (), config: File = None, data: Data = None)
 
 
 @models.command
-def promote(version: Named, set: Sets = (), config: File = None, data: Data = None) -> int:
+def promote(version: Named, *, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Make a version champion and put it in force in the flows of the brokers, from a minute soon."""
     told = with_broker(asked(config, set, data))
     try:
@@ -73,7 +73,7 @@ def promote(version: Named, set: Sets = (), config: File = None, data: Data = No
 
 
 @models.command
-def rollback(set: Sets = (), config: File = None, data: Data = None) -> int:
+def rollback(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Put the champion before this one in force again."""
     told = with_broker(asked(config, set, data))
     try:

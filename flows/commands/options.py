@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from flows.session.embedded import running_store
 from flows.settings.sources import environment, load
@@ -14,11 +15,17 @@ from flows.settings.tree import Settings, SettingsError
 DEMO = "demo"
 """A demo that is given no folder is in this one of the default folder, so that replays and demos do not meet."""
 
+AT_LEAST_ONE = Number(gte=1)
+MOST_MINUTES = 10 * 365 * 24 * 60
+
 Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), help="section.key=value, as often as needed")]
 File = Annotated[Path | None, Parameter(name="--settings", help="a TOML or JSON file of settings")]
 Data = Annotated[
     Path | None,
     Parameter(name="--data", help="folder of the embedded store (default ./.alphaplus, of a demo ./.alphaplus/demo)"),
+]
+Minutes = Annotated[
+    float, Parameter(help="stop after so many minutes (0: at Ctrl-C)", validator=Number(gte=0, lte=MOST_MINUTES))
 ]
 Directories = Annotated[
     str, Parameter(name="--recovery", help="directories, {} for the ordinal (default DATA/recovery/FLOW-{})")

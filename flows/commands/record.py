@@ -7,14 +7,14 @@ import msgspec
 from cyclopts import Parameter
 
 from flows import market
-from flows.commands.options import Data, File, Sets, settings
+from flows.commands.options import Data, File, Minutes, Sets, settings
 from flows.monitoring.log_lines import speak
 
 
 def record(
     *instrument: Annotated[str, Parameter(help="VENUE:SYMBOL[,SYMBOL...], as often as needed")],
     to: Annotated[Path, Parameter(help="folder for the captures, a file an instrument")] = Path("captures"),
-    minutes: Annotated[float, Parameter(help="stop after so many minutes (0: at Ctrl-C)")] = 0.0,
+    minutes: Minutes = 0.0,
     set: Sets = (),
     config: File = None,
     data: Data = None,

@@ -30,7 +30,7 @@ Why = Annotated[str, Parameter(name="--reason", help="only those whose reason ho
 
 
 @rejects.default
-def show(set: Sets = (), config: File = None, data: Data = None) -> int:
+def show(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Print the reasons with their counts, where the first of each stands, and what to do; works while flows write."""
     with store(asked(config, set, data)) as told:
         found = reasons.reasons(connect(told.clickhouse))

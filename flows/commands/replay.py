@@ -195,14 +195,7 @@ def start(session: Session, processes: int, flows: Iterable[str] = EVERY) -> lis
     """Tables and topics made, the flows started; the input topics, to be announced when all is published."""
     told: Settings = session.settings
     apply_migrations(connect(told.clickhouse), FOLDER)
-    create_topics(
-        told.kafka,
-        every_topic(told),
-        told.kafka.partitions,
-        forever=True,
-        replication=told.kafka.replication,
-        message_max_bytes=told.kafka.message_max_bytes,
-    )
+    create_topics(told.kafka, every_topic(told), told.kafka.partitions, forever=True)
     try:
         if champion := model_registry.champion(folder(told)):
             put_in_force(told, model_registry.load(folder(told), champion), 0)
@@ -226,7 +219,7 @@ def _run(
     told: Settings = session.settings
     say.print("starting: broker, store, flows (the first start compiles for minutes)")
     inputs = start(session, processes)
-    publisher = Publisher(told.kafka, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
+    publisher = Publisher(told.kafka, told.kafka.retry_s)
     attend = session.supervisor.check
     marks = Marks(publisher, written_topics(told), told.kafka.partitions, MARKED_MS)
     frames = publish(publisher, in_turn(files, accounts), told.kafka.prefix, times, say, attend, known, marks)

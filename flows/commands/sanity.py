@@ -47,6 +47,10 @@ def sanity(
     except CaptureError as error:
         print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
+    if not any(table in ("", name) for name, _ in found):
+        what = f"no row of {table}" if found else "no row: no frame of a published kind closes a window"
+        print(printable(f"alphaplus: {', '.join(files)}: {what}"), file=sys.stderr)
+        return 1
     say = Printer(highlight=False)
     wide = Printer(width=max(say.width, WIDTH))
     for (name, of), columns in found.items():

@@ -8,7 +8,7 @@ from flows.settings.tree import SettingsError
 from flows.topic_names import every_topic
 
 
-def topics(set: Sets = (), config: File = None, data: Data = None) -> int:
+def topics(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Create raw and derived topics on the configured brokers; existing ones are checked, not changed.
 
     What was told of models is kept whatever its age: a flow that starts anew reads from it which version is in force.
@@ -18,13 +18,7 @@ def topics(set: Sets = (), config: File = None, data: Data = None) -> int:
         raise SettingsError("kafka.brokers is not set")
     present(told.kafka, glance.ANSWER_S)
     for name in every_topic(told):
-        create_topics(
-            told.kafka,
-            [name],
-            told.kafka.partitions,
-            forever=name.removeprefix(told.kafka.prefix) in MODELS,
-            replication=told.kafka.replication,
-            message_max_bytes=told.kafka.message_max_bytes,
-        )
+        forever = name.removeprefix(told.kafka.prefix) in MODELS
+        create_topics(told.kafka, [name], told.kafka.partitions, forever=forever)
         print(name)
     return 0

@@ -15,12 +15,13 @@ from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.printer import Printer
 from flows.job_graph import FEATURES, FORECASTS, RISK
+from flows.kafka import glance
 from flows.kafka.recorded import Derived, Place, copy, digest, records
 from flows.kafka.recorded import consumer as reading_from
-from flows.kafka.topic_making import create_topics, end_offsets
+from flows.kafka.topic_making import create_topics, delete_topics, end_offsets, present
 from flows.kafka.written_marks import KEY
 from flows.printable import printable
-from flows.refusal import Refused
+from flows.refusal import Refused, Unreachable
 from flows.session.session import Session
 from flows.session.supervisor import ProcessFailed
 from flows.settings.sources import environment, load
@@ -33,11 +34,12 @@ COMPUTING = ("market", "risk", "forecast", "alerts")
 STILL_S = 60.0
 
 
-def verify(set: Sets = (), config: File = None, data: Data = None) -> int:
+def verify(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Replay the recorded topics of a run (of a demo under way, or of the settings), and compare every table."""
     told, since_ms = asked(config, set, data), 0
     if not told.kafka.brokers:
         told, since_ms = under_way(Path(told.data))
+    present(told.kafka, glance.ANSWER_S)
     say = Printer()
     try:
         differences = compare(told, say, since_ms)
@@ -76,13 +78,20 @@ def compare(told: Settings, say: Printer, since_ms: int = 0) -> list[str]:
         kafka=msgspec.structs.replace(kafka, prefix=prefix),
         clock=msgspec.structs.replace(told.clock, guesses="recorded"),
     )
-    create_topics(kafka, every_topic(again), kafka.partitions, forever=True, replication=kafka.replication)
-    count = copy(kafka, inputs, lambda topic: prefix + topic.removeprefix(kafka.prefix))
-    say.print(f"replaying {count:,} records of {len(inputs)} logs")
-    with Session(again, "verify") as session:
-        for flow in COMPUTING:
-            session.start_flow(flow)
-        replayed = follow(again, recorded, session)
+    topics = every_topic(again)
+    create_topics(kafka, topics, kafka.partitions, forever=True)
+    try:
+        count = copy(kafka, inputs, lambda topic: prefix + topic.removeprefix(kafka.prefix))
+        say.print(f"replaying {count:,} records of {len(inputs)} logs")
+        with Session(again, "verify") as session:
+            for flow in COMPUTING:
+                session.start_flow(flow)
+            replayed = follow(again, recorded, session)
+    finally:
+        try:
+            delete_topics(kafka, topics)
+        except Unreachable as error:
+            print(printable(f"alphaplus: delete the topics {prefix}* by hand: {error}"), file=sys.stderr)
     name = f"{told.clickhouse.database}_{prefix.removeprefix(kafka.prefix).strip('.').replace('-', '_')}"
     kept = unlike_stored(told, name, since_ms)
     return judge(recorded, replayed, kept, say)

@@ -112,9 +112,16 @@ def client_config(brokers: Brokers) -> Config:
 
 
 def producer_config(brokers: Brokers) -> Config:
-    """What every producer is told besides: keys go where Java's clients put them, and batches are compressed."""
-    compression = "lz4" if isinstance(brokers, str) else brokers.compression
-    return {**client_config(brokers), "compression.type": compression, "partitioner": "murmur2_random"}
+    """What every producer is told besides: keys go where Java's clients put them, batches are compressed, and neither
+    a record nor a batch is longer than the topics are made for.
+    """
+    told = Kafka() if isinstance(brokers, str) else brokers
+    return {
+        **client_config(brokers),
+        "compression.type": told.compression,
+        "message.max.bytes": told.message_max_bytes,
+        "partitioner": "murmur2_random",
+    }
 
 
 class Complaints:

@@ -12,6 +12,22 @@ from schemas.frames import NO_MARKS, Frames, Marks, marks
 I8 = NDArray[np.int64]
 
 
+NS = 1_000_000
+_LATEST_MS = 2**63 // NS - 1
+
+
+def stamp_ns(ms: int) -> int:
+    """The time of a record, given in milliseconds, in nanoseconds; 0 where it is no time.
+
+    Some clients write -1, and others nanoseconds for milliseconds. What was received at no time is rejected with that
+    reason, as is any event that lies ahead of its receipt; whatever came with it goes on.
+
+    >>> stamp_ns(1_700_000_000_000), stamp_ns(-1), stamp_ns(1_700_000_000_000_000_000)
+    (1700000000000000000, 0, 0)
+    """
+    return ms * NS if 0 <= ms <= _LATEST_MS else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Messages as fetched together; `starts` counts their bytes."""
@@ -28,7 +44,8 @@ def chunk(values: list[bytes], offsets: list[int], times_ms: list[int], symbols:
     """Messages of one log, at least one, in the order of their offsets."""
     starts = np.zeros(len(values) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=starts[1:])
-    received_ns = np.array(times_ms, np.int64) * 1_000_000
+    told_ms = np.array(times_ms, np.int64)
+    received_ns = np.where((told_ms >= 0) & (told_ms <= _LATEST_MS), told_ms, 0) * NS
     return Chunk(values, np.array(offsets, np.int64), received_ns, starts, symbols, int(received_ns.max()))
 
 

@@ -13,11 +13,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from flows.kafka.connection import LOG, Brokers, Complaints, address, producer_config
 from flows.refusal import Unreachable
+from flows.settings.services import Kafka
 
 LINGER_MS = 0.5
 """Where no settings say otherwise: records that belong together are queued in one go, waiting longer delays them."""
 QUEUED_KBYTES = 262_144
-MESSAGE_MAX_BYTES = 16_000_000
 
 
 class Publisher:
@@ -26,21 +26,19 @@ class Publisher:
     def __init__(
         self,
         brokers: Brokers,
-        retry_s: float = 120.0,
+        retry_s: float | None = None,
         linger_ms: float | None = None,
-        message_max_bytes: int = MESSAGE_MAX_BYTES,
     ) -> None:
-        """Records wait for company as long as the settings of the brokers say, where `linger_ms` does not.
+        """`retry_s`, and how long records wait for company, are as the brokers' settings say where they are not given.
 
         Each sent by itself is a batch of its own, and each fetch costs the embedded broker all batches of a log.
         """
         self._address = address(brokers)
         self._complaints = Complaints(brokers)
-        self._retry_s = retry_s
+        told = Kafka(linger_ms=LINGER_MS) if isinstance(brokers, str) else brokers
+        self._retry_s = told.retry_s if retry_s is None else retry_s
         self._failed: KafkaError | None = None
-        if linger_ms is None:
-            linger_ms = LINGER_MS if isinstance(brokers, str) else brokers.linger_ms
-        self._linger_ms = linger_ms
+        self._linger_ms = linger_ms = told.linger_ms if linger_ms is None else linger_ms
         self._config: dict[str, Any] = {
             **producer_config(brokers),
             "enable.idempotence": True,
@@ -48,7 +46,6 @@ class Publisher:
             "acks": "all",
             "message.timeout.ms": 0,
             "delivery.report.only.error": True,
-            "message.max.bytes": message_max_bytes,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": QUEUED_KBYTES,
             "reconnect.backoff.max.ms": 1_000,
@@ -103,6 +100,11 @@ class Publisher:
         while self._producer.flush(0.2) > 0:
             self._check(since)
         self._check(None)
+
+    @property
+    def complaint(self) -> str:
+        """What the brokers last had against this client; nothing while they only take their time."""
+        return self._complaints.line() or ""
 
     def _check(self, since: float | None) -> None:
         if self._failed is not None:

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.end_offset import TRANSIENT, end_offset, watermarks
-from flows.kafka.log import Chunk, Log, chunk
+from flows.kafka.log import Chunk, Log, chunk, stamp_ns
 from flows.kafka.offsets import Offsets, Positions
 from flows.kafka.written_marks import KEY
 from flows.monitoring import telemetry
@@ -292,7 +292,7 @@ class Reader:
         if piece is not None:
             log.add(piece)
         for mark in told:
-            log.mark(mark.offset() or 0, mark.timestamp()[1] * 1_000_000)
+            log.mark(mark.offset() or 0, stamp_ns(mark.timestamp()[1]))
         self.newest_ns = max(self.newest_ns, piece.latest_ns if piece else 0, log.marked_ns or 0)
         READ.labels(log.topic).inc(len(messages))
         if log.fetched - before != len(messages):

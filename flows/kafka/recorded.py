@@ -82,7 +82,6 @@ def copy(brokers: Brokers, ends: Mapping[Place, int], named: Callable[[str], str
             **producer_config(brokers),
             "enable.idempotence": True,
             "linger.ms": 50,
-            "message.max.bytes": 16_000_000,
             "queue.buffering.max.messages": 1_000_000,
         }
     )

@@ -281,7 +281,8 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
                 self._guessing.go_on()
         frames = self._ready() if self._budget > 0 else ()
         if self._ends is None:
-            self._still.looked(not frames and self._budget > 0 and any(log.head_ns for log in self._logs.values()))
+            waiting = any(log.head_ns is not None for log in self._logs.values())
+            self._still.looked(not frames and self._budget > 0 and waiting)
         ended = self._ended()
         grown = len(ended) > len(self._told)
         self._told = ended
@@ -314,11 +315,9 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         limit = min((at for at in now_at if at is not None), default=0) + self._pace.align_ms * 1_000_000
         frames, size = self._pace.frames_now, self._pace.batch_bytes
         taken: dict[str, Frames] = {}
-        heads = [(log.head_ns, topic) for topic, log in self._logs.items()]
-        for head, topic in sorted((head or 0, topic) for head, topic in heads):
-            part = (
-                self._logs[topic].take(limit, frames, size) if size > 0 and (head or self._logs[topic].marked) else None
-            )
+        heads = [(log.head_ns, topic) for topic, log in self._logs.items() if log.head_ns is not None or log.marked]
+        for _, topic in sorted((head or 0, topic) for head, topic in heads):
+            part = self._logs[topic].take(limit, frames, size) if size > 0 else None
             if part is not None:
                 taken[topic] = part
                 frames -= len(part)

@@ -10,8 +10,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from flows.kafka.connection import Brokers, Complaints, address, admin
 from flows.kafka.end_offset import bounds
-from flows.kafka.prefix_publisher import MESSAGE_MAX_BYTES
 from flows.refusal import Refused, Unreachable
+from flows.settings.services import Kafka
 
 
 def create_topics(
@@ -19,11 +19,10 @@ def create_topics(
     topics: Iterable[str],
     partitions: int,
     forever: bool = False,
-    replication: int = 1,
-    message_max_bytes: int = MESSAGE_MAX_BYTES,
     timeout_s: float = 30.0,
 ) -> None:
-    """Make the topics that are not there; `forever` keeps records whatever their age.
+    """Make the topics that are not there, with the copies and for the records that the brokers' settings say; `forever`
+    keeps records whatever their age.
 
     Refuses a topic with another number of partitions, one that stamps records with the broker's time, and with
     `forever` one that would expire or compact them.
@@ -31,7 +30,8 @@ def create_topics(
     complaints = Complaints(brokers)
     client = admin(brokers, complaints)
     deadline = time.monotonic() + timeout_s
-    config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(message_max_bytes)} | (
+    told = Kafka() if isinstance(brokers, str) else brokers
+    config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(told.message_max_bytes)} | (
         {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
     )
     wanted = list(dict.fromkeys(topics))
@@ -41,7 +41,7 @@ def create_topics(
             raise Refused(f"{topic} has {present[topic]} partitions, not {partitions}")
         if topic in present:
             _accept(client, topic, forever)
-    new = [NewTopic(t, partitions, replication, config=config) for t in wanted if t not in present]
+    new = [NewTopic(t, partitions, told.replication, config=config) for t in wanted if t not in present]
     if new:
         for topic, future in client.create_topics(new, request_timeout=timeout_s).items():
             try:
@@ -53,6 +53,16 @@ def create_topics(
         if time.monotonic() > deadline:
             raise Unreachable(f"{', '.join(missing)} did not appear with {partitions} partitions in {timeout_s:.0f} s")
         time.sleep(0.05)
+
+
+def delete_topics(brokers: Brokers, topics: Iterable[str]) -> None:
+    """Delete topics; Unreachable names the first that is there still, and why."""
+    client = admin(brokers, Complaints(brokers))
+    for topic, future in client.delete_topics(list(topics)).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            raise Unreachable(f"{topic} was not deleted: {error.args[0].str()}") from None
 
 
 def present(brokers: Brokers, timeout_s: float = 30.0) -> dict[str, int]:
@@ -84,7 +94,11 @@ def _metadata(client: AdminClient, complaints: Complaints, deadline: float) -> d
 
 def _accept(client: AdminClient, topic: str, forever: bool) -> None:
     described = client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
-    config = {name: entry.value for name, entry in next(iter(described.values())).result().items()}
+    try:
+        told = next(iter(described.values())).result()
+    except KafkaException as error:
+        raise Unreachable(f"{topic}: its settings are not told: {error.args[0].str()}") from None
+    config = {name: entry.value for name, entry in told.items()}
     if config.get("message.timestamp.type", "CreateTime") != "CreateTime":
         raise Refused(f"{topic} stamps records with the broker's time (LogAppendTime), not the time of receipt")
     if forever:

@@ -63,11 +63,12 @@ class Outlet(Protocol):
         ...
 
 
-def report(venue: str, missed: Missed) -> None:
-    """Count what is lost and say so."""
+def report(venue: str, missed: Missed, why: str = "") -> None:
+    """Count what is lost and say so, and why there was no room where that is known."""
     MISSED.labels(venue).inc(missed.frames)
     seconds = (missed.last_ns - missed.first_ns) / 1e9
-    LOG.error("%s: %d frames (%d bytes) in %.1f s found no room", venue, missed.frames, missed.bytes, seconds)
+    text = "%s: %d frames (%d bytes) in %.1f s found no room%s"
+    LOG.error(text, venue, missed.frames, missed.bytes, seconds, f": {why}" if why else "")
 
 
 def _hole(missed: Missed) -> dict[str, int]:
@@ -99,7 +100,7 @@ class Topics:
 
     def missed(self, missed: Missed) -> None:
         """Report them, here and in every log that they may have belonged to."""
-        report(self._venue, missed)
+        report(self._venue, missed, self._publisher.complaint)
         self._marks.hole(missed.last_ns // MILLISECOND_NS, json.dumps(_hole(missed)).encode())
 
     def close(self) -> None:

@@ -72,8 +72,8 @@ class Kafka(Section, frozen=True):
     """Copies of each topic that is created."""
     retry_s: Positive = 120
     """How long brokers may be away before the process ends and recovery goes on from the last epoch."""
-    message_max_bytes: Positive = 16_000_000
-    """The longest message: a snapshot of a deep book is some megabytes."""
+    message_max_bytes: Annotated[int, msgspec.Meta(ge=1_000, le=1_000_000_000)] = 16_000_000
+    """The longest message, and the longest batch of them: a snapshot of a deep book is some megabytes."""
     fetch_wait_ms: Positive = 100
     """How long a broker may hold a fetch; Apache Kafka holds it only while there is nothing."""
     mark_ms: Positive = 100

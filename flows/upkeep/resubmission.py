@@ -180,7 +180,7 @@ def _publish(told: Settings, rejects: list[Rejected], judge: Judge, dry: bool) -
         logs[told.kafka.prefix + reject.topic, reject.partition].append(reject)
     if not logs:
         return out
-    publisher = Publisher(told.kafka, told.kafka.retry_s, message_max_bytes=told.kafka.message_max_bytes)
+    publisher = Publisher(told.kafka, told.kafka.retry_s)
     for place, of in logs.items():
         wanted = {r.offset for r in of}
         found: dict[int, _Record] = {}

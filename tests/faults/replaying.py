@@ -103,7 +103,7 @@ class Running:
         self.raw = list(raw)
         self.flows = list(flows)
         kafka = session.settings.kafka
-        self.publisher = Publisher(kafka, kafka.retry_s, message_max_bytes=kafka.message_max_bytes)
+        self.publisher = Publisher(kafka, kafka.retry_s)
 
     def publish(self, items: Iterable[Item], attend: Callable[[], None] | None = None) -> None:
         """Write frames, in this order."""

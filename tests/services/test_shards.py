@@ -15,6 +15,7 @@ from flows.kafka.source import KafkaShards, Pace, Shard
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import Marks
 from flows.refusal import Refused, Unreachable
+from flows.settings.services import Kafka as Brokers
 from schemas.frames import Frames
 from schemas.shard import Batch
 from tests.services.broker_tansu import Tansu, free_port
@@ -431,4 +432,4 @@ def test_a_record_that_the_client_does_not_take_is_raised(address):
     (a,) = named("a")
     create_topics(address, [a], 1)
     with pytest.raises(Unreachable, match="a record of 2000000 bytes was not taken"):
-        Publisher(address, message_max_bytes=1_000_000).publish(a, b"k", b"x" * 2_000_000)
+        Publisher(Brokers(brokers=address, message_max_bytes=1_000_000)).publish(a, b"k", b"x" * 2_000_000)

@@ -146,7 +146,16 @@ def test_an_unknown_command_is_named(refused):
         (("savepoint", "risk", "--to", "s"), ".alphaplus/recovery/risk-0 is no recovery directory"),
         (("savepoint", "risk", "--to", "s", "--recovery", "x"), "--recovery 'x': write {} where the ordinal stands"),
         (("restore", "nowhere"), "nowhere is no savepoint: it has no savepoint.json"),
+        (("rejects", "why"), "Unused Tokens: ['why']"),
+        (("models", "show", "a", "b"), "Unused Tokens: ['b']"),
+        (("verify", "a"), "Unused Tokens: ['a']"),
+        (("record", "deribit:BTC-PERPETUAL", "--minutes", "-1"), "--minutes. Must be >= 0"),
+        (("live", "deribit:BTC-PERPETUAL", "--minutes", "nan"), "--minutes. Must be <= "),
+        (("train", "--days", "0"), "--days. Must be >= 1"),
+        (("evaluate", "--days", "-1"), "--days. Must be >= 1"),
+        (("microprice", "--days", "-1"), "--days. Must be >= 1"),
         (("topics",), "kafka.brokers is not set"),
+        (("topics", "--set", "kafka.message_max_bytes=1"), "kafka.message_max_bytes: '1': Expected `int` >= 1000"),
         (("topics", "--set", "kafka.partitions=0"), "kafka.partitions: '0': Expected `int` >= 1"),
         (("topics", "--set", "kafka"), "--set 'kafka': write section.key=value"),
         (("migrate",), "clickhouse.url is not set"),
@@ -232,7 +241,7 @@ def test_replay_on_no_process_at_all_is_refused(refused, tmp_path):
     assert line == "--processes must be at least 1"
 
 
-@pytest.mark.parametrize("words", [["topics"], ["lag", "risk", "--set", "kafka.offsets_group=x"]])
+@pytest.mark.parametrize("words", [["topics"], ["verify"], ["lag", "risk", "--set", "kafka.offsets_group=x"]])
 def test_a_broker_that_does_not_answer_is_named_within_seconds(refused, monkeypatch, words):
     assert glance.ANSWER_S <= 4
     monkeypatch.setattr(glance, "ANSWER_S", 0.2)
@@ -250,9 +259,7 @@ def test_a_database_that_does_not_answer_is_one_line_also_from_the_process_itsel
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("alphaplus: ")
-    assert where.split(":")[1] in done.stderr
+    assert done.stderr == f"alphaplus: ClickHouse at http://{where}: Connection refused\n"
 
 
 def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):

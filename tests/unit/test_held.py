@@ -49,3 +49,15 @@ def test_a_process_that_was_away_has_not_waited(clock, shard, capfd):
     clock.s += 3_600.0
     shard.next_batch()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("stamp_ms", [0, -1, 1_700_000_000_000_000_000])
+def test_a_record_without_a_time_of_receipt_is_handed_over_and_holds_nobody_up(shard, stamp_ms):
+    shard._logs["raw.depth"].add(chunk([b"x", b"y"], [0, 1], [stamp_ms, 1_500], {}))
+    shard._logs["raw.depth"].reached(2)
+    taken = {}
+    for _ in range(4):
+        for _, batch in shard.next_batch():
+            for frames in batch.frames:
+                taken.setdefault(frames.topic, []).extend(frames.frame(i) for i in range(len(frames)))
+    assert taken == {"raw.depth": [b"x", b"y"], "raw.trades": [b"a", b"b"]}

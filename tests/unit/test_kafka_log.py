@@ -158,3 +158,10 @@ def test_a_reader_that_needs_no_marks_comes_past_them():
     log.mark(2, 6)
     log.skip_marks()
     assert log.position == 3
+
+
+def test_what_is_no_time_of_receipt_is_none_and_overflows_nothing():
+    """-1 of clients that know no time, nanoseconds and microseconds of those that mistake the unit."""
+    ms = 1_700_000_000_000
+    log = log_of([[(0, ms, b"a"), (1, -1, b"b"), (2, 0, b"c"), (3, ms * 10**6, b"d"), (4, ms * 10**3, b"e")]])
+    assert log.take(None, 10, 100).received_ns.tolist() == [ms * 10**6, 0, 0, 0, 0]

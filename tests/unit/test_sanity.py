@@ -123,3 +123,10 @@ def test_wrong_arguments_are_one_line(tmp_path, capsys, arguments, line):
     code, said = run(capsys, *files, *arguments)
     assert code == 2
     assert said.err.startswith(line) and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("asks", "more", "why"), [("123", ("--table", "walls"), "no row of walls")])
+def test_captures_that_come_to_nothing_are_not_passed_as_sane(tmp_path, capsys, asks, more, why):
+    code, said = run(capsys, capture(tmp_path / "a.log", asks), *more)
+    assert (code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert why in said.err
