@@ -9,7 +9,7 @@ from flows import market
 from flows.commands.options import Data, File, Minutes, Sets, settings
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
-from flows.monitoring.log_lines import speak
+from flows.monitoring.log_lines import LOG, speak
 from flows.monitoring.probes import Judge, serve
 from flows.session.supervisor import end_with_parent
 from flows.settings.tree import SettingsError
@@ -37,6 +37,9 @@ def live(
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set; `alphaplus record` writes to files instead")
     speak("live", told.log.format)
+    for venue in by_venue:
+        if venue not in told.market.venues:
+            LOG.warning("%s is not among market.venues: flows with these settings do not read it", venue)
     told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
     known, kafka = market.known_instruments(told), told.kafka
     create_topics(kafka, market.topics(told), kafka.partitions)

@@ -1,7 +1,8 @@
 """Probes: `/metrics`, `/healthz` and `/readyz` of a process, by its own figures: commit age and lag in event time.
 
 Healthy is what commits: a process that stands still is to be started again. Ready is what has committed and is not far
-behind; one that catches up after a start is healthy, and not ready yet.
+behind; one that catches up after a start is healthy, and not ready yet. A process without epochs (`live`) is healthy
+while it answers, and ready once it has received anything.
 """
 
 import threading
@@ -19,6 +20,7 @@ from flows.settings.tree import Probes
 Verdict = tuple[bool, str]
 COMMITTED = telemetry.COMMITTED.name
 EVENT_LAG = telemetry.EVENT_LAG.name
+RECEIVED = telemetry.LIVE_FRAMES.total
 
 
 class Judge:
@@ -53,8 +55,11 @@ class Judge:
 
     def ready(self) -> Verdict:
         """Whether it has committed and is not far behind."""
+        if not self._epochs:
+            frames = sum(self._values(RECEIVED))
+            return frames > 0, f"received {frames:,.0f} frames"
         well, why = self.healthy()
-        if not well or not self._epochs:
+        if not well:
             return well, why
         if not max(self._values(COMMITTED), default=0.0):
             return False, why

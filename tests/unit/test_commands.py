@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows.__main__ import COMMANDS, app, main
+from flows.commands import live as receiving
 from flows.commands import query as asking
 from flows.engine import compiled
 from flows.job_graph import mermaid
@@ -314,3 +315,12 @@ def test_metrics_defines_every_column_of_every_table_and_of_one_alone(capsys):
     alone = ran(capsys, "metrics", "liquidations")
     assert alone in whole
     assert "features_book" not in alone
+
+
+def test_a_venue_that_no_flow_of_these_settings_reads_is_said_before_anything_is_received(monkeypatch, capfd):
+    monkeypatch.setattr(receiving, "create_topics", lambda *_: sys.exit(7))
+    for said, warned in (([], True), (["--set", 'market.venues=["deribit"]'], False)):
+        with pytest.raises(SystemExit, match="7"):
+            main(["live", "deribit:BTC-PERPETUAL", "--set", f"kafka.brokers={nobody()}", *said])
+        line = "live: deribit is not among market.venues: flows with these settings do not read it"
+        assert (line in capfd.readouterr().err.splitlines()) == warned

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Gauge
 
+from flows.monitoring import telemetry
 from flows.monitoring.probes import Judge, serve
 from flows.settings.tree import Probes
 
@@ -77,7 +78,14 @@ def test_the_probes_answer_beside_the_metrics(process):
 
 
 def test_a_process_without_epochs_is_healthy_while_it_answers():
-    assert Judge(Probes(), epochs=False, registry=CollectorRegistry()).ready() == (True, "receives")
+    registry = CollectorRegistry()
+    judge = Judge(Probes(), epochs=False, registry=registry)
+    frames = telemetry.LIVE_FRAMES.counter(registry)
+    frames.labels("deribit", "depth")
+    assert judge.healthy() == (True, "receives")
+    assert judge.ready() == (False, "received 0 frames"), "a rollout that waits for readiness would pass any mistake"
+    frames.labels("deribit", "depth").inc(1_200)
+    assert judge.ready() == (True, "received 1,200 frames")
 
 
 def test_every_alert_rule_has_a_section_in_the_runbook_a_severity_and_two_cases():
