@@ -26,8 +26,9 @@ def place(base: Settings, venue: Venue, row: str) -> Iterator[Session]:
     """A session on topics that nobody else uses; on brokers that are not ours they are deleted afterwards."""
     prefix = f"{base.kafka.prefix}bench-{row}-{time.time_ns():x}."
     kafka = msgspec.structs.replace(base.kafka, prefix=prefix)
-    chosen = msgspec.structs.replace(base.market, venues=(venue.name,))
-    with Session(msgspec.structs.replace(base, kafka=kafka, market=chosen), f"bench-{row}") as session:
+    with Session(
+        msgspec.structs.replace(base, kafka=kafka, market=base.market.only([venue.name])), f"bench-{row}"
+    ) as session:
         told = session.settings
         topics = every_topic(told)
         create_topics(told.kafka, topics, told.kafka.partitions, forever=True)

@@ -65,6 +65,8 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, (line.removeprefix(_MARK) if number == 1 else line).rstrip(b"\r\n")
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, EOFError):
+            reason = f"it was cut short, by a recorder that was killed perhaps; `gzip -dc {path}` gives what it holds"
         raise CaptureError(f"{path}: unreadable after line {number}: {reason}") from None
 
 

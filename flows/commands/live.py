@@ -28,19 +28,20 @@ def live(
     from flows.live.feeds_by_venue import FEEDS  # noqa: PLC0415
     from flows.live.outlet import Topics  # noqa: PLC0415 - the websocket library is imported by those who listen
     from flows.live.receiver import Receiver  # noqa: PLC0415
-    from flows.live.receivers import run, wanted  # noqa: PLC0415
+    from flows.live.receivers import refuse_unknown, run, wanted  # noqa: PLC0415
     from schemas.venues.registry import VENUES  # noqa: PLC0415
 
     end_with_parent()
     by_venue = wanted(instrument)
     told = settings(config, set, data)
+    refuse_unknown(told.live)
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set; `alphaplus record` writes to files instead")
     speak("live", told.log.format)
     for venue in by_venue:
         if venue not in told.market.venues:
             LOG.warning("%s is not among market.venues: flows with these settings do not read it", venue)
-    told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
+    told = msgspec.structs.replace(told, market=told.market.only(by_venue))
     known, kafka = market.known_instruments(told), told.kafka
     create_topics(kafka, market.topics(told), kafka.partitions)
     if told.metrics_port:

@@ -23,13 +23,14 @@ def record(
     from flows.live.feeds_by_venue import FEEDS  # noqa: PLC0415
     from flows.live.outlet import Captures  # noqa: PLC0415 - the websocket library is imported by those who listen
     from flows.live.receiver import Receiver  # noqa: PLC0415
-    from flows.live.receivers import run, wanted  # noqa: PLC0415
+    from flows.live.receivers import refuse_unknown, run, wanted  # noqa: PLC0415
     from schemas.venues.registry import VENUES  # noqa: PLC0415
 
     by_venue = wanted(instrument)
     told = settings(config, set, data)
+    refuse_unknown(told.live)
     speak("record", told.log.format)
-    told = msgspec.structs.replace(told, market=msgspec.structs.replace(told.market, venues=tuple(by_venue)))
+    told = msgspec.structs.replace(told, market=told.market.only(by_venue))
     known = market.known_instruments(told)
     outlets = {name: Captures(to, name) for name in by_venue}
     receivers = [

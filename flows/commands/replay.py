@@ -175,7 +175,7 @@ def replay(
         raise SettingsError("--processes must be at least 1")
     names = tuple(dict.fromkeys(v.name for v, _ in chosen))
     base = settings(config, set, data)
-    base = msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names))
+    base = msgspec.structs.replace(base, market=base.market.only(names))
     known = market.known_instruments(check(base))
     refuse_in_use(base)
     through, base = base.clickhouse.database, apart(base, f"replay-{time.time_ns():x}")

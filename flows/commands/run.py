@@ -18,7 +18,6 @@ from flows.monitoring.log_lines import LOG, fail, speak
 from flows.monitoring.probes import Judge, serve
 from flows.monitoring.status import beginning, tell
 from flows.recovery.directory import Recovery
-from flows.refusal import Refused
 from flows.session.preflight import check
 from flows.session.supervisor import ProcessFailed, Supervisor, end_with_parent
 from flows.settings.tree import Settings, SettingsError
@@ -64,7 +63,7 @@ def run(
     held = Recovery(directory, Path(told.recovery.key_file) if told.recovery.key_file else None)
     try:
         if told.metrics_port:
-            _serve_metrics(told)
+            serve(told.metrics_host, told.metrics_port, Judge(told.probes))
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()
@@ -83,14 +82,6 @@ def run(
 
 def _say(text: str) -> None:
     LOG.info("%s", text)
-
-
-def _serve_metrics(told: Settings) -> None:
-    try:
-        serve(told.metrics_host, told.metrics_port, Judge(told.probes))
-    except OSError as error:
-        reason = error.strerror or error
-        raise Refused(f"metrics_port: {told.metrics_host}:{told.metrics_port} cannot be used: {reason}") from None
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

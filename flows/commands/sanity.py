@@ -38,7 +38,7 @@ def sanity(
         raise SettingsError(f"there is no table {table!r}; there are: {', '.join(t.name for t in TABLES)}")
     names = tuple(dict.fromkeys(v.name for v, _ in chosen))
     base = settings(config, set, None)
-    told = check(msgspec.structs.replace(base, market=msgspec.structs.replace(base.market, venues=names)))
+    told = check(msgspec.structs.replace(base, market=base.market.only(names)))
     if window_ms not in told.windows.lengths_ms():
         lengths = ", ".join(map(str, told.windows.lengths_ms()))
         raise SettingsError(f"--window-ms: there are no windows of {window_ms} ms; there are those of {lengths}")

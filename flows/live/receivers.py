@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.receiver import Receiver
 from flows.monitoring.log_lines import fail
-from flows.settings.tree import SettingsError
+from flows.settings.tree import Live, SettingsError
 
 
 def wanted(pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -24,11 +24,24 @@ def wanted(pairs: Sequence[str]) -> dict[str, list[str]]:
         names = [s.strip() for s in symbols.split(",") if s.strip()]
         if venue not in FEEDS or not names:
             raise SettingsError(f"{pair!r}: write VENUE:SYMBOL, with VENUE one of {', '.join(FEEDS)}")
+        if any("{symbol}" in channel.stream for channel in FEEDS[venue].channels):
+            for name in names:
+                if name != name.upper():
+                    raise SettingsError(f"{pair!r}: write symbols as the venue does, {name.upper()}")
         of = found.setdefault(venue, [])
         of += [n for n in dict.fromkeys(names) if n not in of]
     if not found:
         raise SettingsError("what is to be received? write VENUE:SYMBOL, e.g. binance-usdm:BTCUSDT")
     return found
+
+
+def refuse_unknown(told: Live) -> None:
+    """SettingsError for an address that stands in for none: the venue's own would be asked in its place."""
+    sockets = {f"{venue}/{name}" if name else venue for venue, feed in FEEDS.items() for name in feed.sockets}
+    for setting, given, known in (("sockets", told.sockets, sockets), ("rest", told.rest, {*FEEDS})):
+        for name in given:
+            if name not in known:
+                raise SettingsError(f"live.{setting}: there is no {name!r}; there are: {', '.join(sorted(known))}")
 
 
 def run(receivers: Sequence[Receiver], seconds: float | None) -> None:

@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 
 from flows.monitoring import telemetry
+from flows.refusal import Refused
 from flows.settings.tree import Probes
 
 Verdict = tuple[bool, str]
@@ -77,7 +78,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 def serve(host: str, port: int, judge: Judge) -> WSGIServer:
-    """Answer on a thread of its own, for as long as the process lives."""
+    """Answer on a thread of its own, for as long as the process lives; Refused where that cannot be."""
     metrics = make_wsgi_app()
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -89,6 +90,10 @@ def serve(host: str, port: int, judge: Judge) -> WSGIServer:
         start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
         return [f"{why}\n".encode()]
 
-    server = make_server(host, port, answer, _Server, handler_class=_Quiet)
+    try:
+        server = make_server(host, port, answer, _Server, handler_class=_Quiet)
+    except OSError as error:
+        reason = error.strerror or error
+        raise Refused(f"metrics_port: {host}:{port} cannot be used: {reason}") from None
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
     return server

@@ -62,7 +62,7 @@ class SimulatedMarket:
     def changed(self, market: Market) -> Market:
         """One venue, with the instruments that are made up."""
         simulated = self._simulated
-        return msgspec.structs.replace(market, venues=(simulated.venue,), instruments=tuple(listed(simulated)))
+        return msgspec.structs.replace(market.only([simulated.venue]), instruments=tuple(listed(simulated)))
 
     def prepared(self, told: Settings, folder: Path) -> Settings:
         """With the maintenance tiers of the simulated venue."""
@@ -104,7 +104,7 @@ class LiveMarket:
 
     def changed(self, market: Market) -> Market:
         """The venues that are listened to."""
-        return msgspec.structs.replace(market, venues=tuple(self._by_venue))
+        return market.only(self._by_venue)
 
     def prepared(self, told: Settings, folder: Path) -> Settings:
         """As they are."""

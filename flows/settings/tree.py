@@ -1,5 +1,6 @@
 """Settings: one frozen tree, units in names; what each means and may be. Where they come from: `sources`."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -118,6 +119,19 @@ class Market(Section, frozen=True):
         ...,
     ] = ()
     """Tables that are not computed and stay empty; what fills them then costs neither time nor state."""
+
+    def only(self, venues: Iterable[str]) -> "Market":
+        """The same for some venues, without what is told of the instruments of the others.
+
+        >>> of = Market(venues=("deribit", "okx-swap"), instruments_json={"deribit": "d.json", "okx-swap": "o.json"})
+        >>> of.only(["deribit"]).instruments_json
+        {'deribit': 'd.json'}
+        """
+        chosen = tuple(venues)
+        others = {*self.venues} - {*chosen}
+        files = {venue: file for venue, file in self.instruments_json.items() if venue not in others}
+        rows = tuple(row for row in self.instruments if row.venue not in others)
+        return msgspec.structs.replace(self, venues=chosen, instruments_json=files, instruments=rows)
 
 
 class Forecast(Section, frozen=True):

@@ -152,6 +152,15 @@ def test_an_unknown_command_is_named(refused):
         (("verify", "a"), "Unused Tokens: ['a']"),
         (("record", "deribit:BTC-PERPETUAL", "--minutes", "-1"), "--minutes. Must be >= 0"),
         (("live", "deribit:BTC-PERPETUAL", "--minutes", "nan"), "--minutes. Must be <= "),
+        (("live", "binance-usdm:btcusdt"), "'binance-usdm:btcusdt': write symbols as the venue does, BTCUSDT"),
+        (
+            ("record", "deribit:BTC-PERPETUAL", "--set", 'live.sockets={"binance-usdm":"http://x"}'),
+            "live.sockets: there is no 'binance-usdm'; there are: binance-coinm, binance-spot, binance-usdm/market, ",
+        ),
+        (
+            ("live", "deribit:BTC-PERPETUAL", "--set", 'live.rest={"okx":"http://x"}'),
+            "live.rest: there is no 'okx'; there are: binance-coinm, ",
+        ),
         (("train", "--days", "0"), "--days. Must be >= 1"),
         (("evaluate", "--days", "-1"), "--days. Must be >= 1"),
         (("microprice", "--days", "-1"), "--days. Must be >= 1"),
@@ -324,3 +333,26 @@ def test_a_venue_that_no_flow_of_these_settings_reads_is_said_before_anything_is
             main(["live", "deribit:BTC-PERPETUAL", "--set", f"kafka.brokers={nobody()}", *said])
         line = "live: deribit is not among market.venues: flows with these settings do not read it"
         assert (line in capfd.readouterr().err.splitlines()) == warned
+
+
+def test_what_settings_know_of_venues_that_a_command_has_nothing_to_do_with_is_no_mistake(
+    monkeypatch, tmp_path, capsys
+):
+    """The settings of a deployment of two venues, for what receives or replays one of them."""
+    (tmp_path / "info.json").write_text('{"instType":"nothing"}')
+    (tmp_path / "frames.log").write_bytes(LINE)
+    said = ["--set", 'market.venues=["binance-usdm","deribit","okx-swap"]']
+    said += ["--set", 'market.instruments_json={"okx-swap":"info.json"}']
+    monkeypatch.setattr(receiving, "create_topics", lambda *_: sys.exit(7))
+    with pytest.raises(SystemExit, match="7"):
+        main(["live", "deribit:BTC-PERPETUAL", "--set", f"kafka.brokers={nobody()}", *said])
+    assert "features_tape  binance-usdm BTCUSDT" in ran(capsys, "sanity", "binance-usdm=frames.log", *said)
+
+
+def test_a_port_of_metrics_that_is_taken_is_named_by_whoever_receives(monkeypatch, refused):
+    monkeypatch.setattr(receiving, "create_topics", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = ["--set", f"kafka.brokers={nobody()}", "--set", f"metrics_port={port}"]
+        line = refused("live", "binance-usdm:BTCUSDT", *said)
+    assert line == f"metrics_port: 127.0.0.1:{port} cannot be used: Address already in use"

@@ -268,13 +268,13 @@ def test_figures_are_for_this_machine_unless_one_says_more():
     assert load(None, {}).metrics_host == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_named(monkeypatch, capsys):
+def test_a_port_that_is_taken_is_named():
     import socket
 
-    from flows.commands.run import _serve_metrics
+    from flows.monitoring.probes import Judge, serve
     from flows.refusal import Refused
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=rf"metrics_port: 127\.0\.0\.1:{port} cannot be used: Address already in use"):
-            _serve_metrics(load(None, {}, [f"metrics_port={port}"]))
+            serve("127.0.0.1", port, Judge(load(None, {}).probes))
