@@ -5,7 +5,7 @@ from flows.job_graph import MODELS
 from flows.kafka import glance
 from flows.kafka.topic_making import create_topics, present
 from flows.settings.tree import SettingsError
-from flows.topic_names import every_topic
+from flows.topic_names import ACCOUNTS, every_topic
 
 
 def topics(*, set: Sets = (), config: File = None, data: Data = None) -> int:
@@ -19,6 +19,7 @@ def topics(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     present(told.kafka, glance.ANSWER_S)
     for name in every_topic(told):
         forever = name.removeprefix(told.kafka.prefix) in MODELS
-        create_topics(told.kafka, [name], told.kafka.partitions, forever=forever)
+        keyed = name == told.kafka.prefix + ACCOUNTS
+        create_topics(told.kafka, [name], told.kafka.partitions, forever=forever, keyed=keyed)
         print(name)
     return 0

@@ -20,27 +20,28 @@ def create_topics(
     partitions: int,
     forever: bool = False,
     timeout_s: float = 30.0,
+    keyed: bool = False,
 ) -> None:
     """Make the topics that are not there, with the copies and for the records that the brokers' settings say; `forever`
-    keeps records whatever their age.
+    keeps records whatever their age. `keyed`: the last record of a key stands for those before it.
 
-    Refuses a topic with another number of partitions, one that stamps records with the broker's time, and with
-    `forever` one that would expire or compact them.
+    Refuses a topic with another number of partitions, one that stamps records with the broker's time, one that compacts
+    what is not `keyed`, and with `forever` one that would expire or compact records at all.
     """
     complaints = Complaints(brokers)
     client = admin(brokers, complaints)
     deadline = time.monotonic() + timeout_s
     told = Kafka() if isinstance(brokers, str) else brokers
-    config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(told.message_max_bytes)} | (
-        {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
-    )
+    config = {"message.timestamp.type": "CreateTime", "max.message.bytes": str(told.message_max_bytes)}
+    config |= {} if keyed else {"cleanup.policy": "delete"}
+    config |= {"retention.ms": "-1", "retention.bytes": "-1"} if forever else {}
     wanted = list(dict.fromkeys(topics))
     present = _metadata(client, complaints, deadline)
     for topic in wanted:
         if topic in present and present[topic] != partitions:
             raise Refused(f"{topic} has {present[topic]} partitions, not {partitions}")
         if topic in present:
-            _accept(client, topic, forever)
+            _accept(client, topic, forever, keyed)
     new = [NewTopic(t, partitions, told.replication, config=config) for t in wanted if t not in present]
     if new:
         for topic, future in client.create_topics(new, request_timeout=timeout_s).items():
@@ -92,7 +93,7 @@ def _metadata(client: AdminClient, complaints: Complaints, deadline: float) -> d
             time.sleep(0.1)
 
 
-def _accept(client: AdminClient, topic: str, forever: bool) -> None:
+def _accept(client: AdminClient, topic: str, forever: bool, keyed: bool) -> None:
     described = client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
     try:
         told = next(iter(described.values())).result()
@@ -101,6 +102,8 @@ def _accept(client: AdminClient, topic: str, forever: bool) -> None:
     config = {name: entry.value for name, entry in told.items()}
     if config.get("message.timestamp.type", "CreateTime") != "CreateTime":
         raise Refused(f"{topic} stamps records with the broker's time (LogAppendTime), not the time of receipt")
+    if not keyed and "compact" in (policy := config.get("cleanup.policy", "")):
+        raise Refused(f"{topic} has cleanup.policy={policy} and would lose records: many have one key, the base asset")
     if forever:
         for name, needed in (("retention.ms", "-1"), ("retention.bytes", "-1"), ("cleanup.policy", "delete")):
             default = {"retention.ms": "604800000"}.get(name, needed)

@@ -402,6 +402,20 @@ def test_topics_that_would_lose_or_restamp_what_is_replayed_are_refused(address,
         create_topics(address, [a], 1, forever=True)
 
 
+def test_a_topic_that_would_lose_all_but_the_last_frame_of_an_asset_is_refused_also_where_records_may_expire(address):
+    a, accounts, made = named("a", "accounts", "made")
+    admin = AdminClient({"bootstrap.servers": address})
+    config = {"cleanup.policy": "compact,delete"}
+    for future in admin.create_topics([NewTopic(t, 1, 1, config=config) for t in (a, accounts)]).values():
+        future.result()
+    time.sleep(0.3)
+    with pytest.raises(Refused, match=f"{a} has cleanup.policy=compact,delete and would lose records"):
+        create_topics(address, [a], 1)
+    create_topics(address, [accounts], 1, keyed=True)
+    create_topics(address, [made], 1)
+    create_topics(address, [made], 1)
+
+
 def test_a_broker_that_stays_away_is_told_after_the_allowed_time():
     with Tansu() as tansu:
         create_topics(tansu.address, ["a"], 1, forever=True)
