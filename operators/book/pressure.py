@@ -4,9 +4,10 @@
     DP  = (W_bid - W_ask) / (W_bid + W_ask)                                            bids heavier: positive
 
 p: price; q: size in base units; d = 1e4 |p - M| / M: distance from mid, bps; lambda = 10 bps. The ladder ends at
-100 bps, where a dollar weighs e^-10. Where the book is known exactly less far, the sum ends there, leaving out what
-would weigh less than e^-5 a dollar; where it is known to less than 50 bps on either side, all three are null.
-DP needs no contract size. A crossed book has no pressure.
+100 bps, where a dollar weighs e^-10. Where the book is known exactly less far on one side, both sums end there, so DP
+compares equal distances (`depth_reach_bps` says how far; a venue's snapshot may reach 20 bps); below 10 bps, where
+more would be left out than counted, it is null. The sums themselves are null below 50 bps, where they would leave out
+what weighs more than e^-5 a dollar. DP needs no contract size. A crossed book has no pressure.
 
 >>> book = {"live": [True], "bid_starts": [0, 1], "bid_ticks": [9990], "bid_lots": [30], "ask_starts": [0, 1],
 ...         "ask_ticks": [10010], "ask_lots": [10], "reach_low_ticks": [9900], "reach_high_ticks": [10100]}
@@ -27,17 +28,20 @@ from schemas.column import Column
 from schemas.kernels import kernel
 
 DECAY_BPS = 10.0
-LEAST_REACH_BPS = 50
+LEAST_REACH_BPS = 10
+"""To compare the sides."""
+WHOLE_REACH_BPS = 50
+"""To tell the sums."""
 MOST_BPS = 100
 _NEAR = 64
 
 
 @kernel
 def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, power: F8, out: F8) -> None:
-    """Sum of ticks * lots (inverse: lots), faded; bid and ask; f8[2, m]. `power` is room for a table.
+    """Sum of ticks * lots (inverse: lots), faded; bid, ask, and the reach both share, half ticks; f8[3, m].
 
-    The weight of a level is that of the level before it times a power of the weight of one tick, which a table holds:
-    a multiplication in place of an exponential a level, good to 1e-12.
+    The weight of a level is that of the level before it times a power of the weight of one tick, which a table holds
+    (`power` is room for it): a multiplication in place of an exponential a level, good to 1e-12.
     """
     near = len(power)
     for i in range(len(books.half)):
@@ -46,9 +50,11 @@ def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, 
             continue
         bids, _, reach_bid = side_of(books, i, 0)
         asks, _, reach_ask = side_of(books, i, 1)
-        if 10000 * min(reach_bid, reach_ask) < least_bps * half:
+        shared = min(reach_bid, reach_ask)
+        if 10000 * shared < least_bps * half:
             continue
-        most = most_bps * half // 10000
+        out[2, i] = shared
+        limit = min(most_bps * half // 10000, shared)
         rate = 1e4 / decay_bps / half
         step = np.exp(-2 * rate)
         power[0] = 1.0
@@ -56,8 +62,7 @@ def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, 
         for k in range(1, filled):
             power[k] = power[k - 1] * step
         for s in range(2):
-            ticks, lots, reach = side_of(books, i, s)
-            limit = min(most, reach)
+            ticks, lots, _ = side_of(books, i, s)
             farthest = (half - limit + 1) // 2 if s == 0 else (half + limit) // 2
             before = ticks[0]
             weight = np.exp(-rate * abs(2 * before - half))
@@ -75,18 +80,19 @@ def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, 
 
 def _pressure(books: Columns) -> Columns:
     view = ladders(books)
-    bid, ask = found = np.full((2, len(view.half)), np.nan)
+    bid, ask, shared = found = np.full((3, len(view.half)), np.nan)
     _pressures(view, DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, np.empty(_NEAR), found)
+    unit = np.where(1e4 * shared >= WHOLE_REACH_BPS * view.half, 1.0, np.nan)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
-    unit = np.where(books["inverse"], per_lot, per_lot * books["tick_mantissa"] / books["tick_scale"])
+    unit *= np.where(books["inverse"], per_lot, per_lot * books["tick_mantissa"] / books["tick_scale"])
     whole = bid + ask
     with np.errstate(divide="ignore", invalid="ignore"):
         leaning = np.where(whole > 0, (bid - ask) / whole, np.nan)
     return {"bid_pressure_usd": bid * unit, "ask_pressure_usd": ask * unit, "depth_pressure": leaning}
 
 
-_UNKNOWN = "book not live, one-sided, crossed, or known exactly to less than 50 bps of mid"
-_W = "sum of p q exp(-d / 10 bps), d <= 100 bps"
+_UNKNOWN = "book not live, one-sided, crossed, or known exactly to less than {} bps of mid"
+_W = "sum of p q exp(-d / 10 bps), d <= min(100 bps, depth_reach_bps)"
 _SOURCE = "definition of our own"
 
 PRESSURE = Operator(
@@ -102,7 +108,7 @@ PRESSURE = Operator(
                 "USD",
                 _W,
                 _SOURCE,
-                null_when=_UNKNOWN + "; contract unknown",
+                null_when=_UNKNOWN.format(WHOLE_REACH_BPS) + "; contract unknown",
                 low=0,
             )
             for side in ("bid", "ask")
@@ -115,7 +121,7 @@ PRESSURE = Operator(
             "(W_bid - W_ask) / (W_bid + W_ask)",
             _SOURCE,
             sign="bids heavier: positive",
-            null_when=_UNKNOWN,
+            null_when=_UNKNOWN.format(LEAST_REACH_BPS) + "; nothing in reach",
             low=-1,
             high=1,
             tolerance=0.001,

@@ -138,9 +138,17 @@ def test_a_side_with_few_levels_is_taken_whole_when_the_book_is_known_to_100_bps
     assert rb1(IMBALANCE, low=9900, high=10100)["imbalance_20"] == pytest.approx((40 - 50) / 90)
 
 
-def test_pressure_needs_50_bps_of_exact_book():
-    assert math.isnan(rb1(PRESSURE, low=9951)["depth_pressure"])
+def test_sums_of_pressure_need_50_bps_of_exact_book_and_its_lean_10():
+    assert math.isnan(rb1(PRESSURE, low=9951)["bid_pressure_usd"])
     assert rb1(PRESSURE, low=9950)["bid_pressure_usd"] == pytest.approx(611.4710, abs=5e-5)
+    assert not math.isnan(rb1(PRESSURE, low=9990)["depth_pressure"])
+    assert math.isnan(rb1(PRESSURE, low=9991)["depth_pressure"])
+
+
+def test_a_book_known_less_far_on_one_side_leans_over_equal_distances():
+    bids, asks = [(9990, 1), (9980, 5)], [(10010, 1), (10020, 5), (10030, 50)]
+    assert read(PRESSURE, bids, asks, low=9980)["depth_pressure"] == pytest.approx(-0.0017, abs=1e-4)
+    assert read(PRESSURE, bids, asks, low=9985)["depth_pressure"] == pytest.approx(-0.001)  # 9990 against 10010
 
 
 def test_an_unknown_contract_leaves_ratios_known_and_depths_null():
@@ -218,13 +226,16 @@ def test_all_depth_features_equal_the_definitions_level_by_level(book):
         defined = down > 0 and (len(levels) >= 20 or reach >= 100)
         got = slope[f"{side}_slope_base_per_bp"]
         assert got == pytest.approx(up / down if defined else math.nan, rel=1e-11, nan_ok=True)
-        weights = ((q if inverse else p * q) * math.exp(-float(d) / 10) for d, p, q in levels if d <= 100)
-        faded[side] = sum(weights) if nearest >= 50 else math.nan
-        assert pressure[f"{side}_pressure_usd"] == pytest.approx(faded[side], rel=1e-10, nan_ok=True)
+        near = min(nearest, 100)
+        weights = ((q if inverse else p * q) * math.exp(-float(d) / 10) for d, p, q in levels if d <= near)
+        faded[side] = sum(weights) if nearest >= 10 else math.nan
+        told = faded[side] if nearest >= 50 else math.nan
+        assert pressure[f"{side}_pressure_usd"] == pytest.approx(told, rel=1e-10, nan_ok=True)
     for n in (1, 5, 20):
         bid, ask = queues["bid", n], queues["ask", n]
         assert imbalance[f"imbalance_{n}"] == pytest.approx((bid - ask) / (bid + ask), rel=1e-9, abs=1e-12, nan_ok=True)
-    leaning = (faded["bid"] - faded["ask"]) / (faded["bid"] + faded["ask"])
+    both = faded["bid"] + faded["ask"]
+    leaning = (faded["bid"] - faded["ask"]) / both if both else math.nan
     assert pressure["depth_pressure"] == pytest.approx(leaning, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
