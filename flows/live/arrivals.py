@@ -81,6 +81,10 @@ class Watch:
         """Whether the stream goes on from a whole book with this id, as far as it has come."""
         return self._continuity is None or self._continuity.joins(symbol, whole)
 
+    def newer(self, symbol: str, whole: int) -> bool:
+        """Whether a whole book with this id is newer than its stream, as far as that has come."""
+        return self._continuity is None or self._continuity.newer(symbol, whole)
+
     def look(self, now_s: float) -> list[Stream]:
         """Count what came since the last look; the streams to ask for again: silent while others move."""
         for name, frames in self._heard.items():

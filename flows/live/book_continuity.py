@@ -57,6 +57,16 @@ class Continuity:
             return True
         return whole >= book.since
 
+    def newer(self, symbol: str, whole: int) -> bool:
+        """Whether a whole book with this id is newer than the last update; True too while none has come.
+
+        >>> of = Continuity(Chain(re.compile(rb'"u":(?P<last>\\d+),"pu":(?P<previous>\\d+)')))
+        >>> of.follows("A", b'"u":9,"pu":7'), of.newer("A", 9), of.newer("A", 10), of.newer("B", 1)
+        (True, False, True, True)
+        """
+        book = self._books.get(symbol)
+        return book is None or whole > int(book.last)
+
     def follows(self, symbol: str, frame: bytes) -> bool:
         """Whether an update continues its book; True too where that cannot be told.
 

@@ -15,7 +15,7 @@ from flows.live.feed import Feed, Stream, streams
 from flows.live.line import Line, Pace
 from flows.live.outlet import Outlet
 from flows.live.pump import Pump
-from flows.live.snapshots import Books
+from flows.live.snapshots import AGAIN_S, Books
 from flows.live.websocket import Websocket
 from flows.settings.tree import Live
 from schemas.instrument import Instrument
@@ -26,8 +26,6 @@ STOP_S = 5.0
 """After so long it is said what a receiver that was told to stop waits for."""
 TICK_S = 0.1
 LOOK_S = 0.25
-AGAIN_S = 1.0
-"""After so long a book is asked for again that came while there was no room, or was older than its stream."""
 
 
 class Receiver:
@@ -62,7 +60,9 @@ class Receiver:
                     tasks.create_task(line.run())
                 if self.feed.snapshots is not None:
                     rest = self.settings.rest.get(self.feed.venue, self.feed.rest)
-                    self._books = Books(self.feed, rest, session, self.settings.proxy or None)
+                    books = len({s.symbol for s in self.streams if s.channel.name == "depth"})
+                    proxy = self.settings.proxy or None
+                    self._books = Books(self.feed, rest, session, proxy, books, self.settings.books_every_s)
                     tasks.create_task(self._books.run(self._snapshot))
                 tasks.create_task(self._tick())
         finally:
@@ -136,7 +136,7 @@ class Receiver:
     def _snapshot(self, symbol: str, last: int, body: bytes) -> None:
         assert self._books is not None
         routed = self._watch.routed([body], [None], symbol)
-        joins = self._watch.joins(symbol, last)
+        joins, newer = self._watch.joins(symbol, last), self._watch.newer(symbol, last)
         if not joins:
             LOG.warning(
                 "%s: the snapshot of %s is older than its stream; another is asked for", self.feed.venue, symbol
@@ -144,6 +144,8 @@ class Receiver:
         if self.buffer.put(routed) < len(routed) or not joins:
             # the stream goes on without a break, so nothing else would notice that its book never came
             self._books.ask_after(AGAIN_S, symbol)
+        else:
+            self._books.came(symbol, newer=newer)
 
     def _begin_anew(self, symbol: str) -> None:
         LOG.warning("%s: updates of %s are missing; its book begins anew", self.feed.venue, symbol)

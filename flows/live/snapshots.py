@@ -1,4 +1,9 @@
-"""Snapshots: whole books by REST, on the venue's budget; answers that ask for patience are given it."""
+"""Snapshots: whole books by REST, on the venue's budget; answers that ask for patience are given it.
+
+A book by REST ends somewhere (on Binance's futures after 1,000 levels a side, some 20 bps of BTCUSDT), and beyond it
+nothing is known of levels that have not changed since. The price moves there, so each book is fetched again now and
+then: one newer than its stream replaces the book without a gap, since the updates after it continue those before it.
+"""
 
 import asyncio
 import logging
@@ -18,6 +23,10 @@ PATIENCE_S = 10.0
 REFUSED_S = 300.0
 """After so long a book is asked for again that the venue would not give: a wrong name stays wrong, a ban passes."""
 TOO_MUCH = (418, 429)
+AGAIN_S = 1.0
+"""After so long a book is asked for again that came while there was no room, or was older than its stream."""
+SHARE = 0.5
+"""Of the venue's budget, for books that are only fetched again; the rest is for those that must begin anew."""
 
 
 class _Later(Exception):
@@ -27,7 +36,16 @@ class _Later(Exception):
 class Books:
     """Asks for books one after the other; each instrument waits at most once."""
 
-    def __init__(self, feed: Feed, rest: str, session: aiohttp.ClientSession, proxy: str | None) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        rest: str,
+        session: aiohttp.ClientSession,
+        proxy: str | None,
+        books: int,
+        every_s: float,
+    ) -> None:
+        """So many books are fetched again `every_s`, or as often as their share of the budget allows."""
         assert feed.snapshots is not None
         self._venue = feed.venue
         self._wanted: Snapshots = feed.snapshots
@@ -37,12 +55,15 @@ class Books:
         self._budget = Budget(self._wanted.per_minute, 60.0)
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
+        self._later: dict[str, asyncio.TimerHandle] = {}
+        self._again: dict[str, int] = {}
+        """Books that are only fetched again: how often in turn one came that its stream had gone beyond."""
+        self.every_s = max(every_s, books * self._wanted.weight * 60.0 / (self._wanted.per_minute * SHARE))
 
     def ask(self, symbol: str) -> None:
         """This book must begin anew."""
-        if symbol not in self._waiting:
-            self._waiting.add(symbol)
-            self._queue.put_nowait(symbol)
+        self._again.pop(symbol, None)
+        self._wait_for(symbol)
 
     async def run(self, hand: Callable[[str, int, bytes], None]) -> None:
         """Fetch what is asked for, for ever; `hand` takes symbol, update id and answer."""
@@ -65,7 +86,31 @@ class Books:
 
     def ask_after(self, wait_s: float, symbol: str) -> None:
         """This book must begin anew, and could not yet."""
-        asyncio.get_running_loop().call_later(wait_s, self.ask, symbol)
+        self._set(wait_s, self.ask, symbol)
+
+    def came(self, symbol: str, *, newer: bool) -> None:
+        """A book is there that joins its stream: when it is due again. One that replaces another must be newer."""
+        wait_s, older = self.every_s, 0
+        if symbol in self._again and not newer:
+            older = self._again[symbol] + 1
+            wait_s = min(wait_s, AGAIN_S * 2 ** min(older, 10))
+        self._set(wait_s, self._ask_again, symbol, older)
+
+    def _ask_again(self, symbol: str, older: int) -> None:
+        self._again[symbol] = older
+        self._wait_for(symbol)
+
+    def _set(self, wait_s: float, then: Callable[..., None], symbol: str, *more: int) -> None:
+        if later := self._later.pop(symbol, None):
+            later.cancel()
+        self._later[symbol] = asyncio.get_running_loop().call_later(wait_s, then, symbol, *more)
+
+    def _wait_for(self, symbol: str) -> None:
+        if later := self._later.pop(symbol, None):
+            later.cancel()
+        if symbol not in self._waiting:
+            self._waiting.add(symbol)
+            self._queue.put_nowait(symbol)
 
     async def _fetch(self, symbol: str) -> tuple[int, bytes] | None:
         async for attempt in stamina.retry_context(

@@ -191,6 +191,9 @@ class Live(Section, frozen=True):
     """How often a connection is asked whether it still stands."""
     backoff_s: Annotated[float, msgspec.Meta(gt=0)] = 0.5
     """The first wait before connecting again; it doubles, with full jitter."""
+    books_every_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """How often a book is fetched whole again whose stream never sends one (Binance), or as half the venue's budget
+    allows: the price moves away from the levels that the book before it knew."""
     seed: NotNegative = 0
     """Of the waits between attempts; 0: another one each time."""
 

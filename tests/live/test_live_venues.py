@@ -27,6 +27,7 @@ from flows.live.outlet import MISSED, Captures, Missed, Route, Topics
 from flows.live.receiver import Receiver
 from flows.settings.tree import Live
 from schemas.venues.registry import VENUES
+from tests.live.campaign import Books
 from tests.live.dialects import DIALECTS, LAST_ID
 from tests.live.venue_server import VenueServer
 from tests.services import topic_log
@@ -160,6 +161,43 @@ def test_updates_that_the_venue_lost_begin_the_book_anew(venue):
             assert server.rest_asked == len(DIALECTS[venue].symbols) + 3, "one snapshot a loss"
 
     asyncio.run(bounded(run()))
+
+
+@pytest.mark.parametrize("venue", [v for v in FEEDS if FEEDS[v].snapshots])
+def test_a_book_is_fetched_again_now_and_then_and_replaces_the_one_before_without_a_gap(venue):
+    cheap = FEEDS[venue].snapshots._replace(weight=1)
+    feed = dataclasses.replace(FEEDS[venue], snapshots=cheap)
+
+    async def run():
+        async with VenueServer(DIALECTS[venue]) as server:
+            books = Books(server, venue)
+            async with receiving(venue, server, books, feed, books_every_s=0.3):
+                await until(lambda: server.rest_asked > 5 * len(DIALECTS[venue].symbols))
+        assert books.compared > 0
+        assert (books.gaps, books.wrong, books.rejects) == (0, 0, 0)
+
+    asyncio.run(bounded(run()))
+
+
+def test_books_are_fetched_again_within_half_of_the_venues_budget():
+    of = FEEDS["binance-usdm"].snapshots
+    for books in (1, 1_000):
+        every_s = snapshots.Books(FEEDS["binance-usdm"], "", None, None, books, 60.0).every_s
+        assert every_s >= 60
+        assert books * of.weight * 60 / every_s <= of.per_minute / 2
+
+
+def test_a_book_that_its_stream_had_gone_beyond_is_asked_for_again_soon_and_then_less_often():
+    async def run():
+        asked = snapshots.Books(FEEDS["binance-usdm"], "", None, None, 1, 60.0)
+        waits = []
+        asked._set = lambda wait_s, then, *given: (waits.append(wait_s), then(*given) if then != asked.ask else None)
+        asked.came("A", newer=False)  # the first one: held updates join it
+        for newer in (False, False, True):
+            asked.came("A", newer=newer)
+        assert waits == [60, 2, 4, 60]
+
+    asyncio.run(run())
 
 
 def restored(kept, symbol):
