@@ -40,10 +40,7 @@ class Silence:
         What is named is asked for again, and named again only after twice the time: an instrument that hardly trades
         is not asked for every minute.
         """
-        latest: dict[str, float] = {}
-        for heard in self._heard.values():
-            name = heard.stream.channel.name
-            latest[name] = max(latest.get(name, 0.0), heard.at_s)
+        latest = self._latest()
         by_channel: dict[str, list[_Heard]] = {}
         for heard in self._heard.values():
             by_channel.setdefault(heard.stream.channel.name, []).append(heard)
@@ -65,13 +62,25 @@ class Silence:
         return channels, streams
 
     def silent(self, now_s: float) -> dict[str, int]:
-        """How many streams of each channel say nothing for longer than the channel asks for."""
+        """How many streams of each channel say nothing for longer than the channel asks for.
+
+        Of a channel whose streams may be silent, all are when none of them has said anything for `WHOLE_S`.
+        """
         found: dict[str, int] = {}
+        latest = self._latest()
         for heard in self._heard.values():
             channel = heard.stream.channel
-            late = channel.quiet_s is not None and now_s - heard.at_s > channel.quiet_s
-            found[channel.name] = found.get(channel.name, 0) + late
+            at_s, quiet_s = (heard.at_s, channel.quiet_s) if channel.quiet_s else (latest[channel.name], WHOLE_S)
+            found[channel.name] = found.get(channel.name, 0) + (now_s - at_s > quiet_s)
         return found
+
+    def _latest(self) -> dict[str, float]:
+        """When each channel was last heard."""
+        latest: dict[str, float] = {}
+        for heard in self._heard.values():
+            name = heard.stream.channel.name
+            latest[name] = max(latest.get(name, 0.0), heard.at_s)
+        return latest
 
     def deaf(self, streams: Sequence[Stream], now_s: float) -> bool:
         """Whether all streams of a connection are silent for twice as long as the most talkative of them may be.

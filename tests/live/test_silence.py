@@ -80,3 +80,16 @@ def test_a_connection_that_brings_nothing_at_all_is_renewed_less_and_less_often(
 def test_liquidations_alone_on_a_connection_are_left_in_peace():
     silence = Silence(STREAMS, 0.0)
     assert not silence.deaf([s for s in STREAMS if s.channel.name == "liquidations"], 1e6)
+
+
+def test_what_is_counted_as_silent_holds_liquidations_of_which_none_came_at_all():
+    """The alert on it was silent too when a venue had moved that channel elsewhere."""
+    silence = Silence(STREAMS, 0.0)
+    for now_s in (1.0, WHOLE_S, WHOLE_S + 1.0):
+        for stream in STREAMS:
+            if stream.channel.name != "liquidations":
+                silence.hear(stream.name, now_s)
+        expected = {"depth": 0, "trades": 0, "derivatives": 0, "liquidations": 2 * (now_s > WHOLE_S)}
+        assert silence.silent(now_s) == expected
+    silence.hear("ethusdt@forceOrder", WHOLE_S + 2.0)
+    assert silence.silent(WHOLE_S + 2.0)["liquidations"] == 0, "that one has none for long is ordinary"
