@@ -27,6 +27,13 @@ _SECONDS = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}):?|:) ")
 _ISO = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|\+00:00) ")
 _MARK = b"\xef\xbb\xbf"
 """What some editors write before the first line (UTF-8's byte order mark)."""
+_PACKED = {
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "lz4": b"\x04\x22\x4d\x18",
+    "xz": b"\xfd7zXZ\x00",
+    "bzip2": b"BZh",
+    "zip": b"PK\x03\x04",
+}
 _VENUE_MS = re.compile(rb'"(?:ts|E|timestamp)":\s*"?(\d{16}|\d{13})(?!\d)')
 
 
@@ -55,8 +62,11 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
     def opened() -> IO[bytes] | gzip.GzipFile:
         with path.open("rb") as probe:
-            magic = probe.read(2)
-        return gzip.open(path, "rb") if magic == b"\x1f\x8b" else path.open("rb")
+            magic = probe.read(6)
+        for name, begins in _PACKED.items():
+            if magic.startswith(begins):
+                raise CaptureError(f"{path}: is packed by {name}, and plain text and gzip are read: unpack it first")
+        return gzip.open(path, "rb") if magic.startswith(b"\x1f\x8b") else path.open("rb")
 
     number = 0
     try:
@@ -66,7 +76,9 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         if isinstance(error, EOFError):
-            reason = f"it was cut short, by a recorder that was killed perhaps; `gzip -dc {path}` gives what it holds"
+            reason = (
+                f"its end is missing: the recorder was killed, or still writes; `gzip -dc {path}` gives what there is"
+            )
         raise CaptureError(f"{path}: unreadable after line {number}: {reason}") from None
 
 

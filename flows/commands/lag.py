@@ -102,6 +102,11 @@ def lags(told: Settings, flow: str, committed: dict[Place, int]) -> list[Lag]:
     if not committed:
         return []
     within = bounds_of(told.kafka, committed)
+    for (topic, partition), offset in committed.items():
+        low, end = within[topic, partition]
+        if not low <= offset <= end:
+            has = f"it has {low} to {end}: retention deleted what lay between, or the log was cut or made anew"
+            raise Refused(f"{flow} is to go on in {topic}[{partition}] at offset {offset}, and {has}")
     closed = _closed(told, flow, {p for _, p in committed})
     stored = {} if closed else times_before(told.kafka, committed, within)
     now_ms = time.time() * 1e3
@@ -110,7 +115,7 @@ def lags(told: Settings, flow: str, committed: dict[Place, int]) -> list[Lag]:
         end = within[topic, partition][1]
         until = closed.get(partition) if closed else stored.get((topic, partition))
         age = None if until is None else round((now_ms - until) / 1e3, 3)
-        rows.append(Lag(flow, topic, partition, offset, end, max(0, end - offset), until, age))
+        rows.append(Lag(flow, topic, partition, offset, end, end - offset, until, age))
     return rows
 
 

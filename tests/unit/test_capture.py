@@ -193,3 +193,20 @@ def test_an_account_record_with_a_time_of_no_unit_is_refused_by_naming_its_digit
     path = file(tmp_path, b"%d {}" % (NS // 100))
     with pytest.raises(CaptureError, match="a time of 17 digits is neither nanoseconds"):
         list(read_records(path))
+
+
+def test_what_a_killed_recorder_left_is_told_from_a_damaged_file_and_how_to_save_it(tmp_path):
+    whole = gzip.compress(file(tmp_path, *[at(TRADE)] * 500).read_bytes())
+    (cut := tmp_path / "cut.log.gz").write_bytes(whole[:-9])
+    assert refusal(cut).endswith(
+        f": its end is missing: the recorder was killed, or still writes; `gzip -dc {cut}` gives what there is"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("zstd", b"\x28\xb5\x2f\xfd\x04"), ("lz4", b"\x04\x22\x4d\x18\x64"), ("bzip2", b"BZh91AY")]
+)
+def test_a_file_that_is_packed_otherwise_is_told_so_instead_of_its_bytes(tmp_path, name, begins):
+    path = tmp_path / "frames.log.packed"
+    path.write_bytes(begins + bytes(range(256)))
+    assert refusal(path) == f"is packed by {name}, and plain text and gzip are read: unpack it first"

@@ -14,12 +14,15 @@ from types import SimpleNamespace
 import pytest
 
 from flows.__main__ import COMMANDS, app, main
+from flows.commands import lag as lagging
 from flows.commands import live as receiving
 from flows.commands import query as asking
 from flows.engine import compiled
 from flows.job_graph import mermaid
 from flows.kafka import glance
 from flows.monitoring.log_lines import speak
+from flows.refusal import Refused
+from flows.settings.tree import Settings
 from flows.tables import TABLES
 
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
@@ -356,3 +359,10 @@ def test_a_port_of_metrics_that_is_taken_is_named_by_whoever_receives(monkeypatc
         said = ["--set", f"kafka.brokers={nobody()}", "--set", f"metrics_port={port}"]
         line = refused("live", "binance-usdm:BTCUSDT", *said)
     assert line == f"metrics_port: 127.0.0.1:{port} cannot be used: Address already in use"
+
+
+@pytest.mark.parametrize(("low", "end"), [(0, 10), (600, 900)])
+def test_a_log_that_was_made_anew_or_lost_what_is_to_be_read_is_no_lag_of_nothing(monkeypatch, low, end):
+    monkeypatch.setattr(lagging, "bounds_of", lambda *_: {("t", 0): (low, end)})
+    with pytest.raises(Refused, match=rf"archive is to go on in t\[0\] at offset 500, and it has {low} to {end}: "):
+        lagging.lags(Settings(), "archive", {("t", 0): 500})
