@@ -430,6 +430,17 @@ def test_binance_knows_its_book_as_far_as_the_snapshot_went() -> None:
     assert (applied.close_reach_low_ticks.tolist(), applied.close_reach_high_ticks.tolist()) == ([98], [102])
 
 
+def test_a_newer_snapshot_says_anew_how_far_the_book_is_known_and_is_no_gap() -> None:
+    books = ladder.init(FUTURES)
+    begin = Message((-1, 7, -1), [(99, 1), (98, 1)], [(101, 1), (102, 1)], True)
+    moved = Message((8, 9, 7), [(103, 1)], [(101, 0), (102, 0), (104, 1)])
+    again = Message((-1, 12, -1), [(103, 1), (100, 4), (97, 2)], [(104, 1), (110, 1)], True, pane=1)
+    following = Message((10, 14, 9), [(103, 2)], pane=1)
+    applied = feed(books, [begin, moved, again, following], 1)
+    assert not applied.gap.any() and applied.live.all()
+    assert (applied.close_reach_low_ticks.tolist(), applied.close_reach_high_ticks.tolist()) == ([98, 97], [102, 110])
+
+
 def test_levels_at_both_ends_of_the_scale_are_exact() -> None:
     books = ladder.init(SPOT)
     bids, asks = [(0, 3), (1, 4), (10**14, 5)], [(10**14 + 1, 6), (MOST_TICKS, MOST_TICKS)]
