@@ -21,11 +21,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flows.clickhouse.client import connect
 from flows.job_graph import FLOWS
+from flows.kafka.topic_making import delete_topics
 from flows.refusal import Unreachable
 from flows.session.session import Session
 from flows.session.supervisor import ProcessFailed, end_with_parent
 from flows.settings.tree import Settings
+from flows.topic_names import every_topic
 from tests.faults.kills import SETS as KILLED
 from tests.faults.kills import stop
 from tests.faults.relay import MODES, Relay
@@ -256,6 +259,13 @@ def around(folder: Path, kind: str) -> Iterator[Around]:
         stop(store)
 
 
+def forget(told: Settings, *, durable: bool) -> None:
+    """Delete what a replay left; a broker that keeps its logs needs the longer to come back, the more it has."""
+    connect(told.clickhouse).command(f"DROP DATABASE {told.clickhouse.database}")
+    if durable:
+        delete_topics(told.kafka, every_topic(told))
+
+
 def last(log: Path, kind: str) -> int:
     """The highest seed of a broker in the log, 0 when there is none."""
     if not log.exists():
@@ -306,6 +316,8 @@ def main() -> int:
             print(
                 f"{given.broker}: seed {seed}, {line['seconds']} s ({said}): {'; '.join(found) or 'held'}", flush=True
             )
+            if not found:
+                forget(told, durable=place.broker.durable)
             good = good and not found
     if good:
         shutil.rmtree(folder)
