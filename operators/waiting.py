@@ -7,6 +7,7 @@ import numpy as np
 
 from operators.contract import Array, Columns, EventTable, Operator
 from operators.pack import pack, unpack
+from operators.watermark import ENDED
 
 GIVEN = ("nth", "closed_by", "inferred")
 """Columns that the room gives to a row, not its operator."""
@@ -59,6 +60,10 @@ class Waiting:
         self.sums = {name: table.sums for name, (_, table) in mine.items() if table.sums}
         self.rows = {name: _none(o) for name, (o, _) in mine.items()}
         self._apart: dict[str, list[dict[str, Array]]] = {name: [] for name in self.sums}
+        self._many = dict.fromkeys(self.sums, 0)
+        """How many rows stand apart."""
+        self._first = dict.fromkeys(mine, ENDED)
+        """The first pane of any row."""
 
     def add(self, made: Mapping[str, Columns], instrument: Array, pane: Array) -> None:
         """Take in what the operators made of events of these instruments and panes."""
@@ -70,10 +75,12 @@ class Waiting:
             if name in self.sums:
                 new["pane"] = (columns["event_time"] - 1) // self.base_ns
                 self._apart[name].append(new)
-                if sum(len(part["row"]) for part in self._apart[name]) > max(_MOST_APART, len(self.rows[name]["pane"])):
+                self._many[name] += len(row)
+                if self._many[name] > max(_MOST_APART, len(self.rows[name]["pane"])):
                     self._sum_up(name)
             else:
                 self.rows[name] = {n: np.concatenate([held, new[n]]) for n, held in self.rows[name].items()}
+            self._first[name] = min(self._first[name], int(new["pane"].min()))
 
     def _sum_up(self, name: str) -> None:
         if parts := self._apart[name]:
@@ -81,22 +88,21 @@ class Waiting:
             self.rows[name] = summed(
                 {n: np.concatenate([c, *(p[n] for p in parts)]) for n, c in held.items()}, self.sums[name]
             )
-            self._apart[name] = []
+            self._apart[name], self._many[name] = [], 0
 
     def release(self, closed: int) -> dict[str, dict[str, Array]]:
         """The rows of panes up to `closed`, by event time, and then as was said."""
         out = {}
         for name in self.rows:
+            if self._first[name] > closed:
+                continue
             if name in self.sums:
-                if not any((part["pane"] <= closed).any() for part in (self.rows[name], *self._apart[name])):
-                    continue
                 self._sum_up(name)
             rows = self.rows[name]
             done = rows["pane"] <= closed
-            if not done.any():
-                continue
             taken = {n: c[done] for n, c in rows.items()}
             self.rows[name] = {n: c[~done] for n, c in rows.items()}
+            self._first[name] = int(self.rows[name]["pane"].min(initial=ENDED))
             by_log = self.in_log_order and name not in self.sums
             ties = np.zeros(len(taken["pane"])) if by_log else taken["instrument"]
             order = np.lexsort((np.arange(len(ties)), ties, taken["event_time"]))
@@ -116,6 +122,7 @@ class Waiting:
                 arrays = unpack(packed)
                 n = len(arrays["pane"])
                 self.rows[name] = {c: arrays.get(c, _missing(of, n)) for c, of in self.rows[name].items()}
+                self._first[name] = int(self.rows[name]["pane"].min(initial=ENDED))
 
 
 def _missing(of: Array, n: int) -> Array:
