@@ -236,7 +236,9 @@ def advance(
             mark |= MARK_HELD
             head[HELD] = 1
         if head[STATE] != EMPTY:
-            mark |= MARK_LIVE | (MARK_FRESH if what == REPLACE else 0)
+            # a book that takes over without a gap has all of the changes from the one before to it
+            begun = what == REPLACE and (not trusted or since_ns >= 0)
+            mark |= MARK_LIVE | (MARK_FRESH if begun else 0)
         if not replay and u != BESIDE:
             if counts(sequencing):
                 repeated = what == DROP or event_ns[i] <= before_ns

@@ -166,7 +166,8 @@ class Plain:
         if trusted and self.since:
             untrusted = self.event_ns - self.since
         best = sorted(self.bids.items(), reverse=True)[:TOP], sorted(self.asks.items())[:TOP]
-        flags = live, live and what == REPLACE, (trusted and not live) or self.since is not None, what == DROP
+        begins = live and what == REPLACE and (not trusted or self.since is not None)
+        flags = live, begins, (trusted and not live) or self.since is not None, what == DROP
         return (*flags, untrusted, *(best if live else ([], [])))
 
     def close(self) -> tuple[object, ...]:
@@ -377,7 +378,7 @@ def test_a_snapshot_inside_the_live_chain_changes_nothing_and_a_newer_one_takes_
     )
     assert applied.live.all() and not applied.gap.any()
     assert applied.dropped.tolist() == [False, False, True, False, False, False]
-    assert applied.fresh.tolist() == [True, False, False, True, False, False]
+    assert applied.fresh.tolist() == [True, False, False, False, False, False]
     assert applied.bid_ticks[:, 0].tolist() == [10, 11, 11, 9, 12, 12]
 
 
@@ -438,6 +439,7 @@ def test_a_newer_snapshot_says_anew_how_far_the_book_is_known_and_is_no_gap() ->
     following = Message((10, 14, 9), [(103, 2)], pane=1)
     applied = feed(books, [begin, moved, again, following], 1)
     assert not applied.gap.any() and applied.live.all()
+    assert applied.fresh.tolist() == [True, False, False, False]
     assert (applied.close_reach_low_ticks.tolist(), applied.close_reach_high_ticks.tolist()) == ([98, 97], [102, 110])
 
 
