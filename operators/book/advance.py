@@ -236,8 +236,9 @@ def advance(
             mark |= MARK_HELD
             head[HELD] = 1
         if head[STATE] != EMPTY:
-            # a book that takes over without a gap has all of the changes from the one before to it
-            begun = what == REPLACE and (not trusted or since_ns >= 0)
+            # by REST, a book that takes over has all of the changes from the one before; a streamed one may be another
+            # view, with fewer levels
+            begun = what == REPLACE and not (trusted and by_snapshot)
             mark |= MARK_LIVE | (MARK_FRESH if begun else 0)
         if not replay and u != BESIDE:
             if counts(sequencing):

@@ -18,7 +18,7 @@ class Applied:
 
     Levels stand best first; a missing one has 0 ticks and 0 lots, and all are 0 where the book is not `live`.
     `fresh`: the book begins with this message, whose touch must not be differenced against the one before; a snapshot
-    that replaces a trusted book without a gap is none. `gap`: this message opened a gap.
+    by REST that replaces a trusted book is none. `gap`: this message opened a gap.
     `dropped`: a stale or repeated message, or one of another view of the book, rightly ignored. `untrusted_ns`: event
     time since the instrument's message before, where the book was not trusted since then, or where this message shows
     that updates before it were missed (then `gap`); else 0. `missed`: updates that are missing in the stream before it,

@@ -6,7 +6,7 @@ r"""Order-flow imbalance at the best five levels, one value a level and message.
 b, a: m-th best bid and ask (ticks). q, r: the sizes there (lots). e > 0: net buying. The inequalities are not strict,
 so a change of size at an unchanged price counts. A missing level stands infinitely far away with nothing in it.
 The first message after a resync, or while the book is not live, has no predecessor: its flow is 0 lots and not known.
-A snapshot that replaces a trusted book without a gap is one message with all that changed up to it.
+A snapshot by REST that replaces a trusted book (Binance) is one message with all that changed up to it.
 
 Cont, Kukanov & Stoikov (2014), J. Financial Econometrics 12(1), 47-88; levels: Xu, Gould & Howison (2018).
 

@@ -166,7 +166,7 @@ class Plain:
         if trusted and self.since:
             untrusted = self.event_ns - self.since
         best = sorted(self.bids.items(), reverse=True)[:TOP], sorted(self.asks.items())[:TOP]
-        begins = live and what == REPLACE and (not trusted or self.since is not None)
+        begins = live and what == REPLACE and not (trusted and self.venue in (FUTURES, SPOT))
         flags = live, begins, (trusted and not live) or self.since is not None, what == DROP
         return (*flags, untrusted, *(best if live else ([], [])))
 
