@@ -2,8 +2,13 @@
 
 Venues stream one book several times: to other depths (Bybit `orderbook.1`, `.50`), at other speeds (Deribit `raw`,
 `100ms`), each with ids of its own, so that what one view says cannot be applied to another. The log keeps the view it
-saw first, until a snapshot of a deeper one comes, or until it was silent for `SILENT_NS` while another goes on.
+saw first, until a snapshot of a deeper one comes, or until it has fallen silent: another begins anew by a snapshot
+`SILENT_NS` after its last message, or has told of changes for as long. Where nothing changes all views are silent, and
+the first message after that may be of any; what a view only says again (Bybit's level 1 does, every three seconds) is
+no change.
 """
+
+import msgspec
 
 from schemas.batches import AFTER_SILENCE, BESIDE, WHOLE
 from schemas.instrument import View
@@ -22,13 +27,21 @@ def chosen(views: dict[str, View], book: Book) -> Book:
     (True, True)
     """
     kept = views.get(book.symbol)
-    mine = kept is None or kept.name == book.view
-    deeper = kept is not None and not mine and book.snapshot and book.levels > kept.levels
-    silent = kept is not None and not mine and book.event_ns - kept.event_ns > SILENT_NS
-    if mine or deeper or silent:
-        latest = max(book.event_ns, kept.event_ns) if kept and mine else book.event_ns
-        views[book.symbol] = View(book.view, book.levels, latest)
-        if silent and book.previous_id == -1:
-            return book._replace(previous_id=AFTER_SILENCE)
-        return book._replace(previous_id=WHOLE) if deeper and not silent else book
+    if kept is None or kept.name == book.view:
+        latest = max(book.event_ns, kept.event_ns) if kept else book.event_ns
+        views[book.symbol] = View(book.view, book.levels, latest, kept.beside if kept else {})
+        return book
+    begins = book.snapshot and book.previous_id != WHOLE
+    alone_ns = kept.alone_ns
+    if not alone_ns and kept.beside.get(book.view, book.last_id) != book.last_id:
+        alone_ns = book.event_ns
+    since_ns = kept.event_ns if begins else max(kept.event_ns, alone_ns or book.event_ns)
+    silent = book.event_ns - since_ns > SILENT_NS
+    if silent or (book.snapshot and book.levels > kept.levels):
+        views[book.symbol] = View(book.view, book.levels, book.event_ns)
+        if not silent:
+            return book._replace(previous_id=WHOLE)
+        return book._replace(previous_id=AFTER_SILENCE) if book.previous_id == -1 else book
+    beside = {**kept.beside, book.view: book.last_id}
+    views[book.symbol] = msgspec.structs.replace(kept, beside=beside, alone_ns=alone_ns)
     return Book(book.symbol, 0, False, BESIDE, BESIDE, BESIDE, b"[]", b"[]")

@@ -291,13 +291,46 @@ def test_of_two_views_of_a_book_the_deeper_is_kept_whichever_comes_first(venue):
 
 @pytest.mark.parametrize("venue", VIEWS)
 def test_when_the_kept_view_is_silent_another_takes_over(venue):
-    first, other = VIEWS[venue][-1], VIEWS[venue][0]
+    first, other = VIEWS[venue][-1], VIEWS[venue][-2]
     large = depth(venue, 10, 10, -1, 0, view=first, asks=(("101", "1"),), snapshot=True)
     small = depth(venue, 900, 900, -1, 15_000, (("90", "7"),), (("91", "7"),), snapshot=True, view=other)
     sides, said, _ = book(
         venue, [large, small, depth(venue, 901, 901, 900, 15_100, (("90", "8"),), view=other)], SYMBOLS[venue]
     )
     assert (said[-1], sides) == ("applied", ({90.0: 8.0}, {91.0: 7.0}))
+
+
+@pytest.mark.parametrize("venue", VIEWS)
+def test_where_nothing_changed_for_long_the_kept_view_stays_whichever_speaks_first(venue):
+    kept, other = VIEWS[venue][-1], VIEWS[venue][0]
+    frames = [
+        depth(venue, 10, 10, -1, 0, (("100", "1"), ("99", "2")), (("101", "1"),), snapshot=True, view=kept),
+        depth(venue, 900, 900, -1, 1, (("100", "1"),), (("101", "1"),), snapshot=True, view=other),
+        depth(venue, 901, 901, 900, 20_000, (("100", "5"),), view=other),
+        depth(venue, 11, 11, 10, 20_050, (("100", "5"),), view=kept),
+    ]
+    sides, said, _ = book(venue, frames, SYMBOLS[venue])
+    assert (said, sides) == (["fresh", "dropped", "dropped", "applied"], ({100.0: 5.0, 99.0: 2.0}, {101.0: 1.0}))
+
+
+def test_what_a_shallow_view_says_again_does_not_make_a_quiet_deep_one_silent():
+    """Bybit's level 1: without a change for 3 seconds the snapshot is sent again, with the same `u`."""
+    frames = [
+        depth(BYBIT, 10, 10, -1, 0, (("100", "1"), ("99", "2")), (("101", "1"),), snapshot=True, view="50"),
+        *(
+            depth(BYBIT, 700, 700, -1, ms, (("100", "1"),), (("101", "1"),), snapshot=True, view="1")
+            for ms in range(5, 15_000, 3000)
+        ),
+        depth(BYBIT, 11, 11, 10, 15_500, (("99", "3"),), view="50"),
+    ]
+    sides, said, _ = book(BYBIT, frames, SYMBOLS[BYBIT])
+    assert (said, sides) == (["fresh", *["dropped"] * 5, "applied"], ({100.0: 1.0, 99.0: 3.0}, {101.0: 1.0}))
+    dead = [
+        depth(BYBIT, 701 + n, 701 + n, -1, 20_000 + 1000 * n, (("90", "1"),), (("91", "1"),), snapshot=True, view="1")
+        for n in range(12)
+    ]
+    sides, said, _ = book(BYBIT, [*frames, *dead], SYMBOLS[BYBIT])
+    assert (said[-2:], sides) == (["dropped", "fresh"], ({90.0: 1.0}, {91.0: 1.0}))
 
 
 def forced(symbol="BTCUSDT", status="FILLED", last="1", filled="1", average="100", ms=0, total="5", limit="90", **more):
