@@ -8,7 +8,7 @@ A reader that starts again, or a replay, takes the recorded guesses at their off
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -19,6 +19,8 @@ from flows.refusal import Unreachable
 
 EVERY_MS = 1_000
 READ_S = 60.0
+FETCH_WAIT_MS = 5
+"""The end of a log without news is told by an empty answer, which a broker holds back for so long."""
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -33,6 +35,9 @@ class Guess(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Guess).decode
 
 
+Taken = Callable[[list[Guess], dict[int, int]], None]
+
+
 class GuessLog:
     """The guesses of one flow in its topic, each in the partition of the log that it is about.
 
@@ -43,6 +48,20 @@ class GuessLog:
         """Nothing is opened before it is needed."""
         self._brokers, self._topic, self._retry_s, self._prefix = brokers, topic, retry_s, prefix
         self._publisher: Publisher | None = None
+        self._asked: list[tuple[Mapping[int, int], Taken]] = []
+
+    def ask(self, since: Mapping[int, int], taken: Taken) -> None:
+        """Have `taken` called with the guesses in some partitions from an offset on, and where each ended."""
+        self._asked.append((since, taken))
+
+    def answer(self) -> None:
+        """Read what was asked for, of all parts of a process at once: each reading waits on the brokers anew."""
+        if not self._asked:
+            return
+        found, ends = self.read({partition: offset for since, _ in self._asked for partition, offset in since.items()})
+        for since, taken in self._asked:
+            taken([guess for guess in found if guess.partition in since], {p: ends[p] for p in since})
+        self._asked.clear()
 
     def write(self, guesses: Iterable[Guess]) -> None:
         """Have the guesses acknowledged."""
@@ -56,8 +75,15 @@ class GuessLog:
 
     def read(self, since: Mapping[int, int]) -> tuple[list[Guess], dict[int, int]]:
         """The guesses in each partition from an offset to the end; and where each ended."""
-        settings = {"group.id": "alphaplus-guesses", "enable.auto.commit": False, "enable.partition.eof": True}
-        consumer = Consumer(client_config(self._brokers) | settings | {"auto.offset.reset": "earliest", "log_level": 2})
+        settings = {
+            "group.id": "alphaplus-guesses",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
+            "log_level": 2,
+        }
+        consumer = Consumer(client_config(self._brokers) | settings)
         found: list[Guess] = []
         ends: dict[int, int] = {}
         deadline = time.monotonic() + READ_S

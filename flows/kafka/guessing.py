@@ -31,7 +31,7 @@ class Guessing:
     """The guesses of one part about its logs of foreign topics."""
 
     def __init__(self, foreign: Foreign, reader: Reader, logs: Mapping[str, Log], since: Mapping[int, int]) -> None:
-        """Takes the recorded guesses first; `since` says up to where they were read when the position was saved."""
+        """Asks for the recorded guesses; `since` says up to where they were read when the position was saved."""
         self._log = foreign.log
         self._recorded_only = foreign.recorded_only
         self._reader = reader
@@ -39,7 +39,15 @@ class Guessing:
         self._latest_ns = dict.fromkeys(self._logs, 0)
         partitions = sorted({partition for _, partition in self._logs})
         self._used = {p: since.get(p, 0) for p in partitions}
-        recorded, self._written = self._log.read(self._used)
+        self._written = dict(self._used)
+        self._log.ask(self._used, self._take)
+
+    def begin(self) -> None:
+        """Before anything of any log is fetched: take the recorded guesses of all parts of the process."""
+        self._log.answer()
+
+    def _take(self, recorded: list[Guess], written: dict[int, int]) -> None:
+        self._written = written
         for guess in recorded:
             log = self._logs.get((guess.topic, guess.partition))
             if log is not None:

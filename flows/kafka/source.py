@@ -275,6 +275,8 @@ class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):
         if len(self._told) == len(self._logs) and self._ends is not None:
             self._epochs.end()
             raise StopIteration
+        if self._guessing is not None:
+            self._guessing.begin()
         if not self._full or self._budget <= 0:
             self._reader.pump()
             if self._guessing is not None and self._ends is None:

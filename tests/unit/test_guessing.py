@@ -20,8 +20,8 @@ class Written:
     def write(self, guesses):
         self.guesses += guesses
 
-    def read(self, since):
-        return list(self.guesses), {p: 0 for p in since}
+    def ask(self, since, taken):
+        taken(list(self.guesses), {p: 0 for p in since})
 
 
 class Reading:
