@@ -62,7 +62,8 @@ class Position(msgspec.Struct, frozen=True):
 class Account(msgspec.Struct, frozen=True):
     """An account at `as_of`, milliseconds since 1970 UTC.
 
-    `multi_assets`: whether all assets back the cross positions together; not given: as the venue does by default.
+    `multi_assets`: whether all assets back the cross positions together, everywhere or by venue; not given: as the
+    venue does by default.
     `closed`: the account is no more. `left_out`: what of the record was not used, and why; `balances_unread`: how many
     balances are among it, without which no equity is known.
     """
@@ -71,7 +72,7 @@ class Account(msgspec.Struct, frozen=True):
     as_of: int
     balances: list[Balance]
     positions: list[Position]
-    multi_assets: bool | None = None
+    multi_assets: bool | dict[str, bool] | None = None
     closed: bool = False
     left_out: list[str] = []
     balances_unread: int = 0
@@ -84,7 +85,7 @@ class _Written(msgspec.Struct):
     as_of: int
     balances: list[msgspec.Raw]
     positions: list[msgspec.Raw]
-    multi_assets: bool | None = None
+    multi_assets: bool | dict[str, bool] | None = None
 
 
 class _Closed(msgspec.Struct):

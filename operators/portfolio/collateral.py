@@ -103,8 +103,9 @@ def _multi(account: Account, venue: str, contracts: Mapping[tuple[str, str], Con
     held = {b.asset for b in account.balances if b.venue in ("", venue)}
     if CREDITS in held:
         return True
-    if account.multi_assets is not None:
-        return account.multi_assets
+    told = account.multi_assets.get(venue) if isinstance(account.multi_assets, dict) else account.multi_assets
+    if told is not None:
+        return told
     if venue in UNIFIED:
         return True
     needed = {

@@ -16,7 +16,7 @@ import numpy as np
 from operators import quality
 from operators.progress import ENDED_MS, NEVER_MS, Progress
 from operators.watermark import NEVER, Clock, assign, by_guess, pass_marks
-from schemas.accounts import VENUES, Account, removed
+from schemas.accounts import VENUES, Account
 from schemas.frames import Frames, Reject
 from schemas.venue_accounts.streams import Streams
 
@@ -133,7 +133,9 @@ class Timeline:
         for i in range(len(frames)):
             data = frames.frame(i)
             received_ms = int(frames.received_ns[i]) // MS
-            account = self.streams.read(data, received_ms) if data else removed(frames.symbols.get(i, ""), received_ms)
+            key = frames.symbols.get(i, "")
+            at_ms = received_ms if data else max(received_ms, self.newest.get(key, received_ms))
+            account = self.streams.read(data, at_ms, key)
             if account is None:
                 continue
             reason = account if isinstance(account, str) else self._wrong(account, int(frames.received_ns[i]), own)

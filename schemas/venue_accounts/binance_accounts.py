@@ -9,7 +9,7 @@ from math import copysign
 
 import msgspec
 
-from schemas.venue_accounts.change import Change, Leg, Mode, number
+from schemas.venue_accounts.change import Change, Leg, Mode, every, none, number
 
 Text = str | float | None
 
@@ -100,11 +100,11 @@ def read(frame: bytes) -> Change | None:
     if it.event == "ACCOUNT_UPDATE" and it.update is not None:
         wallets = {w.a: number(w.wb) or 0.0 for w in it.update.wallets}
         legs = [_leg(_told(p)) for p in it.update.held]
-        odd = ["portfolio margin has no rules here"] if it.side else []
-        if it.side == "CM":
-            return Change(at_ms=it.transaction_ms or it.event_ms, left_out=odd)
+        unruled = "portfolio margin has no rules here" if it.side else ""
         at_ms = it.transaction_ms or it.event_ms
-        return Change(at_ms=at_ms, stream=it.event, wallets=wallets, legs=legs, left_out=odd)
+        if it.side == "CM":
+            return Change(at_ms=at_ms, unruled=unruled)
+        return Change(at_ms=at_ms, stream=it.event, wallets=wallets, legs=legs, unruled=unruled)
     if it.event == "ACCOUNT_CONFIG_UPDATE":
         at_ms = it.transaction_ms or it.event_ms
         if it.leverage is not None:
@@ -117,7 +117,7 @@ def read(frame: bytes) -> Change | None:
         legs=[_leg(p) for p in it.positions or []],
         multi_assets=it.multi_assets,
         all_wallets=it.assets is not None,
-        all_legs=it.positions is not None,
+        all_legs=every if it.positions is not None else none,
     )
 
 
@@ -129,7 +129,7 @@ def _rows(frame: bytes) -> Change | None:
     if any(r.asset for r in rows):
         return Change(wallets=_wallets(msgspec.json.decode(frame, type=list[_Asset])), all_wallets=True)
     positions = msgspec.json.decode(frame, type=list[_Position])
-    return Change(legs=[_leg(p) for p in positions], all_legs=True)
+    return Change(legs=[_leg(p) for p in positions], all_legs=every)
 
 
 def _wallets(assets: list[_Asset]) -> dict[str, float]:

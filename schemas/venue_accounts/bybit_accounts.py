@@ -1,6 +1,7 @@
 """Bybit v5: the topics `position` and `wallet`, and the answers position/list, wallet-balance and account/info.
 
 `positionBalance` is taken as the margin put aside for an isolated position. Contracts that are not linear are left out.
+An answer names its category, and is all there is of that one.
 A wallet is `walletBalance` less `spotBorrow`, as the venue counts equity (wallet-balance: equity = walletBalance -
 spotBorrow + unrealisedPnl + option value); what is no collateral (`marginCollateral`, `collateralSwitch`) backs
 nothing. Beside a unified account, the wallets of the classic ones do not count.
@@ -8,7 +9,7 @@ nothing. Beside a unified account, the wallets of the classic ones do not count.
 
 import msgspec
 
-from schemas.venue_accounts.change import Change, Leg, Mode, number
+from schemas.venue_accounts.change import Change, Leg, Mode, none, number
 
 Text = str | float | None
 _MODES: dict[str, Mode] = {"ISOLATED_MARGIN": "isolated", "REGULAR_MARGIN": "cross"}
@@ -65,8 +66,8 @@ def read(frame: bytes) -> Change | None:
         return None
     if it.result.margin_mode:
         mode = _MODES.get(it.result.margin_mode)
-        odd = [] if mode else [f"margin mode {it.result.margin_mode} has no rules here"]
-        return Change(at_ms=it.time, mode=mode, left_out=odd)
+        unruled = "" if mode else f"margin mode {it.result.margin_mode} has no rules here"
+        return Change(at_ms=it.time, mode=mode, unruled=unruled)
     if not bytes(it.result.list):
         return None
     if b'"coin"' in bytes(it.result.list):
@@ -76,20 +77,16 @@ def read(frame: bytes) -> Change | None:
 
 def _positions(rows: msgspec.Raw, category: str, at_ms: int, *, whole: bool) -> Change:
     held = msgspec.json.decode(rows, type=list[_Position])
-    linear = [p for p in held if (p.category or category or "linear") == "linear"]
-    odd = [p for p in held if (p.category or category or "linear") != "linear" and number(p.size)]
+    asked = category or "linear"
     return Change(
         at_ms=at_ms,
         stream="" if whole else "position",
-        legs=[_leg(p) for p in linear],
-        all_legs=whole,
-        left_out=[
-            f"position 'bybit-{p.category or category}' {p.symbol!r}: only linear contracts are valued" for p in odd
-        ],
+        legs=[_leg(p, p.category or asked) for p in held],
+        all_legs=(lambda leg: (leg.product or "linear") == asked) if whole else none,
     )
 
 
-def _leg(p: _Position) -> Leg:
+def _leg(p: _Position, category: str) -> Leg:
     size = number(p.size) or 0.0
     mode: Mode | None = "isolated" if p.trade_mode == 1 else None
     return Leg(
@@ -101,6 +98,8 @@ def _leg(p: _Position) -> Leg:
         leverage=number(p.leverage),
         mode=mode,
         margin=number(p.position_balance),
+        product=category,
+        unvalued="" if category == "linear" else f"only linear contracts are valued, this one is {category}",
     )
 
 

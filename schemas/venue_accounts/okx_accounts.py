@@ -2,12 +2,14 @@
 
 `pos` counts contracts: what one is comes from the instrument. `cashBal` and the `margin` put aside for isolated
 positions make the wallet: the venue's equity is balance, isolated margin and profits together. A snapshot in pages
-begins with its first page and goes on with the others.
+begins with its first page and goes on with the others; it is all there is of what its subscription names (`arg`).
 """
+
+from collections.abc import Callable
 
 import msgspec
 
-from schemas.venue_accounts.change import Change, Leg, Mode, number
+from schemas.venue_accounts.change import Change, Leg, Mode, every, none, number
 
 Text = str | float | None
 
@@ -40,8 +42,20 @@ class _Row(msgspec.Struct, rename="camel"):
     p_time: Text = None
 
 
-class _Arg(msgspec.Struct):
+class _Arg(msgspec.Struct, rename="camel"):
     channel: str = ""
+    inst_type: str = ""
+    inst_family: str = ""
+    inst_id: str = ""
+    ccy: str = ""
+
+    def names(self, leg: Leg) -> bool:
+        """Whether a position is of those subscribed to."""
+        return (
+            self.inst_type in ("", "ANY", leg.product or "SWAP")
+            and self.inst_id in ("", leg.symbol)
+            and (not self.inst_family or leg.symbol.startswith(self.inst_family + "-"))
+        )
 
 
 class _Frame(msgspec.Struct, rename="camel"):
@@ -62,34 +76,28 @@ def read(frame: bytes) -> Change | None:
     at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in rows], default=0)
     stream = "" if whole or it.arg is None else it.arg.channel
     if (it.arg is not None and it.arg.channel == "positions") or any(r.inst_id for r in rows):
-        return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, stream, whole=whole)
+        scope = none if not whole else every if it.arg is None else it.arg.names
+        return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, stream, scope)
     if any(r.acct_lv for r in rows):
         return Change(multi_assets=rows[0].acct_lv in ("3", "4"))
     if any(r.pos_data is not None or r.bal_data is not None for r in rows):
         whole = all(r.event_type == "snapshot" for r in rows)
         stream = "" if whole or it.arg is None else it.arg.channel
-        told = _positions([p for r in rows for p in r.pos_data or []], at_ms, stream, whole=whole)
+        told = _positions([p for r in rows for p in r.pos_data or []], at_ms, stream, every if whole else none)
         wallets = _wallets([d for r in rows for d in r.bal_data or []])
         return msgspec.structs.replace(told, wallets=wallets, all_wallets=whole)
     if any(r.details is not None for r in rows):
         wallets = _wallets([d for r in rows for d in r.details or []])
-        return Change(at_ms=at_ms, stream=stream, wallets=wallets, all_wallets=whole)
-    return Change(at_ms=at_ms, all_legs=True) if whole and not rows else None
+        return Change(at_ms=at_ms, stream=stream, wallets=wallets, all_wallets=whole and not (it.arg and it.arg.ccy))
+    return Change(at_ms=at_ms, all_legs=every) if whole and not rows else None
 
 
 def _wallets(details: list[_Detail]) -> dict[str, float]:
     return {d.ccy: number(d.cash_bal) or 0.0 for d in details}
 
 
-def _positions(held: list[_Position], at_ms: int, stream: str, *, whole: bool) -> Change:
-    odd = [p for p in held if p.inst_type not in ("SWAP", "FUTURES") and number(p.pos)]
-    return Change(
-        at_ms=at_ms,
-        stream=stream,
-        legs=[_leg(p) for p in held if p.inst_type in ("SWAP", "FUTURES")],
-        all_legs=whole,
-        left_out=[f"position 'okx' {p.inst_id!r}: only swaps and futures are valued" for p in odd],
-    )
+def _positions(held: list[_Position], at_ms: int, stream: str, scope: Callable[[Leg], bool]) -> Change:
+    return Change(at_ms=at_ms, stream=stream, legs=[_leg(p) for p in held], all_legs=scope)
 
 
 def _leg(p: _Position) -> Leg:
@@ -104,4 +112,6 @@ def _leg(p: _Position) -> Leg:
         leverage=number(p.lever),
         mode=mode,
         margin=number(p.margin),
+        product=p.inst_type,
+        unvalued="" if p.inst_type in ("SWAP", "FUTURES") else "only swaps and futures are valued",
     )

@@ -2,18 +2,19 @@
 
 A record of the `accounts` topic may hold a venue's own frame: `{"account": "a", "venue": "okx-swap", "frame": {...}}`.
 The account then is what all its frames say, over all its venues. An answer of a REST interface is all there is of its
-kind, unless the record says `"all": false` (a page, or one symbol's); a frame of a stream is what changed.
+kind, unless the record says `"all": false` (a page, or one symbol's); a frame of a stream is what changed. An account
+that is no more is forgotten, and begins anew if it comes again.
 """
 
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from schemas.accounts import Account, Balance, Position, checked, decode, one_line
+from schemas.accounts import Account, Balance, Position, checked, decode, one_line, removed
 from schemas.instrument import Instrument
 from schemas.settlement import contract as contract_of
 from schemas.venue_accounts import binance_accounts, bybit_accounts, okx_accounts
-from schemas.venue_accounts.change import Change, Leg, Mode
+from schemas.venue_accounts.change import Change, Leg, Mode, none
 
 MARGIN_APART = frozenset({"okx-swap"})
 """Venues whose balance is without the margin put aside for isolated positions (OKX: `posBal` is beside `bal`)."""
@@ -38,11 +39,12 @@ class _AtVenue(msgspec.Struct):
     wallets: dict[str, float] = {}
     legs: dict[str, Leg] = {}
     leverages: dict[str, float] = {}
+    """Of a symbol, or of a symbol and side; also of what is flat, since a frame that opens it may not say it again."""
     rates: dict[str, tuple[float | None, float | None]] = {}
     multi_assets: bool | None = None
     mode: Mode | None = None
     known_wallets: bool = False
-    left_out: list[str] = []
+    unruled: str = ""
     told_ms: dict[str, int] = {}
     """When what a stream tells was told last, since the last answer."""
 
@@ -60,14 +62,23 @@ class Streams:
     """The accounts of one log or several that come as frames; `known` says what a contract of OKX is."""
 
     def __init__(self, known: Mapping[tuple[str, str], Instrument] | None = None, ahead_ms: int = 5_000) -> None:
-        """Nothing seen yet. A frame's time counts up to `ahead_ms` past its receipt: more would hold up what comes."""
+        """Nothing seen yet. A time more than `ahead_ms` past its receipt is none: it would hold up what comes."""
         self.known, self.ahead_ms = known or {}, ahead_ms
         self.held: dict[str, _Held] = {}
 
-    def read(self, data: bytes, received_ms: int) -> Account | str | None:
-        """The account after a record, ours or a venue's frame; None: nothing of it changed; text: why it is refused."""
-        if b'"frame"' not in data:
-            return decode(data)
+    def read(self, data: bytes, received_ms: int, key: str = "") -> Account | str | None:
+        """The account after a record, ours or a venue's frame; None: nothing of it changed; text: why it is refused.
+
+        A record without a value says that the account of its `key` is no more.
+        """
+        if b'"frame"' in data:
+            return self._framed(data, received_ms)
+        account = decode(data) if data else removed(key, received_ms)
+        if isinstance(account, Account) and account.closed:
+            self.held.pop(account.account, None)
+        return account
+
+    def _framed(self, data: bytes, received_ms: int) -> Account | str | None:
         try:
             it = _enveloped(data)
             if it.venue not in READERS:
@@ -79,16 +90,17 @@ class Streams:
             return None
         held = self.held.setdefault(it.account, _Held())
         at = held.venues.setdefault(it.venue, _AtVenue())
+        if change.at_ms > received_ms + self.ahead_ms:
+            change = msgspec.structs.replace(change, at_ms=0)
         _apply(at, change, whole=it.all)
-        held.as_of = max(held.as_of, min(change.at_ms or received_ms, received_ms + self.ahead_ms))
+        held.as_of = max(held.as_of, change.at_ms or received_ms)
         return self._account(it.account, held)
 
     def _account(self, name: str, held: _Held) -> Account:
         balances, positions, left_out, unread = [], [], list[str](), 0
-        modes = {at.multi_assets for at in held.venues.values()}
-        multi = modes.pop() if len(modes) == 1 else None
+        multi = {venue: at.multi_assets for venue, at in held.venues.items() if at.multi_assets is not None}
         for venue, at in held.venues.items():
-            left_out += at.left_out
+            left_out += [at.unruled] if at.unruled else []
             if not at.known_wallets:
                 unread += 1
                 left_out.append(f"balances at {venue}: no answer with all of them was seen yet")
@@ -108,6 +120,8 @@ class Streams:
         return checked(Account(name, held.as_of, balances, positions, multi, balances_unread=unread), left_out)
 
     def _position(self, venue: str, at: _AtVenue, leg: Leg) -> Position | str:
+        if leg.unvalued:
+            return leg.unvalued
         contract: float | None = 1.0
         if venue == "okx-swap":
             instrument = self.known.get((venue, leg.symbol))
@@ -124,7 +138,7 @@ class Streams:
             leg.symbol,
             leg.quantity * contract,
             leg.entry_price,
-            leg.leverage if leg.leverage is not None else at.leverages.get(leg.symbol),
+            leg.leverage or at.leverages.get(f"{leg.symbol} {leg.key}") or at.leverages.get(leg.symbol),
             mode,
             leg.margin if mode == "isolated" else None,
             leg.side,
@@ -162,22 +176,24 @@ def _apply(at: _AtVenue, change: Change, *, whole: bool) -> None:
     if change.classic and at.multi_assets:
         return
     change = _latest(at, change)
-    if (change.all_wallets or change.all_legs) and whole:
+    if (change.all_wallets or change.all_legs is not none) and whole:
         at.told_ms = {}
     if change.all_wallets and whole:
         at.wallets, at.known_wallets = {}, True
     at.wallets = {**at.wallets, **change.wallets}
-    at.leverages = {**at.leverages, **change.leverages}
+    sided = {key: x for key, x in at.leverages.items() if key.partition(" ")[0] not in change.leverages}
+    at.leverages = {**sided, **change.leverages}
     at.rates = {**at.rates, **change.rates}
     at.multi_assets = change.multi_assets if change.multi_assets is not None else at.multi_assets
     at.mode = change.mode or at.mode
+    at.unruled = at.unruled if change.unruled is None else change.unruled
     before = at.legs
-    at.legs = {} if change.all_legs and whole else dict(before)
-    kept = [] if change.all_legs and whole else at.left_out
-    at.left_out = list(dict.fromkeys([*kept, *change.left_out]))
+    at.legs = {key: leg for key, leg in before.items() if not (whole and change.all_legs(leg))}
     for leg in change.legs:
         key = f"{leg.symbol} {leg.key}"
         at.legs.pop(key, None)
+        if leg.leverage is not None:
+            at.leverages[key] = leg.leverage
         if leg.quantity:
             at.legs[key] = _completed(leg, before.get(key))
     for symbol, leverage in change.leverages.items():

@@ -333,9 +333,9 @@ def test_a_snapshot_of_okx_in_pages_is_all_its_pages():
 
 def test_modes_are_told_by_frames_too():
     assert (
-        read("binance-usdm", BINANCE[0], {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "ai": {"j": True}}).multi_assets is True
-    )
-    assert read("okx-swap", OKX[0], {"code": "0", "data": [{"acctLv": "2"}]}).multi_assets is False
+        read("binance-usdm", BINANCE[0], {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "ai": {"j": True}}).multi_assets
+    ) == {"binance-usdm": True}
+    assert read("okx-swap", OKX[0], {"code": "0", "data": [{"acctLv": "2"}]}).multi_assets == {"okx-swap": False}
     info = {"result": {"marginMode": "ISOLATED_MARGIN"}, "time": 1}
     isolated = read("bybit-linear", BYBIT[0], info, BYBIT[1])
     assert isolated.positions[0].margin_mode == "isolated"
@@ -353,7 +353,7 @@ def test_contracts_without_rules_or_size_are_left_out_by_name():
         "data": [{"category": "inverse", "symbol": "BTCUSD", "side": "Buy", "size": "5"}],
     }
     assert read("bybit-linear", BYBIT[0], inverse).left_out == [
-        "position 'bybit-inverse' 'BTCUSD': only linear contracts are valued"
+        "position 'bybit-linear' 'BTCUSD': only linear contracts are valued, this one is inverse"
     ]
     other = {
         "arg": {"channel": "positions"},
@@ -394,8 +394,11 @@ def test_a_frame_that_cannot_be_read_says_why(venue, frame, reason):
 
 
 def test_a_frame_with_a_time_ahead_does_not_hold_up_what_comes_after_it():
+    """Nor make all later frames the older ones: what they said of the same position was passed over for eleven days."""
     ahead = {**BINANCE[1], "T": AT_MS + 10**9}
-    assert read("binance-usdm", BINANCE[0], ahead).as_of == AT_MS + 5000
+    assert read("binance-usdm", BINANCE[0], ahead).as_of == AT_MS
+    closed = {**BINANCE[1], "a": {"P": [{**BINANCE[1]["a"]["P"][0], "pa": "0"}]}}
+    assert [p.symbol for p in read("binance-usdm", BINANCE[0], ahead, closed).positions] == ["BTCUSDT"]
 
 
 @pytest.mark.parametrize("venue", SAME)

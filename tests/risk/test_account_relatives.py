@@ -13,7 +13,8 @@ from tests.risk.room import START_MS, cross, last, mark, one_tier, play, raised,
 
 SWAP = Instrument("okx-swap", "BTC-USDT-SWAP", "BTC", "USDT", "linear", "0.1", "1", 0.01)
 COIN = Instrument("okx-swap", "BTC-USD-SWAP", "BTC", "USD", "inverse", "0.1", "1", 100.0)
-KNOWN = {(i.venue, i.symbol): i for i in (SWAP, COIN)}
+FUTURE = Instrument("okx-swap", "BTC-USDT-261225", "BTC", "USDT", "linear", "0.1", "1", 0.01)
+KNOWN = {(i.venue, i.symbol): i for i in (SWAP, COIN, FUTURE)}
 
 
 def told(venue: str, *frames: Any) -> Any:
@@ -196,3 +197,129 @@ def test_a_coin_margined_swap_of_an_okx_frame_is_left_out_for_what_it_is():
     account = told("okx-swap", okx("BTC-USD-SWAP", "cross", ""))
     reason = "position 'okx-swap' 'BTC-USD-SWAP': only linear contracts are valued, this one is inverse"
     assert reason in account.left_out
+
+
+def listed(category: str, *rows: dict[str, Any]) -> dict[str, Any]:
+    """Bybit's answer of positions of one category."""
+    told = [{"positionIdx": 0, "side": "Buy", "avgPrice": "60000", "leverage": "2", **row} for row in rows]
+    return {"result": {"category": category, "list": told}, "time": START_MS}
+
+
+def test_an_answer_of_bybits_inverse_positions_closes_no_linear_one():
+    """`category` is required of GET /v5/position/list, so both are asked for in turn; the linear ones were gone."""
+    linear, none = listed("linear", {"symbol": "BTCUSDT", "size": "1"}), listed("inverse")
+    some = listed("inverse", {"symbol": "BTCUSD", "size": "5"})
+    start = answer(coin("USDT", "5000"))
+    assert [p.symbol for p in told("bybit-linear", start, linear, none).positions] == ["BTCUSDT"]
+    beside = told("bybit-linear", start, some, linear)
+    reason = "position 'bybit-linear' 'BTCUSD': only linear contracts are valued, this one is inverse"
+    assert (beside.left_out, [p.symbol for p in beside.positions]) == ([reason], ["BTCUSDT"])
+    assert told("bybit-linear", start, some, linear, none).left_out == []
+    assert told("bybit-linear", start, linear, some, listed("linear")).positions == []
+
+
+def test_a_position_without_rules_that_a_frame_closes_is_named_no_more():
+    row = {"category": "inverse", "symbol": "BTCUSD", "positionIdx": 0, "entryPrice": "60000"}
+    opened, closed = (
+        {"topic": "position", "creationTime": START_MS + ms, "data": [{**row, "side": side, "size": size}]}
+        for ms, side, size in ((1, "Buy", "5"), (2, "", "0"))
+    )
+    start = answer(coin("USDT", "5000"))
+    assert len(told("bybit-linear", start, opened).left_out) == 1
+    assert told("bybit-linear", start, opened, closed).left_out == []
+
+
+def test_a_margin_mode_without_rules_stays_named_until_another_is_told():
+    """The next answer of positions took the remark away, and the account looked like one in cross mode."""
+    mode = {"result": {"marginMode": "PORTFOLIO_MARGIN"}, "time": START_MS}
+    held = listed("linear", {"symbol": "BTCUSDT", "size": "1"})
+    frames = answer(coin("USDT", "5000")), mode, held
+    assert told("bybit-linear", *frames).left_out == ["margin mode PORTFOLIO_MARGIN has no rules here"]
+    regular = {"result": {"marginMode": "REGULAR_MARGIN"}, "time": START_MS}
+    assert told("bybit-linear", *frames, regular).left_out == []
+
+
+def snapshot(symbol: str, **arg: str) -> dict[str, Any]:
+    """A snapshot of one subscription to OKX's positions."""
+    row = {"instId": symbol, "mgnMode": "cross", "posSide": "net", "pos": "10", "avgPx": "60000", "lever": "5"}
+    rows = [{**row, "instType": arg.get("instType", "SWAP")}] if symbol else []
+    told_by = {"channel": "positions", **arg}
+    return {"arg": told_by, "eventType": "snapshot", "curPage": 1, "lastPage": True, "data": rows}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"instType": "FUTURES"},
+        {"instType": "MARGIN"},
+        {"instType": "SWAP", "instFamily": "ETH-USDT"},
+        {"instType": "ANY", "instId": "BTC-USDT-261225"},
+    ],
+)
+def test_a_snapshot_of_one_subscription_to_okx_positions_closes_no_position_of_another(others):
+    """`arg` names what is subscribed to, and snapshots come again and again."""
+    start = {"code": "0", "data": [{"uTime": str(START_MS), "details": [{"ccy": "USDT", "cashBal": "5000"}]}]}
+    first = snapshot("BTC-USDT-SWAP", instType="SWAP")
+    account = told("okx-swap", start, first, snapshot("", **others))
+    assert [p.symbol for p in account.positions] == ["BTC-USDT-SWAP"]
+    both = told("okx-swap", start, first, snapshot("BTC-USDT-261225", instType="FUTURES"), first)
+    assert {p.symbol for p in both.positions} == {"BTC-USDT-SWAP", "BTC-USDT-261225"}
+    assert told("okx-swap", start, first, snapshot("", instType="ANY")).positions == []
+    assert told("okx-swap", start, first, snapshot("", instType="SWAP", instFamily="BTC-USDT")).positions == []
+
+
+def test_a_snapshot_of_one_currency_of_okx_leaves_the_others():
+    start = {"code": "0", "data": [{"details": [{"ccy": "USDT", "cashBal": "5000"}, {"ccy": "BTC", "cashBal": "1"}]}]}
+    arg = {"channel": "account", "ccy": "BTC"}
+    one = {"arg": arg, "eventType": "snapshot", "curPage": 1, "data": [{"details": [{"ccy": "BTC", "cashBal": "2"}]}]}
+    assert wallets(told("okx-swap", start, one)) == {"USDT": 5000, "BTC": 2}
+
+
+def test_a_market_that_is_opened_again_has_the_leverage_that_an_answer_or_frame_gave_it():
+    """ACCOUNT_UPDATE names no leverage; it was dropped with the flat row, and margin_utilisation was null."""
+    row = {"symbol": "BTCUSDT", "positionAmt": "0", "entryPrice": "0", "leverage": "20", "positionSide": "BOTH"}
+    start = {"assets": [{"asset": "USDT", "walletBalance": "100"}], "positions": [row]}
+
+    def leverage(*frames: Any) -> Any:
+        return told("binance-usdm", start, *frames).positions[0].leverage
+
+    assert leverage(update(10, "90", "1")) == 20
+    assert leverage(update(10, "90", "1"), update(20, "90", "0"), update(30, "90", "1")) == 20
+    config = {"e": "ACCOUNT_CONFIG_UPDATE", "T": START_MS + 15, "ac": {"s": "BTCUSDT", "l": 12}}
+    assert leverage(config, update(20, "90", "1")) == 12
+
+
+def test_an_account_in_multi_assets_mode_at_one_venue_is_so_there_whatever_its_other_venue_says():
+    """Two venues that said different things made neither say anything: USDC beside USDT backed nothing at Binance."""
+    streams = Streams(KNOWN)
+    assets = [{"asset": a, "walletBalance": w} for a, w in (("USDT", "10"), ("USDC", "990"))]
+    row = {"symbol": "BTCUSDT", "positionAmt": "0.01", "entryPrice": "60000", "leverage": "20", "positionSide": "BOTH"}
+    binance = {"multiAssetsMargin": True, "assets": assets, "positions": [row]}
+    okx_level = {"code": "0", "data": [{"acctLv": "2"}]}
+    balance = {"code": "0", "data": [{"details": [{"ccy": "USDT", "cashBal": "50"}]}]}
+    frames = ("okx-swap", balance), ("okx-swap", okx_level), ("binance-usdm", binance)
+    texts = [json.dumps({"account": "a", "venue": v, "frame": f}).encode() for v, f in frames]
+    account = [streams.read(text, START_MS) for text in texts][-1]
+    assert isinstance(account, Account)
+    assert account.multi_assets == {"okx-swap": False, "binance-usdm": True}
+    position = last(play(list(enumerate(texts)), [mark(5, "BTCUSDT", 60_000)]), "risk_positions")
+    assert (position["pool"], position["pool_equity_usd"]) == ("binance-usdm/cross/multi-assets", 1000)
+
+
+@pytest.mark.parametrize("end", [None, {"account": "a", "closed": True}])
+def test_an_account_of_frames_that_was_removed_begins_anew(end):
+    """Its positions at a venue that it had left came back with the first frame from another."""
+    row = {"symbol": "BTCUSDT", "positionAmt": "1", "entryPrice": "60000", "leverage": "20", "positionSide": "BOTH"}
+    start = {"assets": [{"asset": "USDT", "walletBalance": "100"}], "positions": [row]}
+    later = {**answer(coin("USDT", "5000")), "time": START_MS + 4000}
+    frames = [("binance-usdm", start), ("bybit-linear", later)]
+    first, again = (json.dumps({"account": "a", "venue": v, "frame": f}).encode() for v, f in frames)
+    rows = play([(0, first), (2, end), (4, again)], [mark(1, "BTCUSDT", 60_000), mark(9, "BTCUSDT", 60_001)])
+    assert (last(rows)["open"], last(rows)["positions"], last(rows)["equity_usd"]) == (True, 0, 5000)
+
+
+def test_a_tombstone_ends_an_account_whose_venues_clock_is_ahead_of_ours():
+    """Its own time is that of receipt; before the last record's it was refused, and the account stayed."""
+    held = record({"USDT": 90}, cross("BTCUSDT", 0.001, 60_000), as_of=START_MS + 900)
+    rows = play([(0, held), (0.5, None)], [mark(1, "BTCUSDT", 60_000), mark(9, "BTCUSDT", 60_001)])
+    assert (rows["rejects"], last(rows)["open"]) == ([], False)
