@@ -22,12 +22,12 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-from flows.recovery import sealing
+from flows.recovery import moves, sealing
 from flows.recovery.owned import own
 from flows.recovery.sealing import BEGIN_ANEW, place
 from flows.refusal import Refused, Unreachable
@@ -35,6 +35,8 @@ from operators.evolving import Changed, Part, matched
 
 FORMAT = 3
 PART = "part-0.sqlite3"
+ROOM_BYTES = 1 << 20
+"""A new directory takes so much at the most, before anything is in it."""
 LOCK = "lock"
 """Locked by the process that uses the directory; its number and machine are in it."""
 TABLES = {"parts", "exs", "fronts", "commits", "snaps"}
@@ -96,6 +98,24 @@ class InUse(Refused):
     """Another process holds the directory."""
 
 
+def held(directory: Path) -> IO[str]:
+    """The lock of a directory, whatever is in it, for this process alone until it is closed; InUse if not free."""
+    own(directory)
+    lock = (directory / LOCK).open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} {socket.gethostname()}")
+        lock.flush()
+    except BlockingIOError:
+        lock.close()
+        raise InUse(f"{directory} is in use by another process") from None
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
 class Recovery:
     """An opened recovery directory; the lock lasts as long as the process. `run_id` was drawn when it was made."""
 
@@ -103,16 +123,12 @@ class Recovery:
         """`key` is the file with the key of its states, by default beside the directory, made with the first one."""
         self.directory = directory
         self.evolved = ""
-        own(directory)
-        self._lock = (directory / LOCK).open("a")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise InUse(f"{directory} is in use by another process") from None
-        self._lock.truncate(0)
-        self._lock.write(f"{os.getpid()} {socket.gethostname()}")
-        self._lock.flush()
+        if journal := moves.cut_short(directory):
+            raise Refused(
+                f"{directory} was about to change places, and that was cut short ({journal}): run the `rescale` or"
+                " `restore` again, which ends it"
+            )
+        self._lock = held(directory)
         try:
             self._manifest = self._read()
             key = key or directory.resolve().parent / "recovery.key"
@@ -165,15 +181,19 @@ class Recovery:
         assert self._manifest is not None
         if self.made_for is not None:
             raise Refused(f"{self.directory} is not new")
-        with closing(sqlite3.connect(self.directory / PART)) as database, database:
-            database.execute("INSERT INTO exs (ex_num, worker_count, resume_epoch) VALUES (0, 1, ?)", (FILLED,))
-            database.execute(
-                "INSERT INTO fronts (ex_num, worker_index, worker_frontier) VALUES (0, 0, ?)", (FILLED + 1,)
-            )
-            database.execute("INSERT INTO commits (part_index, commit_epoch) VALUES (0, ?)", (FILLED,))
-            database.executemany(
-                f"INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, {FILLED}, ?)", rows
-            )
+        part = self.directory / PART
+        try:
+            with closing(sqlite3.connect(part)) as database, database:
+                database.execute("INSERT INTO exs (ex_num, worker_count, resume_epoch) VALUES (0, 1, ?)", (FILLED,))
+                database.execute(
+                    "INSERT INTO fronts (ex_num, worker_index, worker_frontier) VALUES (0, 0, ?)", (FILLED + 1,)
+                )
+                database.execute("INSERT INTO commits (part_index, commit_epoch) VALUES (0, ?)", (FILLED,))
+                database.executemany(
+                    f"INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, {FILLED}, ?)", rows
+                )
+        except sqlite3.OperationalError as error:
+            raise Unreachable(f"{part} cannot be written: {error}") from None
         self._write({**self._manifest, "made_for": dict(made_for), "release": release(), "states": dict(states)})
 
     def bind(self, dataflow: Dataflow, identity: Identity, parts: Iterable[Part] = ()) -> RecoveryConfig:
@@ -256,6 +276,12 @@ class Recovery:
             raise Refused(f"{self.directory} holds recovered state but no manifest.json")
         for leftover in self.directory.glob(f"{PART}*"):
             leftover.unlink()
+        try:
+            part.write_bytes(bytes(ROOM_BYTES))  # where there is no room the engine would end in a panic
+        except OSError as error:
+            raise Unreachable(f"{part} cannot be written: {error.strerror}") from None
+        finally:
+            part.unlink(missing_ok=True)
         init_db_dir(self.directory, 1)  # type: ignore[no-untyped-call]
         self._write({"format": FORMAT, "release": release(), "run_id": secrets.token_hex(8), "key": self.seal.name})
 

@@ -6,6 +6,7 @@ are whole before the first of the old ones gives way. A list of the moves is wri
 finishes it.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -15,7 +16,6 @@ from typing import Any, NamedTuple
 from flows.kafka.source import shard_name, shards_of
 from flows.recovery import moves
 from flows.recovery.directory import Recovery
-from flows.recovery.owned import own
 from flows.refusal import Refused
 
 Place = Callable[[int], Path]
@@ -37,9 +37,9 @@ def rescale(flow: str, place: Place, count: int, key: Path | None = None) -> Res
     Refused while one of its processes runs, when a directory is missing, is of another flow or was sealed with another
     key, and when there would be more processes than partitions.
     """
-    journal = place(0).with_name(f"{flow}.moves.json")
+    journal = place(0).with_name(f"{flow}{moves.MOVES}")
     moves.finish(journal)
-    with ExitStack() as stack:
+    with ExitStack() as stack, ExitStack() as begun:
         first = opened(stack, place(0), key)
         made_for = made_for_flow(first, flow)
         before, partitions = int(made_for["share"][1]), int(made_for["partitions"])
@@ -70,10 +70,12 @@ def rescale(flow: str, place: Place, count: int, key: Path | None = None) -> Res
             fresh = place(i).with_name(f".{place(i).name}.{stamp}")
             if i >= before and place(i).exists():
                 raise Refused(f"{place(i)} is in the way: move it aside, it is of an earlier run")
-            own(place(i).parent)
+            place(i).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            begun.callback(shutil.rmtree, fresh, ignore_errors=True)
             made = stack.enter_context(closing(Recovery(fresh, key or place(0).resolve().parent / "recovery.key")))
             made.fill({**made_for, "share": [i, count]}, first.states, [row for row in rows if owner[row[1]] == i])
             planned.append((fresh, place(i)))
+        begun.pop_all()  # from here on they are needed
         moves.write(journal, planned)
         moves.finish(journal)
     return Rescaled(before, count, len({shard for _, shard, _ in rows}), kept)

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from flows.recovery import moves
-from flows.recovery.directory import LOCK, PART, Recovery
+from flows.recovery.directory import LOCK, PART, Recovery, held
 from flows.recovery.durable import settle
 from flows.recovery.owned import own
 from flows.refusal import Refused, Unreachable
@@ -76,38 +76,52 @@ class Restored(NamedTuple):
 def take(flow: str, place: Place, to: Path, key: Path | None = None, patience_s: float = STOPS_S) -> Savepoint:
     """Stop the processes of `flow` that run on this machine and copy their directories `to` a new folder.
 
-    Refused when a directory is missing, of another flow or run, or held by a process elsewhere.
+    Refused when a directory is missing, of another flow or run, or held by a process elsewhere. A copy that fails
+    leaves the folder as new as it was.
     """
     if to.exists() and any(to.iterdir()):
         raise Refused(f"{to} is not empty: a savepoint is a new folder")
+    own(to)  # before a flow is stopped for it
     key = key or place(0).resolve().parent / "recovery.key"
     count, ordinal = 1, 0
     with ExitStack() as stack:
-        held: list[Recovery] = []
+        found: list[Recovery] = []
         while ordinal < count:
             _stop(place(ordinal), patience_s)
             recovery = opened(stack, place(ordinal), key)
             made_for = made_for_flow(recovery, flow)
             count = int(made_for["share"][1])
-            held.append(recovery)
-            if made_for != {**made_for_flow(held[0], flow), "share": [ordinal, count]}:
-                raise Refused(f"{recovery.directory} is not of the same run of {flow} as {held[0].directory}")
-            if recovery.states != held[0].states:
-                raise Refused(f"{recovery.directory} and {held[0].directory} are of different releases")
+            found.append(recovery)
+            if made_for != {**made_for_flow(found[0], flow), "share": [ordinal, count]}:
+                raise Refused(f"{recovery.directory} is not of the same run of {flow} as {found[0].directory}")
+            if recovery.states != found[0].states:
+                raise Refused(f"{recovery.directory} and {found[0].directory} are of different releases")
             ordinal += 1
-        own(to)
-        processes = [_copied(flow, recovery, to / f"{flow}-{i}", key) for i, recovery in enumerate(held)]
-        first = held[0]
-        saved = Savepoint(
-            FORMAT,
-            flow,
-            first.saved_by,
-            int(time.time() * 1e3),
-            first.seal.name,
-            made_for_flow(first, flow),
-            first.states,
-            processes,
-        )
+        try:
+            return _written(flow, found, to, key)
+        except BaseException as error:
+            for begun in to.iterdir():
+                shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
+            if isinstance(error, sqlite3.Error):
+                raise Unreachable(
+                    f"{to} was not written: {error}; {flow} stands still, its directories are whole"
+                ) from None
+            raise
+
+
+def _written(flow: str, found: list[Recovery], to: Path, key: Path) -> Savepoint:
+    """The directories copied, and then what they are."""
+    first = found[0]
+    saved = Savepoint(
+        FORMAT,
+        flow,
+        first.saved_by,
+        int(time.time() * 1e3),
+        first.seal.name,
+        made_for_flow(first, flow),
+        first.states,
+        [_copied(flow, recovery, to / f"{flow}-{i}", key) for i, recovery in enumerate(found)],
+    )
     (to / NAME).write_bytes(msgspec.json.format(msgspec.json.encode(saved)))
     (to / NAME).chmod(0o600)
     settle(to / NAME)
@@ -137,10 +151,10 @@ def restore(folder: Path, place: Place, fits: Callable[[Savepoint], str], key: P
     """Put a savepoint in the place of what is there, which is kept beside it.
 
     Refused while a process of the flow runs here, when the savepoint is damaged, sealed with another key, or does not
-    fit: `fits` says why not, or nothing.
+    fit: `fits` says why not, or nothing. What is in its place may be damaged.
     """
     saved = read(folder)
-    journal = place(0).with_name(f"{saved.flow}.moves.json")
+    journal = place(0).with_name(f"{saved.flow}{moves.MOVES}")
     moves.finish(journal)
     if why := fits(saved):
         raise Refused(f"{folder} does not fit: {why}")
@@ -148,15 +162,16 @@ def restore(folder: Path, place: Place, fits: Callable[[Savepoint], str], key: P
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     planned: list[moves.Move] = []
     kept: list[Path] = []
-    with ExitStack() as stack:
+    with ExitStack() as stack, ExitStack() as begun:
         for ordinal, process in enumerate(saved.processes):
             target = place(ordinal)
             if target.exists():
-                opened(stack, target, key)
+                stack.enter_context(held(target))  # not opened: it may be damaged, which is what a savepoint is for
                 kept.append(target.with_name(f"{target.name}.{stamp}"))
                 planned.append((target, kept[-1]))
-            own(target.parent)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh = target.with_name(f".{target.name}.{stamp}")
+            begun.callback(shutil.rmtree, fresh, ignore_errors=True)
             own(fresh)
             for name in process.sha256:
                 shutil.copyfile(folder / process.directory / name, fresh / name)
@@ -166,10 +181,11 @@ def restore(folder: Path, place: Place, fits: Callable[[Savepoint], str], key: P
             planned.append((fresh, target))
         ordinal = len(saved.processes)
         while place(ordinal).exists():  # of more processes than the savepoint has
-            opened(stack, place(ordinal), key)
+            stack.enter_context(held(place(ordinal)))
             kept.append(place(ordinal).with_name(f"{place(ordinal).name}.{stamp}"))
             planned.append((place(ordinal), kept[-1]))
             ordinal += 1
+        begun.pop_all()  # from here on they are needed
         moves.write(journal, planned)
         moves.finish(journal)
     return Restored(saved, kept)

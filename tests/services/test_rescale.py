@@ -2,10 +2,12 @@
 
 import json
 import pickle
+import resource
 import shutil
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.recovery.directory import Recovery
 from flows.recovery.sealing import place
-from flows.refusal import Refused
+from flows.refusal import Refused, Unreachable
 from flows.settings.tree import SettingsError
 from flows.upkeep.rescaling import rescale
 from operators.once import Once
@@ -113,21 +115,34 @@ def test_a_flow_that_is_two_then_three_then_one_process_under_load_loses_and_dou
             assert [json.dumps(r["value"]).encode() for r in mine] == load.written[topic][partition]
 
 
-def filled(directory: Path, share: list[int], shards: list[int], **changes) -> None:
-    """A directory that has committed a state of each shard."""
-    recovery = Recovery(directory)
+@contextmanager
+def no_file_beyond(size: int):
+    """A disk that takes no more, as far as one process can have one by itself."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def filled(
+    directory: Path, share: list[int], shards: list[int], key: Path | None = None, size: int = 0, **changes
+) -> None:
+    """A directory that has committed a state of each shard, of so many bytes."""
+    recovery = Recovery(directory, key)
     made_for = {"flow": "market", "steps": ["a"], "partitions": PARTITIONS, "share": share} | changes
-    rows = [("a", f"shard-{p:04d}", _sealed(recovery, p)) for p in shards]
+    rows = [("a", f"shard-{p:04d}", _sealed(recovery, p, size)) for p in shards]
     recovery.fill(made_for, {"book": "1"}, rows)
     recovery.close()
 
 
-def _sealed(recovery: Recovery, shard: int) -> bytes:
-    return pickle.dumps(recovery.seal.seal(place("a", f"shard-{shard:04d}"), b"state %d" % shard))
+def _sealed(recovery: Recovery, shard: int, size: int) -> bytes:
+    return pickle.dumps(recovery.seal.seal(place("a", f"shard-{shard:04d}"), (b"state %d" % shard).ljust(size)))
 
 
-def states(directory: Path) -> dict[str, bytes]:
-    recovery = Recovery(directory)
+def states(directory: Path, key: Path | None = None) -> dict[str, bytes]:
+    recovery = Recovery(directory, key)
     try:
         return {key: saved for _, key, saved in recovery.committed()}
     finally:
@@ -153,10 +168,17 @@ def test_each_process_gets_the_states_of_its_shards_and_the_old_directories_are_
 def test_a_rescaling_that_died_between_its_moves_is_finished_by_the_next(tmp_path, monkeypatch):
     for i in range(2):
         filled(tmp_path / f"market-{i}", [i, 2], [i, i + 2])
+    cut_short(monkeypatch, 3, lambda: rescale("market", lambda i: tmp_path / f"market-{i}", 4))
+    assert rescale("market", lambda i: tmp_path / f"market-{i}", 4) is None
+    assert [set(states(tmp_path / f"market-{i}")) for i in range(4)] == [{f"shard-000{i}"} for i in range(4)]
+
+
+def cut_short(monkeypatch, after, act):
+    """Let `act` die before it renames one more directory than so many."""
     renamed, made = [], Path.rename
 
     def dies(source, target):
-        if len(renamed) == 3:
+        if len(renamed) == after:
             raise KeyboardInterrupt
         renamed.append(source)
         return made(source, target)
@@ -164,9 +186,43 @@ def test_a_rescaling_that_died_between_its_moves_is_finished_by_the_next(tmp_pat
     with monkeypatch.context() as broken:
         broken.setattr(Path, "rename", dies)
         with pytest.raises(KeyboardInterrupt):
-            rescale("market", lambda i: tmp_path / f"market-{i}", 4)
-    assert rescale("market", lambda i: tmp_path / f"market-{i}", 4) is None
-    assert [set(states(tmp_path / f"market-{i}")) for i in range(4)] == [{f"shard-000{i}"} for i in range(4)]
+            act()
+
+
+@pytest.mark.parametrize("layout", ["market-{}", "claims/{}/recovery/market-{}"])
+@pytest.mark.parametrize("after", range(5))
+def test_no_process_starts_on_directories_whose_moves_were_cut_short(tmp_path, monkeypatch, after, layout):
+    def place(ordinal: int) -> Path:
+        return tmp_path / layout.replace("{}", str(ordinal))
+
+    key = tmp_path / "recovery.key"
+    for i in range(2):
+        filled(place(i), [i, 2], [i, i + 2], key=key)
+    cut_short(monkeypatch, after, lambda: rescale("market", place, 3, key))
+    for i in range(3):
+        with pytest.raises(
+            Refused, match=r"was about to change places, and that was cut short \(.*market.moves.json\)"
+        ):
+            Recovery(place(i), key)
+    assert rescale("market", place, 3, key) is None, "it is finished"
+    assert [len(states(place(i), key)) for i in range(3)] == [2, 1, 1]
+
+
+def test_what_else_lies_beside_the_directories_is_no_matter(tmp_path):
+    filled(tmp_path / "market-0", [0, 1], [0, 1, 2, 3])
+    (tmp_path / "link").symlink_to("/nowhere")
+    tmp_path.chmod(0o755)
+    assert rescale("market", lambda i: tmp_path / f"market-{i}", 2) is not None
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_disk_without_room_for_the_new_directories_is_one_line_and_leaves_all_as_it_was(tmp_path):
+    filled(tmp_path / "market-0", [0, 1], [0, 1, 2, 3])
+    there = sorted(tmp_path.iterdir())
+    with no_file_beyond(100_000), pytest.raises(Unreachable, match=r"part-0.sqlite3 cannot be written: "):
+        rescale("market", lambda i: tmp_path / f"market-{i}", 2)
+    assert sorted(tmp_path.iterdir()) == there
+    assert rescale("market", lambda i: tmp_path / f"market-{i}", 2) is not None
 
 
 @pytest.mark.parametrize(

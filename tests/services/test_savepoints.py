@@ -26,7 +26,7 @@ from tests.faults.kills import SETS
 from tests.faults.replaying import differences, run, running, services, settings_for, simulated
 from tests.services.flow_processes import finish, start, wait_until
 from tests.services.flow_processes import read as read_topic
-from tests.services.test_rescale import PARTITIONS, Load, filled
+from tests.services.test_rescale import PARTITIONS, Load, filled, no_file_beyond, states
 
 pytestmark = pytest.mark.services
 
@@ -175,6 +175,55 @@ def test_nothing_is_saved_from_or_put_over_a_process_that_does_not_stop(tmp_path
     shutil.rmtree(tmp_path / "market-1")
     with pytest.raises(Refused, match="market-1 is no recovery directory"):
         take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "more")
+
+
+@pytest.mark.parametrize("harm", ["damaged", "half made", "of an earlier release"])
+def test_a_savepoint_takes_the_place_of_what_can_no_longer_be_opened(tmp_path, harm):
+    folder = saved_to(tmp_path)
+    if harm == "damaged":
+        (tmp_path / "market-1" / PART).write_bytes(b"no database")
+    elif harm == "half made":
+        (tmp_path / "market-1" / "manifest.json").unlink()
+    else:
+        manifest = tmp_path / "market-1" / "manifest.json"
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 1}))
+    with pytest.raises(Refused):
+        Recovery(tmp_path / "market-1").close()
+        take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "more")
+    done = restore(folder, lambda i: tmp_path / f"market-{i}", lambda saved: "")
+    assert [p.is_dir() for p in done.kept] == [True] * 2
+    assert states(tmp_path / "market-1").keys() == {"shard-0001", "shard-0003"}
+
+
+def test_nothing_is_stopped_for_a_savepoint_that_cannot_be_written(tmp_path):
+    filled(tmp_path / "market-0", [0, 1], [0, 1, 2, 3])
+    (tmp_path / "file").write_text("")
+    stops = []
+    running_process = Recovery(tmp_path / "market-0")
+    before = signal.signal(signal.SIGTERM, lambda *_: stops.append(1))
+    try:
+        with pytest.raises(OSError, match="Not a directory"):
+            take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "file" / "saved", patience_s=0.3)
+        assert stops == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        running_process.close()
+
+
+def test_a_savepoint_for_which_the_disk_has_no_room_is_one_line_and_leaves_a_new_folder(tmp_path):
+    filled(tmp_path / "market-0", [0, 1], [0, 1, 2, 3], size=50_000)
+    with no_file_beyond(100_000), pytest.raises(Unreachable, match=r"saved was not written: .*; market stands still"):
+        take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "saved")
+    assert list((tmp_path / "saved").iterdir()) == []
+    assert take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "saved").flow == "market"
+
+
+def test_a_savepoint_for_which_there_is_no_room_in_its_place_leaves_all_as_it_was(tmp_path):
+    folder = saved_to(tmp_path)
+    there = sorted(tmp_path.iterdir())
+    with no_file_beyond(10_000), pytest.raises(OSError, match="File too large"):
+        restore(folder, lambda i: tmp_path / f"market-{i}", lambda saved: "")
+    assert sorted(tmp_path.iterdir()) == there
 
 
 def savepoint(told, **changes):

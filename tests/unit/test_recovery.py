@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -14,7 +15,7 @@ from flows import market, risk
 from flows.engine.wiring import flow
 from flows.recovery.directory import PART, Recovery, step_ids
 from flows.recovery.sealing import Seal
-from flows.refusal import Refused
+from flows.refusal import Refused, Unreachable
 from flows.settings.sources import load
 from operators.evolving import Part
 
@@ -288,6 +289,17 @@ def test_a_process_that_died_while_making_the_directory_does_not_spoil_it(tmp_pa
     (tmp_path / PART).write_bytes(b"")
     Recovery(tmp_path).close()
     Recovery(tmp_path).close()
+
+
+def test_a_disk_without_room_for_a_new_directory_is_one_line_and_no_panic(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(Unreachable, match=r"part-0.sqlite3 cannot be written: "):
+            Recovery(tmp_path / "market-0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    Recovery(tmp_path / "market-0").close()
 
 
 def test_snapshots_of_an_epoch_that_was_never_committed_are_deleted_before_they_can_pass_for_committed(tmp_path):
