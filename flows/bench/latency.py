@@ -20,9 +20,9 @@ from flows.bench.size import RATE, Size
 from flows.refusal import Refused
 from flows.settings.tree import Settings
 
-WARM_S = 15.0
+WARM_S = 20.0
 """For the flow to start."""
-SETTLE_S = 6.0
+SETTLE_S = 12.0
 """After its first row: the other shards load what they use, and all catch up with what came meanwhile."""
 
 
@@ -56,7 +56,7 @@ def _one(material: Material, settings: Settings, size: Size) -> tuple[float, flo
         given = ["--settings", str(session.file), "--instruments", str(size.instruments), "--per-s", str(RATE)]
         given += ["--seconds", str(size.paced_s + WARM_S), "--out", str(out), *material.spec]
         load = session.supervisor.start("load", "flows.bench.paced", *given, keep=False)
-        rows = RowsSeen(told, "features_book")
+        rows = RowsSeen(told, "features_book", embedded="broker" in session.embedded)
         try:
             until = float("inf")
             while time.monotonic() < until:

@@ -29,9 +29,9 @@ from flows.settings.tree import Settings
 
 Closing = dict[str, dict[str, list[tuple[int, int]]]]
 Headers = list[tuple[str, str | bytes | None]] | None
-NAP_S = 0.0002
-LEAST_LINGER_MS = 1.0
-"""A request a frame would be measuring the broker."""
+NAP_S = 0.001
+LEAST_LINGER_MS = 5.0
+"""What Kafka's clients do unless told otherwise: a request a few frames would be measuring broker and load."""
 
 
 class Clocked:

@@ -24,7 +24,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
         with place(settings, material.venue, "restart") as session:
             told = session.settings
             frames = multiplied(material, size.instruments, per_s, START_NS)
-            rows = RowsSeen(told, "features_book")
+            rows = RowsSeen(told, "features_book", embedded="broker" in session.embedded)
             publish(told, material, itertools.islice(frames, int(per_s * BEFORE_S)))
             session.announce(empty_topics(told))
             start_flow(session, "market", "before", "restart", bounded=True)

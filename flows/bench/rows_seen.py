@@ -18,15 +18,16 @@ FETCH_WAIT_MS = 2
 class RowsSeen:
     """From what the topics hold when it is made."""
 
-    def __init__(self, settings: Settings, *tables: str) -> None:
+    def __init__(self, settings: Settings, *tables: str, embedded: bool) -> None:
         kafka = settings.kafka
+        held = {"fetch.wait.max.ms": FETCH_WAIT_MS} if embedded else {}
         self._consumer = Consumer(
             {
                 **client_config(kafka),
                 "group.id": "alphaplus-bench-rows",
                 "enable.auto.commit": False,
                 "fetch.queue.backoff.ms": 2,
-                "fetch.wait.max.ms": FETCH_WAIT_MS,
+                **held,
             }
         )
         names = [kafka.prefix + BY_NAME[t].topic for t in tables]

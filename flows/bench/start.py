@@ -43,7 +43,7 @@ def measure(material: Material, settings: Settings, size: Size) -> list[Result]:
 
 
 def _first_row_s(session: Session, name: str) -> float:
-    rows = RowsSeen(session.settings, "features_book", "features_tape")
+    rows = RowsSeen(session.settings, "features_book", "features_tape", embedded="broker" in session.embedded)
     try:
         began = time.monotonic()
         start_flow(session, "market", name, name, bounded=False)
