@@ -15,7 +15,9 @@ from flows.commands.options import Data, Directories, File, Sets, seal_key, sett
 from flows.commands.printer import Printer
 from flows.commands.reach import running_broker
 from flows.job_graph import FLOWS
-from flows.kafka.glance import bounds_of, last_marks, times_before, told_to_group
+from flows.kafka.glance import ANSWER_S, bounds_of, last_marks, times_before, told_to_group
+from flows.kafka.topic_making import present
+from flows.monitoring.status import listed
 from flows.refusal import Refused
 from flows.settings.tree import Settings, SettingsError
 from flows.upkeep.committed import Place, directories, least, positions
@@ -27,7 +29,8 @@ class Lag(msgspec.Struct, frozen=True):
     """One log as a flow reads it.
 
     `closed_until_ms`: the newest second that the flow has closed on this partition, as the marks say that it writes; of
-    `archive`, which writes no topic, the time of the last record that it has stored. `event_time_lag_s` is its age.
+    `archive`, which writes no topic, the time of the last record that it has stored. `event_time_lag_s` is its age,
+    and 0 for a log of which `archive` has stored everything, whenever the last of it came.
     """
 
     flow: str
@@ -54,6 +57,8 @@ def lag(
 
     What is committed is asked of the brokers where flows tell it them (kafka.offsets_group), and else read from the
     recovery directories of this machine; without brokers in the settings, from those of the demo that runs.
+    A log of which no process has committed anything, though others of its topic were, counts from its start where the
+    brokers know of all processes; else it is named, for its process may be on another machine.
     """
     told = settings(config, set, data)
     known = [f.name for f in FLOWS]
@@ -67,6 +72,13 @@ def lag(
         told, folder = running_broker(told)
     where = {name: recovery or str(folder / "recovery" / f"{name}-{{}}") for name in flow or known}
     committed = {name: _committed(told, name, pattern) for name, pattern in where.items()}
+    for name, found in committed.items():
+        if without := begun_by_nobody(told, found):
+            if told.kafka.group_of(name):
+                found |= {place: low for place, (low, _) in bounds_of(told.kafka, without).items()}
+            else:
+                logs = listed(f"{topic}[{partition}]" for topic, partition in without)
+                print(f"{name}: no process here has committed anything of {logs}", file=sys.stderr)
     silent = [name for name, found in committed.items() if not found]
     if len(silent) == len(committed) or (flow and silent):
         places = (told.kafka.group_of(name) or where[name] for name in silent)
@@ -97,6 +109,12 @@ def _committed(told: Settings, flow: str, pattern: str) -> dict[Place, int]:
     return least([positions(flow, directory, seal_key(told)) for directory in directories(pattern)])
 
 
+def begun_by_nobody(told: Settings, committed: Iterable[Place]) -> list[Place]:
+    """The logs of which nothing is committed, of topics of which something is."""
+    there, known = set(committed), present(told.kafka, ANSWER_S) if committed else {}
+    return [(t, p) for t in sorted({t for t, _ in there}) for p in range(known.get(t, 0)) if (t, p) not in there]
+
+
 def lags(told: Settings, flow: str, committed: dict[Place, int]) -> list[Lag]:
     """The lag of a flow in each of its logs, by what it has committed."""
     if not committed:
@@ -115,6 +133,8 @@ def lags(told: Settings, flow: str, committed: dict[Place, int]) -> list[Lag]:
         end = within[topic, partition][1]
         until = closed.get(partition) if closed else stored.get((topic, partition))
         age = None if until is None else round((now_ms - until) / 1e3, 3)
+        if flow == "archive" and offset == end:
+            age = 0.0
         rows.append(Lag(flow, topic, partition, offset, end, end - offset, until, age))
     return rows
 

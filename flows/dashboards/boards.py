@@ -21,9 +21,9 @@ RATE = "sum by (instance) (rate({}[$__rate_interval]))"
 
 
 def together() -> Panel:
-    """What all accounts have together."""
+    """What all accounts have together; nothing where that of one is not known, for the rest is not all."""
     columns = ("equity_usd", "gross_usd", "net_usd")
-    sums = ", ".join(f"sum({c}) AS {c}" for c in columns)
+    sums = ", ".join(f"if(countIf(isNull({c})) = 0, sum({c}), NULL) AS all_{c}" for c in columns)
     text = (
         f"SELECT {sums} FROM (SELECT * FROM risk_accounts FINAL WHERE $__timeFilter_ms(as_of)"
         " AND account IN (${account:singlequote}) ORDER BY as_of DESC LIMIT 1 BY account)"
@@ -97,6 +97,7 @@ RISK = Board(
                 "remarks",
             ],
             ["account"],
+            "open",
         ),
         newest("alerts", ALERTS, ["rule", "subject", "severity", "state", "kind", "value", "reason", "cleared_at"]),
     ),

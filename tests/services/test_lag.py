@@ -78,6 +78,40 @@ def test_the_lag_of_a_flow_is_what_its_recovery_directory_has_not_committed(
         bounds_of(address, [(topic, 2)])
 
 
+def test_a_log_that_no_process_has_begun_is_named_and_counts_where_the_brokers_know_of_all_processes(
+    broker, topic_name, tmp_path, monkeypatch, capsys
+):
+    address, topic = broker.bootstrap, topic_name("raw")
+    create_topics(address, [topic], 2, forever=True)
+    write(address, topic, 30)
+    write(address, topic, 5, partition=1)
+    monkeypatch.setattr(command, "_closed", lambda told, flow, partitions: dict.fromkeys(partitions, 0))
+    monkeypatch.setattr(command, "positions", lambda flow, directory, key: {(topic, 0): 30})
+    (tmp_path / "recovery" / "market-0").mkdir(parents=True)
+    on = {"set": (f"kafka.brokers={address}",), "data": tmp_path}
+    assert lag("market", most=4, **on) == 0, "its process may be on another machine"
+    assert f"market: no process here has committed anything of {topic}[1]" in capsys.readouterr().err
+    monkeypatch.setattr(command, "told_to_group", lambda brokers, group: {(topic, 0): 30})
+    on["set"] += ("kafka.offsets_group=all",)
+    assert lag("market", most=4, **on) == 1
+    assert f"alphaplus: market is behind in {topic}[1]: 5 messages, " in capsys.readouterr().err
+
+
+def test_the_archive_is_not_behind_in_a_log_of_which_it_has_stored_everything(broker, topic_name):
+    address, topic = broker.bootstrap, topic_name("rejects")
+    create_topics(address, [topic], 3, forever=True)
+    write(address, topic, 30)
+    write(address, topic, 5, partition=1)
+    told = load(None, {}, [f"kafka.brokers={address}"])
+    rows = lags(told, "archive", {(topic, 0): 30, (topic, 1): 3, (topic, 2): 0})
+    assert [r.event_time_lag_s and round(r.event_time_lag_s, -3) for r in rows] == [
+        0.0,
+        round(time.time() - BEGAN_MS / 1e3, -3),
+        0.0,
+    ]
+    assert rows[0].closed_until_ms == BEGAN_MS + 29
+
+
 def test_the_newest_closed_second_is_the_last_mark_however_many_rows_came_after_it(broker, topic_name):
     address, topic = broker.bootstrap, topic_name("features")
     create_topics(address, [topic], 3, forever=True)

@@ -182,6 +182,23 @@ def test_every_panel_of_the_dashboards_gets_an_answer_from_the_store(walked):
     assert empty == []
 
 
+def test_what_all_accounts_have_is_told_only_where_that_of_each_is_known(walked):
+    with store(asked(None, (), walked[0] / "walk"), reads=False) as told:
+        client = connect(told.clickhouse)
+        (asks,) = (t["rawSql"] for title, t in PANELS if title == "portfolio.json: all accounts")
+        sql = re.sub(r"\$__timeFilter_ms\((\w+)\)", "1", asks)
+        names = ["one", "another"]
+        for name, equity in (("one", 10.0), ("another", 5.0), ("another", None)):
+            row = msgspec.json.decode(
+                made_up("risk_accounts", {key: ["x"] for key in ("venue", "symbol", "asset")} | {"account": [name]}, 1)
+            )
+            row |= {"equity_usd": equity, "gross_usd": 1.0, "as_of": 2 if equity is None else 1}
+            client.insert_block("risk_accounts", msgspec.json.encode(row), f"{name} {equity}")
+            if name == "another":
+                shown = client.rows(filled(sql, {"account": names}))[0][:2]
+                assert shown == ((None, 2.0) if equity is None else (15.0, 2.0))
+
+
 def filled(sql: str, chosen: dict) -> str:
     """What Grafana makes of variables."""
     for name, value in chosen.items():
