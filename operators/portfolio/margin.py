@@ -4,6 +4,7 @@ r"""Liquidation price of linear one-way positions, in closed form, maintenance t
 
 s: +1 long, -1 short. q: size, base units, > 0. EP: entry price. W: margin behind the position, USD: its own when
 isolated; in cross mode wallet - maintenance of the other positions + their unrealised profit, both at their marks.
+Where closing is charged within margins (Bybit), W is less that fee, which is part of what was put aside.
 mmr, cum: rate and deduction of the tier in which q LP lies.
 
 What is left, W + s q (P - EP) - maintenance(q P), is continuous in P and, as every mmr < 1, strictly rises with P for a
@@ -12,8 +13,9 @@ position, and its tier is the last whose floor still stands on the near side of 
 NaN where there is none at a positive price (a long that its margin covers down to zero), or no tiers.
 
 `BINANCE_USDM` and Bybit's text of 2026-05 (`BYBIT_LINEAR_V2026`) take maintenance at the mark; Bybit's of 2024-09
-(`BYBIT_LINEAR_V2024`) at entry, where LP = EP - s (W - MM(q EP)) / q. Fees to close are not part of any of them.
-Sources: Binance FAQ b3c689c1; Bybit help centre, "Liquidation Price (USDT Contract)".
+(`BYBIT_LINEAR_V2024`) at entry, where LP = EP - s (W - MM(q EP)) / q.
+Sources: Binance FAQ b3c689c1; Bybit help centre, "Liquidation Price (USDT Contract)", and "Position Margin": "initial
+margin + fee to close".
 
 >>> float(linear(1.0, 109.488, 32481.98, 1535443.01, 0.025, 16300.0).round(2))
 18778.73

@@ -93,7 +93,6 @@ class Positions:
     held: list[Held] = field(default_factory=list)
     replaced: list[bool] = field(default_factory=list)
     markets: dict[Market, int] = field(default_factory=dict)
-    contracts: dict[Market, Contract] = field(default_factory=dict)
     bases: dict[str, int] = field(default_factory=dict)
     assets: Assets = field(default_factory=Assets)
     mark: F8 = field(default_factory=lambda: np.empty(0))
@@ -209,9 +208,10 @@ def _held(state: Positions, account: Account) -> Held:
     """A record as rows; positions whose contracts are not linear are left out, and said so."""
     remarks = list(account.left_out)
     taken = []
+    contracts: dict[Market, Contract] = {}
     for p in account.positions:
         key = p.venue, p.symbol
-        known = state.contracts.get(key)
+        known = contracts.get(key)
         if known is None or p.settlement_asset:
             known = contract(*key, p.settlement_asset, state.rules.instruments)
         if known.kind != "linear":
@@ -229,13 +229,13 @@ def _held(state: Positions, account: Account) -> Held:
                 f"position {p.venue!r} {p.symbol!r}: its tiers count contracts, whose size is not known; name its"
                 " instrument"
             )
-        state.contracts[key] = known
+        contracts[key] = known
         taken.append(p)
     record = msgspec.structs.replace(account, positions=taken)
-    own = holdings(record, state.contracts)
+    own = holdings(record, contracts)
     lacking = len(account.left_out) + len(account.positions) - len(taken)
     return Held(
-        *_rows(state, taken, own),
+        *_rows(state, taken, own, contracts),
         [p.name for p in own.pools],
         [not p.asset for p in own.pools],
         "; ".join(remarks),
@@ -250,7 +250,9 @@ def _contract_size(rules: Rules, key: Market) -> float | None:
     return None if instrument is None else instrument.contract
 
 
-def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I8, I8, F8, I8]:
+def _rows(
+    state: Positions, taken: list[Position], own: Holdings, contracts: Mapping[Market, Contract]
+) -> tuple[F8, I8, I8, F8, I8]:
     rules = state.rules
     numbers = [
         (
@@ -268,8 +270,7 @@ def _rows(state: Positions, taken: list[Position], own: Holdings) -> tuple[F8, I
     sides = []
     for i, p in enumerate(taken):
         at = market(state, p.venue, p.symbol)
-        known = state.contracts[p.venue, p.symbol]
-        base = state.bases.setdefault(known.base or f"{p.venue} {p.symbol}", len(state.bases))
+        base = state.bases.setdefault(contracts[p.venue, p.symbol].base or f"{p.venue} {p.symbol}", len(state.bases))
         cross = p.margin_mode == "cross"
         pool = own.purses[own.purse_of[i]].pool if cross else -2 - i
         places[i, (MARKET, PURSE, LEG, KIN, CROSS, BASE)] = at, own.purse_of[i], i, i, cross, base

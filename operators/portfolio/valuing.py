@@ -97,9 +97,10 @@ class Tiers(NamedTuple):
 class Worked(NamedTuple):
     """Room for what is worked out on the way.
 
-    Of a position: price, maintenance (`fixed`: initial margin where there are no tiers), initial margin, and what a
-    unit of profit (`rate`) and of maintenance (`need_rate`) counts in its pool. Of a purse: profit, that of its cross
-    positions, and what a unit counts as, owned and owed. Of a pool: equity, maintenance, initial margin, positions.
+    Of a position: price, maintenance, initial margin, `fixed`: maintenance before the fee to close, which no move of
+    the mark changes (all of the initial margin where there are no tiers), and what a unit of profit (`rate`) and of
+    maintenance (`need_rate`) counts in its pool. Of a purse: profit, that of its cross positions, and what a unit
+    counts as, owned and owed. Of a pool: equity, maintenance, initial margin, positions.
     """
 
     price: F8
@@ -319,10 +320,10 @@ def _liquidations(
             worst = out.numbers[POOL_RATIO, i]
         if tiers.starts[n] == tiers.starts[n + 1]:
             continue
-        backing = equity - r * pnl - (needed - s * w.need[i])
+        backing = equity - r * pnl - (needed - s * w.fixed[i])
         if not cross:
-            backing = numbers[i, MARGIN]
-        left = backing + r * pnl - s * w.need[i]
+            backing = numbers[i, MARGIN] - (w.need[i] - w.fixed[i])
+        left = backing + r * pnl - s * w.fixed[i]
         if places[i, LEG] == i and r == s:
             price = first_crossing(
                 np.sign(numbers[i, QTY]),
@@ -371,7 +372,7 @@ def _root(
     j = first
     while True:
         backing -= w.rate[j] * held.numbers[j, QTY] * (w.price[j] - held.numbers[j, ENTRY])
-        backing += w.need_rate[j] * (w.fixed[j] if np.isnan(w.need[j]) else w.need[j])
+        backing += w.need_rate[j] * w.fixed[j]
         j = held.places[j, link]
         if j == first:
             break

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from operators.portfolio.ledger import Terms
-from operators.portfolio.margin import BYBIT_LINEAR_V2026
+from operators.portfolio.margin import BYBIT_LINEAR_V2024, BYBIT_LINEAR_V2026
 from tests.risk.room import KNOWN, SHARED, cross, ever, isolated, last, mark, one_tier, play, raised, real, record
 
 CASES = SHARED / "cases" / "risk"
@@ -281,6 +281,19 @@ def test_a_contract_whose_settlement_asset_nobody_names_is_null_with_its_reason(
     assert last(rows)["equity_usd"] is None
 
 
+@pytest.mark.parametrize("first", [[], ["a"]])
+def test_what_one_account_says_of_a_contract_says_nothing_of_anothers(first):
+    """The settlement asset that one record named held for all that came after it, and after a restart for all."""
+    told = {name: {**record({"USDT": 900}, cross("BTCU", 0.1, 60_000)), "account": name} for name in ("a", "b")}
+    told["a"]["positions"][0]["settlement_asset"] = "USDT"
+    rows = play(
+        [(i, told[name]) for i, name in enumerate([*first, "b"])],
+        [mark(5, "BTCU", 60_001)],
+        Terms({("binance-usdm", "BTCU"): one_tier(0.01, 50)}),
+    )
+    assert last(rows, account="b")["equity_usd"] is None
+
+
 def test_both_legs_of_a_market_have_the_price_at_which_they_are_liquidated_together():
     """[HAND] 500 + .2 (P - 3000) - .05 (P - 3100) = .004 * .25 P."""
     held = record({"USDT": 400}, cross("ETHUSDT", 0.2, 3000), cross("ETHUSDT", -0.05, 3100))
@@ -301,13 +314,43 @@ def test_bybits_margins_include_the_fee_to_close(price):
 
 
 def test_the_rule_of_2024_is_the_default_and_that_of_2026_can_be_chosen():
-    """[EXT] Bybit help centre: 1 BTC @20,000, 50x, .5 %, margin 400: 19,700; by the other text 19,600 / .995."""
-    held = record({"USDT": 5000}, isolated("BTCUSDT", 1, 20_000, 400, 50, venue="bybit-linear"))
+    """[EXT] Bybit help centre: 1 BTC @20,000, 50x, .5 %, initial margin 400: 19,700; by the other text 19,600 / .995.
+
+    What is put aside is that and the fee to close, .0006 * 20,000 * .98 ("Position Margin").
+    """
+    held = record({"USDT": 5000}, isolated("BTCUSDT", 1, 20_000, 411.76, 50, venue="bybit-linear"))
     known = {("bybit-linear", "BTCUSDT"): one_tier(0.005, 100)}
     marks = [mark(1, "BTCUSDT", 20_000, "bybit-linear")]
     assert last(play([(0, held)], marks, Terms(known)), "risk_positions")["liquidation_price"] == pytest.approx(19_700)
     chosen = last(play([(0, held)], marks, Terms(known, BYBIT_LINEAR_V2026)), "risk_positions")
     assert chosen["liquidation_price"] == pytest.approx(19_600 / 0.995)
+
+
+SHORT, LONG = cross("BTCUSDT", -0.1, 20_500, venue="bybit-linear"), cross("BTCUSDT", 0.2, 20_000, venue="bybit-linear")
+
+
+@pytest.mark.parametrize("rule", [BYBIT_LINEAR_V2024, BYBIT_LINEAR_V2026])
+@pytest.mark.parametrize(
+    "held",
+    [
+        record({"USDT": 5000}, isolated("BTCUSDT", 1, 20_000, 411.76, 50, venue="bybit-linear")),
+        record({"USDT": 100}, SHORT),
+        record({"USDT": 600}, LONG, SHORT),
+        record({"USDT": 600}, LONG, cross("ETHUSDT", 0.1, 3000, venue="bybit-linear")),
+        record({"USDT": 600}, LONG, cross("BTCPERP", -0.1, 20_000, venue="bybit-linear")),
+    ],
+    ids=["isolated", "cross", "both legs", "beside another", "beside kin"],
+)
+def test_at_bybits_liquidation_price_the_margin_ratio_is_1(held, rule):
+    """Both count the fee to close; the price did not, and the ratio there was 1.18."""
+    known = {("bybit-linear", s): one_tier(0.005, 100) for s in ("BTCUSDT", "ETHUSDT", "BTCPERP")}
+    prices = {"ETHUSDT": 3100, "BTCPERP": 20_000}
+
+    def row(price: float) -> dict[str, Any]:
+        marks = [mark(1, s, p, "bybit-linear") for s, p in {**prices, "BTCUSDT": price}.items()]
+        return last(play([(0, held)], marks, Terms(known, rule)), "risk_positions", symbol="BTCUSDT")
+
+    assert row(row(20_000)["liquidation_price"])["pool_maintenance_ratio"] == pytest.approx(1)
 
 
 def test_an_unreadable_record_leaves_the_last_one_in_force_and_its_age_grows():
