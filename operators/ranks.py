@@ -15,8 +15,8 @@ from operators.contract import I8, Field
 from schemas.kernels import inner
 
 F8 = NDArray[np.float64]
-BINS = 56
-"""14 octaves."""
+BINS = 112
+"""28 octaves."""
 TURN_NS = 12 * 3_600_000_000_000
 LEAST = 30
 

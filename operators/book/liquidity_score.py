@@ -25,7 +25,7 @@ from schemas.column import Column
 
 PARTS = (
     Part("spread", 0.30, -1, 0.005),
-    Part("depth", 0.35, 1, 1e4),
+    Part("depth", 0.35, 1, 1.0),
     Part("impact", 0.25, -1, 0.01),
     Part("half_life", 0.10, -1, 0.05),
 )

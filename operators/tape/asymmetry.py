@@ -16,7 +16,7 @@ from operators.contract import Array, Columns, Operator, State, Statistic
 from operators.tape.kyle import LEAST
 from schemas.column import Column
 
-PARTS = (Part("vpin", 1.0, 1, 1e-3), Part("kyle", 1.0, 1, 0.05), Part("sign_persistence", 1.0, 1, 1e-4))
+PARTS = (Part("vpin", 1.0, 1, 1e-3), Part("kyle", 1.0, 1, 0.005), Part("sign_persistence", 1.0, 1, 1e-4))
 
 
 def _values(rows: Columns) -> Array:

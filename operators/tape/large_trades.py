@@ -2,10 +2,10 @@
 
     large: q >= Q, the 0.99 quantile of the sizes of the trades of the last 12 to 24 hours before this one
 
-Sizes are in the venue's own quantity (inverse: US dollars), counted in quarter octaves (`operators/ranks`) from the lot
-that was known at the first trade on, within which they count as even: a trade is large when at least 0.99 of the trades
-before it were smaller by its rank. Null until 1,000 trades are known. Volume in base units; a split order is as many
-trades as the venue makes of it.
+Sizes are in the venue's own quantity (inverse: US dollars), counted in quarter octaves (`operators/ranks`), a factor of
+two million up and down from the first trade's, within which they count as even: a trade is large when at least 0.99 of
+the trades before it were smaller by its rank. Null until 1,000 trades are known. Volume in base units; a split order is
+as many trades as the venue makes of it.
 
 >>> one = {"large_buy_qty": [3.0], "large_sell_qty": [0.0], "large_trades_n": [2], "large_known": [1]}
 >>> scales = {"contract": [1.0]}
@@ -25,8 +25,9 @@ from schemas.kernels import kernel
 F8 = NDArray[np.float64]
 QUANTILE = 0.99
 LEAST = 1_000
-BINS = 104
-"""From a lot to 2**26 of them."""
+OCTAVES = 21
+BINS = 2 * 4 * OCTAVES
+"""As many octaves below the first size as above: a coin has sizes of ten million lots, another of one."""
 
 
 @kernel
@@ -40,7 +41,6 @@ def _mark(
     quantity: F8,
     counted: F8,
     sign: NDArray[np.int8],
-    low: F8,
     large: I8,
     known: I8,
     buys: F8,
@@ -50,7 +50,7 @@ def _mark(
         k, p = instrument[i], slot[i]
         ranks.turned(counts, turn, k, event_ns[i])
         if begins[k] == 0:
-            begins[k] = low[i]
+            begins[k] = quantity[i] / 2.0**OCTAVES
         at = ranks.place(counts, quantity[i], begins[k])
         found = ranks.rank(counts, k, 0, at, at - int(at), LEAST)
         ranks.counted(counts, k, 0, at)
@@ -67,7 +67,6 @@ def _mark(
 
 def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
     quantity = units.quantity(events["lots"], events)
-    one_lot = events["lot_mantissa"] / events["lot_scale"]
     _mark(
         state["rank_counts"],
         state["rank_turn"],
@@ -78,7 +77,6 @@ def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
         quantity,
         np.where(events["inverse"], events["qty_per_price"], quantity),
         events["sign"],
-        np.ascontiguousarray(0.9 * one_lot, np.float64),
         panes["large_trades_n"],
         panes["large_known"],
         panes["large_buy_qty"],

@@ -28,8 +28,8 @@ from operators.tape.ewma import FRESH_NS
 from operators.tape.trailing import RATIOS
 from schemas.column import Column
 
-VOLATILITY = Part("volatility", 1.0, 1, 1e-6)
-"""The scale of ranks: of a minute, from 0.01 bps to 164 bps."""
+VOLATILITY = Part("volatility", 1.0, 1, 1e-7)
+"""The scale of ranks: of a minute, from 0.001 bps on."""
 QUIET, VOLATILE, REFUSED = 0.2, 0.8, 0.05
 WORDS = tuple(f"{v} {p}" for v in ("quiet", "usual", "volatile") for p in ("reverting", "random", "trending"))
 _Q = np.array(RATIOS, np.float64)[:, None]

@@ -11,7 +11,9 @@ from operators import composite
 from operators.book.liquidity_score import LIQUIDITY_SCORE, PARTS, absolute
 from operators.composite import MINUTE_NS, Part, weighted
 from operators.operator_states import Running
+from operators.tape import asymmetry
 from operators.tape.asymmetry import ASYMMETRY
+from operators.tape.regime import VOLATILITY
 
 shares = st.one_of(st.floats(0, 1), st.just(math.nan))
 found = st.tuples(*[shares] * len(PARTS))
@@ -43,9 +45,9 @@ def test_a_score_is_the_weighted_mean_of_what_is_known_and_null_below_two(ranks)
     assert math.isnan(wanted) or 0 <= score(*ranks) <= 100
 
 
-def ranked(values, good=1):
+def ranked(values, good=1, low=1.0):
     """The rank of each value, a minute apart."""
-    parts = (Part("x", 1.0, good, 1.0),)
+    parts = (Part("x", 1.0, good, low),)
     state = {f.name: np.full((1, *f.shape), f.empty, f.dtype) for f in composite.fields(parts)}
     end = (1 + np.arange(len(values))) * MINUTE_NS
     return composite.ranked(state, parts, np.zeros(len(values)), end, np.array([values], np.float64))[0]
@@ -64,6 +66,20 @@ def test_a_rank_is_the_share_of_earlier_minutes_that_were_lower_and_half_of_thos
 def test_thirty_minutes_must_be_known_and_a_minute_counts_once():
     assert math.isnan(ranked([5.0] * 30)[-1])
     assert ranked([5.0] * 31)[-1] == 0.5
+
+
+SEEN = {
+    "spread": (0.01, 5_000), "depth": (10, 1e8), "impact": (0.05, 100), "half_life": (0.1, 600), "vpin": (0.01, 1),
+    "kyle": (0.05, 1e5), "sign_persistence": (1e-3, 1), "volatility": (1e-6, 0.5),
+}  # fmt: skip
+"""What the parts are from the thickest book to that of an option or a coin that nobody trades."""
+
+
+@pytest.mark.parametrize("part", [*PARTS, *asymmetry.PARTS, VOLATILITY], ids=lambda p: p.name)
+def test_a_part_is_ranked_in_thick_markets_as_in_thin_ones(part):
+    for value in np.geomspace(*SEEN[part.name], 12):
+        moved = ranked([*[value / 2, value] * 20, value], low=part.low)
+        assert moved[-1] == pytest.approx(0.75), value
 
 
 def test_the_worst_book_scores_0_the_best_100_on_the_absolute_scale():
@@ -134,5 +150,5 @@ def test_the_asymmetry_of_each_minute_is_the_mean_rank_of_its_parts_from_scratch
     found = running.step(rows)["asymmetry_last"]
     impact = 1e10 * lambdas / 1e5**2
     for at in (29, 30, n - 1):
-        parts = (share_below(vpins, at, 1e-3), share_below(impact, at, 0.05), share_below(np.abs(signs), at, 1e-4))
+        parts = (share_below(vpins, at, 1e-3), share_below(impact, at, 0.005), share_below(np.abs(signs), at, 1e-4))
         assert found[at] == pytest.approx(100 * np.mean(parts), abs=1e-9, nan_ok=True)

@@ -77,10 +77,13 @@ def test_a_finer_lot_that_turns_up_later_makes_no_trade_large():
     assert panes["large_trades_n"].tolist() == [1]
 
 
-def test_about_one_trade_in_a_hundred_is_large_whatever_the_sizes_are_like():
+@pytest.mark.parametrize("lots", [1, 10**4, 10**8])
+@pytest.mark.parametrize("first", [0.02, 1, 5_000])
+def test_about_one_trade_in_a_hundred_is_large_whatever_the_sizes_are_like(lots, first):
+    """Coins of a hundred thousandth of a dollar trade in hundreds of millions of lots; the first trade may be any."""
     rng = np.random.default_rng(3)
-    sizes = np.ceil(np.exp(rng.normal(4, 1.2, 6_000))).astype(np.int64).tolist()
-    assert large(sizes)[0] == pytest.approx(50, abs=20)
+    sizes = np.ceil(lots * np.exp(rng.normal(4, 1.2, 6_000))).astype(np.int64).tolist()
+    assert large([max(int(first * sizes[0]), 1), *sizes])[0] == pytest.approx(50, abs=20)
     assert LARGE_TRADES.fields[0].shape == (2, 1, large_trades.BINS)
 
 
@@ -139,23 +142,18 @@ def test_absorption_is_that_of_going_pane_by_pane(panes):
     assert absorbed(panes) == pytest.approx((buys, sells, share), nan_ok=True)
 
 
-def quarter_octave(lots):
-    """Which bin a size of so many lots is in; the first begins at 0.9 lots."""
-    at = math.floor(4 * math.log2(lots / 0.9)) if lots > 0.9 else 0
-    return min(max(at, 0), large_trades.BINS - 1)
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1_001, 1_300))
 def test_large_trades_are_those_of_counting_all_that_came_before(seed, n):
     rng = np.random.default_rng(seed)
     lots = np.ceil(np.exp(rng.normal(3, 1.5, n))).astype(np.int64).tolist()
     signs = rng.choice([-1, 1], n).tolist()
-    bins = [quarter_octave(q) for q in lots]
+    octaves = [4 * math.log2(q / lots[0]) for q in lots]
+    bins = [math.floor(octave) for octave in octaves]
     wanted = [0.0, 0.0, 0.0]
     for i in range(large_trades.LEAST, n):
-        before, octave = bins[:i], 4 * math.log2(lots[i] / 0.9)
-        share = sum(b < bins[i] for b in before) + (octave - bins[i]) * sum(b == bins[i] for b in before)
+        before = bins[:i]
+        share = sum(b < bins[i] for b in before) + (octaves[i] - bins[i]) * sum(b == bins[i] for b in before)
         if share / i >= large_trades.QUANTILE:
             wanted[0] += 1
             wanted[1 if signs[i] > 0 else 2] += lots[i]
