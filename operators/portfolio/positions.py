@@ -287,8 +287,8 @@ def _rows(
         tiers = rules.tiers_of.get(key)
         if tiers is not None and tiers.by_contracts:
             size = _contract_size(rules, key)
-            contracts = None if size is None else sum(abs(taken[i].qty_base) for i in group) / size
-            places[group, TIERS] = by_size(tiers, contracts)
+            held_contracts = None if size is None else sum(abs(taken[i].qty_base) for i in group) / size
+            places[group, TIERS] = by_size(tiers, held_contracts)
     held = Counter((p.venue, p.symbol) for p in taken)
     for i, p in enumerate(taken):
         if sides[i] == 0 and held[p.venue, p.symbol] > 1:

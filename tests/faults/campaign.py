@@ -2,8 +2,8 @@
 
 Of each seed a replay through every flow in which faults are drawn: what, of whom, when and for how long; several may be
 under way at once. Every table must then be what the undisturbed replay leaves (nothing lost), with no row stored twice,
-and every flow must have come to the end in time (nothing stands still). The log keeps a line of JSON a seed; the next
-run goes on after the last seed of its broker. What was found of a seed is kept, and named on its line.
+and every flow must have come to the end in time (nothing stands still). `campaign.jsonl` keeps a line a seed; the next run
+goes on after the last seed of its broker. What was found of a seed is kept, and named on its line.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.clickhouse.client import connect
@@ -284,7 +284,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=15.0, help="within which they begin, while frames come")
     parser.add_argument("--market", type=int, default=60, help="seconds of simulated market in a replay")
     parser.add_argument("--limit", type=float, default=240.0, help="seconds to the end after the last fault")
-    parser.add_argument("--log", type=Path, default=Path(".alphaplus/campaign.jsonl"), help="lines are appended")
+    parser.add_argument(
+        "--log", type=Path, default=Path(__file__).with_name("campaign.jsonl"), help="lines are appended"
+    )
     given = parser.parse_args()
     end_with_parent()
     folder, good = Path(tempfile.mkdtemp(prefix="alphaplus-campaign-")), True
@@ -297,6 +299,7 @@ def main() -> int:
         for seed in range(first, first + given.seeds):
             since_s = time.monotonic()
             plan = draw(random.Random(f"campaign:{seed}"), given.seconds, given.faults, place.broker.durable)
+            said = ", ".join(f"{f.kind} {f.what} {f.for_s:g} s" for f in plan)
             told = settings_for(place.base, SETS)
             try:
                 found = differences(expected, one(told, items, plan, given.seconds, given.limit, place))
@@ -306,13 +309,12 @@ def main() -> int:
                 "seed": seed,
                 "broker": given.broker,
                 "seconds": round(time.monotonic() - since_s, 1),
-                "faults": [asdict(fault) for fault in plan],
+                "faults": said,
                 "found": found,
                 **({"kept": told.data, "database": told.clickhouse.database} if found else {}),
             }
             with given.log.open("a") as log:
                 log.write(json.dumps(line) + "\n")
-            said = ", ".join(f"{f.kind} {f.what} {f.for_s:g} s" for f in plan)
             print(
                 f"{given.broker}: seed {seed}, {line['seconds']} s ({said}): {'; '.join(found) or 'held'}", flush=True
             )
