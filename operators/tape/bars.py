@@ -4,8 +4,8 @@
     signed_volume = sum s q                            s = +1 aggressive buy, -1 aggressive sell; base units
     taker_ratio   = buy volume / volume                [0, 1]
 
-Linear and spot: q is lots, so sum q and sum p q are integers, exact while the lots of a window stay below 2**43 and
-prices below 2**40 ticks: sum ticks * lots is kept as two sums, of (ticks >> 20) * lots and (ticks & 0xFFFFF) * lots.
+Linear and spot: q is lots, so sum q and sum p q are integers, exact while those of a window stay below 2**63 lots and
+2**83 ticks times lots: the latter is kept as two sums, of products >> 20 and of what is left of each.
 Inverse: lots are dollars and q = dollars / price, so sum q is a float sum, continued in log order. Each result is the
 exact sum rounded once, so it does not depend on the tick and lot in which an inferred instrument counted at the time.
 Open and close go by event time, then by log order: a trade that arrives late but happened earlier is not the close.
@@ -73,7 +73,9 @@ class Bars(NamedTuple):
 def _accumulate(slot: I8, seen: Trades, bars: Bars) -> None:
     for i in range(len(slot)):
         p, t, q = slot[i], seen.ticks[i], seen.lots[i]
-        high, low = (t >> 20) * q, (t & 0xFFFFF) * q
+        # The product in halves of 20 bits each: it may need a hundred.
+        below, least = (t & 0xFFFFF) * (q >> 20), (t & 0xFFFFF) * (q & 0xFFFFF)
+        high, low = (t >> 20) * q + below + (least >> 20), least & 0xFFFFF
         if bars.trades[p] == 0 or seen.event_ns[i] < bars.first_ns[p]:
             bars.first_ns[p], bars.open_ticks[p] = seen.event_ns[i], t
         if bars.trades[p] == 0 or seen.event_ns[i] >= bars.last_ns[p]:

@@ -48,6 +48,16 @@ def test_of_trades_at_the_same_time_the_first_in_the_log_opens_and_the_last_clos
     assert (found["open"], found["close"]) == (10.0, 11.0)
 
 
+@pytest.mark.parametrize(("price", "size"), [("61000.1", 10**12), ("0.00000003", 10**12), ("1600000000", 10**9)])
+def test_trades_of_a_million_million_are_worth_what_they_are(price, size):
+    decimals = -Decimal(price).as_tuple().exponent
+    ticks, scale = int(Decimal(price).scaleb(decimals)), 10.0**decimals
+    found = bar(*((ticks, 1000 * size, 1 if n % 3 else -1, n) for n in range(3000)), tick=scale, lot=1000.0)
+    assert found["vwap"] == float(price)
+    assert found["volume_usd"] == float(Decimal(price) * size * 3000)
+    assert found["buy_volume_usd"] == float(Decimal(price) * size * 2000)
+
+
 def test_no_trades_is_no_volume_and_no_price():
     found = bar()
     assert {found[n] for n in ("trades", "buys", "volume_base", "volume_usd", "signed_volume")} == {0}
