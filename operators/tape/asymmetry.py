@@ -2,7 +2,8 @@
 
     score = 100 mean of the ranks of  VPIN,  Kyle's lambda in bps per 1e6 USD,  |autocorrelation of trade signs|
 
-Parts that are null are left out; null with fewer than two (`operators/composite`). The share of price impact in the
+Parts that are null are left out, as lambda is once no trade came for 30 minutes; null with fewer than two
+(`operators/composite`). The share of price impact in the
 effective spread, which belongs here too, is known a minute later only and stands in `features_costs`.
 
 VPIN: Easley, Lopez de Prado & O'Hara (2012); lambda: Kyle (1985); signs: Hasbrouck & Ho (1987).
@@ -13,7 +14,7 @@ import numpy as np
 from operators import composite
 from operators.composite import Part
 from operators.contract import Array, Columns, Operator, State, Statistic
-from operators.tape.kyle import LEAST
+from operators.tape.kyle import LEAST, MINUTE_NS, MINUTES
 from schemas.column import Column
 
 PARTS = (Part("vpin", 1.0, 1, 1e-3), Part("kyle", 1.0, 1, 0.005), Part("sign_persistence", 1.0, 1, 1e-4))
@@ -32,14 +33,18 @@ def _values(rows: Columns) -> Array:
 
 def _step(state: State, rows: Columns) -> Columns:
     found = composite.ranked(state, PARTS, rows["instrument"], rows["pane_end_ns"], _values(rows))
-    return {"asymmetry_last": composite.weighted(found, PARTS)} | {
-        f"asymmetry_rank_{n}": found[n] for n in range(len(PARTS))
+    return {f"asymmetry_rank_{p.name}": of for p, of in zip(PARTS, found, strict=True)} | {
+        "asymmetry_end_ns": rows["pane_end_ns"]
     }
 
 
 def _compute(windows: Columns) -> Columns:
-    return {"information_asymmetry": windows["asymmetry_last"]} | {
-        f"{p.name}_rank": windows[f"asymmetry_rank_{n}"] for n, p in enumerate(PARTS)
+    silent = windows["window_end_ns"] - windows["asymmetry_end_ns"] >= MINUTES * MINUTE_NS
+    found = np.stack(
+        [np.where(silent & (p.name == "kyle"), np.nan, windows[f"asymmetry_rank_{p.name}"]) for p in PARTS]
+    )
+    return {"information_asymmetry": composite.weighted(found, PARTS)} | {
+        f"{p.name}_rank": of for p, of in zip(PARTS, found, strict=True)
     }
 
 
@@ -53,10 +58,11 @@ ASYMMETRY = Operator(
     table="features_efficiency",
     state=composite.fields(PARTS),
     statistics=(
-        Statistic("asymmetry_last", "f8", "asof", np.nan),
-        *(Statistic(f"asymmetry_rank_{n}", "f8", "asof", np.nan) for n in range(len(PARTS))),
+        *(Statistic(f"asymmetry_rank_{p.name}", "f8", "asof", np.nan) for p in PARTS),
+        Statistic("asymmetry_end_ns", "i8", "asof"),
     ),
     step=_step,
+    uses=("window_end_ns",),
     compute=_compute,
     columns=(
         Column(

@@ -9,7 +9,7 @@ traded after its last message is still displayed there and would look refilled. 
 what was displayed, that much at least came anew meanwhile: a refill. Suspicion goes by the refills at the price that
 stands, each within 60 s of the one before: how many, and how alike the sizes displayed after them (q1) are, as those of
 one order that shows a fixed part of itself; CV: their standard deviation over their mean. 0 where there was none; null
-where no pane was judged yet.
+where no pane was judged yet, and 0 again once none came for 60 s.
 
 What level data cannot prove: that it is one order, for others who join at the price look the same; that it was hidden,
 for what was placed and filled between two messages was there to see for a moment; and of what was never filled nothing
@@ -19,7 +19,7 @@ Bound and refills after Christensen & Woodmansey (2013), Prediction of hidden li
 GLOBEX futures, Journal of Trading 8(3); the thresholds are our own.
 
 >>> one = {"iceberg_bid_hidden": [0.0], "iceberg_ask_hidden": [7.0], "iceberg_bid_score": [np.nan],
-...        "iceberg_ask_score": [1 / 3]}
+...        "iceberg_ask_score": [1 / 3], "iceberg_bid_last_ns": [0], "iceberg_ask_last_ns": [0], "window_end_ns": [9]}
 >>> found = ICEBERG.compute({k: np.array(v) for k, v in one.items()})
 >>> found["ask_hidden_volume_base"].tolist(), found["bid_hidden_volume_base"].tolist()
 ([7.0], [nan])
@@ -54,6 +54,7 @@ def _judge(
     total: F8,
     squares: F8,
     score: F8,
+    last: I8,
 ) -> None:
     """Of one side, panes in order: `score` after each."""
     for i in range(len(instrument)):
@@ -70,7 +71,7 @@ def _judge(
             total[k] += displayed[i]
             squares[k] += displayed[i] * displayed[i]
             last_ns[k] = end_ns[i]
-        score[i] = np.nan if refills[k] < 0 else 0.0
+        last[i], score[i] = last_ns[k], np.nan if refills[k] < 0 else 0.0
         if refills[k] > 0:
             mean = total[k] / refills[k]
             variance = max(squares[k] / refills[k] - mean * mean, 0.0)
@@ -105,7 +106,7 @@ def _step(state: State, rows: Columns) -> Columns:
         judged = (before == after) & at_best & told & (volume > 0) & np.isfinite(q0 + q1)
         beyond = np.where(judged, volume - (q0 - q1), 0.0)
         hidden = np.where(beyond > _ROUNDING * (volume + q0 + q1), beyond, 0.0)
-        score = np.empty(len(instrument))
+        score, last = np.empty(len(instrument)), np.empty(len(instrument), np.int64)
         _judge(
             instrument,
             rows["pane_end_ns"],
@@ -119,17 +120,20 @@ def _step(state: State, rows: Columns) -> Columns:
             state[f"{side}_total"],
             state[f"{side}_squares"],
             score,
+            last,
         )
         out[f"iceberg_{side}_hidden"], out[f"iceberg_{side}_score"] = hidden, score
+        out[f"iceberg_{side}_last_ns"] = last
     return out
 
 
 def _compute(windows: Columns) -> Columns:
     out: dict[str, Array] = {}
     for side in SIDES:
-        known = np.isfinite(windows[f"iceberg_{side}_score"])
+        score = windows[f"iceberg_{side}_score"]
+        known, gone = np.isfinite(score), windows["window_end_ns"] - windows[f"iceberg_{side}_last_ns"] > WITHIN_NS
         out[f"{side}_hidden_volume_base"] = np.where(known, windows[f"iceberg_{side}_hidden"], np.nan)
-        out[f"{side}_iceberg_suspicion"] = windows[f"iceberg_{side}_score"]
+        out[f"{side}_iceberg_suspicion"] = np.where(known & gone, 0.0, score)
     return out
 
 
@@ -163,10 +167,12 @@ ICEBERG = Operator(
         for statistic in (
             Statistic(f"iceberg_{side}_hidden", "f8", "sum"),
             Statistic(f"iceberg_{side}_score", "f8", "asof", np.nan),
+            Statistic(f"iceberg_{side}_last_ns", "i8", "asof"),
         )
     ),
     step=_step,
     anew=True,
+    uses=("window_end_ns",),
     compute=_compute,
     columns=tuple(
         column

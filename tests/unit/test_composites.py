@@ -14,6 +14,7 @@ from operators.operator_states import Running
 from operators.tape import asymmetry
 from operators.tape.asymmetry import ASYMMETRY
 from operators.tape.regime import VOLATILITY
+from tests.operators import stepped
 
 shares = st.one_of(st.floats(0, 1), st.just(math.nan))
 found = st.tuples(*[shares] * len(PARTS))
@@ -110,6 +111,24 @@ def test_a_book_that_is_always_the_same_then_better_in_all_parts_scores_higher()
     assert out["depth_rank"][-1] == pytest.approx(1.0)
 
 
+def asymmetries(rows, later_ns=0):
+    """What each row's window says that ends so much later."""
+    found = stepped(ASYMMETRY, rows)
+    return ASYMMETRY.compute(found | {"window_end_ns": rows["pane_end_ns"] + later_ns})
+
+
+def test_what_counts_lambda_in_is_null_when_lambda_is_after_half_an_hour_without_a_trade():
+    n = 40
+    rows = {"instrument": np.zeros(n, np.int32), "pane_end_ns": (1 + np.arange(n)) * MINUTE_NS, "mid": np.full(n, 1e4)}
+    rows |= {"vpin_last": np.full(n, math.nan), "sign_autocorrelation_last": np.full(n, 0.1)}
+    rows |= {f"kyle_{name}": np.full(n, of) for name, of in {"n": 50, "x": 0, "y": 0, "xx": 100, "xy": 2}.items()}
+    for minutes, known in ((29, True), (30, False)):
+        found = asymmetries(rows, minutes * MINUTE_NS)
+        for name in ("information_asymmetry", "kyle_rank"):
+            assert math.isfinite(found[name][-1]) == known
+        assert found["sign_persistence_rank"][-1] == 0.5
+
+
 def test_informed_looking_trades_score_higher_against_their_own_day():
     n = 40
     rows = {
@@ -121,9 +140,7 @@ def test_informed_looking_trades_score_higher_against_their_own_day():
     rows |= {"kyle_n": np.full(n, 50.0), "kyle_x": np.zeros(n), "kyle_y": np.zeros(n)}
     rows |= {"kyle_xx": np.full(n, 100.0), "kyle_xy": np.full(n, 2.0)}
     rows["vpin_last"][-1], rows["sign_autocorrelation_last"][-1], rows["kyle_xy"][-1] = 0.6, -0.5, 9.0
-    running = Running((ASYMMETRY,))
-    running.grow(1)
-    out = running.step(rows)["asymmetry_last"]
+    out = asymmetries(rows)["information_asymmetry"]
     assert math.isnan(out[29])
     assert out[-1] == pytest.approx(100.0)
     assert out[-2] == pytest.approx(50.0)
@@ -145,9 +162,7 @@ def test_the_asymmetry_of_each_minute_is_the_mean_rank_of_its_parts_from_scratch
     sums |= {"kyle_y": np.full(n, 5.0), "kyle_xy": lambdas * (100 - 10 * 10 / 50) + 10 * 5 / 50}
     rows = {"instrument": np.zeros(n, np.int32), "pane_end_ns": (1 + np.arange(n)) * MINUTE_NS, **sums}
     rows |= {"mid": np.full(n, 1e5), "vpin_last": vpins, "sign_autocorrelation_last": signs}
-    running = Running((ASYMMETRY,))
-    running.grow(1)
-    found = running.step(rows)["asymmetry_last"]
+    found = asymmetries(rows)["information_asymmetry"]
     impact = 1e10 * lambdas / 1e5**2
     for at in (29, 30, n - 1):
         parts = (share_below(vpins, at, 1e-3), share_below(impact, at, 0.005), share_below(np.abs(signs), at, 1e-4))

@@ -79,6 +79,16 @@ def test_three_even_refills_are_as_suspicious_as_can_be_and_uneven_ones_less():
     assert moved[-1] == 0.0, "at another price it begins anew"
 
 
+def test_suspicion_ends_a_minute_after_the_last_refill_though_nothing_is_traded_since():
+    running = Running((ICEBERG,))
+    running.grow(1)
+    found = running.step(panes(*[(100.0, 5, 100.0, 5, [(1000, 4, 1)])] * 3))
+    for later_s, suspicion in ((60, 1.0), (61, 0.0)):
+        said = ICEBERG.compute(found | {"window_end_ns": (3 + later_s) * SECOND_NS * np.ones(3, np.int64)})
+        assert said["ask_iceberg_suspicion"][-1] == suspicion
+        assert np.isnan(said["bid_iceberg_suspicion"][-1])
+
+
 def test_what_the_book_has_not_told_of_yet_is_judged_in_no_pane():
     row = panes((100.0, 5, 100.0, 5, [(1000, 4, 1)]))
     for told_ns, hidden in ((SECOND_NS - 1, 0.0), (SECOND_NS, 4.0)):
