@@ -68,7 +68,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class View(msgspec.Struct, frozen=True):
     """Which view of a symbol's book a log keeps, to how many levels it goes, and when it was last seen.
 
-    `beside`: of every other view the last id; `alone_ns`: since when these alone tell of changes, 0: they do not.
+    `beside`: of every other view the last id; `alone_ns`: since when these alone tell of changes, 0: they do not;
+    `begun`: whether it has had a whole book.
     """
 
     name: str
@@ -76,6 +77,7 @@ class View(msgspec.Struct, frozen=True):
     event_ns: int
     beside: dict[str, int] = {}
     alone_ns: int = 0
+    begun: bool = True
 
 
 class FrozenTable(msgspec.Struct, frozen=True):

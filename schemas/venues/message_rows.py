@@ -85,7 +85,7 @@ def depth(
     """Depth messages of some frames of a batch."""
     at, books, refused = gather(frames, which, read)
     views = {name: [(-1, kept.name)] for name, kept in table.views.items()}
-    books = [_of_view(table, i, book, views) if book.view else book for i, book in zip(at, books, strict=True)]
+    books = [_of_view(table, i, book, views) for i, book in zip(at, books, strict=True)]
     levels = Levels([side for b in books for side in (b.bids, b.asks)], actions=actions)
     starts = levels.starts[::2]
     worst = np.where(levels.status[::2] != OK, levels.status[::2], levels.status[1::2])
@@ -126,6 +126,8 @@ def depth(
 def _of_view(table: InstrumentTable, i: int, book: Book, views: dict[str, list[tuple[int, str]]]) -> Book:
     """The message of frame i if it is of the view that is kept, else one that says that it is not."""
     found = chosen(table.views, book)
+    if not book.view:
+        return found
     kept = table.views[book.symbol].name
     history = views.setdefault(book.symbol, [])
     if not history or history[-1][1] != kept:

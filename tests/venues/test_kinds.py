@@ -313,6 +313,29 @@ def test_where_nothing_changed_for_long_the_kept_view_stays_whichever_speaks_fir
     assert (said, sides) == (["fresh", "dropped", "dropped", "applied"], ({100.0: 5.0, 99.0: 2.0}, {101.0: 1.0}))
 
 
+@pytest.mark.parametrize("venue", VIEWS)
+def test_a_view_that_has_never_shown_a_whole_book_keeps_no_other_out(venue):
+    """A recording begins in the middle of a chain, or the venue sends none (`orderbook.full`, OKX since August 2026)."""
+    deep, other = VIEWS[venue][-1], VIEWS[venue][0]
+    whole = depth(venue, 900, 900, -1, 5, (("100", "1"),), (("101", "1"),), snapshot=True, view=other)
+    frames = [depth(venue, n, n, n - 1, n, (("100", "9"),), view=deep) for n in (10, 11)]
+    frames[1:1] = [whole, depth(venue, 901, 901, 900, 7, (("99", "2"),), view=other)]
+    sides, said, _ = book(venue, frames, SYMBOLS[venue])
+    assert (said, sides) == (["held", "fresh", "applied", "dropped"], ({100.0: 1.0, 99.0: 2.0}, {101.0: 1.0}))
+
+
+def test_a_view_whose_book_came_by_rest_is_kept_against_a_shallower_one():
+    answer = {"s": "BTCUSDT", "b": [["100", "1"]], "a": [["101", "1"]], "ts": T, "u": 10, "seq": 9, "cts": T}
+    frames = [
+        depth(BYBIT, 10, 10, 9, 0, (("100", "9"),), view="full"),
+        {"retCode": 0, "result": answer, "time": T},
+        depth(BYBIT, 900, 900, -1, 5, (("90", "1"),), (("91", "1"),), snapshot=True, view="50"),
+        depth(BYBIT, 11, 11, 10, 7, (("99", "2"),), view="full"),
+    ]
+    sides, said, _ = book(BYBIT, frames, SYMBOLS[BYBIT])
+    assert (said, sides) == (["held", "fresh", "dropped", "applied"], ({100.0: 1.0, 99.0: 2.0}, {101.0: 1.0}))
+
+
 def test_what_a_shallow_view_says_again_does_not_make_a_quiet_deep_one_silent():
     """Bybit's level 1: without a change for 3 seconds the snapshot is sent again, with the same `u`."""
     frames = [
