@@ -63,7 +63,7 @@ def run(
     held = Recovery(directory, Path(told.recovery.key_file) if told.recovery.key_file else None)
     try:
         if told.metrics_port:
-            serve(told.metrics_host, told.metrics_port, Judge(told.probes))
+            serve(told.metrics_host, told.metrics_port, Judge(told.probes, closes=name != "archive"))
         stopping = Stopping()
         dataflow = module.build(told, held.run_id, stopping, ends)
         parts = module.parts(told) if hasattr(module, "parts") else ()

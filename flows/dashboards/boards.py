@@ -215,7 +215,13 @@ JOBS = Board(
         figures("messages to read", [(t.LAG, "sum by (instance) ({})", "{{instance}}")], steps=((100_000, "red"),)),
         figures("event time lag", [(t.EVENT_LAG, "max by (instance) ({})", "{{instance}}")], "s", LAG_S),
         figures(
-            "age of the last commit", [(t.COMMITTED, "time() - max by (instance) ({} > 0)", "{{instance}}")], "s", LAG_S
+            "age of the last commit, of the last turn of receiving",
+            [
+                (t.COMMITTED, "time() - max by (instance) ({} > 0)", "{{instance}}"),
+                (t.LIVE_TURNED, "time() - max by (instance) ({} > 0)", "{{instance}} receives"),
+            ],
+            "s",
+            LAG_S,
         ),
         figures("age of event time when its rows are made", quantiles(t.EVENT_TO_ROWS), "s"),
         figures("from snapshot to commit", quantiles(t.COMMIT), "s"),

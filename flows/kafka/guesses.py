@@ -9,12 +9,15 @@ A reader that starts again, or a replay, takes the recorded guesses at their off
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from flows.kafka.connection import Brokers, client_config
+from flows.kafka.log import LATEST_MS
 from flows.kafka.prefix_publisher import Publisher
+from flows.monitoring.log_lines import LOG
 from flows.refusal import Unreachable
 
 EVERY_MS = 1_000
@@ -29,7 +32,7 @@ class Guess(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     offset: int
-    time_ms: int
+    time_ms: Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]
 
 
 _decode = msgspec.json.Decoder(Guess).decode
@@ -74,7 +77,10 @@ class GuessLog:
         self._publisher.flush()
 
     def read(self, since: Mapping[int, int]) -> tuple[list[Guess], dict[int, int]]:
-        """The guesses in each partition from an offset to the end; and where each ended."""
+        """The guesses in each partition from an offset to the end; and where each ended.
+
+        A record that is no guess is not of this reader: it is passed over, and told of.
+        """
         settings = {
             "group.id": "alphaplus-guesses",
             "enable.auto.commit": False,
@@ -100,7 +106,11 @@ class GuessLog:
                     elif error is not None and not error.retriable():
                         raise Unreachable(f"{self._topic}[{partition}]: {error.str()}")
                     elif error is None and value is not None:
-                        guess = _decode(value)
+                        try:
+                            guess = _decode(value)
+                        except (msgspec.MsgspecError, UnicodeError, RecursionError) as fault:
+                            LOG.warning("%s[%s] offset %s is no guess: %s", self._topic, partition, offset, fault)
+                            continue
                         found.append(msgspec.structs.replace(guess, topic=self._prefix + guess.topic))
         finally:
             consumer.close()

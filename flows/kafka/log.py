@@ -13,7 +13,8 @@ I8 = NDArray[np.int64]
 
 
 NS = 1_000_000
-_LATEST_MS = 2**63 // NS - 1
+LATEST_MS = 2**63 // NS - 1
+"""The latest time, in milliseconds, that nanoseconds can say."""
 
 
 def stamp_ns(ms: int) -> int:
@@ -25,7 +26,7 @@ def stamp_ns(ms: int) -> int:
     >>> stamp_ns(1_700_000_000_000), stamp_ns(-1), stamp_ns(1_700_000_000_000_000_000)
     (1700000000000000000, 0, 0)
     """
-    return ms * NS if 0 <= ms <= _LATEST_MS else 0
+    return ms * NS if 0 <= ms <= LATEST_MS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def chunk(values: list[bytes], offsets: list[int], times_ms: list[int], symbols:
     starts = np.zeros(len(values) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=starts[1:])
     told_ms = np.array(times_ms, np.int64)
-    received_ns = np.where((told_ms >= 0) & (told_ms <= _LATEST_MS), told_ms, 0) * NS
+    received_ns = np.where((told_ms >= 0) & (told_ms <= LATEST_MS), told_ms, 0) * NS
     return Chunk(values, np.array(offsets, np.int64), received_ns, starts, symbols, int(received_ns.max()))
 
 

@@ -17,11 +17,13 @@ from flows.live.outlet import Outlet
 from flows.live.pump import Pump
 from flows.live.snapshots import AGAIN_S, Books
 from flows.live.websocket import Websocket
+from flows.monitoring import telemetry
 from flows.settings.tree import Live
 from schemas.instrument import Instrument
 from schemas.venue import Venue
 
 LOG = logging.getLogger("alphaplus.live")
+TURNED = telemetry.LIVE_TURNED.gauge()
 STOP_S = 5.0
 """After so long it is said what a receiver that was told to stop waits for."""
 TICK_S = 0.1
@@ -110,6 +112,7 @@ class Receiver:
             self.buffer.put([])
             if (now_s := time.monotonic()) - looked_s > LOOK_S:
                 looked_s = now_s
+                TURNED.set(time.time())
                 self._ask_again(self._watch.look(now_s))
                 for line in self.lines:
                     if self._watch.deaf(line.streams, now_s):

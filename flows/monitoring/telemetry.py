@@ -147,6 +147,12 @@ LIVE_SILENT = Figure(
     ("venue", "channel"),
     "streams",
 )
+LIVE_TURNED = Figure(
+    "alphaplus_live_turned_seconds",
+    "gauge",
+    "When the loop that receives last came round, Unix time",
+    unit="seconds",
+)
 LIVE_HELD = Figure(
     "alphaplus_live_buffer_bytes", "gauge", "Bytes of frames received and not handed on", ("venue",), "bytes"
 )

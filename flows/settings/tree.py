@@ -204,7 +204,7 @@ class Probes(Section, frozen=True):
     start_s: Positive = 300
     """How long the first commit may take: kernels are compiled, and recovered states are loaded."""
     commit_age_s: Positive = 60
-    """`/healthz`: how old the last commit may be."""
+    """`/healthz`: how old the last commit may be; of `live` the last turn of its loop."""
     event_lag_s: Positive = 60
     """`/readyz`: how far the newest closed second may be behind."""
 

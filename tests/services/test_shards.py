@@ -10,7 +10,7 @@ from flows.kafka.ends import announce, withdraw
 from flows.kafka.guesses import Guess, GuessLog
 from flows.kafka.guessing import Foreign
 from flows.kafka.prefix_publisher import Publisher
-from flows.kafka.reader import Kafka, Reader
+from flows.kafka.reader import LAG, Kafka, Reader
 from flows.kafka.source import KafkaShards, Pace, Shard
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import Marks
@@ -19,7 +19,7 @@ from flows.settings.services import Kafka as Brokers
 from schemas.frames import Frames
 from schemas.shard import Batch
 from tests.services.broker_tansu import Tansu, free_port
-from tests.services.flow_processes import brokers, named
+from tests.services.flow_processes import brokers, named, wait_until
 
 pytestmark = pytest.mark.services
 
@@ -279,6 +279,38 @@ def test_guesses_are_found_again_by_a_replay_under_another_prefix(address):
     GuessLog(address, a, prefix="live.").write([Guess("live.accounts", 1, 7, 5_000)])
     found, ends = GuessLog(address, a, prefix="verify.").read({0: 0, 1: 0})
     assert (found, ends) == ([Guess("verify.accounts", 1, 7, 5_000)], {0: 0, 1: 1})
+
+
+def test_what_is_no_guess_is_passed_over_and_told_of(address, caplog):
+    (a,) = named("guesses")
+    create_topics(address, [a], 1, forever=True)
+    log = GuessLog(address, a)
+    log.write([Guess("accounts", 0, 7, 5_000)])
+    good = b'{"topic":"accounts","partition":0,"offset":8,"time_ms":%d}'
+    write(address, a, [(1, v) for v in (b"{", b"\xff", b"[1]", b"[" * 200_000, good % -1, good % 10**18, good % 6_000)])
+    with caplog.at_level("WARNING", logger="alphaplus.flow"):
+        found, ends = log.read({0: 0})
+    assert (found, ends) == ([Guess("accounts", 0, 7, 5_000), Guess("accounts", 0, 8, 6_000)], {0: 8})
+    assert [f"{a}[0] offset {n} is no guess" in caplog.text for n in range(8)] == [0 < n < 7 for n in range(8)]
+
+
+def test_the_lag_grows_while_a_log_waits_for_room_and_nothing_of_it_is_fetched(address):
+    (topic,) = named("lag")
+    create_topics(address, [topic], 1, forever=True)
+    write(address, topic, [(0, b"x" * 1_000)] * 3_000)
+    reader = Reader(Kafka(address, buffer_bytes=1 << 20), (topic,), 1)
+    log = reader.add(0, None)[topic]
+
+    def lag() -> float:
+        reader.pump()
+        return LAG.labels(topic)._value.get()
+
+    wait_until(lambda: lag() >= 2_000 and log.paused, 20)
+    write(address, topic, [(0, b"x" * 1_000)] * 9_000)
+    wait_until(lambda: lag() >= 11_000, 20)  # the embedded broker names the first of its last batch
+    assert log.paused
+    assert lag() <= 12_000
+    reader.close()
 
 
 def test_it_resumes_exactly_after_what_it_handed_over(address):

@@ -27,9 +27,11 @@ def process():
     class Process:
         now = 1_000.0
         committed = Gauge("alphaplus_last_commit_seconds", "", registry=registry)
+        read = telemetry.READ.counter(registry)
         lag = Gauge("alphaplus_event_time_lag_seconds", "", ["shard"], registry=registry)
 
     found = Process()
+    found.registry = registry
     found.judge = Judge(Probes(start_s=300, commit_age_s=60, event_lag_s=30), True, registry, lambda: found.now)
     return found
 
@@ -59,6 +61,16 @@ def test_a_process_that_is_far_behind_is_healthy_and_not_ready(process):
     assert process.judge.ready() == (False, "committed 0 s ago, 31 s behind in event time")
 
 
+def test_a_process_that_has_read_and_closed_nothing_yet_is_not_ready(process):
+    process.committed.set(process.now)
+    assert process.judge.ready()[0], "there is nothing to read"
+    process.read.labels("raw").inc(215_441)
+    assert process.judge.ready() == (False, "committed 0 s ago, read 215,441 messages and closed nothing yet")
+    assert Judge(Probes(), registry=process.registry, clock=lambda: process.now, closes=False).ready()[0]
+    process.lag.labels("0").set(5)
+    assert process.judge.ready()[0]
+
+
 def test_the_probes_answer_beside_the_metrics(process):
     server = serve("127.0.0.1", 0, process.judge)
     where = f"http://127.0.0.1:{server.server_port}"
@@ -77,15 +89,21 @@ def test_the_probes_answer_beside_the_metrics(process):
         server.server_close()
 
 
-def test_a_process_without_epochs_is_healthy_while_it_answers():
-    registry = CollectorRegistry()
-    judge = Judge(Probes(), epochs=False, registry=registry)
-    frames = telemetry.LIVE_FRAMES.counter(registry)
+def test_a_process_without_epochs_is_healthy_while_its_loop_comes_round():
+    registry, now = CollectorRegistry(), 1_000.0
+    judge = Judge(Probes(start_s=300, commit_age_s=60), epochs=False, registry=registry, clock=lambda: now)
+    frames, turned = telemetry.LIVE_FRAMES.counter(registry), telemetry.LIVE_TURNED.gauge(registry)
     frames.labels("deribit", "depth")
-    assert judge.healthy() == (True, "receives")
+    assert judge.healthy() == (True, "nothing received yet, 0 s after the start")
+    now += 301
+    assert not judge.healthy()[0]
+    turned.set(now)
+    assert judge.healthy() == (True, "came round 0 s ago")
     assert judge.ready() == (False, "received 0 frames"), "a rollout that waits for readiness would pass any mistake"
     frames.labels("deribit", "depth").inc(1_200)
     assert judge.ready() == (True, "received 1,200 frames")
+    now += 61
+    assert judge.healthy() == judge.ready() == (False, "came round 61 s ago")
 
 
 def test_every_alert_rule_has_a_section_in_the_runbook_a_severity_and_two_cases():
