@@ -353,6 +353,8 @@ def _liquidations(
             away = 1e4 * abs(factor - 1) * (1.0 if left > 0 else -1.0)
             if np.isnan(marks.price[m]):
                 away = np.nan
+        if np.isnan(away) and not np.isnan(marks.price[m]) and not np.isnan(left):
+            away = 1e4 if left > 0 else 0.0
         out.numbers[MOVE_BPS, i] = away
         if not np.isnan(away) and not away >= nearest:
             nearest = away

@@ -52,6 +52,34 @@ def test_marks_that_stop_make_the_level_unknown_and_are_told_of():
     assert raised(rows)["stale_marks a"] == "warning"
 
 
+def test_a_position_that_no_price_liquidates_any_more_keeps_no_alert_of_its_distance():
+    """Its move was null, as if unknown, and what had been raised stayed critical until it was closed."""
+    told = [(s, record({"USDT": wallet}, cross("BTCUSDT", 0.01, 60_000))) for s, wallet in ((0, 20), (20, 2000))]
+    rows = play(told, falling("BTCUSDT", 58_300, 1, 60))
+    assert "distance_to_liquidation" in ever(rows)
+    assert raised(rows) == {}
+    row = last(rows, "risk_positions")
+    assert (row["liquidation_price"], row["null_reason"]) == (None, "no price liquidates it")
+    assert (row["underlying_move_bps"], last(rows)["nearest_liquidation_bps"]) == (10_000, 10_000)
+
+
+def test_a_position_that_every_price_liquidates_is_no_move_away_from_it():
+    """[HAND] legs of one size in debt: what they need is more than nothing, at every price."""
+    legs = cross("BTCUSDT", 0.1, 60_000), cross("BTCUSDT", -0.1, 60_000)
+    rows = play([(0, record({"USDT": -1}, *legs))], [mark(1, "BTCUSDT", 60_000)])
+    row = last(rows, "risk_positions")
+    assert (row["null_reason"], row["underlying_move_bps"]) == ("every price liquidates it", 0)
+    assert raised(rows)["distance_to_liquidation a/binance-usdm/BTCUSDT/long"] == "critical"
+
+
+def test_an_account_that_closed_what_its_stale_marks_were_of_keeps_no_alert_of_them():
+    """Its mark_age_ms is null from then on, and the alert stayed as long as the account."""
+    told = [(0, record({"USDT": 20_000}, cross("BTCUSDT", 0.01, 60_000))), (200, record({"USDT": 20_000}))]
+    rows = play(told, [mark(1, "BTCUSDT", 58_300), *(mark(s, "ETHUSDT", 3000 + s) for s in range(2, 300))])
+    assert ever(rows) == {"stale_marks"}
+    assert raised(rows) == {}
+
+
 def test_a_record_that_grows_old_says_its_age_and_is_told_of():
     rows = play(
         [(0, record({"USDT": 90_000}, cross("BTCUSDT", 1, 60_000)))],
