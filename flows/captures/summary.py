@@ -1,5 +1,6 @@
 """Sanity: what recorded frames come to, a line a column: quantiles or words, nulls, what its declaration forbids."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -100,8 +101,11 @@ def lines(published: Iterable[Published], window_ms: int) -> dict[Group, list[Li
     return out
 
 
-def computed(source: Source, known: Known, settings: Settings) -> Iterator[Published]:
-    """What the market flow makes of recorded frames, all on one shard of this process, without a broker."""
+def computed(source: Source, known: Known, settings: Settings, refused: Counter[str]) -> Iterator[Published]:
+    """What the market flow makes of recorded frames, all on one shard of this process, without a broker.
+
+    What it cannot use is counted in `refused`, by reason.
+    """
     how = cut(settings)
     there = {(venue.name, f.kind) for venue, f in source() if venue is not None and f.kind in venue.kinds}
     markets = {v: VenueMarket(VENUES[v], known.get(v, {}), how) for v in sorted({v for v, _ in there})}
@@ -120,13 +124,15 @@ def computed(source: Source, known: Known, settings: Settings) -> Iterator[Publi
     while piece := list(islice(left, settings.source.batch_frames)):
         parts: dict[tuple[str, str], list[Recorded]] = defaultdict(list)
         for venue, f in piece:
+            refused.update([f.problem] if f.problem else [])
             if venue is not None and f.kind is not None and (venue.name, f.kind) in there and f.symbol is not None:
                 parts[venue.name, f.kind].append(f)
         for (name, kind), part in parts.items():
             nameless = {i: f.symbol for i, f in enumerate(part) if not f.named and f.symbol is not None}
             values, times = [f.data for f in part], [f.received_ns for f in part]
             first = offsets[name, kind]
-            markets[name].read(kind, frames(raw_topic(kind, name), 0, values, times, first, nameless))
+            rejects = markets[name].read(kind, frames(raw_topic(kind, name), 0, values, times, first, nameless))
+            refused.update(re.sub(r"[0-9.]+", "#", reject.reason) for reject in rejects)
             offsets[name, kind] += len(part)
         yield from advance()
     for market in markets.values():

@@ -9,7 +9,7 @@ import msgspec
 
 from flows.commands.options import DEMO
 from flows.refusal import Refused
-from flows.session.embedded import asking, newest_database, running_store
+from flows.session.embedded import asking, newest_database, running_store, runs
 from flows.settings.services import Clickhouse
 from flows.settings.sources import environment, load
 from flows.settings.tree import Settings, SettingsError
@@ -66,7 +66,8 @@ def running_broker(told: Settings) -> tuple[Settings, Path]:
 
 
 def _running(data: Path) -> tuple[Settings, Path] | None:
-    for file in sorted((data / "runs").glob("*/settings.json"), reverse=True):
+    """Settings and folder of the newest demo or replay whose broker answers; a `verify` beside it is not meant."""
+    for file in runs(data):
         try:
             found = load(file, environment())
             host, _, port = found.kafka.brokers.partition(",")[0].rpartition(":")

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections import Counter
 from typing import Annotated
 
 import msgspec
@@ -20,6 +21,7 @@ from flows.settings.tree import SettingsError
 from flows.tables import TABLES
 
 WIDTH = 110
+MOST_REASONS = 12
 
 
 def sanity(
@@ -31,7 +33,8 @@ def sanity(
 ) -> int:
     """Print median, 1 % and 99 % of every number that captures come to, nulls, values out of bounds, shares of words.
 
-    Over the rows that the market flow would publish. Fails if one value is not what its declaration allows.
+    Over the rows that the market flow would publish; what of the captures it could not use is told on standard error.
+    Fails if one value is not what its declaration allows.
     """
     chosen = captures(files)
     if table and table not in (t.name for t in TABLES):
@@ -42,11 +45,14 @@ def sanity(
     if window_ms not in told.windows.lengths_ms():
         lengths = ", ".join(map(str, told.windows.lengths_ms()))
         raise SettingsError(f"--window-ms: there are no windows of {window_ms} ms; there are those of {lengths}")
+    refused: Counter[str] = Counter()
     try:
-        found = lines(computed(lambda: in_turn(chosen), known_instruments(told), told), window_ms)
+        found = lines(computed(lambda: in_turn(chosen), known_instruments(told), told, refused), window_ms)
     except CaptureError as error:
         print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
+    for reason, times in refused.most_common(MOST_REASONS):
+        print(printable(f"not used: {times:,} times {reason}"), file=sys.stderr)
     if not any(table in ("", name) for name, _ in found):
         what = f"no row of {table}" if found else "no row: no frame of a published kind closes a window"
         print(printable(f"alphaplus: {', '.join(files)}: {what}"), file=sys.stderr)

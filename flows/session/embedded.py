@@ -33,10 +33,15 @@ def refuse_in_use(told: Settings) -> None:
         raise Refused(f"{told.data} is in use: another demo or replay writes there; name another folder with --data")
 
 
+def runs(data: Path) -> list[Path]:
+    """The settings of the demos and replays of a data folder, the newest first."""
+    found = [file for kind in ("demo", "replay") for file in (data / "runs").glob(f"{kind}-*/settings.json")]
+    return sorted(found, key=lambda file: file.stat().st_mtime_ns, reverse=True)
+
+
 def newest_database(data: Path) -> str:
     """The database that the newest demo or replay of a data folder wrote into, "" when there was none."""
-    runs = [file for kind in ("demo", "replay") for file in (data / "runs").glob(f"{kind}-*/settings.json")]
-    for file in sorted(runs, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+    for file in runs(data):
         try:
             return str(json.loads(file.read_bytes())["clickhouse"]["database"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -17,11 +17,13 @@ from flows.__main__ import COMMANDS, app, main
 from flows.commands import lag as lagging
 from flows.commands import live as receiving
 from flows.commands import query as asking
+from flows.commands.reach import running_broker, with_broker
 from flows.engine import compiled
 from flows.job_graph import mermaid
 from flows.kafka import glance
 from flows.monitoring.log_lines import speak
 from flows.refusal import Refused
+from flows.settings.sources import load, written
 from flows.settings.tree import Settings
 from flows.tables import TABLES
 
@@ -366,3 +368,18 @@ def test_a_log_that_was_made_anew_or_lost_what_is_to_be_read_is_no_lag_of_nothin
     monkeypatch.setattr(lagging, "bounds_of", lambda *_: {("t", 0): (low, end)})
     with pytest.raises(Refused, match=rf"archive is to go on in t\[0\] at offset 500, and it has {low} to {end}: "):
         lagging.lags(Settings(), "archive", {("t", 0): 500})
+
+
+def test_who_asks_a_demo_that_is_being_verified_asks_the_demo_and_not_the_copies_of_its_topics(tmp_path):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        brokers = f"127.0.0.1:{listening.getsockname()[1]}"
+        for name, prefix in (("demo-20261128T022721-1", ""), ("verify-20261128T022921-2", "verify-1a.")):
+            folder = tmp_path / "runs" / name
+            folder.mkdir(parents=True)
+            of = load(None, {}, [f"data={tmp_path}", f"kafka.brokers={brokers}", f"kafka.prefix={prefix}"])
+            (folder / "settings.json").write_bytes(written(of))
+        asks = load(None, {}, [f"data={tmp_path}"])
+        assert with_broker(asks).kafka.prefix == ""
+        assert running_broker(asks)[1].name == "demo-20261128T022721-1"

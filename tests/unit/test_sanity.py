@@ -80,6 +80,17 @@ def run(capsys, *arguments):
     return ended.value.code, capsys.readouterr()
 
 
+def test_what_of_a_capture_could_not_be_used_is_told_with_its_reason(tmp_path, capsys):
+    given = capture(tmp_path / "a.log", "1234567890" * 3)
+    whole = (tmp_path / "a.log").read_text().splitlines()
+    cut = [row[:-5] if n % 3 == 1 else row.replace("100.5", "1x") if n % 3 == 2 else row for n, row in enumerate(whole)]
+    (tmp_path / "a.log").write_text("\n".join(cut) + "\n")
+    code, said = run(capsys, given, "--table", "features_book")
+    assert code == 0
+    told = [row for row in said.err.splitlines() if row.startswith("not used: 10 times ")]
+    assert len(told) == 2, said.err
+
+
 def test_the_command_prints_a_line_a_column_and_is_content_with_a_sane_capture(tmp_path, capsys):
     code, said = run(capsys, capture(tmp_path / "a.log", "12345"), "--table", "features_book")
     assert (code, said.err) == (0, "")
