@@ -76,37 +76,45 @@ class Restored(NamedTuple):
 def take(flow: str, place: Place, to: Path, key: Path | None = None, patience_s: float = STOPS_S) -> Savepoint:
     """Stop the processes of `flow` that run on this machine and copy their directories `to` a new folder.
 
-    Refused when a directory is missing, of another flow or run, or held by a process elsewhere. A copy that fails
-    leaves the folder as new as it was.
+    Refused when a directory is missing, of another flow or run, or held by a process elsewhere. What fails leaves
+    nothing behind.
     """
     if to.exists() and any(to.iterdir()):
         raise Refused(f"{to} is not empty: a savepoint is a new folder")
-    own(to)  # before a flow is stopped for it
     key = key or place(0).resolve().parent / "recovery.key"
-    count, ordinal = 1, 0
-    with ExitStack() as stack:
-        found: list[Recovery] = []
-        while ordinal < count:
-            _stop(place(ordinal), patience_s)
-            recovery = opened(stack, place(ordinal), key)
-            made_for = made_for_flow(recovery, flow)
-            count = int(made_for["share"][1])
-            found.append(recovery)
-            if made_for != {**made_for_flow(found[0], flow), "share": [ordinal, count]}:
-                raise Refused(f"{recovery.directory} is not of the same run of {flow} as {found[0].directory}")
-            if recovery.states != found[0].states:
-                raise Refused(f"{recovery.directory} and {found[0].directory} are of different releases")
-            ordinal += 1
-        try:
-            return _written(flow, found, to, key)
-        except BaseException as error:
-            for begun in to.iterdir():
-                shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
-            if isinstance(error, sqlite3.Error):
-                raise Unreachable(
-                    f"{to} was not written: {error}; {flow} stands still, its directories are whole"
-                ) from None
-            raise
+    made = not to.exists()
+    own(to)  # before a flow is stopped for it
+    try:
+        with ExitStack() as stack:
+            return _written(flow, _stopped(stack, flow, place, key, patience_s), to, key)
+    except BaseException as error:
+        for begun in to.iterdir():
+            shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
+        if made:
+            to.rmdir()
+        if isinstance(error, sqlite3.Error):
+            raise Unreachable(
+                f"{to} was not written: {error}; {flow} stands still, its directories are whole"
+            ) from None
+        raise
+
+
+def _stopped(stack: ExitStack, flow: str, place: Place, key: Path, patience_s: float) -> list[Recovery]:
+    """The directories of all processes of a flow, held once each has stopped."""
+    found: list[Recovery] = []
+    count = 1
+    while len(found) < count:
+        ordinal = len(found)
+        _stop(place(ordinal), patience_s)
+        recovery = opened(stack, place(ordinal), key)
+        made_for = made_for_flow(recovery, flow)
+        count = int(made_for["share"][1])
+        found.append(recovery)
+        if made_for != {**made_for_flow(found[0], flow), "share": [ordinal, count]}:
+            raise Refused(f"{recovery.directory} is not of the same run of {flow} as {found[0].directory}")
+        if recovery.states != found[0].states:
+            raise Refused(f"{recovery.directory} and {found[0].directory} are of different releases")
+    return found
 
 
 def _written(flow: str, found: list[Recovery], to: Path, key: Path) -> Savepoint:

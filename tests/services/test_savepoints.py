@@ -210,11 +210,11 @@ def test_nothing_is_stopped_for_a_savepoint_that_cannot_be_written(tmp_path):
         running_process.close()
 
 
-def test_a_savepoint_for_which_the_disk_has_no_room_is_one_line_and_leaves_a_new_folder(tmp_path):
+def test_a_savepoint_for_which_the_disk_has_no_room_is_one_line_and_leaves_nothing(tmp_path):
     filled(tmp_path / "market-0", [0, 1], [0, 1, 2, 3], size=50_000)
     with no_file_beyond(100_000), pytest.raises(Unreachable, match=r"saved was not written: .*; market stands still"):
         take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "saved")
-    assert list((tmp_path / "saved").iterdir()) == []
+    assert not (tmp_path / "saved").exists()
     assert take("market", lambda i: tmp_path / f"market-{i}", tmp_path / "saved").flow == "market"
 
 
