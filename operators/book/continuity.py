@@ -27,7 +27,8 @@ stream that is so unless it stands where the chain does; on Binance the next dif
 before the snapshot or does not.
 
 Diffs that meet an empty book are held and tried again on the next snapshot. There, on the venues whose snapshots come
-in the stream (all but Binance), a held diff that does not join the snapshot is older than it and is dropped.
+in the stream (all but Binance), a held diff that does not join the snapshot is older than it and is dropped; unless it
+came by REST, and the diff follows a later id at a later time: then the answer was too old, and begins no book.
 
 Where the stream sends snapshots, one that came by REST (`ASKED`) begins a book, but replaces none that the stream has
 given or continued: it may have fewer levels, and ids of another count. After `ASKED_AFTER_NS` of silence it does.
@@ -119,7 +120,10 @@ def verdict(
         answer = DROP if u == last and previous == last_previous else GAP
     if answer == GAP and (later_ns < 0 or (later_ns == 0 and u <= last)) and not (sequencing == _BYBIT and u == 1):
         answer = DROP
-    return DROP if replay and state == JOINING and answer == GAP else answer
+    after = (u - 1 if sequencing == _BYBIT else previous) > last
+    if replay and state == JOINING and answer == GAP and not (last_previous == ASKED and after and later_ns > 0):
+        answer = DROP
+    return answer
 
 
 @inner

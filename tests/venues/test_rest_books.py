@@ -60,3 +60,18 @@ def test_after_a_gap_an_answer_is_taken(venue):
     answer = asked(venue, 20, [["80", "1"]], [["81", "1"]], 450)
     sides, told, _ = said(venue, [*begun(venue), broken, answer, depth(venue, 21, 21, 20, 500, (("80", "2"),))])
     assert ("gap" in told, told[-1], sides) == (True, "applied", ({80.0: 2.0}, {81.0: 1.0}))
+
+
+@pytest.mark.parametrize("venue", [BYBIT, OKX])
+def test_an_answer_that_is_older_than_what_the_stream_said_before_it_begins_no_book(venue):
+    """OKX, order book channel: where the answer's `seqId` is less than the `prevSeqId` of an update, ask again."""
+    view = "full" if venue == BYBIT else "books"
+    stream = [depth(venue, n, n, n - 1, 10 * n, (("99", str(n)),), view=view) for n in (11, 12, 13)]
+    too_old = asked(venue, 5, [["100", "1"]], [["101", "1"]], 50)
+    sides, told, _ = said(venue, [stream[0], too_old, stream[1]])
+    assert (told, sides) == (["held", "held", "held"], ({}, {}))
+    fit = asked(venue, 11, [["100", "1"], ["99", "11"]], [["101", "1"]], 110)
+    sides, told, _ = said(venue, [stream[0], too_old, stream[1], fit, stream[2]])
+    assert (told[3:], sides) == (["fresh", "applied"], ({100.0: 1.0, 99.0: 13.0}, {101.0: 1.0}))
+    anew = depth(venue, 5000, 5000, 4999, 10, (("99", "5"),), view=view)
+    assert said(venue, [anew, fit])[1] == ["held", "fresh"], "ids that restarted since are no later"
