@@ -146,7 +146,7 @@ class Plain:
             before, before_ns = self.asked
             goes_on = previous == before if self.venue == FUTURES else first <= before + 1
             since, self.asked = (None if goes_on else before_ns), None
-        if what == GAP and self.state != EMPTY:
+        if what == GAP and self.state != EMPTY and since is None:
             since = self.event_ns
         if what == REPLACE and self.state == EMPTY:
             self.asked = None
