@@ -5,11 +5,12 @@ import numpy as np
 from operators.contract import Array
 from operators.portfolio import leverage, risk_rows, tail_loss
 from operators.portfolio.assets import prices
-from operators.portfolio.crossing import PURSE, QTY
+from operators.portfolio.crossing import ENTRY, PURSE, QTY
 from operators.portfolio.news import MS, age_ms
 from operators.portfolio.positions import Positions, flatten
 from operators.portfolio.resting import Resting
 from operators.portfolio.revaluation import Revalued
+from operators.portfolio.valuing import BID, WALLET
 
 
 def values(
@@ -54,17 +55,26 @@ def values(
 
 
 def exposures(state: Positions) -> tail_loss.Exposures:
-    """What of each account moves with which market at the marks in force."""
+    """What of each account moves with which market at the marks in force.
+
+    A purse of a coin moves with the coin's mark, wallet and profit. One that has no mark and counts nothing (a rate of
+    0) moves nothing.
+    """
     flat = flatten(state)
     priced = prices(state.assets, state.mark, state.mark_ns, state.moved)
     asset = flat.purse_places[:, 0]
     unit = priced.usd[asset]
-    market, wallet = flat.market, flat.purse_numbers[:, 0]
+    market, qty = flat.market, flat.numbers[:, QTY]
+    profit = np.bincount(
+        flat.places[:, PURSE], qty * (state.mark[market] - flat.numbers[:, ENTRY]), len(flat.purse_numbers)
+    )
+    owned = flat.purse_numbers[:, WALLET] + profit
+    still = state.assets.dollars[asset] | (owned == 0) | (np.isnan(unit) & (flat.purse_numbers[:, BID] == 0))
     return tail_loss.Exposures(
         flat.starts,
         market,
-        flat.numbers[:, QTY] * state.mark[market] * unit[flat.places[:, PURSE]],
+        qty * state.mark[market] * unit[flat.places[:, PURSE]],
         flat.purse_starts,
-        np.where(wallet != 0, priced.market[asset], -1),
-        wallet * unit,
+        np.where(still, -1, priced.market[asset]),
+        np.where(still, 0.0, owned * unit),
     )

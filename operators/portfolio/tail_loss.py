@@ -29,7 +29,16 @@ HOURLY_DECAY = 0.97
 BURN_IN = 100
 LEAST = 500
 REASONS = np.array(
-    ["", "no positions", "insolvent", "a position has no mark", "not enough history", "equity is not known"], np.object_
+    [
+        "",
+        "no positions",
+        "insolvent",
+        "a position has no mark",
+        "not enough history",
+        "equity is not known",
+        "collateral has no mark",
+    ],
+    np.object_,
 )
 
 NULL = "see tail_reason"
@@ -130,7 +139,7 @@ def ewma(returns: F8, decay: float = HOURLY_DECAY, z: float = Z_01) -> float:
 class Exposures:
     """What of each account moves with which market, in signed US dollars; NaN: it is not known.
 
-    Positions of account a are rows `starts[a]` to `starts[a + 1]`, what it holds of assets that are no dollars
+    Positions of account a are rows `starts[a]` to `starts[a + 1]`, what it owns of assets that are no dollars
     likewise; a market of -1 moves nothing.
     """
 
@@ -217,11 +226,13 @@ def _tails(
                 path[t] += weight * returns[m, t]
         for u in range(purse_starts[accounts[k]], purse_starts[accounts[k] + 1]):
             m = purse_market[u]
+            if np.isnan(purse_usd[u]) and reason[k] == 0:
+                reason[k] = 6
             if m >= 0:
                 weight = purse_usd[u] / equity[k]
                 for t in range(hours):
                     path[t] += weight * returns[m, t]
-        if reason[k] == 3:
+        if reason[k] > 0:
             continue
         square, weights, decay = 0.0, 0.0, 1.0
         for t in range(hours - 1, -1, -1):

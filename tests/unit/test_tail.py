@@ -144,6 +144,28 @@ def test_collateral_that_is_no_dollar_is_at_risk_too():
     assert got["var_99_1h"][1] > 0.01
 
 
+def test_profit_in_a_coin_moves_with_the_coin_as_its_wallet_does():
+    """[HAND] 1 BTC and 50 ETHBTC from .05 to .045, -.25 BTC: of .75 BTC at 60,000, not of one; 135,000 move with ETHBTC."""
+    book = positions.Positions(positions.Rules())
+    held = Position("binance-usdm", "ETHBTC", 50, 0.05, 5, "cross")
+    positions.replace(book, Account("a", 1, [Balance("BTC", 1.0)], [held]))
+    at = np.array([positions.market(book, "binance-usdm", s) for s in ("ETHBTC", "BTCUSDT")])
+    positions.move(book, at, np.array([0.045, 60_000]), np.array([1, 1]))
+    of = account_rows.exposures(book)
+    assert of.usd.tolist() == pytest.approx([135_000])
+    assert (of.purse_usd.tolist(), of.purse_market.tolist()) == ([pytest.approx(45_000)], [at[1]])
+
+
+@pytest.mark.parametrize(("rate", "reason"), [(2.0, "collateral has no mark"), (0.0, "")])
+def test_collateral_that_counts_by_its_rate_but_has_no_mark_makes_the_tail_unknown(rate, reason):
+    """Equity had it, and what moves with it was taken to be nothing."""
+    past = np.full((20, 1000), 0.001)
+    told = Account("a", 1, [Balance("USDT", 1000.0), Balance("Z", 500.0, "", rate)], hold("a", 0, A=1).positions, True)
+    value, got = tails(holdings(told), past)
+    assert value.tolist() == pytest.approx([1000 + 500 * rate])
+    assert got["tail_reason"].tolist() == [reason]
+
+
 def test_ties_at_the_quantile_all_count_in_the_shortfall():
     past = np.zeros((3, 1000))
     past[:, ::2], past[:, 1::2] = 0.01, -0.01
