@@ -77,6 +77,8 @@ class _Frame(msgspec.Struct):
     positions: list[_Position] | None = None
     multi_assets: bool | None = msgspec.field(name="multiAssetsMargin", default=None)
     data: msgspec.Raw = msgspec.Raw()
+    code: int = 0
+    msg: str = ""
 
 
 class _Row(msgspec.Struct, rename="camel"):
@@ -110,6 +112,8 @@ def read(frame: bytes) -> Change | None:
         if it.leverage is not None:
             return Change(at_ms=at_ms, stream=it.event, leverages={it.leverage.s: number(it.leverage.l) or 0.0})
         return None if it.mode is None else Change(at_ms=at_ms, multi_assets=it.mode.j)
+    if it.code < 0:
+        raise ValueError(f"an error of Binance: {it.code} {it.msg}")
     if it.event or (it.assets is None and it.positions is None and it.multi_assets is None):
         return None
     return Change(

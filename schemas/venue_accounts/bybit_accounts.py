@@ -48,6 +48,8 @@ class _Result(msgspec.Struct, rename="camel"):
 
 
 class _Frame(msgspec.Struct, rename="camel"):
+    ret_code: int = 0
+    ret_msg: str = ""
     topic: str = ""
     creation_time: int = 0
     data: msgspec.Raw = msgspec.Raw()
@@ -58,6 +60,8 @@ class _Frame(msgspec.Struct, rename="camel"):
 def read(frame: bytes) -> Change | None:
     """What the frame says; None when nothing of an account. ValueError when it cannot be read."""
     it = msgspec.json.decode(frame, type=_Frame)
+    if it.ret_code:
+        raise ValueError(f"an error of Bybit: {it.ret_code} {it.ret_msg}")
     if it.topic.partition(".")[0] == "position" and bytes(it.data):
         return _positions(it.data, it.topic.partition(".")[2], it.creation_time, whole=False)
     if it.topic == "wallet" and bytes(it.data):

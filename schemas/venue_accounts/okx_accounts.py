@@ -62,6 +62,8 @@ class _Frame(msgspec.Struct, rename="camel"):
     arg: _Arg | None = None
     event: str = ""
     event_type: str = ""
+    code: Text = "0"
+    msg: str = ""
     cur_page: int = 1
     data: msgspec.Raw = msgspec.Raw()
 
@@ -71,6 +73,8 @@ def read(frame: bytes) -> Change | None:
     it = msgspec.json.decode(frame, type=_Frame)
     if it.event or not bytes(it.data):
         return None
+    if number(it.code):
+        raise ValueError(f"an error of OKX: {it.code} {it.msg}")
     rows = msgspec.json.decode(it.data, type=list[_Row])
     whole = it.arg is None or (it.event_type == "snapshot" and it.cur_page <= 1)
     at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in rows], default=0)

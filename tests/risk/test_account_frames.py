@@ -384,6 +384,9 @@ def test_frames_that_say_nothing_of_an_account_change_nothing(frame):
             "not an account frame that is known: Expected `str`",
         ),
         ("binance-usdm", [{"symbol": "X", "positionAmt": "many"}], "could not convert string to float"),
+        ("okx-swap", {"code": "50011", "msg": "Rate limit reached", "data": []}, "an error of OKX: 50011 Rate limit"),
+        ("bybit-linear", {"retCode": 10006, "retMsg": "Too many visits", "result": {"list": []}}, "an error of Bybit"),
+        ("binance-usdm", {"code": -1021, "msg": "Timestamp"}, "an error of Binance: -1021 Timestamp"),
         ("bybit-linear", 5, "not an account frame that is known: Expected `object`, got `int`"),
     ],
 )
@@ -391,6 +394,23 @@ def test_a_frame_that_cannot_be_read_says_why(venue, frame, reason):
     answer = read(venue, frame)
     assert isinstance(answer, str)
     assert reason in answer
+
+
+@pytest.mark.parametrize(
+    ("venue", "error"),
+    [
+        ("okx-swap", {"code": "50011", "msg": "Rate limit reached", "data": []}),
+        ("bybit-linear", {"retCode": 10006, "retMsg": "Too many visits", "result": {"category": "linear", "list": []}}),
+    ],
+)
+def test_an_error_of_a_venue_closes_no_position(venue, error):
+    """A rate limit's empty list was an account without positions, and closed them all without a word."""
+    streams = Streams(KNOWN)
+    for frame in framed(venue, *SAME[venue][0], error):
+        streams.read(frame, AT_MS)
+    again = streams.read(framed(venue, SAME[venue][0][0])[0], AT_MS)
+    assert isinstance(again, Account)
+    assert len(again.positions) == 1
 
 
 def test_a_frame_with_a_time_ahead_does_not_hold_up_what_comes_after_it():
