@@ -138,14 +138,20 @@ def promote(root: Path, version: str, settle: Settle = _left) -> None:
         _point(root, [*champions, version], settle)
 
 
-def rollback(root: Path, settle: Settle = _left) -> str:
-    """Make the champion before this one champion again, and return its name; ValueError when there is none to go to."""
+def earlier(root: Path) -> str:
+    """The champion before this one; ValueError when there is none to go back to."""
     champions = _pointer(root).champions
     if len(champions) < 2:
         raise ValueError("there is no earlier champion to go back to")
-    load(root, champions[-2])
-    _point(root, champions[:-1], settle)
     return champions[-2]
+
+
+def rollback(root: Path, settle: Settle = _left) -> str:
+    """Make the champion before this one champion again, and return its name; ValueError when there is none to go to."""
+    version = earlier(root)
+    load(root, version)
+    _point(root, _pointer(root).champions[:-1], settle)
+    return version
 
 
 def load(root: Path, version: str) -> Version:

@@ -1,6 +1,7 @@
 """`alphaplus models`: the versions in the registry: list them, show one, put one in force, go back."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -64,29 +65,28 @@ def show(version: Named, *, set: Sets = (), config: File = None, data: Data = No
 def promote(version: Named, *, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Make a version champion and put it in force in the flows of the brokers, from a minute soon."""
     told = with_broker(asked(config, set, data))
-    try:
-        loader(told)(version)
-        model_registry.promote(folder(told), version, settle)
-    except ValueError as error:
-        raise Refused(str(error)) from None
-    return _tell(told, version)
+    return _put(told, lambda: version, lambda: model_registry.promote(folder(told), version, settle))
 
 
 @models.command
 def rollback(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Put the champion before this one in force again."""
     told = with_broker(asked(config, set, data))
+    root = folder(told)
+    return _put(told, lambda: model_registry.earlier(root), lambda: model_registry.rollback(root, settle))
+
+
+def _put(told: Settings, chosen: Callable[[], str], point: Callable[[], object]) -> int:
+    """Tell the flows of a version that they can use, then make it champion: what fails before can be asked again."""
     try:
-        version = model_registry.rollback(folder(told), settle)
+        version = chosen()
+        loaded = loader(told)(version)
+        since_ms = put_in_force(told, loaded.version) if told.kafka.brokers else None
+        point()
     except ValueError as error:
         raise Refused(str(error)) from None
-    return _tell(told, version)
-
-
-def _tell(told: Settings, version: str) -> int:
-    if not told.kafka.brokers:
+    if since_ms is None:
         print(f"{version} is champion; no broker is configured or running here: the next replay uses it")
-        return 0
-    since_ms = put_in_force(told, model_registry.load(folder(told), version))
-    print(f"{version} is champion, in force from {np.datetime64(since_ms, 'ms')} UTC")
+    else:
+        print(f"{version} is champion, in force from {np.datetime64(since_ms, 'ms')} UTC")
     return 0

@@ -60,8 +60,8 @@ def train(
     if told.kafka.brokers:
         publish_scores(told, version, shown)
     if promote:
-        model_registry.promote(root, version, settle)
         if told.kafka.brokers:
             since_ms = put_in_force(told, model_registry.load(root, version))
             say.print(f"{version} is in force from {np.datetime64(since_ms, 'ms')} UTC")
+        model_registry.promote(root, version, settle)
     return 0

@@ -73,9 +73,9 @@ def main() -> int:
     root = folder(told)
     simulated = {"simulated_markets": given.markets, "simulated_hours": given.hours, "simulated_seed": given.seed}
     version = modelling.save(root, made, vectors, told.forecast, modelling.QUICK, simulated)
-    model_registry.promote(root, version, settle)
     publish_scores(told, version, shown)
     put_in_force(told, model_registry.load(root, version))
+    model_registry.promote(root, version, settle)
     print(f"model: {version} trained on {of} in {took}", flush=True)
     return 0
 

@@ -4,12 +4,15 @@ import hashlib
 import json
 import pickle
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
 
+from flows.commands import models as commands
+from flows.refusal import Unreachable
 from models import baselines, calibration, evaluation, model_registry, risk_levels, trees
 from models.calibrator import Calibrator, interval, probability
 from models.forecaster import WRITES, build, confidence, forecast, freshness
@@ -390,6 +393,34 @@ def test_promotion_and_rollback(kept, learned):
     assert model_registry.rollback(root) == first == model_registry.champion(root)
     with pytest.raises(ValueError, match="there is no earlier champion to go back to"):
         model_registry.rollback(root)
+
+
+@pytest.mark.parametrize("asked", ["promote", "rollback"])
+def test_a_version_that_the_flows_were_not_told_of_is_not_champion_and_can_be_asked_for_again(
+    kept, learned, monkeypatch, asked, capsys
+):
+    root, first = kept
+    second, third = (save(root, learned[1], data_hash=name) for name in ("second", "third"))
+    for version in (first, second, third):
+        model_registry.promote(root, version)
+    wanted = first if asked == "promote" else second
+    command = partial(commands.promote, first) if asked == "promote" else commands.rollback
+    on = {"set": (f"forecast.models={root}", "kafka.brokers=nowhere:1")}
+
+    def away(settings, version):
+        raise Unreachable("no broker")
+
+    monkeypatch.setattr(commands, "loader", lambda told: lambda name: build(model_registry.load(root, name)))
+    monkeypatch.setattr(commands, "put_in_force", away)
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            command(**on)
+        assert model_registry.champion(root) == third, "the flows use it still"
+    told = []
+    monkeypatch.setattr(commands, "put_in_force", lambda settings, version: told.append(version.version) or 60_000)
+    assert command(**on) == 0
+    assert told == [wanted] == [model_registry.champion(root)]
+    assert capsys.readouterr().out == f"{wanted} is champion, in force from 1970-01-01T00:01:00.000 UTC\n"
 
 
 @pytest.mark.parametrize("name", ["long_5.txt", "short_60.json", "metadata.json"])
