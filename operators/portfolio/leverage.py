@@ -83,7 +83,7 @@ WRITES = (
     Column(
         "insolvent",
         "bool",
-        "Whether equity of the account, or of a cross pool with positions, is zero or less; not of an empty account",
+        "Whether equity of the account, or of a pool with positions, is zero or less; not of an empty account",
     ),
 )
 

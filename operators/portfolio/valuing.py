@@ -304,15 +304,15 @@ def _liquidations(
             needed = w.pool_need[k] if k >= 0 and w.pool_held[k] > 0 else np.nan
             out.numbers[POOL_USD, i] = equity * (1.0 if k >= 0 and pools.multi[k] else dollars)
             behind_any = True
-            if not equity > 0:
-                out.counts[POOLS_GONE, a] += 0 if np.isnan(equity) else 1
-            elif not np.isnan(w.pool_initial[k]) and not w.pool_initial[k] / equity <= used:
+            if equity > 0 and not np.isnan(w.pool_initial[k]) and not w.pool_initial[k] / equity <= used:
                 used = w.pool_initial[k] / equity
         else:
             equity, needed = numbers[i, MARGIN] + pnl, w.need[i]
             out.numbers[POOL_USD, i] = equity * dollars
         if equity > 0:
             out.numbers[POOL_RATIO, i] = needed / equity
+        elif equity <= 0:
+            out.counts[POOLS_GONE, a] += 1
         out.numbers[BACKED_BY, i] = equity
         if np.isnan(out.numbers[POOL_RATIO, i]):
             out.counts[POOLS_UNKNOWN, a] += 1

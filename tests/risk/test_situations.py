@@ -269,6 +269,16 @@ def test_an_account_that_was_removed_can_come_again():
     assert [open_ for open_, _ in groupby(row["open"] for row in rows["risk_accounts"])] == [True, False, True]
 
 
+@pytest.mark.parametrize("tiers", [{}, KNOWN], ids=["without tiers", "with tiers"])
+def test_an_isolated_position_whose_margin_is_lost_is_an_insolvent_pool(tiers):
+    """Its ratio is null as that of any pool worth nothing; without tiers nothing was raised and the level was unknown."""
+    held = record({"USDT": 10_000}, isolated("ETHUSDT", 1, 3000, 100, 30))
+    rows = play([(0, held)], [mark(1, "ETHUSDT", 2800)], Terms(tiers))
+    assert last(rows, "risk_positions")["pool_equity_usd"] == -100
+    assert (last(rows)["insolvent"], last(rows)["risk_level"]) == (True, "critical")
+    assert raised(rows)["insolvent a"] == "critical"
+
+
 def test_isolated_margin_does_not_hide_that_the_cross_pool_is_nearly_gone():
     """[HAND] cross pool 1000 - 700 = 300; maintenance 59 300 * .004 = 237.2."""
     held = record({"USDT": 10_000}, isolated("ETHUSDT", 3, 3000, 9000, 1), cross("BTCUSDT", 1, 60_000, 100))
