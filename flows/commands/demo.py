@@ -1,11 +1,9 @@
 """`alphaplus demo`: everything on one machine, on a simulated market or on the exchanges, in the terminal."""
 
 import shlex
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import msgspec
@@ -17,6 +15,7 @@ from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import DEMO, Data, File, Minutes, Sets, settings
 from flows.commands.printer import Printer
+from flows.engine.signals import interrupted_by_sigterm
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
 from flows.kafka.topic_tail import Tail
@@ -34,10 +33,6 @@ from flows.topic_names import every_topic
 
 PLAIN_S = 5.0
 PAST = 70
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def demo(
@@ -67,7 +62,7 @@ def demo(
     Its rows are in a database of their own, `simulated` (with `--live`: `live`); in a configured ClickHouse its name
     begins with that of the configured one, and on configured brokers its topics begin with `simulated.`.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupted_by_sigterm()
     market: DemoMarket = LiveMarket(live) if live else SimulatedMarket(instruments, seed, past)
     told = settings(config, set, data)
     if data is None:

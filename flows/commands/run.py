@@ -1,9 +1,8 @@
 """`alphaplus run`: flows in production, each a process of its own."""
 
 import importlib
-import signal
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,6 +10,7 @@ from cyclopts import Parameter
 from flows.commands.options import Data, File, Sets, settings
 from flows.engine.incoming import share
 from flows.engine.runner import run as run_flow
+from flows.engine.signals import interrupted_by_sigterm
 from flows.job_graph import FLOWS
 from flows.kafka.epochs import Stopping
 from flows.kafka.source import shards_of
@@ -84,10 +84,6 @@ def _say(text: str) -> None:
     LOG.info("%s", text)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _relay(log: Path, read: dict[Path, int]) -> None:
     """Print what a flow has written to its log since the last time, whole lines."""
     with log.open("rb") as file:
@@ -103,7 +99,7 @@ def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tup
     """One process a flow; when one cannot be kept running, all end."""
     if told.metrics_port and told.metrics_port + len(names) - 1 > 65_535:
         raise SettingsError(f"metrics_port: {len(names)} flows from {told.metrics_port} on go beyond the last, 65535")
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupted_by_sigterm()
     supervisor = Supervisor(Path(told.data) / "logs")
     shared = [*(["--settings", str(config)] if config else []), *(a for s in sets for a in ("--set", s))]
     read: dict[Path, int] = {}

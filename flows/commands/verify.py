@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.printer import Printer
+from flows.engine.signals import interrupted_by_sigterm
 from flows.job_graph import FEATURES, FORECASTS, RISK
 from flows.kafka import glance
 from flows.kafka.recorded import Derived, Place, copy, digest, records
@@ -36,6 +37,7 @@ STILL_S = 60.0
 
 def verify(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Replay the recorded topics of a run (of a demo under way, or of the settings), and compare every table."""
+    interrupted_by_sigterm()
     told, since_ms = asked(config, set, data), 0
     if not told.kafka.brokers:
         told, since_ms = under_way(Path(told.data))
@@ -79,8 +81,8 @@ def compare(told: Settings, say: Printer, since_ms: int = 0) -> list[str]:
         clock=msgspec.structs.replace(told.clock, guesses="recorded"),
     )
     topics = every_topic(again)
-    create_topics(kafka, topics, kafka.partitions, forever=True)
     try:
+        create_topics(kafka, topics, kafka.partitions, forever=True)
         count = copy(kafka, inputs, lambda topic: prefix + topic.removeprefix(kafka.prefix))
         say.print(f"replaying {count:,} records of {len(inputs)} logs")
         with Session(again, "verify") as session:

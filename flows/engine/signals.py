@@ -21,6 +21,15 @@ CODE = 1
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
+def interrupted_by_sigterm() -> None:
+    """From now on SIGTERM ends a command as Ctrl-C does: what it began for a while it takes away again."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def stoppable(name: str, stopping: Stopping, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """While inside, both signals set `stopping`; where the inside then lasts longer than that, the process ends.

@@ -297,6 +297,47 @@ def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):
     assert sorted(p.name for p in (tmp_path / "logs").iterdir()) == ["archive.log", "market.log"]
 
 
+@pytest.mark.parametrize(
+    ("command", "begins", "words"),
+    [
+        ("flows.commands.verify", "compare", "verify"),
+        ("flows.upkeep.resubmission", "_store", "rejects"),
+    ],
+)
+def test_a_command_that_is_told_to_stop_takes_away_what_it_began(tmp_path, command, begins, words):
+    began, left = tmp_path / "began", tmp_path / "left"
+    code = f"""
+import time, pathlib, {command} as module
+from flows import __main__
+from flows.commands import rejects, verify
+
+def work(*given, **more):
+    pathlib.Path({str(began)!r}).touch()
+    try:
+        time.sleep(60)
+    finally:
+        pathlib.Path({str(left)!r}).touch()
+
+module.{begins} = work
+verify.present = lambda *given: None
+rejects.connect = lambda told: None
+rejects._chosen = lambda *given: [rejects.Rejected("archive", "walls", 0, 0, "")]
+arguments = ["verify"] if {words!r} == "verify" else ["rejects", "replay", "--set", "clickhouse.url=http://nobody:1"]
+__main__.main([*arguments, "--set", "kafka.brokers=nobody:1", "--data", {str(tmp_path)!r}])
+"""
+    started = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    end = time.monotonic() + 60
+    while not began.exists():
+        assert started.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(30) == 130
+    assert left.exists()
+
+
 def ran(capsys, *arguments):
     with pytest.raises(SystemExit) as caught:
         main(list(arguments))
