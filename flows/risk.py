@@ -44,6 +44,8 @@ def tiers(settings: Settings) -> dict[tuple[str, str], Tiers]:
             raise SettingsError(f"risk.brackets_json: {file}: {error.strerror}") from None
         except ValueError as error:
             raise SettingsError(f"risk.brackets_json: {file}: {error}") from None
+        if not found:
+            raise SettingsError(f"risk.brackets_json: {file}: it holds no tiers")
         out.update({(venue, symbol): t for symbol, t in found.items()})
     return out
 

@@ -68,8 +68,10 @@ class _BybitList(msgspec.Struct):
     list: list[_BybitTier]
 
 
-class _BybitReply(msgspec.Struct):
+class _BybitReply(msgspec.Struct, rename="camel"):
     result: _BybitList
+    ret_code: int = 0
+    ret_msg: str = ""
 
 
 class _OkxTier(msgspec.Struct, rename="camel"):
@@ -94,12 +96,14 @@ _okx = msgspec.json.Decoder(_OkxReply, strict=False)
 def binance(data: bytes) -> dict[str, Tiers]:
     """Tiers by symbol from `GET /fapi/v1/leverageBracket`, or from the same keyed by unified symbol (`BTC/USDT:USDT`).
 
-    ValueError says which contract is wrong and how.
+    Asked for one symbol, the venue may answer with it alone, in no list. ValueError says which contract is wrong and
+    how.
     """
     by_symbol: Mapping[str, Sequence[_BinanceInfo]]
     try:
-        if data.lstrip()[:1] == b"[":
-            rows = msgspec.json.decode(data, type=list[_BinanceSymbol])
+        alone = data.lstrip()[:1] == b"{" and "symbol" in msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        if alone or data.lstrip()[:1] == b"[":
+            rows = msgspec.json.decode(b"[" + data + b"]" if alone else data, type=list[_BinanceSymbol])
             by_symbol = {r.symbol: r.brackets for r in rows}
         else:
             unified = msgspec.json.decode(data, type=dict[str, list[_UnifiedTier]])
@@ -126,11 +130,13 @@ def bybit(data: bytes) -> dict[str, Tiers]:
     ValueError says which contract is wrong and how.
     """
     try:
-        rows = msgspec.json.decode(data, type=_BybitReply, strict=False).result.list
+        reply = msgspec.json.decode(data, type=_BybitReply, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not a risk limit file of Bybit: {error}") from None
+    if reply.ret_code:
+        raise ValueError(f"not risk limits but an error of Bybit: {reply.ret_code} {reply.ret_msg}")
     by_symbol: dict[str, list[_BybitTier]] = {}
-    for row in rows:
+    for row in reply.result.list:
         by_symbol.setdefault(row.symbol, []).append(row)
     result = {}
     for symbol, tiers in by_symbol.items():

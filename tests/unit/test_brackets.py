@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows import risk
+from flows.settings.sources import load
+from flows.settings.tree import SettingsError
 from schemas import brackets
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -118,3 +121,24 @@ def test_a_bybit_deduction_that_its_tiers_do_not_make_is_refused():
 def test_a_bybit_rate_in_no_known_unit_is_refused():
     with pytest.raises(ValueError, match="BTCUSDT: initialMargin times maxLeverage is 7"):
         brackets.bybit(bybit(bybit_row("2", "0.5", "7", "1", "")))
+
+
+def test_an_answer_of_binance_for_one_symbol_need_not_be_a_list():
+    """As the documentation of `GET /fapi/v1/leverageBracket` shows it."""
+    listed = binance((0, 50, 0.004, 0))
+    assert brackets.binance(listed[1:-1])["BTCUSDT"].mmr.tolist() == brackets.binance(listed)["BTCUSDT"].mmr.tolist()
+
+
+def test_an_error_of_bybit_is_no_file_without_tiers():
+    error = b'{"retCode":10006,"retMsg":"Too many visits","result":{"list":[]}}'
+    with pytest.raises(ValueError, match="not risk limits but an error of Bybit: 10006 Too many visits"):
+        brackets.bybit(error)
+
+
+@pytest.mark.parametrize("venue", ["binance-usdm", "bybit-linear", "okx-swap"])
+def test_a_file_that_holds_no_tiers_is_refused(tmp_path, venue):
+    """All liquidation prices of the venue were null, as if no file had been named."""
+    empty = {"binance-usdm": "[]", "bybit-linear": '{"result":{"list":[]}}', "okx-swap": '{"code":"0","data":[]}'}
+    (tmp_path / "brackets.json").write_text(empty[venue])
+    with pytest.raises(SettingsError, match=r"risk.brackets_json: .*brackets.json: it holds no tiers"):
+        risk.tiers(load(None, {}, [f"risk.brackets_json.{venue}={tmp_path / 'brackets.json'}"]))
