@@ -2,7 +2,8 @@
 
 `pos` counts contracts: what one is comes from the instrument. `cashBal` and the `margin` put aside for isolated
 positions make the wallet: the venue's equity is balance, isolated margin and profits together. A snapshot in pages
-begins with its first page and goes on with the others; it is all there is of what its subscription names (`arg`).
+begins with its first page and goes on with the others; it is all there is of what its subscription names (`arg`). The
+times of an answer are those of what changed last, which may be long ago: it holds for when it came.
 """
 
 from collections.abc import Callable
@@ -71,13 +72,16 @@ class _Frame(msgspec.Struct, rename="camel"):
 def read(frame: bytes) -> Change | None:
     """What the frame says; None when nothing of an account. ValueError when it cannot be read."""
     it = msgspec.json.decode(frame, type=_Frame)
-    if it.event or not bytes(it.data):
+    if it.event:
         return None
     if number(it.code):
         raise ValueError(f"an error of OKX: {it.code} {it.msg}")
+    if not bytes(it.data):
+        return None
     rows = msgspec.json.decode(it.data, type=list[_Row])
     whole = it.arg is None or (it.event_type == "snapshot" and it.cur_page <= 1)
-    at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in rows], default=0)
+    timed = rows if it.arg is not None else []
+    at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in timed], default=0)
     stream = "" if whole or it.arg is None else it.arg.channel
     if (it.arg is not None and it.arg.channel == "positions") or any(r.inst_id for r in rows):
         scope = none if not whole else every if it.arg is None else it.arg.names
@@ -93,7 +97,7 @@ def read(frame: bytes) -> Change | None:
     if any(r.details is not None for r in rows):
         wallets = _wallets([d for r in rows for d in r.details or []])
         return Change(at_ms=at_ms, stream=stream, wallets=wallets, all_wallets=whole and not (it.arg and it.arg.ccy))
-    return Change(at_ms=at_ms, all_legs=every) if whole and not rows else None
+    return Change(all_legs=every) if it.arg is None and not rows else None
 
 
 def _wallets(details: list[_Detail]) -> dict[str, float]:

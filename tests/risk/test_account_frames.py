@@ -400,10 +400,11 @@ def test_a_frame_that_cannot_be_read_says_why(venue, frame, reason):
     ("venue", "error"),
     [
         ("okx-swap", {"code": "50011", "msg": "Rate limit reached", "data": []}),
+        ("okx-swap", {"arg": {"channel": "account"}, "eventType": "snapshot", "curPage": 1, "data": []}),
         ("bybit-linear", {"retCode": 10006, "retMsg": "Too many visits", "result": {"category": "linear", "list": []}}),
     ],
 )
-def test_an_error_of_a_venue_closes_no_position(venue, error):
+def test_an_error_of_a_venue_or_an_empty_snapshot_of_something_else_closes_no_position(venue, error):
     """A rate limit's empty list was an account without positions, and closed them all without a word."""
     streams = Streams(KNOWN)
     for frame in framed(venue, *SAME[venue][0], error):

@@ -193,6 +193,17 @@ def test_margin_put_aside_at_okx_is_beside_its_cash_balance():
     assert wallets(told("okx-swap", start, okx("BTC-USDT-SWAP", "cross", ""))) == {"USDT": 5000}
 
 
+def test_an_answer_of_okx_about_what_changed_long_ago_is_no_old_record():
+    """Positions: `uTime` is "latest time position was adjusted"; asked for every few seconds, the record grew old."""
+    then = str(START_MS - 7_200_000)
+    balance = {"code": "0", "data": [{"uTime": then, "details": [{"ccy": "USDT", "cashBal": "5000"}]}]}
+    held = {"code": "0", "data": okx("BTC-USDT-SWAP", "cross", "", START_MS - 7_200_000)["data"]}
+    texts = [json.dumps({"account": "a", "venue": "okx-swap", "frame": f}).encode() for f in (balance, held)]
+    price = [mark(2, "BTC-USDT-SWAP", 60_000, "okx-swap")]
+    rows = play(list(enumerate(texts)), price, Terms(instruments=KNOWN))
+    assert (last(rows)["record_age_ms"], last(rows)["late_rows"], raised(rows)) == (1000, 0, {})
+
+
 def test_a_coin_margined_swap_of_an_okx_frame_is_left_out_for_what_it_is():
     account = told("okx-swap", okx("BTC-USD-SWAP", "cross", ""))
     reason = "position 'okx-swap' 'BTC-USD-SWAP': only linear contracts are valued, this one is inverse"
