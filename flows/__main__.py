@@ -11,6 +11,8 @@ from flows.monitoring.log_lines import fail
 from flows.refusal import Refused, Unreachable
 from flows.settings.tree import SettingsError
 
+SHOWN = 80
+"""So many characters of what is refused."""
 app = App(
     name="alphaplus", help="Stream processing for crypto derivatives: exact books, stamped features, risk, forecasts."
 )
@@ -71,6 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), 2)
     except (Unreachable, StoreError, MigrationError) as error:
         _fail(str(error), 1)
+    except UnicodeEncodeError as error:  # bytes of an argument: files may be called so, nothing else may
+        _fail(f"{error.object[:SHOWN]!r} is not text, in UTF-8", 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", 1)

@@ -88,16 +88,22 @@ def _read_secrets(tree: dict[str, Any]) -> None:
             raise SettingsError(f"{name}_file {file}: {error.strerror}") from None
         except UnicodeDecodeError:
             raise SettingsError(f"{name}_file {file}: it is not text") from None
+        except ValueError as error:
+            raise SettingsError(f"{name}_file {file!r}: {error}") from None
         if not section[path[-1]]:
             raise SettingsError(f"{name}_file {file}: it is empty")
 
 
 def _value(hint: Any, text: str, name: str) -> Any:
     """The text of `--set` or of the environment, as JSON where it is JSON, else as the string it is."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"{name}: it is not text, in UTF-8") from None
     if hint is Secret:
         return text
     try:
-        return msgspec.convert(msgspec.json.decode(text.encode()), hint, strict=True)
+        return msgspec.convert(msgspec.json.decode(encoded), hint, strict=True)
     except msgspec.ValidationError as error:
         if text.startswith(("[", "{")):
             raise SettingsError(f"{name}: {error}") from None

@@ -174,6 +174,7 @@ def test_an_unknown_command_is_named(refused):
         (("topics", "--set", "kafka.partitions=0"), "kafka.partitions: '0': Expected `int` >= 1"),
         (("topics", "--set", "kafka"), "--set 'kafka': write section.key=value"),
         (("migrate",), "clickhouse.url is not set"),
+        (("record", os.fsdecode(b"deribit:\xff"), "--minutes", "0.01"), "'book.\\udcff.100ms' is not text, in UTF-8"),
         (("demo", "--instruments", "0"), "--instruments must be at least 1"),
         (("demo", "--minutes", "soon"), "soon"),
         (("demo", "--set", "windows.base_ms=7"), "windows."),

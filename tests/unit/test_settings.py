@@ -1,5 +1,6 @@
 """Settings: what wins over what, and that every mistake is one line that names it."""
 
+import os
 import re
 from itertools import pairwise
 
@@ -278,3 +279,15 @@ def test_a_port_that_is_taken_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=rf"metrics_port: 127\.0\.0\.1:{port} cannot be used: Address already in use"):
             serve("127.0.0.1", port, Judge(load(None, {}).probes))
+
+
+@pytest.mark.parametrize("name", ["data", "kafka.prefix", "kafka.partitions", "clickhouse.password", "market.venues"])
+def test_bytes_that_are_no_text_are_named_wherever_they_come_from(name):
+    variable = "ALPHAPLUS_" + name.replace(".", "__").upper()
+    with pytest.raises(SettingsError, match=f"^{name}: it is not text, in UTF-8$"):
+        load(None, {variable: os.fsdecode(b"\xff")})
+    if "password" not in name:
+        with pytest.raises(SettingsError, match=f"^{name}: it is not text, in UTF-8$"):
+            load(None, {}, [f"{name}=" + os.fsdecode(b"a\xff")])
+    with pytest.raises(SettingsError, match=r"^clickhouse.password_file '\\x00': embedded null byte$"):
+        load(None, {"ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE": "\0"})
