@@ -14,7 +14,7 @@ from flows.kafka.ends import announce
 from flows.kafka.topic_making import end_offsets
 from flows.refusal import Refused, Unreachable
 from flows.session.embedded import asking, running_store
-from flows.session.supervisor import Child, Supervisor
+from flows.session.supervisor import Child, ProcessFailed, Supervisor
 from flows.settings.sources import environment, environment_of, written
 from flows.settings.tree import Settings
 
@@ -115,7 +115,11 @@ class Session:
                 raise Refused(f"{name} ended at once: {self.supervisor.children[name].last_line()}")
             return file.exists()
 
-        if not self.supervisor.wait(ready, timeout_s=START_S):
+        try:
+            came = self.supervisor.wait(ready, timeout_s=START_S)
+        except ProcessFailed as error:
+            raise Unreachable(f"the embedded {error}") from None
+        if not came:
             raise Unreachable(f"the embedded {name} did not start within {START_S:.0f} s")
         return int(json.loads(file.read_bytes())["port"])
 

@@ -1,5 +1,6 @@
 """Commands: every mistake is one clear line on standard error and a non-zero exit, and nothing is begun."""
 
+import fcntl
 import gzip
 import os
 import re
@@ -425,3 +426,18 @@ def test_who_asks_a_demo_that_is_being_verified_asks_the_demo_and_not_the_copies
         asks = load(None, {}, [f"data={tmp_path}"])
         assert with_broker(asks).kafka.prefix == ""
         assert running_broker(asks)[1].name == "demo-20261128T022721-1"
+
+
+def test_a_store_that_somebody_else_is_just_opening_is_one_line(tmp_path, capsys):
+    (tmp_path / "store").mkdir()
+    with (tmp_path / "store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4711")
+        lock.flush()
+        with pytest.raises(SystemExit) as ended:
+            main(["query", "SELECT 1", "--data", str(tmp_path)])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("alphaplus: the embedded store ended with 1: store: ")
+    assert "is in use by process 4711; one store a directory" in said
