@@ -25,6 +25,7 @@ from urllib3.poolmanager import PoolManager
 from flows.clickhouse.agreement import COLUMNS, lacks
 from flows.clickhouse.errors import BadBlock, StoreError, Trouble, in_answer
 from flows.clickhouse.told_apart import told_apart
+from flows.monitoring.log_lines import LOG
 from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
@@ -137,6 +138,15 @@ class ClickHouse:
             answer = client.command(sql)
             if isinstance(answer, str) and "DB::Exception" in answer:
                 raise in_answer(answer)
+
+    def patient_command(self, sql: str) -> None:
+        """Run a statement that may run twice; trouble is waited out for `retry_s`, and said once."""
+
+        def told(attempt: int, error: Exception) -> None:
+            if attempt == 1:
+                LOG.warning("%s; trying again for up to %.0f s", error, self.settings.retry_s)
+
+        self._patiently(lambda _: self.command(sql), told)
 
     def rows(self, sql: str, **parameters: object) -> list[tuple[object, ...]]:
         """The rows of a query; `{name:Type}` in it stands for a parameter."""

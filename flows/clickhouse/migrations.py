@@ -50,8 +50,8 @@ def apply_migrations(clickhouse: ClickHouse, folder: Path) -> list[str]:
     if an applied file was edited, renamed or removed, if two files have one number, or if a name has no number.
     """
     files, final = migrations(folder), released(folder)
-    clickhouse.command(_RECORD)
-    clickhouse.command(leases.CREATE)
+    clickhouse.patient_command(_RECORD)
+    clickhouse.patient_command(leases.CREATE)
     done = applied(clickhouse)
     refuse_ahead(done, files, folder)
     for number, (name, there) in done.items():
@@ -60,15 +60,15 @@ def apply_migrations(clickhouse: ClickHouse, folder: Path) -> list[str]:
     new = [path for number, path in files.items() if number not in done or digest(path) != done[number][1]]
     for path in new:
         for statement in statements(path.read_text()):
-            clickhouse.command(statement)
+            clickhouse.patient_command(statement)
         values = f"({_number(path)}, '{path.name}', '{digest(path)}')"
-        clickhouse.command(f"INSERT INTO schema_migrations (number, name, digest) VALUES {values}")
+        clickhouse.patient_command(f"INSERT INTO schema_migrations (number, name, digest) VALUES {values}")
     return [path.name for path in new]
 
 
 def applied(clickhouse: ClickHouse) -> dict[int, tuple[str, str]]:
     """Number -> name and digest of what a store has taken, in order."""
-    rows = clickhouse.rows("SELECT number, name, digest FROM schema_migrations FINAL ORDER BY number")
+    rows = clickhouse.patient_rows("SELECT number, name, digest FROM schema_migrations FINAL ORDER BY number")
     return {int(str(number)): (str(name), str(there)) for number, name, there in rows}
 
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.clickhouse.client import connect
+from flows.clickhouse.client import StoreError, connect
 from flows.job_graph import FLOWS
 from flows.kafka.topic_making import delete_topics
 from flows.refusal import Unreachable
@@ -303,7 +303,7 @@ def main() -> int:
             told = settings_for(place.base, SETS)
             try:
                 found = differences(expected, one(told, items, plan, given.seconds, given.limit, place))
-            except (ProcessFailed, TimeoutError, Unreachable) as error:
+            except (ProcessFailed, StoreError, TimeoutError, Unreachable) as error:
                 found = [f"{type(error).__name__}: {error}"]
             line = {
                 "seed": seed,

@@ -330,6 +330,23 @@ def test_migrations_are_applied_once_in_order_and_an_edited_one_refuses(clickhou
         apply_migrations(clickhouse, tmp_path)
 
 
+def test_a_migration_whose_answer_is_lost_runs_again_and_says_so(port: int, tmp_path: Path, caplog) -> None:
+    lost = iter([True, False, True])
+    made = "CREATE TABLE IF NOT EXISTS m2 (a Int64) ENGINE = MergeTree ORDER BY a;\nALTER TABLE m2 ADD COLUMN IF NOT EXISTS b Int64"
+    (tmp_path / "0001_one.sql").write_text(made)
+    with relay(port, lambda path: None, lambda path: next(lost, False) if connected else False) as between:
+        SECRET[between] = SECRET[port]
+        connected = False
+        clickhouse = connect(settings(between))
+        clickhouse.command("DROP TABLE IF EXISTS schema_migrations")
+        connected = True
+        assert apply_migrations(clickhouse, tmp_path) == ["0001_one.sql"]
+        assert apply_migrations(clickhouse, tmp_path) == []
+        clickhouse.command("DROP TABLE m2")
+        clickhouse.close()
+    assert "; trying again for up to 20 s" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("names", "why"),
     [(["1_a.sql", "01_b.sql"], "have the same number"), (["a.sql"], "is not named <number>_<name>.sql")],
