@@ -1,5 +1,6 @@
 """Committed: how far a flow has come in its logs, read from its recovery directories while its processes write."""
 
+import glob
 import re
 import sqlite3
 from contextlib import closing
@@ -26,11 +27,10 @@ Place = tuple[str, int]
 
 
 def directories(pattern: str) -> list[Path]:
-    """The recovery directories of the processes of a flow; `{}` stands where the ordinal does."""
-    before, _, after = Path(pattern).name.partition("{}")
-    named = re.compile(re.escape(before) + r"\d+" + re.escape(after))
-    parent = Path(pattern).parent
-    return sorted(d for d in parent.glob("*") if named.fullmatch(d.name)) if parent.is_dir() else []
+    """The recovery directories of the processes of a flow; `{}` stands where the ordinal does, wherever that is."""
+    first, *rest = pattern.split("{}")
+    named = re.compile(re.escape(first) + r"(\d+)" + r"\1".join(map(re.escape, rest)))
+    return sorted(Path(d) for d in glob.glob("*".join(map(glob.escape, (first, *rest)))) if named.fullmatch(d))
 
 
 def positions(flow: str, directory: Path, key: Path | None = None) -> dict[Place, int]:

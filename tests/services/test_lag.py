@@ -112,6 +112,18 @@ def test_the_archive_is_not_behind_in_a_log_of_which_it_has_stored_everything(br
     assert rows[0].closed_until_ms == BEGAN_MS + 29
 
 
+def test_directories_are_found_wherever_the_ordinal_stands_in_their_names(tmp_path):
+    for name in ("claims/0/recovery/market-0", "claims/1/recovery/market-1", "claims/1/recovery/market-0", "market-10",
+                 "market-2", "market-2.20261128T022746", ".market-3.20261128T022746"):  # fmt: skip
+        (tmp_path / name).mkdir(parents=True)
+    assert directories(f"{tmp_path}/claims/{{}}/recovery/market-{{}}") == [
+        tmp_path / "claims/0/recovery/market-0",
+        tmp_path / "claims/1/recovery/market-1",
+    ]
+    assert directories(f"{tmp_path}/market-{{}}") == [tmp_path / "market-10", tmp_path / "market-2"]
+    assert directories(f"{tmp_path}/nowhere/market-{{}}") == []
+
+
 def test_the_newest_closed_second_is_the_last_mark_however_many_rows_came_after_it(broker, topic_name):
     address, topic = broker.bootstrap, topic_name("features")
     create_topics(address, [topic], 3, forever=True)
