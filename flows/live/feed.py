@@ -1,5 +1,6 @@
 """Feed: what a venue streams and how one subscribes to it, as data; what all venues share is elsewhere."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -46,13 +47,18 @@ class Chain(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What a venue allows: messages a second on a socket, streams a message and a socket, new sockets a time."""
+    """What a venue allows: messages a second on a socket, streams a message and a socket, new sockets a time.
+
+    `messages_a_socket`: how many a socket is sent before another one is opened instead, where a venue counts them over
+    hours.
+    """
 
     messages_per_s: float
     streams_a_message: int
     streams_a_socket: int
     sockets: int
     per_s: float
+    messages_a_socket: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class _Socket:
     ws: Websocket
     brought: set[bytes] = field(default_factory=set)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
+    said: int = 0
+    """Messages that it was sent."""
 
 
 class Line:
@@ -151,9 +153,12 @@ class Line:
         self._renew.set()
 
     async def again(self, streams: Sequence[Stream]) -> None:
-        """Subscribe anew to some of the streams."""
-        socket = self._current
-        if socket is None:
+        """Subscribe anew to some of the streams; by a new socket where this one was sent as much as it may be."""
+        socket, rates = self._current, self.feed.rates
+        if socket is None or self._renew.is_set():
+            return
+        if socket.said + 2 * -(-len(streams) // rates.streams_a_message) > rates.messages_a_socket:
+            self.renew("this one was asked as often as it may be")
             return
         with contextlib.suppress(aiohttp.ClientError, OSError):
             for on in (False, True):
@@ -180,6 +185,7 @@ class Line:
         for at in range(0, len(streams), size):
             some = streams[at : at + size]
             await self._messages.take()
+            socket.said += 1
             await socket.ws.send_str(self.feed.say([s.name for s in some], next(self._numbers), on))
 
     async def _leave(self, socket: _Socket) -> None:

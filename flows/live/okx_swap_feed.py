@@ -30,7 +30,9 @@ FEED = Feed(
     head=re.compile(rb'\{"arg":(\{[^}]*\})'),
     say=say,
     # documented: 3 connections a second, 480 subscriptions an hour on a socket
-    rates=Rates(messages_per_s=3, streams_a_message=50, streams_a_socket=200, sockets=3, per_s=1),
+    rates=Rates(
+        messages_per_s=3, streams_a_message=50, streams_a_socket=200, sockets=3, per_s=1, messages_a_socket=400
+    ),
     refusal=re.compile(rb'^\{"event":"error".*?"msg":"([^"]*)"'),
     ping="ping",
     ping_s=20.0,

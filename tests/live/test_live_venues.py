@@ -408,6 +408,25 @@ def test_one_instrument_that_goes_silent_while_others_move_is_asked_for_again_le
     asyncio.run(bounded(run()))
 
 
+def test_a_socket_that_was_asked_as_often_as_its_venue_allows_gives_way_to_a_new_one_and_no_update_is_missing():
+    async def run():
+        kept, venue = Kept(), "okx-swap"
+        symbol, other = DIALECTS[venue].symbols[:2]
+        feed = dataclasses.replace(FEEDS[venue], rates=FEEDS[venue].rates._replace(messages_a_socket=6))
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept, feed):
+            for _ in range(6):
+                await until(lambda: len(set(kept.ids(symbol))) > 5)
+                before, subscribed = max(kept.ids(symbol)), server.subscriptions
+                server.lost[symbol] = 4
+                await until(lambda subscribed=subscribed: server.subscriptions > subscribed)
+                whole = feed.chain.whole
+                await until(lambda before=before, whole=whole: whole_after(kept, symbol, whole, before))
+            assert len(feed.sockets) < server.opened <= 6 * len(feed.sockets)
+        assert hangs_together(kept.ids(other))
+
+    asyncio.run(bounded(run()))
+
+
 def test_what_finds_no_room_while_kafka_is_away_is_counted_and_marked_where_it_is_missing():
     class Stuck(Kept):
         open = False
