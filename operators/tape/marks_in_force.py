@@ -2,8 +2,10 @@
 
     basis_bps = 1e4 (mark - index) / index
 
-Open interest comes in the venue's quantity units: base = quantity * contract; for inverse products the quantity counts
-dollars, so base = quantity * contract / mark. Null until the venue has said it once; `mark_age_ms` says how old it is.
+In force is what the latest message by event time said of each, of one time the one that came last: over two sockets an
+older one may come after a newer. Open interest comes in the venue's quantity units: base = quantity * contract; for
+inverse products the quantity counts dollars, so base = quantity * contract / mark. Null until the venue has said it
+once; `mark_age_ms` says how old it is.
 
 >>> got = MARKS.compute({"mark": np.array([101.0]), "index": np.array([100.0]), "funding_rate": np.array([1e-4]),
 ...     "open_interest": np.array([5.0]), "next_funding_ns": np.array([60_000_000_000]), "mark_ns": np.array([10**9]),
@@ -15,28 +17,26 @@ dollars, so base = quantity * contract / mark. Null until the venue has said it 
 import numpy as np
 
 from operators import quality
-from operators.contract import I8, Array, Columns, Operator, State, Statistic
+from operators.contract import I8, Columns, Operator, State, Statistic
 from schemas.column import Column
 
 _VENUE = "as the venue states it"
 _NOT_YET = "the venue has not sent it yet"
 _AGE = float("inf")
 _FIELDS = ("mark", "index", "funding_rate", "open_interest")
-
-
-def _hold(held: Array, slot: I8, values: Array) -> None:
-    """Later values of a slot replace earlier ones; NaN replaces nothing."""
-    there = np.flatnonzero(~np.isnan(values.astype(np.float64)))
-    last, first_from_end = np.unique(slot[there][::-1], return_index=True)
-    held[last] = values[there][::-1][first_from_end]
+_TIMES = {name: f"{name}_ns" for name in _FIELDS} | {"next_funding_ns": "next_told_ns"}
 
 
 def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
-    for name in _FIELDS:
-        _hold(panes[name], slot, events[name])
-    next_ns, has_mark = events["next_funding_ns"], np.isfinite(events["mark"])
-    _hold(panes["next_funding_ns"], slot[next_ns > 0], next_ns[next_ns > 0])
-    _hold(panes["mark_ns"], slot[has_mark], events["event_ns"][has_mark])
+    event_ns = events["event_ns"]
+    by_time = np.argsort(event_ns, kind="stable")[::-1]
+    for name, time in _TIMES.items():
+        values = events[name]
+        there = by_time[values[by_time] > 0 if name == "next_funding_ns" else ~np.isnan(values[by_time])]
+        rows, latest = np.unique(slot[there], return_index=True)
+        told = there[latest]
+        newer = event_ns[told] >= panes[time][rows]
+        panes[name][rows[newer]], panes[time][rows[newer]] = values[told[newer]], event_ns[told[newer]]
 
 
 def _marks(rows: Columns) -> Columns:
@@ -67,7 +67,7 @@ MARKS = Operator(
     statistics=(
         *(Statistic(n, "f8", "held", np.nan) for n in _FIELDS),
         Statistic("next_funding_ns", "i8", "held"),
-        Statistic("mark_ns", "i8", "held"),
+        *(Statistic(n, "i8", "held") for n in _TIMES.values()),
     ),
     fold=_fold,
     uses=("window_end_ns", "mark_contract", "mark_inverse"),

@@ -39,9 +39,9 @@ values = st.sampled_from([NAN, 99.0, 100.0, 101.5])
 @given(
     st.lists(st.tuples(st.integers(1, 60), values, values, values, values, st.sampled_from([0, 70, 90])), max_size=6)
 )
-def test_each_field_is_the_last_that_a_message_carried(messages):
+def test_each_field_is_what_the_latest_message_that_carried_it_said_in_whatever_order_they_came(messages):
     held = dict.fromkeys(FIELDS, NAN) | {"next": 0, "at": 0}
-    for at, *fields, following in messages:
+    for at, *fields, following in sorted(messages, key=lambda message: message[0]):
         held |= {n: v for n, v in zip(FIELDS, fields, strict=True) if not math.isnan(v)}
         held["next"] = following or held["next"]
         held["at"] = held["at"] if math.isnan(fields[0]) else at
