@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from flows.recovery.durable import settle
+from flows.refusal import Refused
 
 Move = tuple[Path, Path]
 """From where, to where."""
@@ -56,4 +57,9 @@ def _journals(journal: Path, moves: list[Move]) -> list[Path]:
 
 
 def _read(journal: Path) -> list[Move]:
-    return [(Path(a), Path(b)) for a, b in json.loads(journal.read_bytes())]
+    try:
+        return [(Path(a), Path(b)) for a, b in json.loads(journal.read_bytes())]
+    except (ValueError, TypeError):
+        raise Refused(
+            f"{journal} is no list of moves: nothing starts beside it; if it is not ours, remove it"
+        ) from None

@@ -208,6 +208,14 @@ def test_no_process_starts_on_directories_whose_moves_were_cut_short(tmp_path, m
     assert [len(states(place(i), key)) for i in range(3)] == [2, 1, 1]
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[[1]]", b"7", b"\xff"])
+def test_a_journal_that_cannot_be_read_is_one_line_and_nothing_is_begun(tmp_path, content):
+    (tmp_path / "market.moves.json").write_bytes(content)
+    with pytest.raises(Refused, match=r"market.moves.json is no list of moves"):
+        Recovery(tmp_path / "market-0", tmp_path / "recovery.key")
+    assert not (tmp_path / "market-0").exists()
+
+
 def test_what_else_lies_beside_the_directories_is_no_matter(tmp_path):
     filled(tmp_path / "market-0", [0, 1], [0, 1, 2, 3])
     (tmp_path / "link").symlink_to("/nowhere")
