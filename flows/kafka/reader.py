@@ -10,19 +10,16 @@ can move a position.
 import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from flows.kafka.connection import LOG, Brokers, Complaints, address, admin, client_config
 from flows.kafka.end_offset import TRANSIENT, end_offset, watermarks
 from flows.kafka.log import Chunk, Log, chunk, stamp_ns
 from flows.kafka.offsets import Offsets, Positions
+from flows.kafka.paused_ends import PausedEnds
 from flows.kafka.written_marks import KEY
 from flows.monitoring import telemetry
 from flows.refusal import Refused, Unreachable
@@ -35,7 +32,6 @@ FETCH_WAIT_MS = 100
 PULL = 20_000
 """So many messages at once that each of several shards finds a whole batch."""
 WAIT_S = 0.005
-ASK_S = 10.0
 BUSY_TURNS = 64
 """So many turns of all parts without anything before one may block: what a part handed over moves one hop a turn."""
 
@@ -96,9 +92,7 @@ class Reader:
         self._parts = 0
         self._still = 0
         self._more = ""
-        self._admin: AdminClient | None = None
-        self._asked: dict[TopicPartition, Future[Any]] = {}
-        self._ends: dict[tuple[str, int], int] = {}
+        self._paused_ends = PausedEnds(kafka.brokers, self._complaints)
         self.topic_ids: dict[str, str] = {}
         self.newest_ns = 0
         """The latest time of any record or mark that was read."""
@@ -357,23 +351,9 @@ class Reader:
         if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT) and self._away_since is None:
             self._away_since = time.monotonic()
 
-    def _ask_ends(self) -> None:
-        """Ask, without waiting, where logs end that are paused: the consumer hears of it only while it fetches."""
-        for place, answer in list(self._asked.items()):
-            if answer.done():
-                del self._asked[place]
-                if answer.exception() is None:
-                    self._ends[place.topic, place.partition] = answer.result().offset
-        paused = [TopicPartition(log.topic, log.partition) for log in self._logs.values() if log.paused]
-        if paused and not self._asked:
-            self._admin = self._admin or admin(self._kafka.brokers, self._complaints)
-            latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            asked = {place: latest for place in paused}
-            self._asked = dict(self._admin.list_offsets(asked, request_timeout=ASK_S))
-
     def _statistics(self, text: str) -> None:
         told = _statistics(text)
-        self._ask_ends()
+        self._paused_ends.ask(self._logs.values())
         for topic, of in told.topics.items():
             there = sum(int(number) >= 0 for number in of.partitions)
             if topic in self._topics and there > self._partitions:
@@ -382,7 +362,7 @@ class Reader:
                     f"give every topic as many, set kafka.partitions={there} and begin with new recovery directories"
                 )
             lags = [
-                max(0, p.hi_offset - log.position, self._ends.get((topic, int(number)), 0) - log.position)
+                max(0, p.hi_offset - log.position, self._paused_ends.of(topic, int(number)) - log.position)
                 for number, p in of.partitions.items()
                 if (log := self._logs.get((topic, int(number)))) is not None
             ]
