@@ -103,16 +103,18 @@ def _counted_as(case: float, n: F8, bursts: F8) -> F8:
 def reliability(y: NDArray[np.int8], p: F8, bins: int = 15) -> tuple[F8, F8, NDArray[np.int64]]:
     """Mean forecast, observed share and number of cases in bins of equal mass, in order of forecast.
 
+    Equal forecasts stay in one bin: by the order of the cases, which is that of time, a storm would be one of its own.
+
     >>> y = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1], np.int8)
     >>> mean, share, n = reliability(y, np.array([0.1, 0.2, 0.3, 0.4, 0.65, 0.7, 0.8, 0.9, 1.0]), 3)
     >>> mean.round(3).tolist(), share.round(3).tolist(), n.tolist()
     ([0.2, 0.583, 0.9], [0.0, 0.667, 1.0], [3, 3, 3])
     """
     order = np.argsort(p, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    mean = np.array([p[part].mean() for part in parts])
-    share = np.array([y[part].mean() for part in parts])
-    return mean, share, np.array([len(part) for part in parts])
+    told, seen = p[order], y[order].astype(np.float64)
+    begins = np.unique(np.searchsorted(told, told[np.arange(bins) * len(told) // bins]))
+    n = np.diff(begins, append=len(told))
+    return np.add.reduceat(told, begins) / n, np.add.reduceat(seen, begins) / n, n
 
 
 def calibration_error(y: NDArray[np.int8], p: F8, bins: int = 15) -> float:

@@ -172,6 +172,15 @@ def test_calibration_error_of_the_reliability_example():
     assert calibration.calibration_error(y, p, 3) == pytest.approx((0.2 + 1 / 12 + 0.1) / 3)
 
 
+def test_one_forecast_for_all_is_calibrated_if_it_is_the_share_of_bursts_whenever_they_came():
+    y, p = np.zeros(1_500, np.int8), np.full(1_500, 0.05)
+    y[300:375] = 1
+    assert calibration.calibration_error(y, p) == pytest.approx(0, abs=1e-12)
+    p[750:] = 0.01
+    mean, share, n = calibration.reliability(y, p)
+    assert (mean.round(9).tolist(), share.tolist(), n.tolist()) == ([0.01, 0.05], [0.0, 0.1], [750, 750])
+
+
 def test_metrics_of_the_sklearn_documents():
     """[LIB✓] brier .0375; AP .8333333 and AUC .75; through `score`."""
     at = np.array([0, 1, 2, 3]) * DAY
