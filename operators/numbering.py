@@ -70,12 +70,13 @@ class Numbered:
     dollars: Array
     symbol: Array
     base: Array
-    _naturals: dict[tuple[str, int], Array] = field(default_factory=dict)
+    _naturals: dict[tuple[str, int | None], Array] = field(default_factory=dict)
 
-    def naturals(self, venue: str, window_ms: int) -> Array:
-        """The natural keys of their windows of one length."""
+    def naturals(self, venue: str, window_ms: int | None = None) -> Array:
+        """The natural keys of their windows of one length, or of their single events."""
         found = self._naturals.get((venue, window_ms))
         if found is None:
-            keys = [f"{venue}|{symbol}|{window_ms}" for symbol in self.symbol.tolist()]
+            window = "" if window_ms is None else f"|{window_ms}"
+            keys = [f"{venue}|{symbol}{window}" for symbol in self.symbol.tolist()]
             found = self._naturals[venue, window_ms] = np.array(keys, object)
         return found

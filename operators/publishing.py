@@ -10,7 +10,6 @@ from operators.numbering import Numbered
 from operators.published_rows import Published, listed
 from operators.windows import Rows
 from schemas.column import Column
-from schemas.instrument import Instrument
 
 ClosedBy = Callable[[Array], list[str]]
 
@@ -55,35 +54,40 @@ def of_events(
     table: str,
     venue: str,
     rows: Mapping[str, Array],
-    who: list[Instrument],
+    who: Array,
     columns: Sequence[Column],
+    known: Numbered,
     closed_by: ClosedBy,
 ) -> Published:
-    """Single events, in the order in which they stand."""
-    natural, order = _event_orders(venue, who, rows["event_time"])
+    """Single events of the instruments numbered `who`, in the order in which they stand."""
+    at_ms = rows["event_time"] // 1_000_000
+    nth = _nth(who, at_ms)
     given: dict[str, Array | list[str]] = {
         "venue": [venue] * len(who),
-        "symbol": [r.symbol for r in who],
-        "nth": np.array(order, np.int64) % 1_000_000,
+        "symbol": known.symbol[who].tolist(),
+        "nth": nth,
         "closed_by": closed_by(rows["pane"]),
-        "inferred": np.array([r.inferred for r in who], np.bool_),
+        "inferred": known.inferred[who],
     }
-    made: dict[str, Array | list[str]] = {n: listed(c) for n, c in rows.items()}
     names = ("venue", "symbol", *(c.name for c in columns))
-    at_ms = (rows["event_time"] // 1_000_000).tolist()
-    out = {n: given[n] if n in given else made[n] for n in names}
-    return Published(table, [r.base for r in who], natural, order, at_ms, out)
+    out = {n: given[n] if n in given else listed(rows[n]) for n in names}
+    natural, order = known.naturals(venue)[who], at_ms * 1_000_000 + nth
+    return Published(table, known.base[who].tolist(), natural.tolist(), order.tolist(), at_ms.tolist(), out)
 
 
-def _event_orders(venue: str, who: list[Instrument], event_ns: Array) -> tuple[list[str], list[int]]:
-    """Natural key and strictly increasing order of single events: the millisecond, then which of that millisecond.
+def _nth(who: Array, at_ms: Array) -> Array:
+    """Which event of its instrument and millisecond each is, in the order in which they stand.
 
     Events of one millisecond stand in log order, and all of them are released together, so the count is the log's.
+
+    >>> _nth(np.array([4, 2, 4, 4, 2]), np.array([7, 7, 7, 8, 8])).tolist()
+    [0, 0, 1, 0, 0]
     """
-    natural = [f"{venue}|{r.symbol}" for r in who]
-    order, count = [], dict[tuple[str, int], int]()
-    for name, at_ns in zip(natural, event_ns.tolist(), strict=True):
-        ms = at_ns // 1_000_000
-        nth = count[name, ms] = count.get((name, ms), -1) + 1
-        order.append(ms * 1_000_000 + nth)
-    return natural, order
+    order = np.lexsort((who, at_ms))  # stable
+    of, at = who[order], at_ms[order]
+    place = np.arange(len(order))
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (of[1:] != of[:-1]) | (at[1:] != at[:-1])
+    nth = np.empty(len(order), np.int64)
+    nth[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return nth

@@ -289,13 +289,15 @@ class VenueMarket:
     def _rows_of_their_own(self, lane: Lane, until: int, closed_by: ClosedBy) -> list[Published]:
         """The rows of tables of operators' own that a lane has made."""
         out = []
-        for waiting in lane.waiting:
-            for name, given in waiting.release(until).items():
-                operator, table = _ROWS_OF_THEIR_OWN[name]
-                who = [lane.table.rows[i] for i in given["instrument"].tolist()]
-                dollars = np.array([row.in_dollars for row in who], np.bool_)
-                rows = {**given, **units.in_dollars(given, operator.columns, dollars)}
-                out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, closed_by))
+        released = [one for waiting in lane.waiting for one in waiting.release(until).items()]
+        if not released:
+            return []
+        known, numbers = self.numbers.who([lane.table, *self._tables()]), self.numbers.of(lane.table)
+        for name, given in released:
+            operator, table = _ROWS_OF_THEIR_OWN[name]
+            who = numbers[given["instrument"]]
+            rows = {**given, **units.in_dollars(given, operator.columns, known.dollars[who])}
+            out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, known, closed_by))
         return out
 
     @property
