@@ -248,6 +248,8 @@ CREATE TABLE IF NOT EXISTS `features_costs` (
   `price_impact_60s_bps` Nullable(Float64) COMMENT 'how far the mid went with the aggressor within 60 s, twice; unit: bps; formula: 2 D (m\' - m) / m; sign: with the aggressor: positive; null when: no trade of the window of which all mids are known; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
   `measured_volume_base` Float64 COMMENT 'volume of the trades that count; unit: base; formula: sum q; at least: 0; source: Huang & Stoll (1996)' CODEC(Gorilla, ZSTD(1)),
   `measured_trades` Int64 COMMENT 'number of the trades that count; unit: count; at least: 0' CODEC(Delta, ZSTD(1)),
+  `measured_buy_volume_base` Float64 COMMENT 'volume of the aggressive buys that count; unit: base; formula: sum q of buys; at least: 0; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `measured_sell_volume_base` Float64 COMMENT 'volume of the aggressive sells that count; unit: base; formula: sum q of sells; at least: 0; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
   `buy_markout_1s_bps` Nullable(Float64) COMMENT 'what aggressive buys were worth 1 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive buy of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
   `buy_markout_5s_bps` Nullable(Float64) COMMENT 'what aggressive buys were worth 5 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive buy of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
   `buy_markout_60s_bps` Nullable(Float64) COMMENT 'what aggressive buys were worth 60 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive buy of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
@@ -258,7 +260,7 @@ CREATE TABLE IF NOT EXISTS `features_costs` (
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_buy_volume_base`, `measured_sell_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -286,6 +288,8 @@ SELECT
   `price_impact_60s_bps`,
   `measured_volume_base`,
   `measured_trades`,
+  `measured_buy_volume_base`,
+  `measured_sell_volume_base`,
   `buy_markout_1s_bps`,
   `buy_markout_5s_bps`,
   `buy_markout_60s_bps`,
@@ -296,7 +300,7 @@ SELECT
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `measured_buy_volume_base`, `measured_sell_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next

@@ -5,14 +5,19 @@ from typing import Any, NamedTuple
 from flows.dashboards.panel import CLICKHOUSE, HEIGHT, WIDTH, Panel
 from flows.settings.tree import Windows
 
+_PLACES = (f"SELECT venue, symbol FROM {table} WHERE window_ms = 60000" for table in ("features_tape", "features_book"))
+TRADED = f"({' UNION DISTINCT '.join(_PLACES)})"
+HELD = "risk_positions"
+
 
 class Board(NamedTuple):
-    """`variables`: by what the reader chooses, of VARIABLES."""
+    """`variables`: by what the reader chooses, of VARIABLES; `places`: the rows whose venues and symbols there are."""
 
     name: str
     title: str
     variables: tuple[str, ...]
     panels: tuple[Panel, ...]
+    places: str = TRADED
 
     def drawn(self) -> dict[str, Any]:
         """Its JSON: panels from left to right, as many in a line as there is room for."""
@@ -32,20 +37,20 @@ class Board(NamedTuple):
             "refresh": "10s",
             "time": {"from": "now-30m", "to": "now"},
             "graphTooltip": 1,
-            "templating": {"list": [variable(name) for name in self.variables]},
+            "templating": {"list": [variable(name, self.places) for name in self.variables]},
             "panels": panels,
         }
 
 
-def variable(name: str) -> dict[str, Any]:
-    """What the reader of a dashboard chooses by."""
+def variable(name: str, places: str) -> dict[str, Any]:
+    """What the reader of a dashboard chooses by; "All" are those that the query finds, and no others."""
     everything = {"multi": True, "includeAll": True, "current": {"text": "All", "value": "$__all"}}
     if name in VARIABLES:
         return {
             "name": name,
             "type": "query",
             "datasource": CLICKHOUSE,
-            "query": VARIABLES[name],
+            "query": VARIABLES[name].format(places=places),
             "refresh": 2,
         } | everything
     if name == "side":
@@ -57,9 +62,8 @@ def variable(name: str) -> dict[str, Any]:
 
 
 VARIABLES = {
-    "venue": "SELECT DISTINCT venue FROM features_tape WHERE window_ms = 60000 ORDER BY venue",
-    "symbol": "SELECT DISTINCT symbol FROM features_tape WHERE window_ms = 60000"
-    " AND venue IN (${venue:singlequote}) ORDER BY symbol",
+    "venue": "SELECT DISTINCT venue FROM {places} ORDER BY venue",
+    "symbol": "SELECT DISTINCT symbol FROM {places} WHERE venue IN (${{venue:singlequote}}) ORDER BY symbol",
     "asset": "SELECT DISTINCT asset FROM consolidated_bbo ORDER BY asset",
     "account": "SELECT DISTINCT account FROM risk_accounts ORDER BY account",
 }

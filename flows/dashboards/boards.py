@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flows.dashboards.board import OF_MARKET, Board
+from flows.dashboards.board import HELD, OF_MARKET, Board
 from flows.dashboards.microstructure import MICROSTRUCTURE, ORDER_BOOK
 from flows.dashboards.panel import Panel, Sql, figures, newest, over_time, tooltip
 from flows.monitoring import telemetry as t
@@ -69,6 +69,7 @@ PORTFOLIO = Board(
             "open",
         ),
     ),
+    HELD,
 )
 RISK = Board(
     "risk",
@@ -101,6 +102,7 @@ RISK = Board(
         ),
         newest("alerts", ALERTS, ["rule", "subject", "severity", "state", "kind", "value", "reason", "cleared_at"]),
     ),
+    HELD,
 )
 LIQUIDATION_EVENTS = Board(
     "liquidations",

@@ -1,11 +1,12 @@
 """The dashboards of a market's microstructure: its order book, and what its trades tell of cost and information."""
 
 from flows.dashboards.board import OF_MARKET, Board
-from flows.dashboards.panel import Panel, Sql, beside, chosen, curve, newest, over_time, tooltip
+from flows.dashboards.panel import Panel, Sql, beside, chosen, curve, newest, of_first, over_time, tooltip
 from flows.tables import BY_NAME
 from operators.book.depth_grid import CELLS, LEFT_OUT, NOTHING, THIRDS, UNKNOWN
 from operators.book.impact import SIZES
 from operators.tape.costs import HORIZONS_S
+from operators.tape.markout import SIDES
 
 BOOK, TAPE, LIQUIDITY = BY_NAME["features_book"], BY_NAME["features_tape"], BY_NAME["features_liquidity"]
 COSTS, EFFICIENCY, WALLS = BY_NAME["features_costs"], BY_NAME["features_efficiency"], BY_NAME["walls"]
@@ -17,14 +18,12 @@ RATIOS = ("variance_ratio_2", "variance_ratio_4", "variance_ratio_8", "variance_
 
 def depth_by_price_and_time() -> Panel:
     """The strips of `depth_grid` as cells: of the first instrument chosen, as a heatmap is of one."""
-    conditions = " AND ".join([f"$__timeFilter_ms({GRID.time})", *chosen(GRID)])
-    first = f"SELECT venue, symbol FROM depth_grid WHERE {conditions} ORDER BY venue, symbol LIMIT 1"
     codes = f"arrayMap(i -> ascii(substring(depth, i + 1, 1)) - {NOTHING}, range({CELLS}))"
     text = (
         f"SELECT event_time AS time, toString(price_low + (cell + 0.5) * step) AS price,"
         f" if(code = 0, 0, pow(2, (code - (code > {LEFT_OUT - NOTHING}) - 0.5) / {THIRDS})) AS notional"
         f" FROM depth_grid FINAL ARRAY JOIN range({CELLS}) AS cell, {codes} AS code"
-        f" WHERE {conditions} AND (venue, symbol) IN ({first}) AND code != {UNKNOWN - NOTHING} ORDER BY time, price"
+        f" WHERE {of_first(GRID)} AND code != {UNKNOWN - NOTHING} ORDER BY time, price"
     )
     return Panel("depth by price and time", "heatmap", (Sql(text),), tooltip(GRID, ["depth", "step"]), width=24)
 
@@ -114,14 +113,14 @@ MICROSTRUCTURE = Board(
             COSTS,
             "horizon",
             {h: [f"realised_spread_{h}_bps", f"price_impact_{h}_bps"] for h in HORIZONS},
-            "measured_volume_base",
+            ["measured_volume_base"] * 2,
         ),
         curve(
             "markouts of aggressors by horizon",
             COSTS,
             "horizon",
-            {h: [f"buy_markout_{h}_bps", f"sell_markout_{h}_bps"] for h in HORIZONS},
-            "measured_volume_base",
+            {h: [f"{side}_markout_{h}_bps" for side in SIDES] for h in HORIZONS},
+            [f"measured_{side}_volume_base" for side in SIDES],
         ),
         over_time("spreads that prices imply", EFFICIENCY, ["roll_spread_bps", "corwin_schultz_spread_bps"]),
         beside(

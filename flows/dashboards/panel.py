@@ -1,6 +1,7 @@
 """A panel and what it asks, as the JSON that Grafana provisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
 from flows.monitoring.telemetry import Figure
@@ -136,24 +137,37 @@ def beside(title: str, *panels: Panel) -> Panel:
     return Panel(title, panels[0].kind, asks, told, units.pop() if len(units) == 1 else "none")
 
 
-def curve(title: str, table: Table, along: str, points: Mapping[str, Sequence[str]], weight: str = "") -> Panel:
-    """Bars along `along`: what columns were on average of the time shown, `weight` giving each row its weight.
+def of_first(table: Table) -> str:
+    """What the variables choose of a table, but of the first instrument alone, where several would be mixed."""
+    conditions = " AND ".join([f"$__timeFilter_ms({table.time})", *chosen(table)])
+    first = f"SELECT venue, symbol FROM {table.name} WHERE {conditions} ORDER BY venue, symbol LIMIT 1"
+    return f"{conditions} AND (venue, symbol) IN ({first})"
 
-    `points`: of each bar its label, and the columns, which are a colour each and named by what they share.
+
+def curve(
+    title: str, table: Table, along: str, points: Mapping[str, Sequence[str]], weights: Sequence[str] = ()
+) -> Panel:
+    """Bars along `along`: what columns of the first instrument chosen were on average of the time shown.
+
+    `points`: of each bar its label, and the columns, which are a colour each and named by what they share. `weights`:
+    of each colour how much each row counts; without any a value counts for as long as it is in force.
     """
     first = next(iter(points))
     names = [column.removesuffix("_bps").replace(f"_{first}", "") for column in points[first]]
-    mean = f"avgWeighted(tupleElement(point, {{}}), {weight})" if weight else "avg(tupleElement(point, {}))"
-    drawn = ", ".join(f"{mean.format(n + 2)} AS {name}" for n, name in enumerate(names))
-    labels = ", ".join(f"'{label}'" for label in points)
-    tuples = ", ".join(f"tuple('{label}', {', '.join(columns)})" for label, columns in points.items())
-    conditions = " AND ".join([f"$__timeFilter_ms({table.time})", *chosen(table)])
+    drawn = ", ".join(f"tupleElement(point, {n}) AS {name}" for n, name in enumerate(names, 2))
+    rows, mean = (f"{table.name} FINAL", "avgWeighted({}, {})") if weights else (f"{table.name}_dense", "avg({})")
+    means = {
+        label: [mean.format(column, weight) for column, weight in zip_longest(of, weights)]
+        for label, of in points.items()
+    }
+    tuples = ", ".join(f"tuple('{label}', {', '.join(of)})" for label, of in means.items())
     text = (
-        f"SELECT tupleElement(point, 1) AS {along}, {drawn} FROM {table.name} FINAL ARRAY JOIN [{tuples}] AS point"
-        f" WHERE {conditions} GROUP BY {along} ORDER BY indexOf([{labels}], {along})"
+        f"SELECT tupleElement(point, 1) AS {along}, {drawn}"
+        f" FROM (SELECT [{tuples}] AS points FROM {rows} WHERE {of_first(table)}) ARRAY JOIN points AS point"
     )
     columns = [column for of in points.values() for column in of]
-    return Panel(title, "barchart", (Sql(text),), tooltip(table, columns), _unit(table, columns))
+    told = f"of the first instrument chosen\n\n{tooltip(table, columns)}"
+    return Panel(title, "barchart", (Sql(text),), told, _unit(table, columns))
 
 
 def newest(

@@ -3,8 +3,9 @@
     markout_h = 1e4 D (m_h - p) / m        bps; positive: the aggressor had gained by then, and the maker lost
 
 D: +1 aggressive buy, -1 aggressive sell; p: price; m: mid in force just before the trade; m_h: mid h seconds after it.
-Averages weighted by base volume over the trades of one side for which all mids are known; null without one. The same
-trades as those of `costs`: over both sides, the realised spread at h is -2 times the volume-weighted mean of both.
+Averages weighted by base volume over the trades of one side for which all mids are known; null without one. That volume
+stands beside them, for a mean over several windows weighs by it: it differs from side to side. The same trades as those
+of `costs`: over both sides, the realised spread at h is -2 times the volume-weighted mean of both.
 The markout curve of makers is this one with the other sign.
 
 Hasbrouck (2007), Empirical Market Microstructure, ch. 8; relative to the mid as in Huang & Stoll (1996).
@@ -70,7 +71,7 @@ def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
 def _compute(windows: Columns) -> Columns:
     out: dict[str, Array] = {}
     for side, total in zip(SIDES, _VOLUMES, strict=True):
-        volume = windows[total]
+        volume = out[f"measured_{side}_volume_base"] = windows[total]
         for h in HORIZONS_S:
             with np.errstate(divide="ignore", invalid="ignore"):
                 mean = windows[f"markout_{side}_{h}s"] / volume
@@ -87,18 +88,32 @@ MARKOUT = Operator(
     fold=_fold,
     compute=_compute,
     horizons_ns=tuple(h * 1_000_000_000 for h in HORIZONS_S),
-    columns=tuple(
-        Column(
-            f"{side}_markout_{h}s_bps",
-            "f8",
-            f"what aggressive {side}s were worth {h} s later, against their price",
-            "bps",
-            "1e4 D (m' - p) / m",
-            "Hasbrouck (2007), ch. 8",
-            "the aggressor gained: positive",
-            f"no aggressive {side} of the window of which all mids are known",
-        )
-        for side in SIDES
-        for h in HORIZONS_S
+    columns=(
+        *(
+            Column(
+                f"measured_{side}_volume_base",
+                "f8",
+                f"volume of the aggressive {side}s that count",
+                "base",
+                f"sum q of {side}s",
+                "Hasbrouck (2007), ch. 8",
+                low=0,
+            )
+            for side in SIDES
+        ),
+        *(
+            Column(
+                f"{side}_markout_{h}s_bps",
+                "f8",
+                f"what aggressive {side}s were worth {h} s later, against their price",
+                "bps",
+                "1e4 D (m' - p) / m",
+                "Hasbrouck (2007), ch. 8",
+                "the aggressor gained: positive",
+                f"no aggressive {side} of the window of which all mids are known",
+            )
+            for side in SIDES
+            for h in HORIZONS_S
+        ),
     ),
 )

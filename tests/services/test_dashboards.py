@@ -1,0 +1,83 @@
+"""What panels of the dashboards say of rows of which the truth is known, asked of a store."""
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from flows.clickhouse.client import ClickHouse, Settings, connect
+from flows.clickhouse.migrations import FOLDER, apply_migrations
+from flows.settings.secret import Secret
+from tests.services.backend import Store
+from tests.services.test_walk import BOARDS, PANELS, filled, made_up
+
+PLANTED = {"venue": ["planted"], "symbol": ["first", "second"], "window": "60000"}
+START_MS = 1_700_000_100_000
+
+
+@pytest.fixture(scope="module")
+def clickhouse(store: Store) -> Iterator[ClickHouse]:
+    address, password = f"http://{store.host}:{store.port}", Secret(store.password)
+    name = f"dashboards_{uuid.uuid4().hex[:8]}"
+    root = connect(Settings(url=address, password=password))
+    root.command(f"CREATE DATABASE {name}")
+    opened = connect(Settings(url=address, password=password, database=name))
+    apply_migrations(opened, FOLDER)
+    yield opened
+    opened.close()
+    root.command(f"DROP DATABASE {name}")
+    root.close()
+
+
+def plant(clickhouse: ClickHouse, table: str, *rows: dict[str, object]) -> None:
+    """Rows of the first instrument, a minute long, where nothing else is given; times in ms since the start."""
+    named = {"venue": ["planted"], "symbol": ["first"], "asset": ["planted"], "account": ["planted"]}
+    for given in rows:
+        row = msgspec.json.decode(made_up(table, named, START_MS))
+        row |= {"window_ms": 60_000} if "window_ms" in row else {}
+        row |= {name: START_MS + v if name == "window_start" else v for name, v in given.items()}
+        clickhouse.insert_block(table, msgspec.json.encode(row), uuid.uuid4().hex)
+
+
+def answered(clickhouse: ClickHouse, title: str, **chosen: list[str] | str) -> list[tuple]:
+    """What the first question of a panel is answered, whatever time is shown."""
+    sql = next(t["rawSql"] for of, t in PANELS if of == title)
+    return clickhouse.rows(re.sub(r"\$__timeFilter_ms\((\w+)\)", "1", filled(sql, chosen)))
+
+
+def test_a_curve_of_markouts_weighs_each_side_by_its_own_volume_and_mixes_no_coins(clickhouse):
+    """99 of 100 sold in the first minute, 99 of 100 bought in the second, and another coin in plenty."""
+    sold = {"buy_markout_1s_bps": 10.0, "sell_markout_1s_bps": 4.0, "measured_buy_volume_base": 1.0}
+    sold |= {"window_start": 0, "measured_sell_volume_base": 99.0, "measured_volume_base": 100.0}
+    bought = {"buy_markout_1s_bps": -1.0, "sell_markout_1s_bps": 0.5, "measured_buy_volume_base": 99.0}
+    bought |= {"window_start": 60_000, "measured_sell_volume_base": 1.0, "measured_volume_base": 100.0}
+    plant(clickhouse, "features_costs", sold, bought, {**sold, "symbol": "second", "measured_buy_volume_base": 1e9})
+    found = answered(clickhouse, "microstructure.json: markouts of aggressors by horizon", **PLANTED)
+    assert found[0] == ("1s", pytest.approx((10 - 99) / 100), pytest.approx((4 * 99 + 0.5) / 100))
+    assert [label for label, *_ in found] == ["1s", "5s", "60s"]
+
+
+def test_a_curve_of_impacts_counts_each_for_as_long_as_it_was_in_force(clickhouse):
+    """Five seconds at 100 bps, each a row, and then 55 seconds at 1 bp, which are two rows."""
+    rows = [
+        {"window_ms": 1_000, "window_start": 1_000 * s, "buy_impact_10k_bps": 100.0 if s < 5 else 1.0}
+        for s in (0, 1, 2, 3, 4, 5, 59)
+    ]
+    plant(clickhouse, "features_liquidity", *rows)
+    panel = "book.json: impact of a market order by its size in USD"
+    found = answered(clickhouse, panel, **PLANTED | {"window": "1000"})
+    assert found[0] == ("10k", pytest.approx((5 * 100 + 55) / 60), 0.5)
+
+
+def test_all_positions_are_shown_also_those_at_venues_of_which_no_market_is_read(clickhouse):
+    plant(clickhouse, "features_tape", {"window_start": 0})
+    plant(clickhouse, "risk_positions", {"venue": "elsewhere", "symbol": "only'held", "as_of": START_MS})
+    chosen: dict[str, list[str] | str] = {"side": ["both", "long", "short"]}
+    plant(clickhouse, "risk_accounts", {"as_of": START_MS})
+    for variable in BOARDS["portfolio.json"]["templating"]["list"]:
+        if variable["type"] == "query":
+            chosen[variable["name"]] = [r[0] for r in clickhouse.rows(filled(variable["query"], chosen))]
+    held = answered(clickhouse, "portfolio.json: positions", **chosen)
+    assert [row[2:4] for row in held] == [("elsewhere", "only'held")]
