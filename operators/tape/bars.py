@@ -4,8 +4,9 @@
     signed_volume = sum s q                            s = +1 aggressive buy, -1 aggressive sell; base units
     taker_ratio   = buy volume / volume                [0, 1]
 
-Linear and spot: q is lots, so sum q and sum p q are integers, exact while those of a window stay below 2**63 lots and
-2**83 ticks times lots: the latter is kept as two sums, of products >> 20 and of what is left of each.
+Linear and spot: q is lots, so sum q and sum p q are integers, exact while those of a window stay below 2**63 lots: the
+latter is kept as two sums, of products >> 20 and of what is left of each. The first may go round its 64 bits; the lots
+and the lowest price say how often (where lots times the range of prices stay below 2**84).
 Inverse: lots are dollars and q = dollars / price, so sum q is a float sum, continued in log order. Each result is the
 exact sum rounded once, so it does not depend on the tick and lot in which an inferred instrument counted at the time.
 Open and close go by event time, then by log order: a trade that arrives late but happened earlier is not the close.
@@ -129,13 +130,19 @@ def base_volume(lots: Array, per_price: Array, of: Columns) -> Array:
     return np.asarray(np.where(of["inverse"], per_price, units.quantity(lots, of)) * of["contract"])
 
 
-def _over(high: Array, low: Array, times: Array, by: Array) -> Array:
-    """(high * 2**20 + low) * times / by, rounded once; `times` and `by` hold integers, NaN where `by` is 0."""
-    whole = high.astype(np.float64) * 2.0**20 + low
+def rounds(high: Array, low: Array, lots: Array, of: Columns) -> Array:
+    """How often a `turnover_hi` went round: as often as it takes for no lot to be below the lowest price."""
+    least = lots * of["low_ticks"].astype(np.float64) * (1 - 2.0**-40)
+    return np.asarray(np.ceil((least - (high * 2.0**20 + low)) / 2.0**84))
+
+
+def _over(high: Array, low: Array, went_round: Array, times: Array, by: Array) -> Array:
+    """Turnover * times / by, rounded once; `times` and `by` hold integers, NaN where `by` is 0."""
+    whole = went_round * 2.0**84 + high * 2.0**20 + low
     with np.errstate(divide="ignore", invalid="ignore"):
         out = np.where(by > 0, whole * times / by, np.nan)
     for i in np.flatnonzero((whole * times >= 2.0**53) & (by > 0)).tolist():
-        out[i] = ((int(high[i]) << 20) + int(low[i])) * int(times[i]) / int(by[i])
+        out[i] = ((int(went_round[i]) << 84) + (int(high[i]) << 20) + int(low[i])) * int(times[i]) / int(by[i])
     return np.asarray(out)
 
 
@@ -144,7 +151,8 @@ def _usd_volume(lots: Array, high: Array, low: Array, of: Columns) -> Array:
     scale = np.where(known, of["tick_scale"] * of["lot_scale"], 0.0)
     times = np.where(known, of["tick_mantissa"] * of["lot_mantissa"], 0.0)
     return np.asarray(
-        np.where(of["inverse"], units.quantity(lots, of), _over(high, low, times, scale)) * of["contract"]
+        np.where(of["inverse"], units.quantity(lots, of), _over(high, low, rounds(high, low, lots, of), times, scale))
+        * of["contract"]
     )
 
 
@@ -152,7 +160,8 @@ def _vwap(windows: Columns) -> Array:
     high, low, lots = windows["turnover_hi"], windows["turnover_lo"], windows["lots"]
     known = np.isfinite(windows["tick_scale"])
     times = np.where(known, windows["tick_mantissa"], 0.0)
-    linear = _over(high, low, times, np.where(known, lots * windows["tick_scale"], 0.0))
+    by = np.where(known, lots * windows["tick_scale"], 0.0)
+    linear = _over(high, low, rounds(high, low, lots, windows), times, by)
     with np.errstate(divide="ignore", invalid="ignore"):
         inverse = units.quantity(lots, windows) / windows["per_price"]
     return np.where(windows["inverse"], inverse, linear)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from operators import units
 from operators.contract import I8, Columns, Field, History, Operator, State, Statistic
 from operators.history import moved_on, total
-from operators.tape.bars import base_volume
+from operators.tape.bars import base_volume, rounds
 from schemas.column import Column
 from schemas.kernels import inner, kernel
 
@@ -134,7 +134,8 @@ def _step(state: State, rows: Columns) -> Columns:
     base = base_volume(rows["lots"], rows["per_price"], rows)
     dollars = units.quantity(rows["lots"], rows) * rows["contract"]
     tick = rows["tick_mantissa"] / rows["tick_scale"]
-    turnover = rows["turnover_hi"] * 2.0**20 + rows["turnover_lo"]
+    high, low = rows["turnover_hi"], rows["turnover_lo"]
+    turnover = rounds(high, low, rows["lots"], rows) * 2.0**84 + high * 2.0**20 + low
     linear = units.quantity(turnover, rows) * tick * rows["contract"]
     out = np.empty((len(OUT), n))
     follow(

@@ -93,6 +93,22 @@ def test_turnover_is_exact_where_a_64_bit_product_would_overflow():
     assert found["vwap"] == float(ticks)
 
 
+def test_turnover_is_exact_where_its_sum_goes_round():
+    """Sixty thousand and less at a tick of 1e-8, ten thousand coins a trade at a lot of 1e-8: three trades reach 2**84."""
+    rows = [(6 * 10**12 - 2 * 10**8 * n, 10**12 - n, 1 if n % 3 else -1, n) for n in range(300)]
+    found = bar(*rows, tick=1e8, lot=1e8)
+    turnover, lots = sum(t * q for t, q, *_ in rows), sum(q for _, q, *_ in rows)
+    assert turnover > 60 * 2**84
+    assert found["volume_usd"] == turnover / 10**16
+    assert found["buy_volume_usd"] == sum(t * q for t, q, s, _ in rows if s > 0) / 10**16
+    assert found["vwap"] == pytest.approx(turnover / lots / 1e8, rel=1e-15)
+
+
+def test_a_price_far_above_all_others_makes_no_turnover_of_nothing():
+    rows = [(6 * 10**8, 10**12, 1, n) for n in range(1000)] + [(6 * 10**14, 1, 1, 1000)]
+    assert bar(*rows, tick=1e8, lot=1e8)["volume_usd"] == sum(t * q for t, q, *_ in rows) / 10**16
+
+
 trades = st.lists(
     st.tuples(st.integers(1, 2**40), st.integers(1, 2**30), st.sampled_from([-1, 1]), st.integers(1, 20)), min_size=1
 )
