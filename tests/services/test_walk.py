@@ -71,7 +71,8 @@ def scraped(prometheus: Prometheus | None, folder: Path) -> Iterator[None]:
         return
     registry, over = CollectorRegistry(), threading.Event()
     for figure in NOT_OF_THE_WALK:
-        of_labels = getattr(figure, figure.kind)(registry).labels(*figure.labels)
+        made = getattr(figure, figure.kind)(registry)
+        of_labels = made.labels(*figure.labels) if figure.labels else made
         of_labels.inc()
     server, _ = start_http_server(0, "127.0.0.1", registry)
 
