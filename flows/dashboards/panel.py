@@ -82,13 +82,19 @@ class Panel(NamedTuple):
     def drawn(self, number: int, x: int, y: int) -> dict[str, Any]:
         """Its JSON."""
         defaults: dict[str, Any] = {"unit": self.unit}
+        lines: dict[str, Any] = {}
+        if self.kind == "timeseries" and isinstance(self.asks[0], Sql):
+            # A row holds until the next one, which may be a minute away: nothing rose or fell meanwhile.
+            lines["lineInterpolation"] = "stepAfter"
         if self.steps:
             marks = [{"color": "green", "value": None}, *({"color": c, "value": v} for v, c in self.steps)]
             defaults["thresholds"] = {"mode": "absolute", "steps": marks}
             if self.kind == "timeseries":
-                defaults["custom"] = {"thresholdsStyle": {"mode": "line"}}
+                lines["thresholdsStyle"] = {"mode": "line"}
             else:
                 defaults["color"] = {"mode": "thresholds"}
+        if lines:
+            defaults["custom"] = lines
         return {
             "id": number,
             "title": self.title,

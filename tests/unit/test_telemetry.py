@@ -129,3 +129,10 @@ def test_figures_that_the_runbook_names_exist():
     before, _, _ = RUNBOOK.read_text().partition(telemetry.BEGINS)
     for name in re.findall(r"`(alphaplus_\w+)`", before):
         assert name in BY_SERIES or name in {f.name for f in FIGURES}, name
+
+
+def test_a_line_of_rows_stays_where_it_is_until_the_next_row_and_one_of_samples_does_not():
+    for board in BOARDS.values():
+        for panel in (p for p in board["panels"] if p["type"] == "timeseries"):
+            drawn = panel["fieldConfig"]["defaults"].get("custom", {}).get("lineInterpolation")
+            assert drawn == ("stepAfter" if "rawSql" in panel["targets"][0] else None), panel["title"]
