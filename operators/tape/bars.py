@@ -6,7 +6,8 @@
 
 Linear and spot: q is lots, so sum q and sum p q are integers, exact while those of a window stay below 2**63 lots: the
 latter is kept as two sums, of products >> 20 and of what is left of each. The first may go round its 64 bits; the lots
-and the lowest price say how often (where lots times the range of prices stay below 2**84).
+and the lowest price say how often, where lots times the range of prices stay below 2**84 ticks times lots. Beyond (a
+fall by half of 10,000 coins a trade at 60,000, tick and lot 1e-8) turnover is not known, and null.
 Inverse: lots are dollars and q = dollars / price, so sum q is a float sum, continued in log order. Each result is the
 exact sum rounded once, so it does not depend on the tick and lot in which an inferred instrument counted at the time.
 Open and close go by event time, then by log order: a trade that arrives late but happened earlier is not the close.
@@ -131,9 +132,13 @@ def base_volume(lots: Array, per_price: Array, of: Columns) -> Array:
 
 
 def rounds(high: Array, low: Array, lots: Array, of: Columns) -> Array:
-    """How often a `turnover_hi` went round: as often as it takes for no lot to be below the lowest price."""
-    least = lots * of["low_ticks"].astype(np.float64) * (1 - 2.0**-40)
-    return np.asarray(np.ceil((least - (high * 2.0**20 + low)) / 2.0**84))
+    """How often a `turnover_hi` went round: as often as it takes for no lot to be below the lowest price.
+
+    NaN where once more would leave none above the highest either.
+    """
+    lowest, highest = (of[name].astype(np.float64) for name in ("low_ticks", "high_ticks"))
+    found = np.ceil((lots * lowest * (1 - 2.0**-40) - (high * 2.0**20 + low)) / 2.0**84)
+    return np.asarray(np.where(lots * (highest - lowest) < 2.0**84, found, np.nan))
 
 
 def _over(high: Array, low: Array, went_round: Array, times: Array, by: Array) -> Array:
@@ -194,6 +199,7 @@ def _bar(windows: Columns) -> Columns:
 
 _EMPTY = "no trade in the window"
 _CONTRACT = "contract unknown"
+_ROUND = "more ticks times lots between the lowest and the highest price than 2**84"
 _SOURCE = "tardis-node computeTradeBars"
 
 BARS = Operator(
@@ -229,10 +235,19 @@ BARS = Operator(
             low=0,
         ),
         Column(
-            "vwap", "f8", "volume-weighted average price", "quote", "sum p q / sum q", _SOURCE, null_when=_EMPTY, low=0
+            "vwap",
+            "f8",
+            "volume-weighted average price",
+            "quote",
+            "sum p q / sum q",
+            _SOURCE,
+            null_when=f"{_EMPTY}; {_ROUND}",
+            low=0,
         ),
         Column("volume_base", "f8", "traded volume", "base", "sum q", _SOURCE, null_when=_CONTRACT, low=0),
-        Column("volume_usd", "f8", "traded volume", "USD", "sum p q", _SOURCE, null_when=_CONTRACT, low=0),
+        Column(
+            "volume_usd", "f8", "traded volume", "USD", "sum p q", _SOURCE, null_when=f"{_CONTRACT}; {_ROUND}", low=0
+        ),
         Column(
             "buy_volume_base",
             "f8",
@@ -250,7 +265,7 @@ BARS = Operator(
             "USD",
             "sum p q of buys",
             _SOURCE,
-            null_when=_CONTRACT,
+            null_when=f"{_CONTRACT}; {_ROUND}",
             low=0,
         ),
         Column(
