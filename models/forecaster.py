@@ -1,8 +1,6 @@
 """The forecaster: a checked model version in, burst probabilities out, for every instrument, side and horizon at once.
 
-    confidence = (1 - (p_burst_high - p_burst_low)) Q D
-    Q = share of fed feature families that are fresh
-    D = 1 - clip((PSI - .1) / .15, 0, 1)
+    confidence = (1 - (p_burst_high - p_burst_low)) Q,  Q = share of fed feature families that are fresh
     expected_notional_usd = p E[V | burst] + (1 - p) E[V | calm], both means of the span the model was fitted on
 
 Abstains, with its reason and nulls, when the book is not to be trusted or too little is fresh: a forecast of stale
@@ -98,7 +96,7 @@ WRITES = (
         "f8",
         "How far the probability is to be trusted; not the probability itself",
         "1",
-        "(1 - (p_burst_high - p_burst_low)) Q D",
+        "(1 - (p_burst_high - p_burst_low)) times the share of feature families that are fresh",
         null_when=NULL,
         low=0.0,
         high=1.0,
@@ -133,13 +131,13 @@ def build(version: Version) -> Forecaster:
     return Forecaster(version, boosters)
 
 
-def confidence(low: Array, high: Array, fresh: Array, psi: Array) -> Array:
+def confidence(low: Array, high: Array, fresh: Array) -> Array:
     """The formula above.
 
-    >>> float(confidence(np.array(0.31), np.array(0.37), np.array(0.9), np.array(0.13)).round(4))
-    0.6768
+    >>> float(confidence(np.array(0.31), np.array(0.37), np.array(0.9)).round(4))
+    0.846
     """
-    return np.asarray((1 - (high - low)) * fresh * (1 - np.clip((psi - 0.1) / 0.15, 0, 1)))
+    return np.asarray((1 - (high - low)) * fresh)
 
 
 def freshness(x: F8) -> F8:
@@ -150,18 +148,15 @@ def freshness(x: F8) -> F8:
     return 1 - stale / sum(len(families) for families in _FED_BY.values())
 
 
-def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_], psi: float = 0.0) -> Columns:
-    """The columns of `WRITES` for vectors `x`, and `row`, the number of the vector; by vector, then model.
-
-    `psi` is the largest stability index of the features, 0 without a drift monitor.
-    """
+def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_]) -> Columns:
+    """The columns of `WRITES` for vectors `x`, and `row`, the number of the vector; by vector, then model."""
     fresh = freshness(x)
     reason = np.where(
         ~book_ok, "the book is not to be trusted", np.where(fresh < LEAST_FRESH, "features are stale", "")
     )
     used = reason == ""
     seen = {side: seen_by(side, x) for side in {card.position_side for card in by.version.metadata.models}}
-    parts = [_model(by, c, seen[c.position_side], used, fresh, psi) for c in by.version.metadata.models]
+    parts = [_model(by, c, seen[c.position_side], used, fresh) for c in by.version.metadata.models]
     names = parts[0].keys() if parts else ()
     columns: dict[str, Array] = {name: np.stack([p[name] for p in parts], axis=1).reshape(-1) for name in names}
     columns["row"] = np.repeat(np.arange(len(x)), len(parts))
@@ -170,7 +165,7 @@ def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_], psi: float = 0.0
     return columns
 
 
-def _model(by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8, psi: float) -> dict[str, Array]:
+def _model(by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8) -> dict[str, Array]:
     n, calibrator = len(x), by.version.calibrators[card.key]
     raw = np.full(n, np.nan)
     factors = np.full(n, "{}", object)
@@ -190,7 +185,7 @@ def _model(by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8
         "p_burst_high": high,
         "base_rate": np.full(n, card.base_rate),
         "expected_notional_usd": expected,
-        "confidence": confidence(low, high, fresh, np.asarray(psi)),
+        "confidence": confidence(low, high, fresh),
         "risk_level": np.where(used, levels, ""),
         "top_factors": factors.astype(np.str_),
     }

@@ -318,9 +318,9 @@ def test_a_baseline_of_constant_input_is_the_climatology():
 
 
 def test_the_worked_confidence():
-    """[HAND] analytics §5.6: p0 .31, p1 .37, Q .9, PSI .13 (D = .8)."""
-    got = confidence(np.array(0.31), np.array(0.37), np.array(0.9), np.array(0.13))
-    assert float(got) == pytest.approx(0.6768)
+    """[HAND] p0 .31, p1 .37, Q .9: .94 * .9."""
+    got = confidence(np.array(0.31), np.array(0.37), np.array(0.9))
+    assert float(got) == pytest.approx(0.846)
 
 
 def test_levels_go_up_at_once_and_down_after_three_calm_minutes():
