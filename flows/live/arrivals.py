@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from flows.live.book_continuity import Continuity
 from flows.live.feed import Channel, Feed, Stream
 from flows.live.outlet import Route, Routed
-from flows.live.silence import Silence
+from flows.live.silence import LONGEST, Silence
 from flows.monitoring import telemetry
 from schemas.instrument import Instrument
 from schemas.venue import Venue
@@ -19,6 +19,8 @@ FRAMES = telemetry.LIVE_FRAMES.counter()
 BROKEN = telemetry.LIVE_BROKEN.counter()
 UNKNOWN = telemetry.LIVE_UNKNOWN.counter()
 SILENT = telemetry.LIVE_SILENT.gauge()
+WHOLE_BOOK_S = 10.0
+"""So long a stream that was asked for anew may bring updates without the whole book that it begins with."""
 LOG = logging.getLogger("alphaplus.live")
 
 
@@ -40,6 +42,8 @@ class Watch:
         BROKEN.labels(feed.venue)
         UNKNOWN.labels(feed.venue)
         self._silence = Silence(streams, now_s)
+        self._asked: dict[str, tuple[int, float]] = {}
+        """By instrument whose whole book is awaited: the patience with it, and when it is over."""
         self._continuity = Continuity(feed.chain) if feed.chain else None
 
     def routed(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> list[Routed]:
@@ -98,6 +102,21 @@ class Watch:
             SILENT.labels(self._feed.venue, channel).set(count)
         return streams
 
+    def headless(self, now_s: float) -> list[str]:
+        """Instruments whose whole book was asked for and has not come with their stream; ever more seldom."""
+        if self._continuity is None:
+            return []
+        waiting = self._continuity.headless
+        self._asked = {symbol: asked for symbol, asked in self._asked.items() if symbol in waiting}
+        due = []
+        for symbol in waiting:
+            patience, until_s = self._asked.get(symbol, (0, now_s))
+            if now_s >= until_s:
+                due += [symbol] * (patience > 0)
+                patience = min(2 * patience or 1, LONGEST)
+                self._asked[symbol] = patience, now_s + patience * WHOLE_BOOK_S
+        return due
+
     def deaf(self, streams: Sequence[Stream], now_s: float) -> bool:
         """Whether a connection of these streams brings nothing at all, and another one may."""
         return self._silence.deaf(streams, now_s)
@@ -111,7 +130,7 @@ class Watch:
 
     def _find(self, frame: bytes, name: bytes | None, symbol: str | None) -> list[Routed]:
         """A frame whose way is not known: split by instrument where it is of several; none if it is not published."""
-        stream = self._streams.get(name) if name is not None else None
+        stream = self._stream(name) if name is not None else None
         kind = self._venue.kind_of(frame)
         if kind is None or kind not in self._venue.kinds:
             if stream is not None:
@@ -129,6 +148,13 @@ class Watch:
                 continue
             found.append((Route(kind, at, self._base(at), symbol is None), part))
         return found
+
+    def _stream(self, name: bytes) -> Stream | None:
+        """A stream by its name; blanks in it (of OKX it is JSON) may stand elsewhere than in what was asked for."""
+        stream = self._streams.get(name) or self._streams.get(b"".join(name.split()))
+        if stream is not None:
+            self._streams[name] = stream
+        return stream
 
     def _wonder(self, stream: Stream, name: bytes | None, frame: bytes) -> None:
         """A stream says what is none of the venue's kinds: lost, so not heard either."""

@@ -5,13 +5,13 @@ import re
 
 from flows.live.feed import Chain, Rates, Snapshots
 
-HEAD = re.compile(rb'\{"stream":"([^"]+)"')
-REFUSAL = re.compile(rb'^\{(?:"id":[^,]*,)?"error":(\{.*\})')
+HEAD = re.compile(rb'\{\s*"stream":\s*"([^"]+)"')
+REFUSAL = re.compile(rb'^\{\s*(?:"id":[^,]*,\s*)?("(?:error|code)":.*)\}', re.DOTALL)
 RATES = Rates(messages_per_s=4, streams_a_message=100, streams_a_socket=200, sockets=300, per_s=300)
 """Documented: ten messages a second (five on spot), 1,024 streams a socket, 300 sockets in five minutes."""
-FUTURES_CHAIN = Chain(re.compile(rb'"u":(?P<last>\d+),"pu":(?P<previous>\d+)'))
-SPOT_CHAIN = Chain(re.compile(rb'"U":(?P<first>\d+),"u":(?P<last>\d+)'))
-SNAPSHOT_ID = re.compile(rb'^\{"lastUpdateId":\s*(\d+)')
+FUTURES_CHAIN = Chain(re.compile(rb'"u":\s*(?P<last>\d+),\s*"pu":\s*(?P<previous>\d+)'))
+SPOT_CHAIN = Chain(re.compile(rb'"U":\s*(?P<first>\d+),\s*"u":\s*(?P<last>\d+)'))
+SNAPSHOT_ID = re.compile(rb'\s*\{[^\[]*?"lastUpdateId":\s*(\d+)')
 
 
 def say(streams: list[str], number: int, on: bool) -> str:

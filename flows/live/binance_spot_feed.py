@@ -12,7 +12,7 @@ FEED = Feed(
     say=say,
     rates=RATES,
     refusal=REFUSAL,
-    farewell=b'"e":"serverShutdown"',
+    farewell=b'"serverShutdown"',
     snapshots=snapshots("/api/v3/depth?symbol={SYMBOL}&limit=5000", 250, 5_400),
     chain=SPOT_CHAIN,
 )

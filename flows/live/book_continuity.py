@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from flows.live.feed import Chain
 
+SET_BACK = 100
+"""So many updates in turn that are older than their book: the venue has set its ids back, and a second connection that
+lags would have been left by then."""
 _EDGE = 400
 """The ids of an update stand within so many bytes of its beginning or its end."""
 
@@ -21,6 +24,9 @@ class _Book:
     """The id from which its updates hang together: a whole book that ends before it is of no use to them."""
     at: int
     """Where the ids stood in the last update, from the beginning or from the end: they nearly always do so again."""
+    older: int = 0
+    older_than: bytes = b""
+    """How many updates in turn were older than which last one."""
 
 
 class Continuity:
@@ -36,11 +42,14 @@ class Continuity:
         self._books: dict[str, _Book] = {}
         self._wholes: dict[str, int] = {}
         """Whole books that came before the first update, by their ids."""
+        self.headless: set[str] = set()
+        """Instruments whose streams begin with a whole book, and whose whole book has not come since it was missed."""
 
     def forget(self, symbol: str) -> None:
         """The next update begins a chain: what was before it may be missing, and a whole book is on its way."""
         self._books.pop(symbol, None)
         self._wholes.pop(symbol, None)
+        self.headless.discard(symbol)
 
     def joins(self, symbol: str, whole: int) -> bool:
         """Whether the updates go on from a whole book with this id; True too while none has come.
@@ -88,7 +97,7 @@ class Continuity:
             book.last = last
             book.next = last if self._by_previous else self._after(last)
             return True
-        return self._steps(book, link, last, frame)
+        return self._steps(symbol, book, link, last, frame)
 
     def _begins(self, symbol: str, frame: bytes) -> bool:
         if (found := self._search(frame)) is None:
@@ -96,19 +105,48 @@ class Continuity:
         link, last = found.group(self._link, self._last)
         since = self._since(link or last)
         self._books[symbol] = _Book(last, self._after(last), since, self._place(found, frame))
+        if self._chain.whole and not self._anew(link, frame):
+            return self._lacks_its_whole(symbol)
         return self._wholes.pop(symbol, since) >= since
 
-    def _steps(self, book: _Book, link: bytes | None, last: bytes, frame: bytes) -> bool:
+    def _steps(self, symbol: str, book: _Book, link: bytes | None, last: bytes, frame: bytes) -> bool:
         """An update that is not simply the next."""
-        before, whole = int(book.last), self._chain.whole
-        anew = bool(whole) and frame.find(whole, 0, _EDGE) >= 0
-        if int(last) <= before and not anew:
+        before, anew = int(book.last), self._anew(link, frame)
+        if int(last) <= before and not anew and not self._set_back(book):
             return True
+        follows = link is not None and self._since(link) <= before < int(last)
         book.last, book.next = last, self._after(last)
-        if anew or link is None or self._since(link) <= before:
+        if anew:
+            self.headless.discard(symbol)
             return True
-        book.since = self._since(link)
+        if symbol in self.headless:
+            book.next = b""
+            return True
+        if follows:
+            return True
+        book.since = self._since(link or last)
+        return self._lacks_its_whole(symbol)
+
+    def _lacks_its_whole(self, symbol: str) -> bool:
+        """False, for an update that does not continue its book; where the stream sends whole ones, one is awaited.
+
+        Until it has come no update is simply the next: the whole book could be, by its id.
+        """
+        if self._chain.whole:
+            self.headless.add(symbol)
+            self._books[symbol].next = b""
         return False
+
+    def _set_back(self, book: _Book) -> bool:
+        """Whether so many updates in turn are older than the book that no second connection has sent them."""
+        book.older = book.older + 1 if book.older_than == book.last else 1
+        book.older_than = book.last
+        return book.older >= SET_BACK
+
+    def _anew(self, link: bytes | None, frame: bytes) -> bool:
+        """Whether it is a whole book, or one that names none before it."""
+        whole = self._chain.whole
+        return link is None or (whole is not None and whole.search(frame, 0, _EDGE) is not None)
 
     def _since(self, link: bytes) -> int:
         """The id of which an update with this link is the next."""

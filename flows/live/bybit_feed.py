@@ -5,8 +5,8 @@ import re
 
 from flows.live.feed import Chain, Channel, Rates
 
-HEAD = re.compile(rb'\{"topic":"([^"]+)"')
-REFUSAL = re.compile(rb'^\{"success":false,"ret_msg":"([^"]*)"')
+HEAD = re.compile(rb'\{\s*"topic":\s*"([^"]+)"')
+REFUSAL = re.compile(rb'^\{\s*"success":\s*false,\s*"ret_msg":\s*"([^"]*)"')
 CHANNELS = (
     Channel("depth", "orderbook.200.{SYMBOL}", 60),
     Channel("trades", "publicTrade.{SYMBOL}", 900),
@@ -15,7 +15,7 @@ CHANNELS = (
 )
 RATES = Rates(messages_per_s=5, streams_a_message=10, streams_a_socket=200, sockets=400, per_s=300)
 """Documented: 500 connections in five minutes."""
-CHAIN = Chain(re.compile(rb'"u":(?P<last>\d+),"seq"'), whole=b'"type":"snapshot"', tail=True)
+CHAIN = Chain(re.compile(rb'"u":\s*(?P<last>\d+),\s*"seq"'), re.compile(rb'"type":\s*"snapshot"'), tail=True)
 PING = '{"op":"ping"}'
 
 

@@ -25,16 +25,18 @@ FEED = Feed(
         Channel("trades", "trades.{SYMBOL}.100ms", 900),
         Channel("derivatives", "ticker.{SYMBOL}.100ms", 60),
     ),
-    head=re.compile(rb'\{"jsonrpc":"2.0","method":"subscription","params":\{"channel":"([^"]+)"'),
+    head=re.compile(
+        rb'\{\s*"jsonrpc":\s*"2.0",\s*"method":\s*"subscription",\s*"params":\s*\{\s*"channel":\s*"([^"]+)"'
+    ),
     say=say,
     # 32 connections an address are reported
     rates=Rates(messages_per_s=3, streams_a_message=50, streams_a_socket=300, sockets=5, per_s=1),
-    refusal=re.compile(rb'^\{"jsonrpc":"2.0",.*?"error":(\{.*?\})'),
+    refusal=re.compile(rb'^\{\s*"jsonrpc":\s*"2.0",.*?"error":\s*(\{.*?\})', re.DOTALL),
     greeting='{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":30}}',
-    answers=((b'"type":"test_request"', '{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'),),
+    answers=((b'"test_request"', '{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'),),
     chain=Chain(
         # a whole book has none before it, and the chain goes on from its id
-        re.compile(rb'(?:"prev_change_id":(?P<previous>\d+).*?)?"change_id":(?P<last>\d+)', re.DOTALL),
-        whole=b'"type":"snapshot"',
+        re.compile(rb'(?:"prev_change_id":\s*(?P<previous>\d+).*?)?"change_id":\s*(?P<last>\d+)', re.DOTALL),
+        whole=re.compile(rb'"type":\s*"snapshot"|"prev_change_id":\s*0\b'),
     ),
 )

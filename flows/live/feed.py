@@ -41,7 +41,7 @@ class Chain(NamedTuple):
     """
 
     pattern: re.Pattern[bytes]
-    whole: bytes = b""
+    whole: re.Pattern[bytes] | None = None
     tail: bool = False
     """The ids stand at the end of a message."""
 

@@ -27,19 +27,22 @@ FEED = Feed(
         Channel("open interest", '{"channel":"open-interest","instId":"{SYMBOL}"}', 60),
         Channel("liquidations", '{"channel":"liquidation-orders","instType":"SWAP"}', None),
     ),
-    head=re.compile(rb'\{"arg":(\{[^}]*\})'),
+    head=re.compile(rb'\{\s*"arg":\s*(\{[^}]*\})'),
     say=say,
     # documented: 3 connections a second, 480 subscriptions an hour on a socket
     rates=Rates(
         messages_per_s=3, streams_a_message=50, streams_a_socket=200, sockets=3, per_s=1, messages_a_socket=400
     ),
-    refusal=re.compile(rb'^\{"event":"error".*?"msg":"([^"]*)"'),
+    refusal=re.compile(rb'^\{\s*(?:"id":[^,]*,\s*)?"event":\s*"error".*?"msg":\s*"([^"]*)"', re.DOTALL),
     ping="ping",
     ping_s=20.0,
-    farewell=b'"event":"notice"',
+    farewell=b'"notice"',
     chain=Chain(
-        re.compile(rb'"seqId":(?P<last>\d+),"prevSeqId":(?P<previous>-?\d+)'),
-        whole=b'"action":"snapshot"',
+        # recordings have `seqId` first, the documentation has it last
+        re.compile(
+            rb'(?="(?:seqId|prevSeqId)")(?=[^}]*"seqId":\s*(?P<last>\d+))[^}]*"prevSeqId":\s*(?P<previous>-?\d+)'
+        ),
+        whole=re.compile(rb'"action":\s*"snapshot"'),
         tail=True,
     ),
 )

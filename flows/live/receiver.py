@@ -114,6 +114,8 @@ class Receiver:
                 looked_s = now_s
                 TURNED.set(time.time())
                 self._ask_again(self._watch.look(now_s))
+                for symbol in self._watch.headless(now_s):
+                    self._begin_anew(symbol)
                 for line in self.lines:
                     if self._watch.deaf(line.streams, now_s):
                         line.renew("nothing comes")

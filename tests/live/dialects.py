@@ -247,4 +247,4 @@ DIALECTS: dict[str, Dialect] = {
     "okx-swap": Okx(),
     "deribit": Deribit(),
 }
-LAST_ID = re.compile(rb'"(?:u|seqId|change_id)":(\d+)')
+LAST_ID = re.compile(rb'"(?:u|seqId|change_id)":\s*(\d+)')

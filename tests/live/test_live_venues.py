@@ -17,7 +17,7 @@ from flows.captures.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
-from flows.live import snapshots
+from flows.live import arrivals, snapshots
 from flows.live.arrivals import BROKEN, UNKNOWN, Watch
 from flows.live.buffer import Buffer
 from flows.live.feed import streams
@@ -27,6 +27,7 @@ from flows.live.outlet import MISSED, Captures, Missed, Route, Topics
 from flows.live.receiver import Receiver
 from flows.settings.tree import Live
 from schemas.venues.registry import VENUES
+from tests.live import dialects
 from tests.live.campaign import Books
 from tests.live.dialects import DIALECTS, LAST_ID
 from tests.live.venue_server import VenueServer
@@ -205,7 +206,7 @@ def restored(kept, symbol):
 
 
 def whole_after(kept, symbol, whole, before):
-    return any(whole in data and int(LAST_ID.search(data)[1]) > before for data in kept.of("depth", symbol))
+    return any(whole.search(data) and int(LAST_ID.search(data)[1]) > before for data in kept.of("depth", symbol))
 
 
 @pytest.mark.parametrize("venue", ["binance-usdm", "okx-swap", "deribit"])
@@ -466,6 +467,51 @@ def test_the_venue_is_told_signs_of_life_as_it_asks():
             asked = '{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'
             await server.peers[0].ws.send_str(asked)
             await until(lambda: any("public/test" in text for text in server.answered))
+
+    asyncio.run(bounded(run()))
+
+
+@pytest.mark.parametrize("venue", ["binance-spot", "bybit-linear", "okx-swap", "deribit"])
+def test_a_venue_that_writes_blanks_into_its_json_is_heard_and_what_it_loses_is_noticed(venue, monkeypatch):
+    """As `json.dumps` does unasked. Its streams were silent, and a book that lost an update was broken for the day."""
+    monkeypatch.setattr(dialects, "_dump", lambda value: json.dumps(value).encode())
+
+    async def run():
+        kept, symbol = Kept(), DIALECTS[venue].symbols[0]
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, kept) as receiver:
+            await until(lambda: len(kept.of("depth", symbol)) > 5)
+            broken = BROKEN.labels(venue)._value.get()
+            server.lost[symbol] = 4
+            await until(lambda: BROKEN.labels(venue)._value.get() > broken)
+            counted = receiver._watch._counts["depth"]._value.get()
+            await until(lambda: receiver._watch._counts["depth"]._value.get() > counted)
+
+    asyncio.run(bounded(run()))
+
+
+@pytest.mark.parametrize("venue", ["bybit-linear", "okx-swap", "deribit"])
+def test_a_stream_whose_whole_book_is_lost_is_asked_for_again_until_it_comes(venue, monkeypatch):
+    """Its updates hang together, so nothing else would tell; its book never began."""
+    monkeypatch.setattr(arrivals, "WHOLE_BOOK_S", 0.2)
+
+    async def run():
+        kept, symbol, dialect = Kept(), DIALECTS[venue].symbols[0], DIALECTS[venue]
+        async with VenueServer(dialect) as server:
+            losing = 3
+
+            def whole(stream, of, last, sides):
+                nonlocal losing
+                losing -= of == symbol
+                said = dialect.depth(stream, of, last, last, last - 1) if losing >= 0 and of == symbol else None
+                return said or type(dialect).whole(dialect, stream, of, last, sides)
+
+            monkeypatch.setattr(dialect, "whole", whole, raising=False)
+            async with receiving(venue, server, kept):
+                await until(lambda: whole_after(kept, symbol, FEEDS[venue].chain.whole, 0))
+                asked = server.subscriptions
+                await asyncio.sleep(0.6)
+                assert server.subscriptions == asked, "it is there, and is asked for all the same"
+        assert losing == -1
 
     asyncio.run(bounded(run()))
 

@@ -63,27 +63,56 @@ FRAMES = {
 }
 
 
-@pytest.mark.parametrize("venue", FRAMES)
-def test_ids_are_found_wherever_they_stand_and_a_missing_update_is_noticed(venue):
+def begun(venue, last):
+    """The whole book of a stream."""
+    dialect = DIALECTS[venue]
+    symbol, stream = next((s.symbol, s.name) for s in streams(FEEDS[venue], dialect.symbols))
+    return dialect.whole(stream, symbol, last)
+
+
+DOCUMENTED = {"okx-swap": '{"x":%(pad)d, "prevSeqId": %(before)d, "seqId": %(last)d}]}'}
+"""Where the documentation has them in another order than what is recorded."""
+
+
+@pytest.mark.parametrize(("venue", "frame"), [*FRAMES.items(), *DOCUMENTED.items()])
+def test_ids_are_found_wherever_they_stand_and_a_missing_update_is_noticed(venue, frame):
     """Digits more or less move them; where they stood in the last update is only where they are looked for first."""
     of = Continuity(FEEDS[venue].chain)
     step = 1 if venue == "bybit-linear" else 3
-    last, said = 95, []
+    last, said = 95, [False]
     for n in range(12):
+        if FEEDS[venue].chain.whole and not said[-1]:
+            assert of.follows("A", begun(venue, last))
         skipped = n in (4, 9)
         before = last + step * skipped
         last = before + step
         ids = {"pad": 10 ** (n % 5), "first": before + 1, "last": last, "before": before}
-        said.append(of.follows("A", (FRAMES[venue] % ids).encode()))
-    assert said == [n not in (4, 9) for n in range(12)]
+        said.append(of.follows("A", (frame % ids).encode()))
+    assert said[1:] == [n not in (4, 9) for n in range(12)]
 
 
 def test_a_sequence_that_the_venue_sets_back_is_followed_from_there():
     """OKX after its maintenance: `seqId` below `prevSeqId`, which is the last one."""
     of = Continuity(FEEDS["okx-swap"].chain)
+    assert of.follows("A", begun("okx-swap", 5))
     ids = [(10, 5), (11, 10), (11, 11), (3, 11), (4, 3), (7, 6)]
     said = [of.follows("A", b'"seqId":%d,"prevSeqId":%d' % pair) for pair in ids]
     assert said == [True, True, True, True, True, False]
+
+
+@pytest.mark.parametrize("venue", ["bybit-linear", "binance-usdm", "deribit"])
+def test_ids_that_a_venue_sets_back_without_a_word_are_noticed(venue):
+    """Each update was taken for one that a second connection had brought before, until its ids had caught up."""
+    of = Continuity(FEEDS[venue].chain)
+    assert not FEEDS[venue].chain.whole or of.follows("A", begun(venue, 5_000))
+
+    def say(last):
+        frame = FRAMES[venue] % {"pad": 1, "first": last, "last": last, "before": last - 1}
+        return of.follows("A", frame.encode())
+
+    assert all(say(last) for last in range(5_001, 5_200))
+    assert all(say(last) for last in (*range(5_150, 5_220), *range(5_190, 5_230))), "what lags is no new sequence"
+    assert sum(not say(last) for last in range(2, 300)) == 1
 
 
 @pytest.mark.parametrize("venue", ["bybit-linear", "okx-swap", "deribit"])
