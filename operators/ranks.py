@@ -9,12 +9,10 @@ take turns of 12 hours, so the look-back is between 12 and 24 hours, and nothing
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from operators.contract import I8, Field
 from schemas.kernels import inner
 
-F8 = NDArray[np.float64]
 BINS = 112
 """28 octaves."""
 TURN_NS = 12 * 3_600_000_000_000

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 I8 = NDArray[np.int64]
-U1 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

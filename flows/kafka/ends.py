@@ -18,11 +18,6 @@ def announce(directory: Path, topic: str, end_offsets: list[int]) -> None:
     partial.replace(directory / f"{topic}.json")
 
 
-def withdraw(directory: Path, topic: str) -> None:
-    """Take an announcement back, before more is written to the topic."""
-    (directory / f"{topic}.json").unlink(missing_ok=True)
-
-
 def announced(directory: Path, topic: str, partition: int) -> int | None:
     """The end offset of a partition, None while nobody has announced it.
 

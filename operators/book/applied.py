@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from operators.book import advance, closings
 
 I8 = NDArray[np.int64]
-U1 = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
 

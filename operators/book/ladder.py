@@ -30,14 +30,12 @@ from operators.book.finer_steps import rescale
 from operators.book.packing import freeze, thaw
 from schemas.batches import Depth, Sequencing
 
-__all__ = ["REACH_BPS", "TOP", "Applied", "Books", "apply", "freeze", "init", "levels", "rescale", "thaw"]
+__all__ = ["TOP", "Applied", "Books", "apply", "freeze", "init", "levels", "rescale", "thaw"]
 
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
 
 TOP = pages.TOP
-REACH_BPS = float(closings.REACH_BPS)
 
 
 def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:

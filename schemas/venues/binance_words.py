@@ -12,7 +12,6 @@ from schemas.venues.unchecked import byte
 
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
-I1 = NDArray[np.int8]
 U1 = NDArray[np.uint8]
 
 FIRST_MS = 10**10

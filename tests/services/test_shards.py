@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from flows.kafka.ends import announce, withdraw
+from flows.kafka.ends import announce
 from flows.kafka.guesses import Guess, GuessLog
 from flows.kafka.guessing import Foreign
 from flows.kafka.prefix_publisher import Publisher
@@ -151,7 +151,7 @@ def test_an_empty_topic_and_one_at_its_end_hold_nobody_up_and_a_bounded_reader_w
     again = KafkaShards(Kafka(address), (depth, trades), 1, ends=tmp_path)
     assert batches(open_shard(again, position), never) == [], "a finished shard stays finished and says nothing twice"
     again.reader.close()
-    withdraw(tmp_path, depth)
+    (tmp_path / f"{depth}.json").unlink()
     write(address, depth, [(70_000, b"more")])
     announce(tmp_path, depth, [7])
     third = KafkaShards(Kafka(address), (depth, trades), 1, ends=tmp_path)
