@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -17,7 +18,7 @@ from flows.captures.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
-from flows.live import arrivals, snapshots
+from flows.live import arrivals, budget, snapshots
 from flows.live.arrivals import BROKEN, UNKNOWN, Watch
 from flows.live.buffer import Buffer
 from flows.live.feed import streams
@@ -186,6 +187,29 @@ def test_books_are_fetched_again_within_half_of_the_venues_budget():
         every_s = snapshots.Books(FEEDS["binance-usdm"], "", None, None, books, 60.0).every_s
         assert every_s >= 60
         assert books * of.weight * 60 / every_s <= of.per_minute / 2
+
+
+@pytest.mark.parametrize(("amount", "per_s", "much"), [(2_160, 60.0, 20), (4, 1.0, 1), (300, 300.0, 1)])
+def test_no_window_of_a_venue_holds_more_than_it_allows(amount, per_s, much, monkeypatch):
+    """A bucket that fills while it is emptied gave 4,300 of weight in a minute of which 2,400 are allowed."""
+    now_s, taken = 0.0, []
+
+    async def sleep(wait_s):
+        nonlocal now_s
+        now_s += max(wait_s, 1e-6)
+
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now_s))
+    monkeypatch.setattr(budget, "asyncio", SimpleNamespace(sleep=sleep, Lock=asyncio.Lock))
+
+    async def run():
+        of = budget.Budget(amount, per_s)
+        for _ in range(3 * amount // much):
+            await of.take(much)
+            taken.append(now_s)
+
+    asyncio.run(run())
+    assert max(sum(much for at in taken if begin <= at < begin + per_s) for begin in taken) == amount
+    assert now_s == pytest.approx(2 * per_s), "what is allowed is used"
 
 
 def test_a_book_that_its_stream_had_gone_beyond_is_asked_for_again_soon_and_then_less_often():
