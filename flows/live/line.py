@@ -103,6 +103,10 @@ class Line:
                     failures += 1
                     ENDED.labels(self.feed.venue, "not opened").inc()
                     LOG.warning("%s: %s not opened: %s", self.feed.venue, self._url, error or type(error).__name__)
+                    if isinstance(error, aiohttp.WSServerHandshakeError) and error.headers is not None:
+                        told = error.headers.get("Retry-After", "")
+                        # it counts addresses, not lines: who asks on is banned for longer
+                        self._connections.close(float(told) if told.isdigit() else 0.0)
                     if socket is not None:
                         await self._leave(socket)
                     if previous is not None and previous[1].done():

@@ -267,6 +267,23 @@ def test_a_venue_in_maintenance_is_tried_again_with_growing_waits_and_found_when
     asyncio.run(bounded(run()))
 
 
+def test_a_venue_that_turns_sockets_away_is_left_alone_by_all_lines_for_as_long_as_it_asks():
+    """Seventeen more were tried within four seconds of a ban of five."""
+
+    async def run():
+        kept = Kept()
+        async with VenueServer(DIALECTS["binance-usdm"]) as server:
+            server.turned_away, server.come_back = 1_000, {"Retry-After": "2"}
+            async with receiving("binance-usdm", server, kept):
+                await until(lambda: server.turned_away < 1_000)
+                await asyncio.sleep(1.5)
+                assert 1_000 - server.turned_away <= len(FEEDS["binance-usdm"].sockets)
+                server.turned_away = 0
+                await until(lambda: kept.of("depth"))
+
+    asyncio.run(bounded(run()))
+
+
 def test_a_venue_that_says_too_often_is_left_alone_for_as_long_as_it_asks():
     async def run():
         kept = Kept()

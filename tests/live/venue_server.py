@@ -43,6 +43,8 @@ class VenueServer:
         """How many of the next books by REST end before the streams of their instruments began."""
         self.turned_away = 0
         """How many of the next sockets are told that there are too many."""
+        self.come_back: dict[str, str] = {}
+        """The headers with which they are told."""
         self.books = {symbol: TrueBook(1_000, n) for n, symbol in enumerate(dialect.symbols)}
         self.opened = self.subscriptions = self.rest_asked = self.sent = 0
         self.answered: list[str] = []
@@ -103,7 +105,7 @@ class VenueServer:
             return web.Response(status=503, text="maintenance")
         if self.turned_away:
             self.turned_away -= 1
-            return web.Response(status=429, text="too many connections")
+            return web.Response(status=429, headers=self.come_back, text="too many connections")
         ws = web.WebSocketResponse(autoping=True)
         await ws.prepare(request)
         peer = Peer(ws, request)
