@@ -35,6 +35,8 @@ QUICK = Parameters(
     shares=(0.7, 0.0, 0.15, 0.15),
 )
 """For few days of data: few shallow trees, and no stopping by a block that holds a handful of storms, if any."""
+DAYS = msgspec.structs.replace(QUICK, rounds=200, shares=(0.85, 0.0, 0.15, 0.0))
+"""For more of them, where the test is other days altogether."""
 
 
 def fit(of: Dataset, told: Forecast, by: Parameters) -> Iterator[tuple[Key, Trained | str, Cases, NDArray[np.int64]]]:

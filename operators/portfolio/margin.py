@@ -101,3 +101,22 @@ def liquidation_price(market: I8, signed_qty: F8, entry: F8, margin: F8, rule: I
         prices,
     )
     return prices
+
+
+def round_conservative(price: Array, sign: Array, tick: Array) -> Array:
+    """To the tick that is reached first: up for a long, down for a short.
+
+    >>> round_conservative(np.array([5739.0835, 2209.9448]), np.array([1, -1]), np.array([0.5, 0.5])).tolist()
+    [5739.5, 2209.5]
+    """
+    steps = price / tick
+    return np.asarray(np.where(sign > 0, np.ceil(steps), np.floor(steps)) * tick)
+
+
+def buffered(price: Array, entry: Array, share: float) -> Array:
+    """The price moved towards entry by `share` of their distance, as freqtrade keeps away from liquidation.
+
+    >>> float(buffered(np.array(17.47), np.array(18.884), 0.05).round(4))
+    17.5407
+    """
+    return np.asarray(price + share * (entry - price))

@@ -105,6 +105,36 @@ WRITES = (
 )
 
 
+def historical(returns: F8, tail: float = TAIL) -> float:
+    """Value at risk; NaN without returns.
+
+    >>> historical(np.array([1.0, 2.0]), 0.3)
+    -1.3
+    """
+    return -float(np.quantile(returns, tail)) if len(returns) else float("nan")
+
+
+def shortfall(returns: F8, tail: float = TAIL) -> float:
+    """Expected shortfall; NaN without returns.
+
+    >>> shortfall(np.array([-3.0, -1.0, 1.0, 2.0]), 0.34)
+    2.0
+    """
+    return -float(returns[returns <= np.quantile(returns, tail)].mean()) if len(returns) else float("nan")
+
+
+def ewma(returns: F8, decay: float = HOURLY_DECAY, z: float = Z_01) -> float:
+    """EWMA value at risk of returns that do not overlap, oldest first; NaN without returns.
+
+    >>> round(ewma(np.array([0.0, 0.01, -0.01]), 0.5, -1.0), 12)
+    0.009258200998
+    """
+    if len(returns) == 0:
+        return float("nan")
+    weight = decay ** np.arange(len(returns) - 1, -1, -1.0)
+    return -z * float(np.sqrt((weight * returns**2).sum() / weight.sum()))
+
+
 @dataclass(frozen=True, slots=True)
 class Exposures:
     """What of each account moves with which market, in signed US dollars; NaN: it is not known.

@@ -1,7 +1,7 @@
 """Skill on simulated days that were never trained on: `python -m tests.bench.bench_skill --train 101,102 --test 201`.
 
 Every seed is a market of its own, one after the other in simulated time, through the operators of the flows. The
-training seeds fit, stop and calibrate by the shares of `DAYS`; the test seeds are used for nothing but the
+training seeds fit, stop and calibrate by the shares of `modelling.DAYS`; the test seeds are used for nothing but the
 figures. `--shuffle` shuffles the labels that the models see, not those of the baselines: nothing may be beaten then.
 `--keep` caches datasets.
 """
@@ -10,7 +10,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from rich.console import Console
 
@@ -23,8 +22,6 @@ from models.dataset import Dataset, together
 from models.vector_items import FEATURE_VERSION
 
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "DOGEUSDT")
-DAYS = msgspec.structs.replace(modelling.QUICK, rounds=200, shares=(0.85, 0.0, 0.15, 0.0))
-"""For more days than `QUICK` is for, where the test is other days altogether."""
 
 
 def dataset(seeds: list[int], first_day: int, hours: float, told: Forecast, keep: Path | None) -> Dataset:
@@ -76,7 +73,7 @@ def main() -> None:
         views, held = ([d.cases(side, horizon, told.floor_usd) for side in SIDES] for d in (learnt, unseen))
         taught = [shuffled(cases, seed) for seed, cases in enumerate(views)] if given.shuffle else views
         try:
-            made = training.train_together(taught, DAYS)
+            made = training.train_together(taught, modelling.DAYS)
         except ValueError as error:
             print(f"{horizon} min: {error}")
             continue

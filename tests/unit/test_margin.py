@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from operators.portfolio import inverse
 from operators.portfolio.margin import (
     BINANCE_USDM,
     BYBIT_LINEAR_V2024,
     BYBIT_LINEAR_V2026,
+    buffered,
     linear,
     liquidation_price,
+    round_conservative,
 )
 from operators.portfolio.tiers import TierTable, table
 from schemas.brackets import Tiers, deductions
@@ -134,6 +137,43 @@ def test_bybit_takes_the_deduction_of_the_tier_at_entry():
     """[HAND✓] value 20 000, tier from 10 000 at 1 %, deduction 50: MM 150; 20000 - (400 - 150)."""
     t = tiers((0, 0.005), (10_000, 0.01))
     assert one(t, 1.0, 20_000.0, 400.0, BYBIT_LINEAR_V2024) == pytest.approx(19_750, abs=1e-9)
+
+
+def test_inverse_vectors_of_bybit():
+    """[EXT✓] MCS help centre, help.bybit 360039261334, UTA text of 2024-09; [HAND✓] of 2026-05."""
+    legacy = inverse.bybit_isolated_legacy(
+        np.array([1, -1, 1, -1]), np.array([2000, 2000, 8000, 8000]), np.array([10, 10, 50, 50]), 0.005
+    )
+    assert legacy.round(2).tolist() == [1826.48, 2209.94, 7881.77, 8121.83]
+    assert float(inverse.bybit_cross_bankruptcy(10_000, 8000, 0.5, 0.00075)) == pytest.approx(5718.57, abs=0.005)
+    cross = inverse.bybit_cross_legacy(10_000, 8000, 0.5, 0.005, 0.00075)
+    assert float(cross) == pytest.approx(5739.0835, abs=5e-5)
+    assert float(round_conservative(cross, np.array(1), np.array(0.5))) == 5739.5
+    sides = np.array([1, -1])
+    v2024 = inverse.bybit_isolated_v2024(sides, 60_000, 50_000, 10, 0.005)
+    v2026 = inverse.bybit_isolated_v2026(sides, 60_000, 50_000, 10, 0.005)
+    assert v2024.round(2).tolist() == [45662.10, 55248.62]
+    assert v2026.round(2).tolist() == [45681.82, 55277.78]
+
+
+def test_the_coin_margined_forum_case():
+    """[EXT✓] dev.binance.vision/t/6292; Binance's own screen showed 33599.40, within .1 %."""
+    price = float(inverse.binance_coinm(1, 10_000_000, 45_000, 101, 0.125, 11.81))
+    assert price == pytest.approx(33578.859744834, abs=1e-8)
+    assert price == pytest.approx(33599.40, rel=1e-3)
+
+
+def test_an_inverse_short_smaller_than_its_margin_has_no_price():
+    assert np.isnan(inverse.binance_coinm(-1, 1000, 50_000, 1.0, 0.004, 0.0))
+
+
+def test_the_buffered_prices_of_freqtrade():
+    """[EXT✓] LP 17.47, EP 18.884, buffer .05; test_backtesting.py: EP .1, q 15000, wallet 300, MMR .01, cum .01."""
+    assert float(buffered(np.array(17.47), np.array(18.884), 0.05)) == pytest.approx(17.5407)
+    long = linear(1, 15_000, 0.1, 300, 0.01, 0.01)
+    short = linear(-1, 15_000, 0.1, 300, 0.01, 0.01)
+    assert float(buffered(long, np.array(0.1), 0.05)) == pytest.approx(0.081767037, abs=1e-9)
+    assert float(buffered(short, np.array(0.1), 0.05)) == pytest.approx(0.11787191, abs=1e-8)
 
 
 def test_a_long_that_its_margin_covers_down_to_zero_has_no_price():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from operators.portfolio import account_rows, positions, returns, tail_loss
+from operators.portfolio import account_rows, parametric, positions, returns, tail_loss
 from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 
@@ -24,22 +24,6 @@ def edhec() -> np.ndarray:
     return np.array([[float(x) for x in row[1:]] for row in rows[1:]])
 
 
-def historical(returns: np.ndarray, tail: float = tail_loss.TAIL) -> float:
-    """Value at risk, by numpy."""
-    return -float(np.quantile(returns, tail))
-
-
-def shortfall(returns: np.ndarray, tail: float = tail_loss.TAIL) -> float:
-    """Expected shortfall, by numpy."""
-    return -float(returns[returns <= np.quantile(returns, tail)].mean())
-
-
-def ewma(returns: np.ndarray) -> float:
-    """EWMA value at risk of returns that do not overlap, oldest first."""
-    weight = tail_loss.HOURLY_DECAY ** np.arange(len(returns) - 1, -1, -1.0)
-    return -tail_loss.Z_01 * float(np.sqrt((weight * returns**2).sum() / weight.sum()))
-
-
 @pytest.mark.parametrize(
     ("values", "cutoff", "expected"),
     [
@@ -51,19 +35,43 @@ def ewma(returns: np.ndarray) -> float:
 )
 def test_value_at_risk_of_empyrical(values, cutoff, expected):
     """[EXT✓] empyrical-reloaded tests/test_stats.py; its sign is that of the return."""
-    assert historical(np.array(values, np.float64), cutoff) == pytest.approx(-expected)
+    assert tail_loss.historical(np.array(values, np.float64), cutoff) == pytest.approx(-expected)
 
 
 def test_shortfall_is_the_mean_at_or_below_the_quantile():
     """[EXT✓] empyrical-reloaded: CVaR = mean(returns <= VaR); at .3 the quantile is 81.5, so of 1 and 81."""
-    assert shortfall(np.array([1, 81, 82, 83, 84, 85.0]), 0.3) == pytest.approx(-41)
+    assert tail_loss.shortfall(np.array([1, 81, 82, 83, 84, 85.0]), 0.3) == pytest.approx(-41)
 
 
 def test_the_baselines_of_performance_analytics(edhec):
     """[EXT✓] PerformanceAnalytics tests/testthat/test-VaR_archive_baseline.R, first column, p = .95."""
     first = edhec[:, 0]
-    got = [historical(first, 0.05), shortfall(first, 0.05)]
-    assert got == pytest.approx([0.014095, 0.024080], abs=5e-7)
+    got = [
+        parametric.gaussian(first, 0.05),
+        parametric.modified(first, 0.05),
+        tail_loss.historical(first, 0.05),
+        parametric.gaussian_shortfall(first, 0.05),
+        tail_loss.shortfall(first, 0.05),
+    ]
+    assert got == pytest.approx([0.012133, 0.014674, 0.014095, 0.017133, 0.024080], abs=5e-7)
+
+
+def test_component_value_at_risk_of_performance_analytics(edhec):
+    """[EXT✓] the same file, weights .3 .4 .3."""
+    parts = parametric.components(edhec, np.array([0.3, 0.4, 0.3]), 0.05)
+    assert parts.sum() == pytest.approx(0.012916, abs=5e-7)
+
+
+def test_filtered_historical_simulation():
+    """[HAND✓] analytics §4.4: scaled (.025, -.0416667, .025, -.0375, .0069444)."""
+    r = np.array([0.01, -0.02, 0.015, -0.03, 0.005])
+    scale = np.array([0.01, 0.012, 0.015, 0.02, 0.018])
+    assert parametric.filtered(r, scale, 0.025, 0.2) == pytest.approx(0.0383333, abs=5e-8)
+
+
+def test_a_tail_beyond_the_domain_of_cornish_fisher_is_null():
+    assert np.isnan(parametric.modified(np.append(np.zeros(200), [-1.0, -1.0]), 0.01))
+    assert np.isnan(parametric.modified(np.zeros(5), 0.01))
 
 
 def random_state(seed: int, hours: int, history: int, holes: float) -> returns.Returns:
@@ -100,9 +108,9 @@ def naive(path: np.ndarray) -> tuple[float, float, float]:
         variance = 0.97 * variance + 0.03 * x * x
     z = np.array(scaled)
     return (
-        historical(z) * variance**0.5,
-        shortfall(z) * variance**0.5,
-        ewma(np.where(np.isnan(path), 0, path)) if not np.isnan(path).any() else np.nan,
+        tail_loss.historical(z) * variance**0.5,
+        tail_loss.shortfall(z) * variance**0.5,
+        tail_loss.ewma(np.where(np.isnan(path), 0, path)) if not np.isnan(path).any() else np.nan,
     )
 
 
