@@ -1,6 +1,7 @@
 """`alphaplus run`: flows in production, each a process of its own."""
 
 import importlib
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -17,6 +18,7 @@ from flows.kafka.source import shards_of
 from flows.monitoring.log_lines import LOG, fail, speak
 from flows.monitoring.probes import Judge, serve
 from flows.monitoring.status import beginning, tell
+from flows.monitoring.wall_clock import watched
 from flows.recovery.directory import Recovery
 from flows.session.preflight import check
 from flows.session.supervisor import ProcessFailed, Supervisor, end_with_parent
@@ -49,19 +51,23 @@ def run(
     if not told.kafka.brokers:
         raise SettingsError("kafka.brokers is not set: `run` is for real brokers, `demo` and `replay` bring their own")
     names = tuple(dict.fromkeys(flow))
-    speak(names[0] if len(names) == 1 else "run", told.log.format)
-    check(told, names)
-    if len(names) > 1:
+    label = names[0] if len(names) == 1 else "run"
+    speak(label, told.log.format)
+    with watched(label):
+        check(told, names)
+        if len(names) == 1:
+            end_with_parent()
+            return _one(label, told, recovery or Path(told.data) / "recovery" / f"{label}-{told.share.ordinal}", ends)
         if recovery or ends:
             raise SettingsError("--recovery and --ends are of one flow; run each flow by itself")
         return _each(names, told, config, set)
-    end_with_parent()
-    name = names[0]
-    directory = recovery or Path(told.data) / "recovery" / f"{name}-{told.share.ordinal}"
+
+
+def _one(name: str, told: Settings, directory: Path, ends: Path | None) -> int:
+    """A flow in this process."""
     module = module_of(name)
     identity = module.identity(told)
-    held = Recovery(directory, Path(told.recovery.key_file) if told.recovery.key_file else None)
-    try:
+    with closing(Recovery(directory, Path(told.recovery.key_file) if told.recovery.key_file else None)) as held:
         if told.metrics_port:
             serve(told.metrics_host, told.metrics_port, Judge(told.probes, closes=name != "archive"))
         stopping = Stopping()
@@ -76,8 +82,6 @@ def run(
             return run_flow(dataflow, held, identity, stopping, told.recovery.epoch_ms, parts)
         finally:
             ended()
-    finally:
-        held.close()
 
 
 def _say(text: str) -> None:

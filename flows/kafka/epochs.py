@@ -10,13 +10,11 @@ import time
 from bytewax.inputs import AbortExecution
 
 from flows.monitoring import telemetry
+from flows.monitoring.wall_clock import CLOCK
 from flows.refusal import Unreachable
 
 COMMITTED = telemetry.COMMITTED.gauge()
-SET_BACK = telemetry.CLOCK_SET_BACK.counter()
 COMMIT = telemetry.COMMIT.histogram()
-STEP_S = 1.0
-"""A wall clock that is set back by less delays one epoch by less."""
 
 
 class Stopping:
@@ -47,7 +45,6 @@ class Epochs:
         self._closed_s = 0.0
         self._quiet = False
         self._quiet_when_closed = False
-        self._offset_s = time.time() - time.monotonic()
 
     def begin(self) -> bool:
         """Whether the epoch before has just been committed.
@@ -55,18 +52,15 @@ class Epochs:
         Raises AbortExecution when the process is to stop and every part is safe, and Unreachable when the wall clock
         was set back: Bytewax would end no epoch until it has caught up. Started again, it goes on where it was.
         """
-        offset_s = time.time() - time.monotonic()
-        if offset_s < self._offset_s - STEP_S:
-            SET_BACK.inc()
+        if back_s := CLOCK.set_back_s():
             raise Unreachable(
-                f"the wall clock was set back by {self._offset_s - offset_s:.1f} s, and epochs are timed by it: "
+                f"the wall clock was set back by {back_s:.1f} s, and epochs are timed by it: "
                 "starting again from the last committed epoch"
             )
         committed, self._closed = self._closed, False
         if committed:
             COMMITTED.set(time.time())
             COMMIT.observe(time.monotonic() - self._closed_s)
-            self._offset_s = offset_s
         if self._stopping.requested:
             if self._quiet_when_closed and self._stopping.safe(self._part):
                 raise AbortExecution()

@@ -3,10 +3,12 @@
 Of each seed a replay through every flow in which faults are drawn: what, of whom, when and for how long; several may be
 under way at once. Every table must then be what the undisturbed replay leaves (nothing lost), with no row stored twice,
 and every flow must have come to the end in time (nothing stands still). `campaign.jsonl` keeps a line a seed; the next run
-goes on after the last seed of its broker. What was found of a seed is kept, and named on its line.
+goes on after the last seed of its broker. What was found of a seed is kept, and named on its line. Where the extra `clock`
+is installed, the flows' wall clock steps once in each seed, and back.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -42,6 +44,8 @@ from tests.services.tansu import TansuBroker
 NAMES = tuple(flow.name for flow in FLOWS)
 SETS = (*KILLED, "clickhouse.timeout_s=5")
 LASTING_S = (0.1, 0.6, 2.0, 6.0)
+STEPS = ("-3600", "-90", "-0.7", "+90", "+3600")
+"""Seconds that a wall clock steps by; each step back at its end is one the other way."""
 BROKERS: dict[str, type[Broker]] = {"embedded": TansuBroker, "kafka": KraftBroker}
 Undo = Callable[[], None]
 
@@ -64,6 +68,8 @@ class Scene:
     broker: ProcessBackend
     store: ProcessBackend
     relay: Relay
+    clock: Path | None = None
+    """The file that says by how much the flows' wall clock is off; none: theirs is the machine's."""
 
     def pid(self, flow: str) -> int | None:
         """Of the process of a flow, None when it has come to its end."""
@@ -139,6 +145,18 @@ def disk(scene: Scene, fault: Fault) -> Undo | None:
     return undo
 
 
+def clock(scene: Scene, fault: Fault) -> Undo | None:
+    """The wall clock of all flows steps, as one does that is set; within a second they see it."""
+    if (file := scene.clock) is None:
+        return None
+    file.write_text(f"{fault.what}\n")
+
+    def undo() -> None:
+        file.write_text("+0\n")
+
+    return undo
+
+
 FAULTS: dict[str, Callable[[Scene, Fault], Undo | None]] = {
     "kill": kill,
     "pause": pause,
@@ -146,6 +164,7 @@ FAULTS: dict[str, Callable[[Scene, Fault], Undo | None]] = {
     "stall": stall,
     "crash": crash,
     "disk": disk,
+    "clock": clock,
 }
 
 
@@ -165,6 +184,27 @@ def draw(chance: random.Random, seconds: float, count: int, durable: bool) -> li
         at_s, for_s = chance.uniform(0.0, seconds), chance.choice(LASTING_S) * chance.uniform(0.5, 1.5)
         found.append(Fault(round(at_s, 2), kind, chance.choice(whom[kind]), round(for_s, 2)))
     return sorted(found, key=lambda fault: fault.at_s)
+
+
+def step(chance: random.Random, seconds: float) -> Fault:
+    """One step of the clock; apart from `draw`, so that a seed's other faults are the same with it and without."""
+    for_s = chance.choice(LASTING_S[1:]) * chance.uniform(0.5, 1.5)
+    return Fault(round(chance.uniform(0.0, seconds), 2), "clock", chance.choice(STEPS), round(for_s, 2))
+
+
+def clock_library() -> Path | None:
+    """What stands between a process and its wall clock; None when it is not installed."""
+    found = importlib.util.find_spec("libfaketime")
+    if found is None or found.origin is None:
+        return None
+    return next(Path(found.origin).parent.rglob("libfaketime.so.1"), None)
+
+
+def clocked(library: Path, file: Path) -> dict[str, str]:
+    """The environment of a process whose wall clock goes by a file; its monotonic clock and its files' times do not."""
+    file.write_text("+0\n")
+    told = {"FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1"}
+    return {"LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1", **told}
 
 
 def act(scene: Scene, plan: Sequence[Fault], seconds: float, publish: Callable[[float], None]) -> None:
@@ -222,9 +262,11 @@ def one(
     told: Settings, items: Sequence[Item], plan: Sequence[Fault], seconds: float, limit_s: float, around: Around
 ) -> Tables:
     """A replay with the faults of a plan; TimeoutError or ProcessFailed when it does not come to its end."""
-    with running(told) as under_way:
+    library, file = clock_library(), Path(told.data).with_suffix(".clock")
+    with running(told, environ=clocked(library, file) if library else {}) as under_way:
         items, at = under_way.begin(items), 0
-        scene = Scene(under_way.session, around.broker, around.store, around.relay)
+        at_hand = around.broker, around.store, around.relay
+        scene = Scene(under_way.session, *at_hand, file if library else None)
 
         def publish(share: float) -> None:
             nonlocal at
@@ -293,12 +335,16 @@ def main() -> int:
     given.log.parent.mkdir(parents=True, exist_ok=True)
     items = simulated(seconds=given.market, disturbed=True)
     first = given.seed or last(given.log, given.broker) + 1
+    if clock_library() is None:
+        print("the wall clock is left alone: the extra `clock` brings what steps it")
     with around(folder, given.broker) as place:
         expected = run(settings_for(place.base, SETS), items)
         print(f"{given.broker}: undisturbed, {len(items)} frames, {sum(t.rows for t in expected.values())} rows")
         for seed in range(first, first + given.seeds):
             since_s = time.monotonic()
             plan = draw(random.Random(f"campaign:{seed}"), given.seconds, given.faults, place.broker.durable)
+            if clock_library() is not None:
+                plan = sorted([*plan, step(random.Random(f"clock:{seed}"), given.seconds)], key=lambda f: f.at_s)
             said = ", ".join(f"{f.kind} {f.what} {f.for_s:g} s" for f in plan)
             told = settings_for(place.base, SETS)
             try:

@@ -132,10 +132,18 @@ class Running:
 
 @contextmanager
 def running(
-    told: Settings, processes: int = 1, recovery: Path | None = None, flows: Sequence[str] = replay.EVERY
+    told: Settings,
+    processes: int = 1,
+    recovery: Path | None = None,
+    flows: Sequence[str] = replay.EVERY,
+    environ: Mapping[str, str] = {},
 ) -> Iterator[Running]:
-    """Flows up and waiting for frames, with their recovery directories below `recovery`; all ended afterwards."""
+    """Flows up and waiting for frames, with their recovery directories below `recovery`; all ended afterwards.
+
+    `environ` is for them alone.
+    """
     with Session(told, "replay") as session:
+        session.supervisor.environ = {**session.supervisor.environ, **environ}
         if recovery is not None:
             (session.folder / "recovery").symlink_to(recovery)
         yield Running(session, replay.start(session, processes, flows), flows)

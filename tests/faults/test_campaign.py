@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.faults.campaign import FAULTS, draw, last
+from tests.faults.campaign import FAULTS, STEPS, draw, last, step
 from tests.faults.relay import EXCEPTION, Relay
 
 BLOCK = "/?insert_deduplication_token=t"
@@ -63,7 +63,7 @@ def test_a_seed_draws_the_same_again_and_no_broker_without_a_disk_is_killed():
     drawn = [draw(random.Random(f"campaign:{seed}"), 15.0, 6, durable=False) for seed in range(300)]
     assert drawn == [draw(random.Random(f"campaign:{seed}"), 15.0, 6, durable=False) for seed in range(300)]
     faults = [fault for plan in drawn for fault in plan]
-    assert {fault.kind for fault in faults} == set(FAULTS)
+    assert {fault.kind for fault in faults} == set(FAULTS) - {"clock"}
     assert {fault.what for fault in faults if fault.kind == "crash"} == {"store"}
     assert all(0.0 <= fault.at_s <= 15.0 for fault in faults)
     assert all(plan == sorted(plan, key=lambda fault: fault.at_s) for plan in drawn)
@@ -74,3 +74,10 @@ def test_the_log_of_seeds_goes_on_for_each_broker_by_itself(tmp_path):
     assert last(log, "kafka") == 0
     log.write_text("".join(json.dumps({"seed": s, "broker": b}) + "\n" for s, b in ((1, "kafka"), (7, "embedded"))))
     assert (last(log, "kafka"), last(log, "embedded")) == (1, 7)
+
+
+def test_a_seed_steps_the_clock_the_same_again_and_leaves_its_other_faults_as_they_are():
+    drawn = [step(random.Random(f"clock:{seed}"), 15.0) for seed in range(50)]
+    assert drawn == [step(random.Random(f"clock:{seed}"), 15.0) for seed in range(50)]
+    assert {fault.what for fault in drawn} == set(STEPS)
+    assert {fault.kind for fault in drawn} == {"clock"}

@@ -1,5 +1,7 @@
 """A process stops when each of its parts has committed all it handed over, and not before."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +9,7 @@ from bytewax.inputs import AbortExecution
 
 from flows.kafka import epochs as timed
 from flows.kafka.epochs import COMMITTED, Epochs, Stopping
+from flows.monitoring import wall_clock
 from flows.refusal import Unreachable
 
 
@@ -55,8 +58,10 @@ def test_a_stop_waits_for_every_part_that_is_not_finished():
 
 def test_a_wall_clock_that_is_set_back_ends_the_process_with_one_line_and_one_that_is_slowed_does_not(monkeypatch):
     clocks = SimpleNamespace(wall_s=1_000.0, steady_s=50.0)
-    clock = SimpleNamespace(time=lambda: clocks.wall_s, monotonic=lambda: clocks.steady_s)
-    monkeypatch.setattr(timed, "time", clock)
+    monkeypatch.setattr(
+        wall_clock, "time", SimpleNamespace(time=lambda: clocks.wall_s, monotonic=lambda: clocks.steady_s)
+    )
+    monkeypatch.setattr(timed, "CLOCK", wall_clock.WallClock())
     epochs = Epochs("a", Stopping())
 
     def later(wall_s: float, steady_s: float) -> None:
@@ -71,3 +76,21 @@ def test_a_wall_clock_that_is_set_back_ends_the_process_with_one_line_and_one_th
     later(1.0, 1.0)
     with pytest.raises(Unreachable, match=r"the wall clock was set back by 3600\.0 s"):
         later(-3_599.0, 1.0)
+
+
+def test_what_waits_in_compiled_code_while_the_wall_clock_is_set_back_is_ended_with_one_line():
+    """Kafka's client waited for an hour when the clock had been an hour ahead: found by the campaign, seed 1012."""
+    waiting = """if True:
+        import socket, sys, time, types
+        from flows.monitoring import wall_clock
+        from flows.monitoring.log_lines import speak
+        speak("risk")
+        clock = wall_clock.WallClock()
+        wall_clock.time = types.SimpleNamespace(time=lambda: time.time() - 60.0, monotonic=time.monotonic)
+        one, other = socket.socketpair()
+        with wall_clock.watched("risk", clock, 0.1):
+            one.recv(1)
+    """
+    done = subprocess.run([sys.executable, "-c", waiting], capture_output=True, text=True, timeout=60, check=False)
+    said = "risk: the wall clock was set back by 60.0 s, and what waits by it was ended: "
+    assert (done.returncode, done.stderr) == (1, said + "starting again from the last committed epoch\n")
