@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import logging
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -25,6 +26,8 @@ ENDED = telemetry.LIVE_ENDED.counter()
 REFUSED = telemetry.LIVE_REFUSED.counter()
 LOG = logging.getLogger("alphaplus.live")
 _SHORT = 300
+_NUMBER = re.compile(rb'"(?:req_)?id":\s*"?(\d+)"?')
+"""Which message an answer is about; OKX answers by the stream, and leaves the others of a message in force."""
 Take = Callable[[list[bytes], list[bytes | None]], None]
 
 
@@ -52,6 +55,10 @@ class _Socket:
     complete: asyncio.Event = field(default_factory=asyncio.Event)
     said: int = 0
     """Messages that it was sent."""
+    asked: dict[int, list[Stream]] = field(default_factory=dict)
+    """The streams of each message that asked for several."""
+    alone: set["asyncio.Task[None]"] = field(default_factory=set)
+    """What asks for streams one by one."""
 
 
 class Line:
@@ -190,7 +197,16 @@ class Line:
             some = streams[at : at + size]
             await self._messages.take()
             socket.said += 1
-            await socket.ws.send_str(self.feed.say([s.name for s in some], next(self._numbers), on))
+            number = next(self._numbers)
+            if on and len(some) > 1:
+                socket.asked[number] = list(some)
+            await socket.ws.send_str(self.feed.say([s.name for s in some], number, on))
+
+    async def _say_alone(self, socket: _Socket, streams: Sequence[Stream]) -> None:
+        """Ask for each by itself: one that the venue does not have keeps the others of its message out."""
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            for stream in streams:
+                await self._say(socket, [stream], True)
 
     async def _leave(self, socket: _Socket) -> None:
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
@@ -223,6 +239,8 @@ class Line:
         finally:
             if pinging is not None:
                 pinging.cancel()
+            for task in socket.alone:
+                task.cancel()
 
     def _note_brought(self, socket: _Socket, streams: list[bytes | None]) -> None:
         socket.brought.update(stream for stream in streams if stream is not None)
@@ -237,6 +255,11 @@ class Line:
         if refused := self.feed.refusal.search(data[:2_000]):
             REFUSED.labels(self.feed.venue).inc()
             LOG.error("%s refuses a subscription: %s", self.feed.venue, refused[1].decode(errors="replace"))
+            number = _NUMBER.search(data[:2_000])
+            if number is not None and (streams := socket.asked.pop(int(number[1]), None)):
+                task = asyncio.create_task(self._say_alone(socket, streams))
+                socket.alone.add(task)
+                task.add_done_callback(socket.alone.discard)
         if self.feed.farewell is not None and self.feed.farewell in data:
             self.renew(f"the venue ends this one: {data[:200].decode(errors='replace')}")
 

@@ -34,6 +34,10 @@ class Dialect:
         """Streams, whether they are wanted, and the answers; None for what is no subscription."""
         raise NotImplementedError
 
+    def refusal(self, text: str, stream: str) -> str:
+        """The answer to a subscription of a stream that there is not."""
+        raise NotImplementedError
+
     def answer(self, text: str) -> list[str]:
         """Answers to anything else."""
         return []
@@ -76,6 +80,9 @@ class Binance(Dialect):
             return None
         return said["params"], said["method"] == "SUBSCRIBE", [json.dumps({"result": None, "id": said["id"]})]
 
+    def refusal(self, text: str, stream: str) -> str:
+        return json.dumps({"error": {"code": 2, "msg": f"Invalid request: {stream}"}, "id": json.loads(text)["id"]})
+
     def channel(self, stream: str) -> tuple[str, str]:
         symbol, _, rest = stream.partition("@")
         kinds = {"depth": "depth", "aggTrade": "trades", "trade": "trades", "markPrice": "derivatives"}
@@ -112,6 +119,13 @@ class Bybit(Dialect):
         assert len(said["args"]) <= 10
         done = {"success": True, "ret_msg": "", "conn_id": "c", "req_id": said["req_id"], "op": said["op"]}
         return said["args"], said["op"] == "subscribe", [json.dumps(done)]
+
+    def refusal(self, text: str, stream: str) -> str:
+        said = json.loads(text)
+        why = f"error:handler not found,topic:{stream}"
+        return json.dumps(
+            {"success": False, "ret_msg": why, "conn_id": "c", "req_id": said["req_id"], "op": said["op"]}
+        )
 
     def answer(self, text: str) -> list[str]:
         assert json.loads(text) == {"op": "ping"}

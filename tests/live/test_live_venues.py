@@ -570,6 +570,20 @@ def test_a_subscription_that_is_refused_is_said(caplog):
     asyncio.run(bounded(run()))
 
 
+@pytest.mark.parametrize(("venue", "unknown"), [("bybit-linear", "tickers.{}"), ("binance-spot", "{}@trade")])
+def test_a_stream_that_a_venue_does_not_have_keeps_no_other_of_its_message_out(venue, unknown):
+    async def run():
+        kept, symbols = Kept(), DIALECTS[venue].symbols
+        name = symbols[0].lower() if venue == "binance-spot" else symbols[0]
+        async with VenueServer(DIALECTS[venue]) as server:
+            server.unknown.add(unknown.format(name))
+            async with receiving(venue, server, kept):
+                await until(lambda: kept.of("depth", symbols[0]) and kept.of("trades", symbols[1]))
+        assert not kept.of("derivatives" if venue == "bybit-linear" else "trades", symbols[0])
+
+    asyncio.run(bounded(run()))
+
+
 def test_streams_are_spread_over_sockets_and_messages_as_the_venue_allows():
     async def run():
         kept, venue = Kept(), "bybit-linear"

@@ -31,6 +31,8 @@ class VenueServer:
         self.peers: list[Peer] = []
         self.trades = 0
         self.muted: set[str] = set()
+        self.unknown: set[str] = set()
+        """Streams that the venue does not have: a message that asks for one of them is refused whole."""
         self.lost: dict[str, int] = {}
         """How many of the next updates of a symbol nobody gets."""
         self.twice = False
@@ -144,6 +146,8 @@ class VenueServer:
         else:
             names, on, answers = asked
             self.subscriptions += on
+            if unknown := self.unknown.intersection(names):
+                names, answers = [], [self.dialect.refusal(text, unknown.pop())]
             for name in names:
                 if not on:
                     peer.streams.pop(name, None)
