@@ -6,7 +6,7 @@
 
 Linear and spot: q is lots, so sum q and sum p q are integers, exact while those of a window stay below 2**63 lots: the
 latter is kept as two sums, of products >> 20 and of what is left of each. The first may go round its 64 bits; the lots
-and the lowest price say how often, where lots times the range of prices stay below 2**84 ticks times lots. Beyond (a
+and the prices say how often, where lots times the range of prices stay below 2**84 ticks times lots. Beyond (a
 fall by half of 10,000 coins a trade at 60,000, tick and lot 1e-8) turnover is not known, and null.
 Inverse: lots are dollars and q = dollars / price, so sum q is a float sum, continued in log order. Each result is the
 exact sum rounded once, so it does not depend on the tick and lot in which an inferred instrument counted at the time.
@@ -132,12 +132,12 @@ def base_volume(lots: Array, per_price: Array, of: Columns) -> Array:
 
 
 def rounds(high: Array, low: Array, lots: Array, of: Columns) -> Array:
-    """How often a `turnover_hi` went round: as often as it takes for no lot to be below the lowest price.
+    """How often a `turnover_hi` went round: as often as brings turnover nearest to lots times the middle of the prices.
 
-    NaN where once more would leave none above the highest either.
+    NaN where once more or less would leave it between lots at the lowest and at the highest price too.
     """
     lowest, highest = (of[name].astype(np.float64) for name in ("low_ticks", "high_ticks"))
-    found = np.ceil((lots * lowest * (1 - 2.0**-40) - (high * 2.0**20 + low)) / 2.0**84)
+    found = np.rint((lots * (lowest + highest) / 2 - (high * 2.0**20 + low)) / 2.0**84)
     return np.asarray(np.where(lots * (highest - lowest) < 2.0**84, found, np.nan))
 
 
