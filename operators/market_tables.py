@@ -75,14 +75,13 @@ TAPE = WindowTable(
         quality.INFERRED,
     ),
 )
-HORIZONS_NS = tuple(sorted({h for o in catalog.at("meeting") for h in o.horizons_ns}))
 COSTS = WindowTable(
     "features_costs",
     "features.costs",
     ("meeting",),
     (),
     (quality.CLOSED, quality.INFERRED),
-    delay_ns=max(HORIZONS_NS, default=0),
+    delay_ns=max((h for o in catalog.at("meeting") for h in o.horizons_ns), default=0),
 )
 LIQUIDITY = WindowTable(
     "features_liquidity",

@@ -44,7 +44,10 @@ class Running:
         self.states: dict[str, State] = {o.name: o.init() for o in self.operators}
         self.reads = frozenset(name for o in self.operators for name in o.reads)
         """The columns that some of them read."""
+        self.horizons_ns = tuple(sorted({h for o in self.operators for h in o.horizons_ns}))
+        """How long after an event some of them ask for what is in force."""
         self._fields = {o.name: o.fields for o in self.operators}
+        self._asked = {o.name: [self.horizons_ns.index(h) for h in o.horizons_ns] for o in self.operators}
         self.size = 0
 
     def grow(self, instruments: int) -> None:
@@ -57,10 +60,13 @@ class Running:
                 grown(self.states[operator.name], self._fields[operator.name], instruments)
 
     def fold(self, events: Columns, panes: Columns, slot: I8) -> None:
-        """Take in events, in log order, each into its row of `panes`."""
+        """Take in events, in log order, each into its row of `panes`; of `mid_after` each its own horizons."""
         for operator in self.operators:
             if operator.fold is not None:
-                operator.fold(self.states[operator.name], events, panes, slot)
+                given = events
+                if "mid_after" in operator.reads:
+                    given = {**events, "mid_after": events["mid_after"].take(self._asked[operator.name], axis=1)}
+                operator.fold(self.states[operator.name], given, panes, slot)
 
     def step(self, rows: Columns) -> dict[str, Array]:
         """What the operators say of rows, one after the other: a later one may read what an earlier one writes."""

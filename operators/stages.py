@@ -91,7 +91,8 @@ STAGES = {
         Stage(
             "meeting",
             "a trade that is not late, with the book's mid in force just before it and `horizons_ns` after it "
-            "(`mid_after`, a column a horizon); given when the longest of them is over",
+            "(`mid_after`, a column for each of the operator's own, in its order); given when the longest that anyone "
+            "asks for is over",
             (*EVENT, "price", "qty_base", "sign", "mid_before", "mid_after"),
         ),
         Stage(

@@ -16,7 +16,6 @@ from operators.market_tables import (
     BOOK,
     COSTS,
     EFFICIENCY,
-    HORIZONS_NS,
     LIQUIDITY,
     QUALITY,
     QUALITY_MS,
@@ -70,8 +69,8 @@ class VenueMarket:
             books.fitted = cut.micro_prices.get(venue.name, {})
         self.numbers = Numbering()
         self.tables = {t.name: TableWindows(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
-        self.meeting = Meeting(HORIZONS_NS if COSTS.name in self.tables else ())
         self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
+        self.meeting = Meeting(self.met.horizons_ns)
         self.touches = Touches() if self.closed.reads & set(EDGES) else None
         self.held = held(cut.without)
         self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}

@@ -98,7 +98,6 @@ COLUMNS = {
     **{f"best_{s}_qty_base_{at}": floats(5.0, 0.25, np.nan) for s in ("bid", "ask") for at in ("before", "after")},
     **{f"buy_turnover_{part}": ints(0, 10**9) for part in ("hi", "lo")},
     "mid_before": floats(61773.65, 61773.7, np.nan),
-    "mid_after": lambda n: arrays(np.float64, (n, 3), elements=st.sampled_from([61770.05, 61773.65, np.nan])),
     "mark_contract": floats(1.0, 0.01, 100.0, np.nan),
     "mark_inverse": ints(0, 1, np.bool_),
     "gross_usd": floats(0.0, 650.0, np.nan),
@@ -172,6 +171,9 @@ def batches(draw, operator, n=None):
     n = draw(st.sampled_from([0, 1, 2, EVENTS // 2, EVENTS])) if n is None else n
     at_panes = operator.stage in ("pane", "close", "asset")
     columns = draw(books(n)) if "bid_starts" in operator.reads else {}
+    if "mid_after" in operator.reads:
+        mids = st.sampled_from([61770.05, 61773.65, np.nan])
+        columns["mid_after"] = draw(arrays(np.float64, (n, len(operator.horizons_ns)), elements=mids))
     for name in operator.reads:
         if name not in columns and name not in PLACES:
             columns[name] = draw(COLUMNS[name](n))

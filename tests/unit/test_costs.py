@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.contract import Operator, Statistic
 from operators.meeting import Meeting, Mids
+from operators.operator_states import Running
 from operators.tape.costs import COSTS, HORIZONS_S
+from operators.tape.markout import MARKOUT
 from tests.operators import folded
 
 NAN = math.nan
@@ -36,6 +39,25 @@ def test_trades_weigh_by_volume_and_one_whose_horizon_is_not_known_does_not_coun
     assert found["effective_spread_bps"] == pytest.approx(200.0)
     assert found["price_impact_1s_bps"] == pytest.approx(2e4 * (3 * 0.02) / 4)
     assert (found["measured_volume_base"], found["measured_trades"]) == (4.0, 2)
+
+
+def test_an_operator_with_other_horizons_is_given_its_own_mids_and_changes_no_others():
+    def later(state, events, panes, slot):
+        panes["later"][slot] = events["mid_after"][:, 0]
+
+    s = 1_000_000_000
+    beside = Operator("later", "meeting", ("mid_after",), statistics=(Statistic("later", "f8", "last", NAN),),
+                      fold=later, horizons_ns=(10 * s,))  # fmt: skip
+    running = Running((COSTS, MARKOUT, beside))
+    assert running.horizons_ns == (s, 5 * s, 10 * s, 60 * s)
+    mids = {"mid_before": np.array([100.0]), "mid_after": np.array([[101.0, 105.0, 110.0, 160.0]])}
+    events = {"price": np.array([100.0]), "qty_base": np.array([1.0]), "sign": np.array([1]), **mids}
+    panes = {n: v for o in running.operators for n, v in o.empty(1).items()}
+    running.fold(events, panes, np.zeros(1, np.int64))
+    found = {**COSTS.compute(panes), **MARKOUT.compute(panes)}
+    assert [found[f"price_impact_{h}s_bps"][0] for h in HORIZONS_S] == pytest.approx([200.0, 1000.0, 12000.0])
+    assert [found[f"buy_markout_{h}s_bps"][0] for h in HORIZONS_S] == pytest.approx([100.0, 500.0, 6000.0])
+    assert panes["later"].tolist() == [110.0]
 
 
 PRICES = st.floats(0.01, 1e5)
