@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from operators.record_ids import record_ids
+from schemas.frames import frames
+
 HEAVY = ("clickhouse_connect", "lightgbm", "numba", "polars", "pyarrow", "rich", "sklearn")
 
 
@@ -20,7 +23,22 @@ HEAVY = ("clickhouse_connect", "lightgbm", "numba", "polars", "pyarrow", "rich",
     ids=["no command", "market", "archive", "query"],
 )
 def test_a_start_loads_nothing_that_it_does_not_use(modules, left_out):
-    program = f"import sys, flows.__main__, {modules}; print(*sorted(sys.modules))"
+    assert sorted(loaded(f"flows.__main__, {modules}") & {*left_out}) == []
+
+
+def test_compiled_code_is_loaded_without_what_it_takes_to_compile():
+    ids = record_ids(frames("alerts", 0, [b'{"id":"a|1"}'], [0]))  # whatever is not compiled yet is compiled here
+    assert ids.order.tolist() == [1]
+    ids_read = (
+        """schemas.frames; operators.record_ids.record_ids(schemas.frames.frames("", 0, [b'{"id":"a|1"}'], [0]))"""
+    )
+    compiler = {"numba.np.linalg", "numba.typed.typeddict", "scipy.linalg"}
+    assert loaded(f"operators.record_ids, {ids_read}") & compiler == set()
+
+
+def loaded(modules: str) -> set[str]:
+    """All modules of a process that imports these."""
+    program = f"import sys, {modules}; print(*sys.modules)"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
-    assert sorted({*done.stdout.split()} & {*left_out}) == []
+    return {*done.stdout.split()}
