@@ -1,6 +1,8 @@
 """Panes: the statistics of every open (instrument, pane) of a log, and their joining across logs.
 
-Rows stand in the order of (pane, instrument), which the key packs, so the closed panes are always the first rows.
+The key packs pane and instrument, panes first, so that the closed panes are always the first keys. Rows that are closed
+stand in the order of their keys; open ones as they were opened, for a thousand instruments never send in that order,
+and every row that came between others would move all behind it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +30,7 @@ def keys(instrument: Array, pane: Array) -> I8:
 
 
 @kernel
-def _locate(held: I8, key: I8, slot: I8, fresh: I8) -> int:
+def _locate(held: I8, rows: I8, key: I8, slot: I8, fresh: I8) -> int:
     """Find the row of each key among the keys held, which ascend; how many, in `fresh`, are not there."""
     last, n = 0, 0
     for i in range(len(key)):
@@ -43,7 +45,8 @@ def _locate(held: I8, key: I8, slot: I8, fresh: I8) -> int:
             if (last == len(held) or held[last] != key[i]) and (n == 0 or fresh[n - 1] != key[i]):
                 fresh[n] = key[i]
                 n += 1
-        slot[i] = last
+        if last < len(held):
+            slot[i] = rows[last]
     return n
 
 
@@ -112,14 +115,15 @@ def _chosen(held: Layout, wanted: Layout) -> tuple[list[int], list[int]]:
 class Panes:
     """Rows of statistics by key."""
 
-    __slots__ = ("_columns", "_room", "floats", "ints", "key", "layout")
+    __slots__ = ("_columns", "_order", "_room", "floats", "ints", "key", "layout")
     _columns: dict[str, Array] | None
-    _room: tuple[I8, I8, F8]
 
     def __init__(self, of: Layout, key: I8, ints: I8, floats: F8) -> None:
         """Columns of the two matrices of a layout, one a key."""
         self.layout = of
-        self._lay(key, ints, floats)
+        self.key, self.ints, self.floats = self._room = key, ints, floats
+        self._columns = None
+        self._order: tuple[I8, I8] | None = None
 
     @property
     def columns(self) -> dict[str, Array]:
@@ -128,9 +132,13 @@ class Panes:
             self._columns = self.layout.columns(self.ints, self.floats)
         return self._columns
 
-    def _lay(self, key: I8, ints: I8, floats: F8) -> None:
-        self.key, self.ints, self.floats = self._room = key, ints, floats
-        self._columns = None
+    @property
+    def _in_order(self) -> tuple[I8, I8]:
+        """The keys ascending, and the row of each."""
+        if self._order is None:
+            rows = np.argsort(self.key)
+            self._order = self.key[rows], rows
+        return self._order
 
     @classmethod
     def of(cls, statistics: Sequence[Statistic]) -> "Panes":
@@ -159,7 +167,7 @@ class Panes:
     @property
     def last(self) -> int:
         """The last pane with a row; `NEVER` when there is none."""
-        return int(self.key[-1]) >> INSTRUMENT_BITS if len(self.key) else NEVER
+        return int(self.key.max()) >> INSTRUMENT_BITS if len(self.key) else NEVER
 
     def __len__(self) -> int:
         """How many rows."""
@@ -173,21 +181,17 @@ class Panes:
         [2, 1, 0]
         """
         slot, fresh = np.empty(len(key), np.int64), np.empty(len(key), np.int64)
-        if n := _locate(self.key, key, slot, fresh):
+        if n := _locate(*self._in_order, key, slot, fresh):
             self._open(np.unique(fresh[:n]))
-            _locate(self.key, key, slot, fresh)
+            _locate(*self._in_order, key, slot, fresh)
         return slot
 
     def _open(self, fresh: I8) -> None:
-        """Lay empty rows of keys that ascend and are not there yet: behind the others, where there may be room."""
+        """Lay empty rows of keys that ascend and are not there yet behind the others, where there may be room."""
         held, n = len(self.key), len(self.key) + len(fresh)
-        if held and fresh[0] < self.key[-1]:
-            merged = np.sort(np.concatenate([self.key, fresh]))
-            where = np.searchsorted(merged, self.key)
-            ints, floats = self.layout.empty(n)
-            ints[:, where], floats[:, where] = self.ints, self.floats
-            self._lay(merged, ints, floats)
-            return
+        keys, rows = self._in_order
+        at = np.searchsorted(keys, fresh)
+        self._order = np.insert(keys, at, fresh), np.insert(rows, at, np.arange(held, n))
         key, ints, floats = self._room
         if n > len(key):
             room = 2 * n
@@ -200,16 +204,23 @@ class Panes:
 
     def close(self, closed: int) -> "Panes":
         """Take out the rows of all panes up to `closed`."""
-        upto = int(np.searchsorted(self.key, (closed + 1) << INSTRUMENT_BITS)) if closed < 1 << 42 else len(self.key)
+        keys, rows = self._in_order
+        upto = int(np.searchsorted(keys, (closed + 1) << INSTRUMENT_BITS)) if closed < 1 << 42 else len(keys)
         if closed < 0:
             upto = 0
-        taken = Panes(self.layout, self.key[:upto].copy(), self.ints[:, :upto].copy(), self.floats[:, :upto].copy())
+        taken = self._at(rows[:upto])
         if upto:  # the room stays: as many will be opened again
-            n = len(self.key) - upto
+            left = self._at(rows[upto:])
+            n = len(left)
             key, ints, floats = self._room
-            key[:n], ints[:, :n], floats[:, :n] = self.key[upto:], self.ints[:, upto:], self.floats[:, upto:]
+            key[:n], ints[:, :n], floats[:, :n] = left.key, left.ints, left.floats
             self.key, self.ints, self.floats, self._columns = key[:n], ints[:, :n], floats[:, :n], None
+            self._order = keys[upto:], np.arange(n)
         return taken
+
+    def _at(self, rows: I8) -> "Panes":
+        """Some rows, in this order."""
+        return Panes(self.layout, self.key[rows], self.ints.take(rows, axis=1), self.floats.take(rows, axis=1))
 
     def only(self, wanted: Layout) -> "Panes":
         """The same rows with some of their statistics, as they are laid there."""
@@ -220,9 +231,9 @@ class Panes:
 
     def renumber(self, numbers: I8) -> "Panes":
         """The same rows with instrument i called `numbers[i]`, in the order of the new keys."""
-        key = keys(numbers[self.instrument], self.pane)
-        order = np.argsort(key, kind="stable")
-        return Panes(self.layout, key[order], self.ints.take(order, axis=1), self.floats.take(order, axis=1))
+        renumbered = Panes(self.layout, keys(numbers[self.instrument], self.pane), self.ints, self.floats)
+        ascends = bool((renumbered.key[1:] > renumbered.key[:-1]).all())
+        return renumbered if ascends else renumbered._at(np.argsort(renumbered.key))
 
     def rescale(self, instrument: int, tick_factor: int, lot_factor: int) -> None:
         """An inferred tick or lot was refined: the same quantities in the finer unit."""
@@ -236,8 +247,9 @@ class Panes:
     def freeze(self) -> bytes:
         """All rows."""
         ints, floats = self.layout.marks
-        there = {"ints": self.ints.T, "floats": self.floats.T, "int_marks": ints, "float_marks": floats}
-        return pack({"key": self.key, **there})
+        rows = self._at(self._in_order[1])
+        there = {"ints": rows.ints.T, "floats": rows.floats.T, "int_marks": ints, "float_marks": floats}
+        return pack({"key": rows.key, **there})
 
     @classmethod
     def thaw(cls, statistics: Sequence[Statistic], data: bytes, fresh: frozenset[str] = frozenset()) -> "Panes":

@@ -39,10 +39,21 @@ def test_rows_stand_in_the_order_of_panes_and_then_of_instruments():
 def test_opening_new_rows_keeps_what_the_old_ones_hold():
     panes = filled((1, 7, 1, 2, 3.0))
     slot = panes.slots(keys(np.array([0, 1, 0]), np.array([6, 7, 6])))
-    assert slot.tolist() == [0, 1, 0]
-    assert listed(panes)[1] == (1, 7, 1, 2, 3.0)
-    assert panes.columns["low"][0] == 2**62
-    assert np.isnan(panes.columns["size"][0])
+    opened = int(slot[0])
+    assert slot.tolist() == [opened, 1 - opened, opened]
+    assert listed(panes)[1 - opened] == (1, 7, 1, 2, 3.0)
+    assert panes.columns["low"][opened] == 2**62
+    assert np.isnan(panes.columns["size"][opened])
+
+
+def test_a_row_that_opens_before_others_moves_none_of_them():
+    panes = filled((1, 7, 1, 2, 3.0))
+    panes.slots(keys(np.array([0, 0, 1]), np.array([6, 7, 8])))  # lays room for as many again
+    held = panes.columns["count"]
+    panes.slots(keys(np.array([0, 0, 1]), np.array([5, 4, 3])))
+    assert np.shares_memory(held, panes.columns["count"])
+    panes.slots(keys(np.array([0]), np.array([2])))
+    assert [p for _, p, *_ in listed(panes.close(ENDED))] == [2, 3, 4, 5, 6, 7, 7, 8]
 
 
 @pytest.mark.parametrize(("closed", "taken"), [(NEVER, 0), (-1, 0), (4, 0), (5, 1), (6, 3), (ENDED, 4)])
