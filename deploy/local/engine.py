@@ -3,6 +3,11 @@
 Rows of an INSERT are given to it as a file in memory (INFILE). Its own `send_insert` must not be used: it reports
 success when the table refuses the block (disk full, too many parts, a constraint), and the rows are gone.
 
+What the system refuses to write (a disk that fails) it passes over: files are cut short or empty, the block counts as
+stored, and a merge puts such a part in the place of good ones. But it counts them. So that counter is asked before a
+write is acknowledged (`whole`); once it has moved nothing more is answered, and the process begins anew on what is
+whole (`store.py`).
+
 Each request has a session of its own (opening one takes a millisecond), so that what it sets is not seen by others
 and readers run beside a writer. Requests beyond `AT_ONCE` wait for their turn.
 
@@ -27,6 +32,7 @@ from typing import Protocol
 from chdb.session import Session
 
 from deploy.local import rights
+from deploy.local.damage import SQL, damaged
 from deploy.local.statement import read, words
 
 
@@ -65,6 +71,8 @@ _KEPT, _KEPT_CHARACTERS = 1_000, 20_000
 """Of how many statements, and up to what length, it is kept what the parser said."""
 _PARSED = "SELECT formatQuerySingleLine({statement:String})"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+_FAILED_WRITES = "SELECT value FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'"
+_SPOILT = "the disk refused what the engine wrote; it begins anew as soon as the disk takes something"
 _OF_PARSER = re.compile(r"[: ]*: [Ii]n scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\))", re.DOTALL)
 
 
@@ -92,10 +100,24 @@ class Engine:
 
     def __init__(self, path: Path):
         self._path = f"{path}?config-file={rights.written(path, _MOST)}"
+        self._asks_base = threading.Lock()
         self._base = _open(self._path)
+        self.damaged = damaged(self._base_says(SQL))
+        """Parts that could not be read and are left out."""
+        self._spoilt = threading.Event()
         self._turns = threading.Semaphore(AT_ONCE)
         self._looked_into: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self.version = bytes(self._base.query("SELECT version()", "TSVRaw").bytes()).decode().strip()
+        self.version = self._base_says("SELECT version()")
+
+    def whole(self) -> bool:
+        """Whether the system took all that the engine wrote; once it did not, False for ever."""
+        if not self._spoilt.is_set() and self._base_says(_FAILED_WRITES) not in ("", "0"):
+            self._spoilt.set()
+        return not self._spoilt.is_set()
+
+    def _base_says(self, sql: str) -> str:
+        with self._asks_base:
+            return bytes(self._base.query(sql, "TSVRaw").bytes()).decode().strip()
 
     def close(self, within_s: float = 10.0) -> None:
         """Let what runs end, for at most `within_s`, and close; later requests wait for ever."""
@@ -128,6 +150,8 @@ class Engine:
         named = statement.format or (default_format if statement.answers else "")
         started = time.monotonic()
         with self._turns, self._session() as session:
+            if self._spoilt.is_set():
+                raise Refusal(_SPOILT, 75)
             self._look_into(session, sql if statement.data is None else f"{sql} FORMAT {statement.format}", writes)
             roles = rights.WRITER_ROLES if statement.data is None else rights.ROWS_ROLES
             _prepare(session, settings, database, roles if writes else rights.READER_ROLES)
@@ -138,6 +162,8 @@ class Engine:
                     insert = f"{sql} FROM INFILE {_quoted(rows)} {clause} FORMAT {statement.format}"
                     result = session.query(insert, "Null", params=dict(parameters))
             body = bytes(result.bytes())
+            if self._spoilt.is_set() or (writes and not statement.answers and not self.whole()):
+                raise Refusal(_SPOILT, 75)
             summary = {"read_rows": result.rows_read(), "read_bytes": result.bytes_read()}
             summary |= {"written_rows": result.rows_written(), "written_bytes": result.bytes_written()}
         summary["elapsed_ns"] = int((time.monotonic() - started) * 1e9)
