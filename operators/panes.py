@@ -89,7 +89,10 @@ def part(statistic: Statistic) -> Part:
 
 @cache
 def layout(statistics: tuple[Statistic, ...]) -> Layout:
-    """The layout of statistics, each kind in their order."""
+    """The layout of statistics, each kind in their order; ValueError if two have one name."""
+    names = [s.name for s in statistics]
+    for name in (n for n in names if names.count(n) > 1):
+        raise ValueError(f"the statistic {name} is kept twice")
     ints = tuple(s for s in statistics if s.dtype == "i8")
     floats = tuple(s for s in statistics if s.dtype == "f8")
     empty = np.array([s.empty for s in ints], np.int64), np.array([s.empty for s in floats], np.float64)

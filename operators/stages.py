@@ -1,7 +1,8 @@
 """Stages: where an operator can stand, and the columns that it is offered there.
 
 Every stage of events offers `instrument` and `event_ns`, every stage of panes and windows `instrument` and when they
-end. What an operator reads and its stage does not offer stops the import (`check`), with one line that names both.
+end. What an operator reads and its stage does not offer stops the import (`check`), with one line that names both, and
+so does what nobody would call, fill or publish, and a name that is taken.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 from operators import units
 from operators.book.midpoint import LADDER
-from operators.contract import Operator
+from operators.contract import EventTable, Operator
 from operators.touches import EDGES
 
 PANE = ("pane", "pane_start_ns", "pane_end_ns")
@@ -30,6 +31,10 @@ class Stage:
     """Stages whose operators' statistics are offered too."""
     columns_of: tuple[str, ...] = ()
     """Stages whose operators' columns in tables of windows are offered too, of every book: `book_<column>`."""
+    calls: tuple[str, ...] = ("fold",)
+    """The functions of an operator that are called there, besides the `compute` of what a closed window holds."""
+    rows: bool = False
+    """Whether an operator there can have a table of its own; it is then asked for rows, by `step` or `compute`."""
 
 
 STAGES = {
@@ -49,6 +54,7 @@ STAGES = {
             "trade",
             "a trade that is not late",
             (*EVENT, "ticks", "lots", "sign", "qty_per_price", *units.READS),
+            rows=True,
         ),
         Stage(
             "forced_order",
@@ -57,6 +63,7 @@ STAGES = {
                 *(*EVENT, "received_ns", "offset", "order_side", "price", "price_kind", "lots", "throttled", "id"),
                 *units.READS,
             ),
+            calls=("step",),
         ),
         Stage(
             "liquidation",
@@ -66,6 +73,7 @@ STAGES = {
                 *("qty_base", "notional_usd"),
                 *units.READS,
             ),
+            rows=True,
         ),
         Stage(
             "mark",
@@ -78,6 +86,8 @@ STAGES = {
             "instrument's table for the micro-price; `gap`: since its closing before there was time in which it was "
             "not trusted, so what stood then and what stands now cannot be compared",
             (*EVENT, "gap", *LADDER, *units.READS, "micro_table"),
+            calls=("step", "compute"),
+            rows=True,
         ),
         Stage(
             "pane",
@@ -87,6 +97,7 @@ STAGES = {
             "between",
             ("instrument", *PANE, "base_ms", "mid_before", "mid", *EDGES, *units.READS),
             ("trade",),
+            calls=("step",),
         ),
         Stage(
             "meeting",
@@ -110,12 +121,15 @@ STAGES = {
                 *(BOOK + n for n in ("venue", "symbol", "number", "live", "sequenced", "last_event_ns", "gap_ns")),
             ),
             columns_of=("close",),
+            calls=(),
+            rows=True,
         ),
         Stage(
             "window",
             "a closed window",
             ("instrument", "window_start_ns", "window_end_ns", *units.READS),
             ("depth", "close", "trade", "pane", "liquidation", "mark"),
+            calls=("step", "compute"),
         ),
         Stage(
             "account",
@@ -131,6 +145,7 @@ STAGES = {
                 "positions",
                 "pools_gone",
             ),
+            calls=("compute",),
         ),
     )
 }
@@ -152,7 +167,7 @@ class NotOffered(ValueError):
 
 
 def check(operators: Iterable[Operator]) -> None:
-    """NotOffered names the operator and the column that its stage does not offer.
+    """NotOffered names the operator and the column that its stage does not offer, or what else is wrong with it.
 
     >>> check([Operator("depth_age", "trade", ("ticks", "mood"))])
     Traceback (most recent call last):
@@ -161,33 +176,99 @@ def check(operators: Iterable[Operator]) -> None:
     """
     every = tuple(operators)
     written: dict[str, set[str]] = {name: set() for name in STAGES}
-    for o in every:
+    for n, o in enumerate(every):
         if o.stage not in STAGES:
             raise NotOffered(f"operator {o.name} stands at {o.stage!r}; the stages are {', '.join(STAGES)}")
         stage = STAGES[o.stage]
-        # A window holds what its own table keeps, a closed pane what all tables of its log do.
-        own = o.table if o.stage == "window" else None
-        there = {*stage.offers, *written[o.stage], *_held(every, stage.statistics_of, own)}
+        there = {*stage.offers, *written[o.stage], *_kept(every, stage.statistics_of)}
+        if o.stage == "window":
+            there = _window(every, every[:n], o.table)
         beside = (c for b in every if b.stage in stage.columns_of and isinstance(b.table, str) for c in b.columns)
         there |= {BOOK + c.name for c in beside}
         if missing := [name for name in o.reads if name not in there]:
             raise NotOffered(f"operator {o.name} reads {missing[0]}, which the stage {o.stage} does not offer")
-        written[o.stage] |= {*o.writes, *(c.name for c in o.columns)}
-        if o.stage == "pane":  # where operators follow one another, and their statistics are what a row holds
-            written[o.stage] |= {s.name for s in o.statistics}
+        # Where operators follow one another, what one gives the next may read.
+        written[o.stage] |= {*o.writes, *(s.name for s in o.statistics if o.stage == "pane")}
+        written[o.stage] |= {c.name for c in o.columns if "compute" in stage.calls}
         if o.uses:
             if o.table not in WINDOWS:
                 raise NotOffered(f"operator {o.name} uses {o.uses[0]} of the windows of {o.table!r}, which has none")
-            window = {*STAGES["window"].offers, *MORE.get(str(o.table), ())}
-            window |= _held(every, WINDOWS[str(o.table)], o.table)
+            window = _window(every, every[:n], o.table)
             if missing := [name for name in o.uses if name not in window]:
                 raise NotOffered(f"operator {o.name} uses {missing[0]}, which no window of {o.table} holds")
+        for wrong in (*_misplaced(o), *_misnamed(o, every)):
+            raise NotOffered(f"operator {o.name} {wrong}")
 
 
-def _held(operators: Iterable[Operator], stages: tuple[str, ...], table: object) -> set[str]:
-    """What windows (of a table) and panes (None: of any) hold of the operators of some stages."""
-    out: set[str] = set()
-    for o in operators:
-        if o.stage in stages and (table is None or o.table == table or not o.table):
-            out |= {s.name for s in o.statistics} | {c.name for c in o.columns}
-    return out
+def _kept(operators: Iterable[Operator], stages: tuple[str, ...], table: object = None) -> set[str]:
+    """The statistics of the operators of some stages that fill a table (None: any) or none."""
+    of = (o for o in operators if o.stage in stages and (table is None or o.table in (table, "")))
+    return {s.name for o in of for s in o.statistics}
+
+
+def _window(every: Iterable[Operator], before: Iterable[Operator], table: object) -> set[str]:
+    """What a window of a table holds when the operators `before` have said what they say of it."""
+    out = {*STAGES["window"].offers, *MORE.get(str(table), ()), *_kept(every, WINDOWS.get(str(table), ()), table)}
+    mine = (o for o in (*(o for o in every if o.stage == "close"), *before) if o.table == table)
+    return out | {c.name for o in mine for c in o.columns}
+
+
+def _misplaced(o: Operator) -> Iterable[str]:
+    """What an operator has that nobody would call, fill or publish where it stands."""
+    stage, own = STAGES[o.stage], isinstance(o.table, EventTable)
+    if own and not stage.rows:
+        able = ", ".join(s.name for s in STAGES.values() if s.rows)
+        yield f"has a table of its own, for which the stage {o.stage} gives no rows; {able} do"
+    if isinstance(o.table, str) and o.table and o.table not in WINDOWS:
+        yield f"fills {o.table!r}; the tables of windows are {', '.join(WINDOWS)}"
+    elif isinstance(o.table, str) and o.table and o.stage not in (*WINDOWS[o.table], "window"):
+        yield f"stands at {o.stage}, and the windows of {o.table} are made of {', '.join(WINDOWS[o.table])}"
+    if o.columns and not o.table and o.stage != "account":
+        yield "has columns and no table"
+    for name in ("fold", "step"):
+        if getattr(o, name) is not None and name not in stage.calls and not (own and name == "step"):
+            yield f"has a {name}, which the stage {o.stage} does not call"
+    fills = o.step if o.stage == "pane" else o.fold
+    if o.statistics and fills is None:
+        yield f"keeps {o.statistics[0].name}, which nothing fills"
+    if o.columns and o.compute is None and (o.step is None or not (own or "compute" in stage.calls)):
+        yield f"has {o.columns[0].name}, which nothing gives"
+    if o.horizons_ns and o.stage not in ("meeting", "asset"):
+        yield f"has horizons_ns, which the stage {o.stage} does not look at; meeting and asset do"
+    if "mid_after" in o.reads and not o.horizons_ns:
+        yield "reads mid_after and does not say in horizons_ns after how long"
+    if isinstance(o.table, EventTable):
+        if missing := [n for n in (*o.table.sums, *o.table.key) if n not in {c.name for c in o.columns}]:
+            yield f"names {missing[0]} in its table, which is not among its columns"
+        if o.table.sums and o.stage == "asset":
+            yield "adds up rows, which the stage asset does not"
+        if o.table.key and o.stage != "asset":
+            yield f"has a table with a key, which the stage {o.stage} does not look at; asset does"
+
+
+def _misnamed(o: Operator, every: tuple[Operator, ...]) -> Iterable[str]:
+    """Names of an operator under which something else would be found, and sums that do not begin with nothing."""
+    others = [b for b in every if b is not o]
+    for name in {b.name for b in others} & {o.name}:
+        yield f"is there twice: {name} is another's name too"
+    fields = [f.name for f in o.fields]
+    for name in (n for n in fields if fields.count(n) > 1):
+        yield f"has {name} twice in its state"
+    kept = {s.name: b.name for b in others for s in b.statistics}
+    kept |= {c.name: b.name for b in others if b.stage == "close" and isinstance(b.table, str) for c in b.columns}
+    for s in o.statistics:
+        if s.name in kept:
+            yield f"keeps {s.name}, as {kept[s.name]} does"
+        if s.name in STAGES[o.stage].offers and o.stage == "pane":
+            yield f"keeps {s.name}, which the stage pane offers"
+        if s.merge == "sum" and s.empty != 0:
+            yield f"keeps {s.name}, a sum that begins with {s.empty} and not with 0"
+    taken = {"instrument": "the room", "pane": "the room", "row": "the room"}
+    if isinstance(o.table, str) and o.table:
+        taken = dict.fromkeys((*STAGES["window"].offers, *MORE.get(o.table, ())), "the room")
+        taken |= {s.name: b.name for b in others if b.table in (o.table, "") for s in b.statistics}
+    for c in o.columns:
+        if c.name in taken and o.stage != "account":
+            yield f"has a column {c.name}, under which {taken[c.name]} keeps something else"
+        if o.stage == "close" and isinstance(o.table, str) and c.dtype not in ("f8", "bool"):
+            yield f"has a column {c.name} of {c.dtype}; what a book says when a pane ends is kept as f8, NaN before"

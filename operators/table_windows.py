@@ -10,6 +10,7 @@ from operators.lanes import depth, derivatives, liquidation_log, tape
 from operators.market_tables import WINDOW_TABLES, WindowTable
 from operators.operator_states import Running, frozen, take_up
 from operators.panes import Layout, layout
+from operators.stages import NotOffered
 from operators.windows import Windows
 
 
@@ -29,14 +30,20 @@ def held(without: frozenset[str] = catalog.ALL) -> dict[str, Layout]:
 _OF_TABLE = {s.name: o.table for o in catalog.OPERATORS for s in o.statistics} | {
     c.name: o.table for o in catalog.at("close") if isinstance(o.table, str) for c in o.columns
 }
-# Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it.
-LAYOUTS = {
-    t.name: {
-        kind: layout(tuple(s for s in held()[kind].statistics if _OF_TABLE.get(s.name, "") in (t.name, "")))
-        for kind in t.logs
+
+
+def _layouts(of: WindowTable) -> dict[str, Layout]:
+    """Of a table, what no operator of another keeps: a log's stamp, and what operators without a table make of it."""
+    kept = {
+        kind: [s for s in held()[kind].statistics if _OF_TABLE.get(s.name, "") in (of.name, "")] for kind in of.logs
     }
-    for t in WINDOW_TABLES
-}
+    stamp = {s.name for statistics in kept.values() for s in statistics} - _OF_TABLE.keys()
+    for name in stamp & {c.name for o in of.operators for c in o.columns}:
+        raise NotOffered(f"a column of {of.name} is called {name}, under which its stamp is kept")
+    return {kind: layout(tuple(statistics)) for kind, statistics in kept.items()}
+
+
+LAYOUTS = {t.name: _layouts(t) for t in WINDOW_TABLES}
 
 
 class TableWindows:

@@ -49,7 +49,7 @@ def summed(rows: Mapping[str, Array], sums: tuple[str, ...]) -> dict[str, Array]
 class Waiting:
     """The rows of each of some operators, in the order in which they were made."""
 
-    def __init__(self, operators: Iterable[Operator], *, in_log_order: bool = True, base_ns: int = 0) -> None:
+    def __init__(self, operators: Iterable[Operator], base_ns: int, *, in_log_order: bool = True) -> None:
         """None yet. `in_log_order`: rows of one time stand in the order in which they were made, else by instrument.
 
         Books are closed in an order that depends on where batches were cut, so their rows must not. Rows that are added

@@ -4,6 +4,9 @@ import msgspec
 
 from schemas.column import Column
 
+_TAKEN = {"id", "ingested_at", "in_force_since"}
+"""What records, tables and dense views have besides the columns."""
+
 
 class Table(msgspec.Struct, frozen=True):
     """The one declaration of an output topic and its table.
@@ -25,8 +28,10 @@ class Table(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         """ValueError names what does not fit together."""
         names = [column.name for column in self.columns]
-        if len(set(names)) < len(names):
-            raise ValueError(f"{self.name}: a column is declared twice")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{self.name}: the column {twice[0]} is declared twice")
+        if taken := set(names) & _TAKEN:
+            raise ValueError(f"{self.name}: no column can be called {', '.join(sorted(taken))}, as one already is")
         leading = {*self.key, *filter(None, (self.version, self.time, "window_ms" if self.dense else ""))}
         if missing := leading - set(names):
             raise ValueError(f"{self.name}: {', '.join(sorted(missing))} is not among the columns")

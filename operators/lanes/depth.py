@@ -81,7 +81,7 @@ class DepthLane:
         self.table = InstrumentTable(known)
         self.books = ladder.init(venue.sequencing)
         self.messages, self.closings = Running(catalog.at("depth", without)), Running(catalog.at("close", without))
-        self.waiting = (Waiting(catalog.at("close", without), in_log_order=False),)
+        self.waiting = (Waiting(catalog.at("close", without), clock.base_ns, in_log_order=False),)
         self.statistics = statistics(without)
         self.panes = Panes.of(self.statistics)
         self.last_pane = np.empty(0, np.int64)

@@ -30,12 +30,13 @@ class FrozenLog(msgspec.Struct):
 class LiquidationLog:
     """Liquidations of one log, whichever of its frames carry them, kept until their panes close."""
 
-    def __init__(self, without: frozenset[str] = catalog.ALL) -> None:
-        """None yet."""
+    def __init__(self, base_ns: int, without: frozenset[str] = catalog.ALL) -> None:
+        """None yet; `base_ns`: how long a pane is."""
+        self.base_ns = base_ns
         self.orders = Running(catalog.at("forced_order", without))
         self.counted = Running(catalog.at("liquidation", without))
         self.panes = Panes.of(STATISTICS)
-        self.waiting = Waiting(catalog.at("liquidation", without))
+        self.waiting = Waiting(catalog.at("liquidation", without), base_ns)
 
     def restate(self, batch: Liquidations, refined: list[tuple[int, int, int]]) -> Liquidations:
         """A batch and what is remembered, all in the lots known at the batch's end.
@@ -49,12 +50,12 @@ class LiquidationLog:
             self.counted.rescale(instrument, 1, factor)
         return replace(batch, lots=lots)
 
-    def add(self, frames: Frames, batch: Liquidations, table: InstrumentTable, pane: Array, base_ns: int) -> None:
+    def add(self, frames: Frames, batch: Liquidations, table: InstrumentTable, pane: Array) -> None:
         """Take in events that are neither late nor refused."""
         given = {name: getattr(batch, name) for name in _GIVEN}
         given |= {"received_ns": frames.received_ns[batch.frame], "offset": frames.offsets[batch.frame]}
         reads = self.orders.reads | self.counted.reads | frozenset(units.READS)
-        events = offered(reads, given, batch.instrument, pane, base_ns, units.of_table(table))
+        events = offered(reads, given, batch.instrument, pane, self.base_ns, units.of_table(table))
         for running in (self.orders, self.counted):
             running.grow(len(table.rows))
         repeated = self.orders.step(events)["repeated"]

@@ -30,7 +30,7 @@ class LiquidationsLane:
         """An empty lane."""
         self.venue, self.clock = venue, clock
         self.table = InstrumentTable(known)
-        self.liquidations = LiquidationLog(without)
+        self.liquidations = LiquidationLog(clock.base_ns, without)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
@@ -48,7 +48,7 @@ class LiquidationsLane:
         assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame], batch.frame, frames.marks)
         rejects += refused(frames, batch.frame, assigned)
         kept = ~(assigned.late | assigned.ahead)
-        self.liquidations.add(frames, batch.keep(kept), self.table, assigned.pane[kept], self.clock.base_ns)
+        self.liquidations.add(frames, batch.keep(kept), self.table, assigned.pane[kept])
         return rejects
 
     def release(self, closed: int) -> Panes:

@@ -57,8 +57,8 @@ class TapeLane:
         self.panes = Panes.of(self.statistics)
         self.trades = Running(catalog.at("trade", without))
         self.feeds, self.seen = feeds.Feeds(), identity.Seen()
-        self.rows = Waiting(catalog.at("trade", without), base_ns=clock.base_ns)
-        self.liquidations = LiquidationLog(without)
+        self.rows = Waiting(catalog.at("trade", without), clock.base_ns)
+        self.liquidations = LiquidationLog(clock.base_ns, without)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
@@ -100,7 +100,7 @@ class TapeLane:
                 self.trades.rescale(instrument, tick_factor, lot_factor)
         if len(forced):
             wanted = ~(at.late | at.ahead)
-            self.liquidations.add(frames, forced.keep(wanted), self.table, at.pane[wanted], self.clock.base_ns)
+            self.liquidations.add(frames, forced.keep(wanted), self.table, at.pane[wanted])
         return rejects
 
     def _take(self, frames: Frames, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> list[Reject]:

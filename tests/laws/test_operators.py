@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +15,16 @@ import operators
 from flows.tables import TABLES
 from operators import catalog
 from operators.catalog import OPERATORS
-from operators.contract import EventTable, Operator
+from operators.contract import EventTable, Field, Operator, Statistic
 from operators.evolving import Changed
+from operators.lanes import depth
 from operators.operator_states import Running, frozen, take_up
 from operators.pack import pack, unpack
+from operators.panes import layout
 from operators.stages import NotOffered, check
+from operators.tape.bars import BARS
 from operators.waiting import GIVEN
+from schemas.column import Column
 
 EVENTS = 24
 INSTRUMENTS = 3
@@ -361,6 +366,73 @@ def test_what_no_stage_offers_stops_the_import_in_one_line():
         check([Operator("x", "trade", ("ticks",), uses=("mid",), table="features_tape")])
     with pytest.raises(NotOffered, match=r"^operator x stands at 'noon'; the stages are depth, "):
         check([Operator("x", "noon", ())])
+
+
+def declared(stage="trade", table="features_tape", **said):
+    """An operator that counts trades, but for what is said otherwise."""
+    made = {"reads": ("instrument",), "statistics": (Statistic("counted", "i8", "sum"),), "fold": BARS.fold,
+            "compute": BARS.compute, "columns": (count("counted_twice"),)} | said  # fmt: skip
+    return Operator("x", stage, table=table, **made)
+
+
+def count(name, dtype="f8"):
+    return Column(name, dtype, "how many", "count")
+
+
+def rows_of_its_own(stage="trade", columns=("event_time", "size"), **table):
+    of = EventTable("x", "x", 90, **table)
+    return declared(
+        stage, of, statistics=(), fold=None, step=BARS.fold, compute=None, columns=tuple(map(count, columns))
+    )
+
+
+MISFITS = {
+    "is there twice: x is another's name too": (declared(), declared(statistics=())),
+    "fills 'feature_tape'; the tables of windows are features_book, ": (declared(table="feature_tape"),),
+    "has columns and no table": (declared(table=""),),
+    "stands at trade, and the windows of features_book are made of depth, close": (declared(table="features_book"),),
+    "has a table of its own, for which the stage depth gives no rows; trade, ": (rows_of_its_own("depth"),),
+    "has a step, which the stage trade does not call": (declared(step=BARS.fold),),
+    "has a fold, which the stage pane does not call": (declared("pane"),),
+    "keeps counted, which nothing fills": (declared(fold=None),),
+    "has counted_twice, which nothing gives": (declared(compute=None),),
+    "has horizons_ns, which the stage trade does not look at; ": (declared(horizons_ns=(1,)),),
+    "reads mid_after and does not say in horizons_ns": (declared("meeting", "features_costs", reads=("mid_after",)),),
+    "names sise in its table, which is not among its columns": (rows_of_its_own(sums=("sise",)),),
+    "has a table with a key, which the stage trade does not look at": (rows_of_its_own(key=("size",)),),
+    "adds up rows, which the stage asset does not": (rows_of_its_own("asset", sums=("size",)),),
+    "has a column pane, under which the room keeps ": (rows_of_its_own(columns=("event_time", "pane")),),
+    "has counted twice in its state": (declared(state=(Field("counted", "i8"), Field("counted", "f8"))),),
+    "keeps lots, as bars does": (declared(statistics=(Statistic("lots", "i8", "sum"),)), BARS),
+    "has a column lots, under which bars keeps something else": (BARS, declared(columns=(count("lots"),))),
+    "has a column contract, under which the room keeps something else": (declared(columns=(count("contract"),)),),
+    "keeps mid, which the stage pane offers": (
+        declared("pane", fold=None, step=BARS.fold, statistics=(Statistic("mid", "f8", "asof"),)),
+    ),
+    "keeps counted, a sum that begins with nan and not with 0": (
+        declared(statistics=(Statistic("counted", "f8", "sum", np.nan),)),
+    ),
+    "has a column depth of i8; ": (
+        declared("close", "features_book", statistics=(), fold=None, columns=(count("depth", "i8"),)),
+    ),
+    "reads vwap, which the stage window does not offer": (
+        declared("window", reads=("vwap",), statistics=(), fold=None), BARS,
+    ),
+    "uses vwap, which no window of features_tape holds": (declared(uses=("vwap",)), BARS),
+    "reads vwap, which the stage pane does not offer": (BARS, declared("pane", reads=("vwap",))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", MISFITS)
+def test_what_the_room_would_not_call_fill_or_tell_apart_stops_the_import(why):
+    with pytest.raises(NotOffered, match=f"^operator x {re.escape(why)}"):
+        check(MISFITS[why])
+
+
+@pytest.mark.parametrize("name", ["messages", "live"])
+def test_a_statistic_that_is_called_as_the_stamp_of_its_log_stops_the_import(name):
+    with pytest.raises(ValueError, match=f"^the statistic {name} is kept twice$"):
+        layout((*depth.statistics(), Statistic(name, "i8", "sum")))
 
 
 @steps

@@ -85,7 +85,15 @@ def test_a_table_of_events_has_no_dense_view() -> None:
 @pytest.mark.parametrize(
     ("columns", "key", "version", "time", "dense", "why"),
     [
-        ((START, START), ("window_start",), "window_start", "window_start", False, "a column is declared twice"),
+        ((START, START), ("window_start",), "window_start", "window_start", False, "the column window_start is"),
+        (
+            (START, Column("id", "str", "a name")),
+            ("window_start",),
+            "",
+            "window_start",
+            False,
+            "no column can be called id",
+        ),
         ((START,), ("symbol",), "window_start", "window_start", False, "symbol is not among the columns"),
         ((START, MID), ("mid",), "window_start", "window_start", False, "mid orders the table and can never be null"),
         ((START, OFI), ("window_start",), "window_start", "ofi", False, "ofi is not a time"),

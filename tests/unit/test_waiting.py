@@ -19,10 +19,10 @@ def made(*rows):
 
 
 def test_rows_of_closed_panes_come_by_time_and_ties_of_books_by_instrument_however_they_were_closed():
-    waiting = Waiting((WALL,), in_log_order=False)
+    waiting = Waiting((WALL,), 1, in_log_order=False)
     waiting.add(made((20, "bid"), (10, "ask")), np.array([7, 7]), np.array([1, 0]))
     waiting.add(made((20, "ask"), (30, "ask")), np.array([3, 3]), np.array([1, 2]))
-    again = Waiting((WALL,), in_log_order=False)
+    again = Waiting((WALL,), 1, in_log_order=False)
     again.thaw(waiting.freeze())
     rows = again.release(1)["wall"]
     assert list(zip(rows["event_time"].tolist(), rows["instrument"].tolist(), rows["side"].tolist(), strict=True)) == [
