@@ -11,6 +11,7 @@ from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.topic_making import create_topics
 from flows.monitoring.log_lines import LOG, speak
 from flows.monitoring.probes import Judge, serve
+from flows.monitoring.wall_clock import CLOCK, watched
 from flows.session.supervisor import end_with_parent
 from flows.settings.tree import SettingsError
 
@@ -28,7 +29,7 @@ def live(
     from flows.live.feeds_by_venue import FEEDS  # noqa: PLC0415
     from flows.live.outlet import Topics  # noqa: PLC0415 - the websocket library is imported by those who listen
     from flows.live.receiver import Receiver  # noqa: PLC0415
-    from flows.live.receivers import refuse_unknown, run, wanted  # noqa: PLC0415
+    from flows.live.receivers import AGAIN, refuse_unknown, run, wanted  # noqa: PLC0415
     from schemas.venues.registry import VENUES  # noqa: PLC0415
 
     end_with_parent()
@@ -52,5 +53,6 @@ def live(
         publisher = Publisher(kafka, FOREVER_S)
         outlet = Topics(publisher, name, VENUES[name].kinds, kafka.prefix, kafka.partitions, kafka.mark_ms)
         receivers.append(Receiver(FEEDS[name], VENUES[name], symbols, known.get(name, {}), told.live, outlet))
-    run(receivers, 60 * minutes or None)
+    with watched("live", AGAIN):
+        run(receivers, 60 * minutes or None, CLOCK)
     return 0

@@ -18,7 +18,7 @@ from flows.kafka.source import shards_of
 from flows.monitoring.log_lines import LOG, fail, speak
 from flows.monitoring.probes import Judge, serve
 from flows.monitoring.status import beginning, tell
-from flows.monitoring.wall_clock import watched
+from flows.monitoring.wall_clock import FROM_COMMIT, watched
 from flows.recovery.directory import Recovery
 from flows.session.preflight import check
 from flows.session.supervisor import ProcessFailed, Supervisor, end_with_parent
@@ -53,7 +53,7 @@ def run(
     names = tuple(dict.fromkeys(flow))
     label = names[0] if len(names) == 1 else "run"
     speak(label, told.log.format)
-    with watched(label):
+    with watched(label, FROM_COMMIT):
         check(told, names)
         if len(names) == 1:
             end_with_parent()

@@ -10,7 +10,7 @@ import time
 from bytewax.inputs import AbortExecution
 
 from flows.monitoring import telemetry
-from flows.monitoring.wall_clock import CLOCK
+from flows.monitoring.wall_clock import CLOCK, FROM_COMMIT
 from flows.refusal import Unreachable
 
 COMMITTED = telemetry.COMMITTED.gauge()
@@ -54,8 +54,7 @@ class Epochs:
         """
         if back_s := CLOCK.set_back_s():
             raise Unreachable(
-                f"the wall clock was set back by {back_s:.1f} s, and epochs are timed by it: "
-                "starting again from the last committed epoch"
+                f"the wall clock was set back by {back_s:.1f} s, and epochs are timed by it: {FROM_COMMIT}"
             )
         committed, self._closed = self._closed, False
         if committed:

@@ -5,11 +5,16 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
+from typing import NoReturn
 
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.receiver import Receiver
 from flows.monitoring.log_lines import fail
+from flows.monitoring.wall_clock import LOOK_S, WallClock
+from flows.refusal import Unreachable
 from flows.settings.tree import Live, SettingsError
+
+AGAIN = "starting again, and asking for whole books"
 
 
 def wanted(pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -44,26 +49,39 @@ def refuse_unknown(told: Live) -> None:
                 raise SettingsError(f"live.{setting}: there is no {name!r}; there are: {', '.join(sorted(known))}")
 
 
-def run(receivers: Sequence[Receiver], seconds: float | None) -> None:
-    """Receive; what came is handed over before this returns. Raises what stopped a receiver."""
+def run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None = None) -> None:
+    """Receive; what came is handed over before this returns. Raises what stopped a receiver.
+
+    Unreachable when `clock` was set back: whoever takes the frames may wait by it for as long.
+    """
     try:
-        asyncio.run(_run(receivers, seconds))
+        asyncio.run(_run(receivers, seconds, clock))
     except BaseExceptionGroup as group:
         raise _first(group) from None
 
 
-async def _run(receivers: Sequence[Receiver], seconds: float | None) -> None:
+async def _run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, number, over)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(receiver.run()) for receiver in receivers]
+        if clock is not None:
+            running.append(tasks.create_task(_until_set_back(clock)))
         stopping = tasks.create_task(over.wait())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
         for task in (*running, stopping):
             task.cancel()
+
+
+async def _until_set_back(clock: WallClock) -> NoReturn:
+    while not (back_s := clock.set_back_s()):
+        await asyncio.sleep(LOOK_S)
+    raise Unreachable(
+        f"the wall clock was set back by {back_s:.1f} s, and what waits for Kafka is timed by it: {AGAIN}"
+    )
 
 
 def _stop(number: int, over: asyncio.Event) -> None:

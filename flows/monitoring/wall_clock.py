@@ -39,13 +39,17 @@ class WallClock:
         return self._back_s
 
 
+FROM_COMMIT = "starting again from the last committed epoch"
 CLOCK = WallClock()
 """That of this process, from its beginning."""
 
 
 @contextmanager
-def watched(name: str, clock: WallClock = CLOCK, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """While inside, the process ends when the clock was set back and the inside has not noticed by itself."""
+def watched(name: str, after: str, clock: WallClock = CLOCK, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """While inside, the process ends when the clock was set back and the inside has not noticed by itself.
+
+    What comes `after` is said with it.
+    """
     over = threading.Event()
 
     def watch() -> None:
@@ -53,10 +57,10 @@ def watched(name: str, clock: WallClock = CLOCK, patience_s: float = PATIENCE_S)
             if back_s := clock.set_back_s():
                 if not over.wait(patience_s):
                     LOG.error(
-                        "%s: the wall clock was set back by %.1f s, and what waits by it was ended: "
-                        "starting again from the last committed epoch",
+                        "%s: the wall clock was set back by %.1f s, and what waits by it was ended: %s",
                         name,
                         back_s,
+                        after,
                     )
                     os._exit(CODE)
                 return

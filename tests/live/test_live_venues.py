@@ -26,6 +26,9 @@ from flows.live.feeds_by_venue import FEEDS
 from flows.live.line import REFUSED
 from flows.live.outlet import MISSED, Captures, Missed, Route, Topics
 from flows.live.receiver import Receiver
+from flows.live.receivers import run
+from flows.monitoring import wall_clock
+from flows.refusal import Unreachable
 from flows.settings.tree import Live
 from schemas.venues.registry import VENUES
 from tests.live import dialects
@@ -396,6 +399,27 @@ run([Receiver(FEEDS["okx-swap"], VENUES["okx-swap"], ["BTC-USDT-SWAP"], {}, told
         130,
         "alphaplus: interrupted twice: what was received and not yet taken is lost",
     )
+
+
+def test_a_wall_clock_that_is_set_back_ends_the_receivers_with_one_line_once_all_is_handed_over(monkeypatch):
+    back_s = [0.0]
+    wall = SimpleNamespace(time=lambda: time.time() - back_s[0], monotonic=time.monotonic)
+    monkeypatch.setattr(wall_clock, "time", wall)
+
+    class Slow(Kept):
+        def tick(self, received_ns):
+            back_s[0] = 60.0
+
+        def close(self):
+            time.sleep(0.5)
+            self.closed = True
+
+    venue, kept = "okx-swap", Slow()
+    told = Live(sockets={venue: "http://127.0.0.1:9"}, rest={venue: "http://127.0.0.1:9"})
+    receiver = Receiver(FEEDS[venue], VENUES[venue], ["BTC-USDT-SWAP"], {}, told, kept)
+    with pytest.raises(Unreachable, match=r"^the wall clock was set back by 60\.0 s, .*: starting again, and asking"):
+        run([receiver], 30.0, wall_clock.WallClock())
+    assert kept.closed
 
 
 def quick(venue, quiet_s=0.4):

@@ -88,7 +88,7 @@ def test_what_waits_in_compiled_code_while_the_wall_clock_is_set_back_is_ended_w
         clock = wall_clock.WallClock()
         wall_clock.time = types.SimpleNamespace(time=lambda: time.time() - 60.0, monotonic=time.monotonic)
         one, other = socket.socketpair()
-        with wall_clock.watched("risk", clock, 0.1):
+        with wall_clock.watched("risk", wall_clock.FROM_COMMIT, clock, 0.1):
             one.recv(1)
     """
     done = subprocess.run([sys.executable, "-c", waiting], capture_output=True, text=True, timeout=60, check=False)
