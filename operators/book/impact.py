@@ -23,7 +23,7 @@ import numpy as np
 from operators import units
 from operators.book.bands import NO_MID
 from operators.book.midpoint import LADDER
-from operators.book.sides import F8, Ladders, is_known, ladders, side_of
+from operators.book.sides import F8, Ladders, known_within, ladders, side_of
 from operators.contract import Array, Columns, Operator
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -44,23 +44,23 @@ def walk(books: Ladders, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> N
     `unit_usd`: dollars of a tick times a lot, inverse: of a lot. Sizes ascend.
     """
     for i in range(len(books.half)):
-        half = books.half[i]
+        half, inverse = books.half[i], books.inverse[i]
         if half == 0 or not unit_usd[i] > 0:
             continue
         for s in range(2):
             ticks, lots, reach = side_of(books, i, s)
             value, size, n, wanted = 0.0, 0.0, 0, sizes_usd[0] / unit_usd[i]
-            for k in range(len(ticks)):
-                if n == len(sizes_usd) or not is_known(books, i, s, ticks[k]):
-                    break
-                if 10_000 * abs(2 * ticks[k] - half) > WITHIN_BPS * half:
-                    break
+            for k in range(known_within(books, i, s, WITHIN_BPS)):
                 price, lot = np.float64(ticks[k]), np.float64(lots[k])
-                here = lot if books.inverse[i] else price * lot
-                while n < len(sizes_usd) and value + here >= wanted:
-                    vwap[s, n, i] = wanted / (size + (wanted - value) / price)
-                    n += 1
-                    wanted = sizes_usd[min(n, len(sizes_usd) - 1)] / unit_usd[i]
+                here = lot if inverse else price * lot
+                if value + here >= wanted:
+                    while n < len(sizes_usd) and value + here >= sizes_usd[n] / unit_usd[i]:
+                        wanted = sizes_usd[n] / unit_usd[i]
+                        vwap[s, n, i] = wanted / (size + (wanted - value) / price)
+                        n += 1
+                    if n == len(sizes_usd):
+                        break
+                    wanted = sizes_usd[n] / unit_usd[i]
                 value += here
                 size += here / price
             if n == len(sizes_usd):

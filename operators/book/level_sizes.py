@@ -12,7 +12,7 @@ than a thin one.
 
 import numpy as np
 
-from operators.book.sides import F8, Ladders, side_of
+from operators.book.sides import F8, Ladders, known_within, side_of
 from schemas.kernels import inner, kernel
 
 LEAST_LEVELS, SAMPLE = 8, 256
@@ -24,16 +24,7 @@ _MAD, _MEAN = 1 / 0.6745, 1.253314
 def sizes_of(books: Ladders, i: int, s: int, sizes: F8) -> int:
     """Write ticks times lots (inverse: lots) of the levels of side s of book i; how many count, from the best on."""
     ticks, lots, _ = side_of(books, i, s)
-    half = books.half[i]
-    within = WITHIN_BPS * half // 10_000
-    worst = max(books.low[i], (half - within + 1) // 2) if s == 0 else min(books.high[i], (half + within) // 2)
-    low, n = 0, len(ticks)
-    while low < n:
-        at = (low + n) // 2
-        if ticks[at] >= worst if s == 0 else ticks[at] <= worst:
-            low = at + 1
-        else:
-            n = at
+    n = known_within(books, i, s, WITHIN_BPS)
     if books.inverse[i]:
         for j in range(n):
             sizes[j] = float(lots[j])

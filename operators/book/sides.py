@@ -53,3 +53,20 @@ def side_of(books: Ladders, i: int, s: int) -> tuple[I8, I8, int]:
 def is_known(books: Ladders, i: int, s: int, ticks: int) -> bool:
     """Whether a level of side s is known exactly."""
     return bool(ticks >= books.low[i] if s == 0 else ticks <= books.high[i])
+
+
+@inlined
+def known_within(books: Ladders, i: int, s: int, bps: int) -> int:
+    """How many levels of side s, from the best on, are known exactly and at most `bps` from mid."""
+    ticks, _, _ = side_of(books, i, s)
+    half = books.half[i]
+    within = bps * half // 10_000
+    worst = max(books.low[i], (half - within + 1) // 2) if s == 0 else min(books.high[i], (half + within) // 2)
+    low, n = 0, len(ticks)
+    while low < n:
+        at = (low + n) // 2
+        if ticks[at] >= worst if s == 0 else ticks[at] <= worst:
+            low = at + 1
+        else:
+            n = at
+    return n

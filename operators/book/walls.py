@@ -75,16 +75,28 @@ def _find(ticks: I8, at: int, s: int) -> int:
 
 
 @inner
-def _place(wall_ticks: I8, wall_told: NDArray[np.bool_], wall_lots: I8, at: int, lots: int) -> int:
-    """The slot, of one side, that a large level of so many lots takes; -1: it is watched, or none is smaller enough."""
-    found, least = -1, float(lots)
+def _weakest(wall_ticks: I8, wall_told: NDArray[np.bool_], wall_lots: I8) -> tuple[int, float]:
+    """The slot, of one side, that a large level takes, and how many lots it must exceed for that."""
+    found, least = -1, np.inf
     for w in range(len(wall_ticks)):
-        if wall_ticks[w] == at:
-            return -1
         its = -1.0 if wall_ticks[w] < 0 else (GROWTH if wall_told[w] else 1.0) * wall_lots[w]
         if its < least:
             found, least = w, its
-    return found
+    return found, least
+
+
+@inner
+def _next(wall_ticks: I8, ticks: I8, lots: I8, sizes: F8, j: int, n: int, least: float, large: float) -> int:
+    """From level j on the first of n that is large, takes a slot and is not watched; n: there is none."""
+    while j < n:
+        if lots[j] > least and sizes[j] >= large:
+            for w in range(len(wall_ticks)):
+                if wall_ticks[w] == ticks[j]:
+                    break
+            else:
+                return j
+        j += 1
+    return n
 
 
 @inner
@@ -225,18 +237,18 @@ def _watch(
                     written = _write(whole, real, written, i, what, s, at, here, now - since[w], z, looks)
                     if what <= GREW:
                         told[w], told_lots[w] = True, here
-            for j in range(n):
-                if sizes[j] >= large:
-                    w = _place(mine, told, told_lots, ticks[j], lots[j])
-                    if w < 0:
-                        continue
-                    if mine[w] >= 0 and told[w]:
-                        was = _find(ticks, mine[w], s)
-                        z = (sizes[was] - median[0]) / scale[0] if 0 <= was < n else np.nan
-                        here = lots[was] if was >= 0 else 0
-                        age = now - since[w]
-                        written = _write(whole, real, written, i, OUTGROWN, s, mine[w], here, age, z, np.nan)
-                    mine[w], since[w], told_lots[w], told[w], met[w] = ticks[j], now, lots[j], False, 0
+            w, least = _weakest(mine, told, told_lots)
+            j = _next(mine, ticks, lots, sizes, 0, n, least, large)
+            while j < n:
+                if mine[w] >= 0 and told[w]:
+                    was = _find(ticks, mine[w], s)
+                    z = (sizes[was] - median[0]) / scale[0] if 0 <= was < n else np.nan
+                    here = lots[was] if was >= 0 else 0
+                    age = now - since[w]
+                    written = _write(whole, real, written, i, OUTGROWN, s, mine[w], here, age, z, np.nan)
+                mine[w], since[w], told_lots[w], told[w], met[w] = ticks[j], now, lots[j], False, 0
+                w, least = _weakest(mine, told, told_lots)
+                j = _next(mine, ticks, lots, sizes, j + 1, n, least, large)
         if seen > 0:
             if not np.isnan(floor[k]):
                 passed = min(1.0, (now - floor_ns[k]) / TIME_CONSTANT_NS)
