@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from flows.clickhouse.client import connect
 from flows.clickhouse.errors import Trouble
 from flows.clickhouse.migrations import FOLDER, apply_migrations
-from flows.job_graph import FLOWS
+from flows.job_graph import FLOWS, raw_topic
 from flows.kafka.connection import client_config
 from flows.kafka.topic_making import create_topics
 from flows.kafka.written_marks import KEY
@@ -80,7 +80,10 @@ class Ages:
         """Reads all marks from the first on."""
         kafka = told.kafka
         self._prefix, self._store = kafka.prefix, connect(told.clickhouse)
-        self.marked_ms = {(t, p): -1 for topics in COMPUTING.values() for t in topics for p in range(kafka.partitions)}
+        # of the topics that the market writes, those with the fewest records
+        self._raw = tuple(raw_topic("liquidations", venue) for venue in told.market.venues)
+        topics = (*self._raw, *(t for topics in COMPUTING.values() for t in topics))
+        self.marked_ms = {(t, p): -1 for t in topics for p in range(kafka.partitions)}
         self._consumer = Consumer(
             client_config(kafka)
             | {"group.id": "alphaplus-ages", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
@@ -103,6 +106,10 @@ class Ages:
             known = [at for at in closed if at is not None]
             ages[flow] = now_s - min(known) if len(known) == len(closed) else None
         return ages | {"archive": self._stored(now_s)}
+
+    def market_s(self) -> float:
+        """How old the newest is that the market itself had written, when last looked at."""
+        return time.time() - max(ms for _, ms in self._of(self._raw)) / 1e3
 
     def _of(self, topics: Iterable[str]) -> list[tuple[tuple[str, int], int]]:
         return [(place, ms) for place, ms in self.marked_ms.items() if place[0] in topics]
@@ -186,8 +193,13 @@ def settings(folder: Path, brokers: str = "", store: str = "", sets: Iterable[st
 
 
 @contextmanager
-def live(told: Settings, market: Simulated, environ: Mapping[str, str] = {}) -> Iterator[LiveRun]:
-    """All flows and the market; everything is ended afterwards. `environ` is for the flows alone."""
+def live(
+    told: Settings, market: Simulated, environ: Mapping[str, str] = {}, past_minutes: int = 0
+) -> Iterator[LiveRun]:
+    """All flows and the market; everything is ended afterwards. `environ` is for the flows alone.
+
+    The market begins so many minutes ago, and is written as fast as can be until it has come to now.
+    """
     venues = tuple(dict.fromkeys((market.venue, *told.market.venues)))
     changed = msgspec.structs.replace(told.market, venues=venues, instruments=tuple(listed(market)))
     session = Session(msgspec.structs.replace(told, market=changed), "live")
@@ -203,6 +215,7 @@ def live(told: Settings, market: Simulated, environ: Mapping[str, str] = {}) -> 
         of.write_bytes(msgspec.json.encode(market))
         topics = ",".join(input_topics(told))
         arguments = ("--settings", str(session.file), "--market", str(of), "--topics", topics)
+        arguments += ("--past", str(past_minutes))
         session.supervisor.start("simulate", "flows.session.simulate", *arguments)
         session.supervisor.environ = {**session.supervisor.environ, **environ}
         for flow in FLOWS:

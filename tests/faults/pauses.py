@@ -36,13 +36,15 @@ class Judge:
 
     def watch(self, seconds: float, pause_s: float, during: str) -> None:
         """For so long no flow may be further behind than the pause plus `MOST_S`."""
-        worst: dict[str, float] = {}
+        worst: dict[str, tuple[float, float]] = {}
         for ages in self.run.attend(seconds):
+            market_s = self.run.ages.market_s()
             for flow, age in ages.items():
-                worst[flow] = max(worst.get(flow, 0.0), float("inf") if age is None else age)
+                worst[flow] = max(worst.get(flow, (0.0, 0.0)), (float("inf") if age is None else age, market_s))
         self.found += [
-            f"{during}: the newest second of {flow} was {age:.1f} s old, {pause_s + MOST_S:.1f} s are allowed"
-            for flow, age in worst.items()
+            f"{during}: the newest second of {flow} was {age:.1f} s old, {pause_s + MOST_S:.1f} s are allowed; "
+            f"the newest that the market had written was {market_s:.1f} s old"
+            for flow, (age, market_s) in worst.items()
             if age > pause_s + MOST_S
         ]
 

@@ -284,43 +284,51 @@ WIDE = ", ".join(f"c{i} Float64 DEFAULT k" for i in range(100))
 SUMS = b"SELECT count(), sum(c99) FROM t"
 
 
+@contextmanager
+def store(data: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    process = launch(data)
+    try:
+        yield process, port_of(process, data)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
 # the campaign's seed 71 on the embedded broker: sixty rows that were acknowledged were gone after a kill
 @pytest.mark.parametrize("largest", [300, 4500], ids="{} bytes a file".format)
 def test_a_block_that_a_failing_disk_cut_short_is_not_acknowledged_and_the_retry_stores_it(
     tmp_path: Path, largest: int
 ) -> None:
-    process = launch(tmp_path)
-    port = port_of(process, tmp_path)
-    kept = "SETTINGS non_replicated_deduplication_window = 100, fsync_after_insert = 1"
-    table = f"CREATE TABLE t (k UInt64, {WIDE}) ENGINE = MergeTree ORDER BY k {kept}"
-    assert ask(port, "POST", "/", table.encode())[0] == 200
     path = "/?insert_deduplicate=1&insert_deduplication_token="
     block = b'INSERT INTO t (k) FORMAT JSONEachRow\n{"k":%d}'
-    for k in range(1, 21):
-        assert ask(port, "POST", f"{path}{k}", block % k)[0] == 200
-    with failing_disk(process, largest):
-        status, _, said = ask(port, "POST", f"{path}1000", block % 1000)
-        assert status == 500 and b"Code: 75. DB::Exception: the disk refused" in said
-    for k in (1, 20, 1000, 2000, 1000):
-        patiently(port, f"{path}{k}", block % k)
-    assert patiently(port, "/", SUMS) == b"22\t3210\n"
-    process.kill()
-    process.communicate()
-    again = launch(tmp_path)
-    assert patiently(port_of(again, tmp_path), "/", SUMS) == b"22\t3210\n"
-    assert "damaged and left out: default.t broken-on-start_all_21_21_0" in end(again)
+    kept = "SETTINGS non_replicated_deduplication_window = 100, fsync_after_insert = 1"
+    table = f"CREATE TABLE t (k UInt64, {WIDE}) ENGINE = MergeTree ORDER BY k {kept}"
+    with store(tmp_path) as (process, port):
+        assert ask(port, "POST", "/", table.encode())[0] == 200
+        for k in range(1, 21):
+            assert ask(port, "POST", f"{path}{k}", block % k)[0] == 200
+        with failing_disk(process, largest):
+            status, _, said = ask(port, "POST", f"{path}1000", block % 1000)
+            assert status == 500 and b"Code: 75. DB::Exception: the disk refused" in said
+        for k in (1, 20, 1000, 2000, 1000):
+            patiently(port, f"{path}{k}", block % k)
+        assert patiently(port, "/", SUMS) == b"22\t3210\n"
+    with store(tmp_path) as (again, port):
+        assert patiently(port, "/", SUMS) == b"22\t3210\n"
+        assert "damaged and left out: default.t broken-on-start_all_21_21_0" in end(again)
 
 
 def test_a_merge_that_a_failing_disk_cut_short_takes_no_rows_with_it(tmp_path: Path) -> None:
-    process = launch(tmp_path)
-    port = port_of(process, tmp_path)
-    assert ask(port, "POST", "/", f"CREATE TABLE t (k UInt64, {WIDE}) ENGINE = MergeTree ORDER BY k".encode())[0] == 200
-    for k in range(3):
-        assert ask(port, "POST", "/", b'INSERT INTO t (k) FORMAT JSONEachRow\n{"k":%d}' % k)[0] == 200
-    with failing_disk(process, 1000):
-        assert ask(port, "POST", "/", b"OPTIMIZE TABLE t FINAL")[0] == 500
-    assert patiently(port, "/", SUMS) == b"3\t3\n"
-    assert "beginning anew on what is whole" in end(process)
+    table = f"CREATE TABLE t (k UInt64, {WIDE}) ENGINE = MergeTree ORDER BY k"
+    with store(tmp_path) as (process, port):
+        assert ask(port, "POST", "/", table.encode())[0] == 200
+        for k in range(3):
+            assert ask(port, "POST", "/", b'INSERT INTO t (k) FORMAT JSONEachRow\n{"k":%d}' % k)[0] == 200
+        with failing_disk(process, 1000):
+            assert ask(port, "POST", "/", b"OPTIMIZE TABLE t FINAL")[0] == 500
+        assert patiently(port, "/", SUMS) == b"3\t3\n"
+        assert "beginning anew on what is whole" in end(process)
 
 
 def test_a_web_page_of_another_origin_is_refused(port: int) -> None:
