@@ -90,9 +90,7 @@ class KraftBroker(ProcessBackend, Broker):
         tool = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}"]
         tool += ["-c", str(self._properties)]
         tool += self.format_arguments()
-        run = subprocess.run(
-            [*self._java("-XX:TieredStopAtLevel=1"), *tool], capture_output=True, text=True, check=False, timeout=120
-        )
+        run = subprocess.run([*self._java, *tool], capture_output=True, text=True, check=False, timeout=120)
         if run.returncode != 0:
             raise RuntimeError(f"formatting {data} failed\n{run.stdout}{run.stderr}")
 
@@ -106,7 +104,7 @@ class KraftBroker(ProcessBackend, Broker):
         return []
 
     def command(self) -> list[str]:
-        return [*self._java("-Dorg.apache.logging.log4j.level=INFO"), "kafka.Kafka", str(self._properties)]
+        return [*self._java, "-Dorg.apache.logging.log4j.level=INFO", "kafka.Kafka", str(self._properties)]
 
     def answers(self) -> bool:
         return kafka_answers(self.port)
@@ -115,5 +113,7 @@ class KraftBroker(ProcessBackend, Broker):
     def _properties(self) -> Path:
         return self.folder / "server.properties"
 
-    def _java(self, option: str) -> list[str]:
-        return ["java", "-Xmx512m", "-XX:+UseSerialGC", option, "-cp", self._classpath]
+    @property
+    def _java(self) -> list[str]:
+        # one that lives for minutes spends more on its second compiler than that gives back
+        return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", self._classpath]
