@@ -8,8 +8,10 @@ import os
 from hypothesis import HealthCheck, settings
 
 from flows.engine import compiled
+from tests import compiling
 
 compiled.cache()
+compiling.in_turns()
 # the hundreds of processes that are started would else compile every module of ours anew, half a second each
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
