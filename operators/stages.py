@@ -42,7 +42,8 @@ STAGES = {
     for s in (
         Stage(
             "depth",
-            "a depth message of an instrument, with the best five levels of both sides after it",
+            "a depth message of an instrument, with the best five levels of both sides after it; `event_ns` is 0 where "
+            "the message has no time of its own (books by REST), and of one that is late before its pane",
             (
                 *EVENT,
                 *("live", "fresh", "gap", "dropped", "untrusted_ns"),

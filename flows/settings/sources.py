@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -106,7 +106,7 @@ def _value(hint: Any, text: str, name: str) -> Any:
         return msgspec.convert(msgspec.json.decode(encoded), hint, strict=True)
     except msgspec.ValidationError as error:
         if text.startswith(("[", "{")):
-            raise SettingsError(f"{name}: {error}") from None
+            raise SettingsError(f"{name}: {error}{_words(hint)}") from None
     except msgspec.DecodeError:
         pass
     except RecursionError:
@@ -114,7 +114,17 @@ def _value(hint: Any, text: str, name: str) -> Any:
     try:
         return msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{name}: {text!r}: {error}") from None
+        raise SettingsError(f"{name}: {text!r}: {error}{_words(hint)}") from None
+
+
+def _words(hint: Any) -> str:
+    """Of a setting with a vocabulary, one of its words or a list of them, what may be written."""
+    listed = get_origin(hint) is tuple
+    of = get_args(hint)[0] if listed else hint
+    if get_origin(of) is not Literal:
+        return ""
+    words = ", ".join(word or '""' for word in get_args(of))
+    return f'; a list as ["{get_args(of)[0]}"], of: {words}' if listed else f"; one of: {words}"
 
 
 def _put(tree: dict[str, Any], name: str, text: str) -> None:

@@ -132,6 +132,19 @@ def test_a_connection_that_is_half_described_is_named(sets, why):
     assert "sesame" not in said
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("market.without=walls", """'walls': Expected `array`, got `str`; a list as ["features_costs"], of: """),
+        ('market.without=["wals"]', """Invalid enum value 'wals' - at `$[0]`; a list as ["features_costs"], of: """),
+        ("log.format=xml", "'xml': Invalid enum value 'xml'; one of: text, json"),
+        ("windows.base_ms=x", "'x': Expected `int`, got `str`"),
+    ],
+)
+def test_a_word_that_is_none_of_a_settings_is_answered_with_those(told, why):
+    assert refusal(sets=[told]).startswith(f"{told.partition('=')[0]}: {why}")
+
+
 def test_instruments_and_maps_are_given_as_json():
     row = '{"venue":"deribit","symbol":"X","base":"X","quote":"USD","kind":"inverse","tick":"0.5","lot":"1"}'
     told = load(None, {}, [f"market.instruments=[{row}]", 'market.instruments_json={"deribit":"a.json"}'])
