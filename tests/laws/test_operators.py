@@ -21,7 +21,7 @@ from operators.lanes import depth
 from operators.operator_states import Running, frozen, take_up
 from operators.pack import pack, unpack
 from operators.panes import layout
-from operators.stages import NotOffered, check
+from operators.stages import STAGES, NotOffered, check
 from operators.tape.bars import BARS
 from operators.waiting import GIVEN
 from schemas.column import Column
@@ -54,6 +54,9 @@ COLUMNS = {
     "book_venue": beside("binance-usdm", "okx-swap", "", dtype="U12"),
     "book_symbol": beside("BTCUSDT", "BTC-USDT-SWAP", "", dtype="U13"),
     "book_number": lambda n: st.just(np.tile(np.arange(BOOKS), (n, 1))),
+    "book_sequenced": beside(0, 1, dtype=np.int64),
+    "inferred": ints(0, 1, np.bool_),
+    "last_event_ns_before": floats(0.0, 1e18, np.nan),
     "book_mid": beside(100.0, 100.5, 101.0, np.nan),
     "book_live": beside(0, 1, dtype=np.int64),
     "book_gap_ns": beside(0, 1, 2 * 10**9, dtype=np.int64),
@@ -144,6 +147,18 @@ COLUMNS = {
 }
 
 
+def values_of(name):
+    """What a column may hold: as is said above, or as the operator says that keeps or gives it."""
+    if name in COLUMNS:
+        return COLUMNS[name]
+    plain = name.removeprefix("book_")
+    said = next(p for o in OPERATORS for p in (*o.statistics, *o.columns) if p.name == plain)
+    low, high = (getattr(said, n, None) for n in ("low", "high"))
+    if said.dtype != "f8":
+        return ints(int(low or 0), 1 if said.dtype == "bool" else 10**6, DTYPES[said.dtype])
+    return (floats if name == plain else beside)(0.0 if low is None else low, 1e3 if high is None else high, np.nan)
+
+
 def read_only(columns):
     for array in columns.values():
         array.setflags(write=False)
@@ -181,7 +196,7 @@ def batches(draw, operator, n=None):
         columns["mid_after"] = draw(arrays(np.float64, (n, len(operator.horizons_ns)), elements=mids))
     for name in operator.reads:
         if name not in columns and name not in PLACES:
-            columns[name] = draw(COLUMNS[name](n))
+            columns[name] = draw(values_of(name)(n))
     if at_panes:
         places = st.tuples(st.integers(86_390, 86_410), st.integers(0, INSTRUMENTS - 1))
         key = np.array(sorted(draw(st.sets(places, min_size=n, max_size=n))), np.int64).reshape(-1, 2)
@@ -255,7 +270,7 @@ def windows(draw, operator, m=None):
     else:
         columns = room(operator).step(draw(batches(operator, m)))
     for name in operator.uses:
-        columns[name] = draw(COLUMNS[name](m))
+        columns[name] = draw(values_of(name)(m))
     return read_only(columns)
 
 
@@ -366,6 +381,18 @@ def test_what_no_stage_offers_stops_the_import_in_one_line():
         check([Operator("x", "trade", ("ticks",), uses=("mid",), table="features_tape")])
     with pytest.raises(NotOffered, match=r"^operator x stands at 'noon'; the stages are depth, "):
         check([Operator("x", "noon", ())])
+
+
+@settings(max_examples=1, deadline=None)
+@given(data=st.data())
+def test_whatever_a_stage_offers_and_a_window_holds_the_laws_can_make_up(data):
+    kept = {s.name for o in OPERATORS for s in o.statistics} | {c.name for o in OPERATORS for c in o.columns}
+    seen = {f"book_{c.name}" for o in catalog.at("close") if isinstance(o.table, str) for c in o.columns}
+    offered = {name for stage in STAGES.values() for name in stage.offers}
+    apart = {*PLACES, *LADDER, "instrument", "mid_after", "reach_low_ticks", "reach_high_ticks"}
+    words = {c.name for o in OPERATORS for c in o.columns if c.dtype == "str"}
+    for name in sorted((kept | seen | offered) - apart - words):
+        assert len(data.draw(values_of(name)(2))) == 2, name
 
 
 def declared(stage="trade", table="features_tape", **said):
