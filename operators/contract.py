@@ -119,7 +119,7 @@ class Operator:
 
     `compute(rows)`: the `columns`, row by row: at `close`, `asset` and `window` from what it `reads`, after a `fold` or
     `step` on events from what a closed window holds: its own statistics and what it `uses`. A null is NaN, in f8
-    columns only.
+    columns only. One at `close` that goes through whole ladders is made of `operators/book/scans`.
 
     Cutting a batch in two, with a freeze and a thaw of state and panes between, does not change what comes out.
     """

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from operators.book.scans import Scan, Scans, taken_in
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
 from operators.evolving import Changed, Part, freeze, thaw
 from operators.pack import pack, unpack
+
+NOTHING: Mapping[str, Columns] = {}
 
 
 def part(operator: Operator) -> Part:
@@ -68,14 +71,29 @@ class Running:
                     given = {**events, "mid_after": events["mid_after"].take(self._asked[operator.name], axis=1)}
                 operator.fold(self.states[operator.name], given, panes, slot)
 
-    def step(self, rows: Columns) -> dict[str, Array]:
-        """What the operators say of rows, one after the other: a later one may read what an earlier one writes."""
+    def scan(self, books: Columns) -> dict[str, Columns]:
+        """What the operators that scan closed books say, by operator: all of them take turns."""
+        begun: dict[str, Scan] = {}
+        for operator in self.operators:
+            if isinstance(operator.step, Scans):
+                begun[operator.name] = operator.step.begin(self.states[operator.name], books)
+            elif isinstance(operator.compute, Scans):
+                begun[operator.name] = operator.compute.begin(books)
+        return dict(zip(begun, taken_in(list(begun.values()), len(books["live"])), strict=True))
+
+    def step(self, rows: Columns, scanned: Mapping[str, Columns] = NOTHING) -> dict[str, Array]:
+        """What the operators say of rows, one after the other: a later one may read what an earlier one writes.
+
+        `scanned`: what was said already.
+        """
         out: dict[str, Array] = {}
         seen: dict[str, Array] = dict(rows)
         for operator in self.operators:
             if isinstance(operator.table, EventTable):
                 continue
-            if operator.step is not None:
+            if operator.name in scanned:
+                made = scanned[operator.name]
+            elif operator.step is not None:
                 made = operator.step(self.states[operator.name], seen)
             elif operator.compute is not None:
                 made = operator.compute(seen)
@@ -85,13 +103,15 @@ class Running:
             seen.update(made)
         return out
 
-    def rows(self, events: Columns) -> dict[str, Columns]:
-        """The rows of the tables that are operators' own, by operator."""
+    def rows(self, events: Columns, scanned: Mapping[str, Columns] = NOTHING) -> dict[str, Columns]:
+        """The rows of the tables that are operators' own, by operator; `scanned`: what was said already."""
         out: dict[str, Columns] = {}
         for operator in self.operators:
             if not isinstance(operator.table, EventTable):
                 continue
-            if operator.step is not None:
+            if operator.name in scanned:
+                out[operator.name] = scanned[operator.name]
+            elif operator.step is not None:
                 out[operator.name] = operator.step(self.states[operator.name], events)
             elif operator.compute is not None:
                 made = operator.compute(events)

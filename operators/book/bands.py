@@ -27,6 +27,7 @@ import numpy as np
 
 from operators import units
 from operators.book.midpoint import LADDER
+from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, I8, Ladders, ladders, side_of
 from operators.contract import Array, Columns, Operator
 from schemas.column import Column
@@ -94,9 +95,9 @@ def _side(
 
 
 @kernel
-def _sums(books: Ladders, bps: I8, levels: I8, out: F8) -> None:
+def _sums(books: Ladders, begin: int, end: int, bps: I8, levels: I8, out: F8) -> None:
     """Per side, and per band and then level count: lots, and ticks * lots (inverse: lots / ticks); f8[2, 8, 2, m]."""
-    for i in range(len(books.half)):
+    for i in range(begin, end):
         if books.half[i] == 0:
             continue
         for s in range(2):
@@ -112,11 +113,18 @@ def _reach_bps(half: I8, books: Columns) -> Array:
     return np.where(known, 1e4 * np.maximum(nearest, 0) / np.where(known, half, 1), np.nan)
 
 
-def _bands(books: Columns) -> Columns:
+def _bands(books: Columns) -> Scan:
     view = ladders(books)
-    half, inverse = view.half, view.inverse
-    sums = np.full((2, _PER_SIDE, 2, len(half)), np.nan)
-    _sums(view, _BPS, _LEVELS, sums)
+    sums = np.full((2, _PER_SIDE, 2, len(view.half)), np.nan)
+
+    def some(begin: int, end: int) -> None:
+        _sums(view, begin, end, _BPS, _LEVELS, sums)
+
+    return Scan(some, lambda: _said(books, view.half, sums))
+
+
+def _said(books: Columns, half: I8, sums: F8) -> Columns:
+    inverse = books["inverse"]
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     tick = books["tick_mantissa"] / books["tick_scale"]
     lots, other = sums[:, :, 0], sums[:, :, 1]
@@ -206,5 +214,5 @@ BANDS = Operator(
         *(column for count in LEVELS for column in _level_columns(count)),
     ),
     table="features_book",
-    compute=_bands,
+    compute=Scans(_bands),
 )

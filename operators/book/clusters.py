@@ -20,6 +20,7 @@ from operators import units
 from operators.book.bands import NO_MID
 from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, middle, sample, sizes_of
 from operators.book.midpoint import LADDER
+from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, I8, Ladders, ladders, longest, side_of
 from operators.contract import Array, Columns, Operator
 from schemas.column import Column
@@ -60,9 +61,9 @@ def largest(ticks: I8, sizes: F8, kept: I8, count: int, gap: float, out: F8) -> 
 
 
 @kernel
-def _find(books: Ladders, sizes: F8, kept: I8, some: F8, room: F8, one: F8, out: F8) -> None:
+def _find(books: Ladders, begin: int, end: int, sizes: F8, kept: I8, some: F8, room: F8, one: F8, out: F8) -> None:
     """Per side and book what `largest` says, f8[2, m, 5]; size NaN where there is none."""
-    for i in range(len(books.half)):
+    for i in range(begin, end):
         half = books.half[i]
         for s in range(2):
             out[s, i, 0] = np.nan
@@ -83,21 +84,22 @@ def _find(books: Ladders, sizes: F8, kept: I8, some: F8, room: F8, one: F8, out:
                     out[s, i, c] = one[c]
 
 
-def _clusters(books: Columns) -> Columns:
+def _clusters(books: Columns) -> Scan:
     view = ladders(books)
     found = np.full((2, len(view.half), 5), np.nan)
-    _find(
-        view,
-        np.empty(longest(view)),
-        np.empty(longest(view) + 1, np.int64),
-        np.empty(SAMPLE),
-        np.empty(SAMPLE),
-        np.empty(5),
-        found,
-    )
+    room = longest(view) + 1
+    given = np.empty(room), np.empty(room, np.int64), np.empty(SAMPLE), np.empty(SAMPLE), np.empty(5), found
+
+    def some(begin: int, end: int) -> None:
+        _find(view, begin, end, *given)
+
+    return Scan(some, lambda: _said(books, view.half, found))
+
+
+def _said(books: Columns, half_ticks: I8, found: F8) -> Columns:
     unit = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], unit, unit * books["tick_mantissa"] / books["tick_scale"])
-    half = np.where(view.half > 0, view.half, np.nan)
+    half = np.where(half_ticks > 0, half_ticks, np.nan)
     out: dict[str, Array] = {}
     for s, side in enumerate(("bid", "ask")):
         size, levels, near, far, mean = found[s].T
@@ -134,5 +136,5 @@ CLUSTERS = Operator(
     (*LADDER, *units.READS),
     columns=tuple(c for side in ("bid", "ask") for c in _columns(side)),
     table="features_liquidity",
-    compute=_clusters,
+    compute=Scans(_clusters),
 )

@@ -23,6 +23,7 @@ import numpy as np
 from operators import units
 from operators.book.bands import NO_MID
 from operators.book.midpoint import LADDER
+from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, Ladders, known_within, ladders, side_of
 from operators.contract import Array, Columns, Operator
 from schemas.column import Column
@@ -38,12 +39,12 @@ _WORSE = np.array([-1e4, 1e4])[:, None, None]
 
 
 @kernel
-def walk(books: Ladders, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> None:
+def walk(books: Ladders, begin: int, end: int, unit_usd: F8, sizes_usd: F8, vwap: F8, filled: F8) -> None:
     """VWAP in ticks, f8[sides, sizes, m] (NaN: not filled), and the share of the last size that is there, f8[sides, m].
 
     `unit_usd`: dollars of a tick times a lot, inverse: of a lot. Sizes ascend.
     """
-    for i in range(len(books.half)):
+    for i in range(begin, end):
         half, inverse = books.half[i], books.inverse[i]
         if half == 0 or not unit_usd[i] > 0:
             continue
@@ -76,13 +77,21 @@ def _away(vwap: Array, of: Array, most: float) -> Array:
         return np.clip(away, 0.0, most) + 0.0  # never minus zero
 
 
-def _impact(books: Columns) -> Columns:
+def _impact(books: Columns) -> Scan:
     view = ladders(books)
     m = len(view.half)
     unit = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit = np.where(books["inverse"], unit, unit * books["tick_mantissa"] / books["tick_scale"])
     vwap, filled = np.full((2, len(SIZES), m), np.nan), np.full((2, m), np.nan)
-    walk(view, unit, _SIZES_USD, vwap, filled)
+
+    def some(begin: int, end: int) -> None:
+        walk(view, begin, end, unit, _SIZES_USD, vwap, filled)
+
+    return Scan(some, lambda: _said(view, vwap, filled))
+
+
+def _said(view: Ladders, vwap: F8, filled: F8) -> Columns:
+    m = len(view.half)
     mid = np.where(view.half > 0, view.half / 2, np.nan)
     best = np.full((2, m), np.nan)
     for s, (starts, ticks) in enumerate(((view.bid_starts, view.bid_ticks), (view.ask_starts, view.ask_ticks))):
@@ -139,5 +148,5 @@ IMPACT = Operator(
     (*LADDER, *units.READS),
     columns=tuple(c for side in ("buy", "sell") for c in _columns(side)),
     table="features_liquidity",
-    compute=_impact,
+    compute=Scans(_impact),
 )

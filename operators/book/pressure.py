@@ -22,7 +22,8 @@ import numpy as np
 
 from operators import units
 from operators.book.midpoint import LADDER
-from operators.book.sides import F8, Ladders, ladders, side_of
+from operators.book.scans import Scan, Scans
+from operators.book.sides import F8, I8, Ladders, ladders, side_of
 from operators.contract import Columns, Operator
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -37,14 +38,16 @@ _NEAR = 64
 
 
 @kernel
-def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, power: F8, out: F8) -> None:
+def _pressures(
+    books: Ladders, begin: int, end: int, decay_bps: float, least_bps: int, most_bps: int, power: F8, out: F8
+) -> None:
     """Sum of ticks * lots (inverse: lots), faded; bid, ask, and the reach both share, half ticks; f8[3, m].
 
     The weight of a level is that of the level before it times a power of the weight of one tick, which a table holds
     (`power` is room for it): a multiplication in place of an exponential a level, good to 1e-12.
     """
     near = len(power)
-    for i in range(len(books.half)):
+    for i in range(begin, end):
         half = books.half[i]
         if half == 0:
             continue
@@ -78,11 +81,19 @@ def _pressures(books: Ladders, decay_bps: float, least_bps: int, most_bps: int, 
             out[s, i] = total
 
 
-def _pressure(books: Columns) -> Columns:
+def _pressure(books: Columns) -> Scan:
     view = ladders(books)
-    bid, ask, shared = found = np.full((3, len(view.half)), np.nan)
-    _pressures(view, DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, np.empty(_NEAR), found)
-    unit = np.where(1e4 * shared >= WHOLE_REACH_BPS * view.half, 1.0, np.nan)
+    found, power = np.full((3, len(view.half)), np.nan), np.empty(_NEAR)
+
+    def some(begin: int, end: int) -> None:
+        _pressures(view, begin, end, DECAY_BPS, LEAST_REACH_BPS, MOST_BPS, power, found)
+
+    return Scan(some, lambda: _said(books, view.half, found))
+
+
+def _said(books: Columns, half: I8, found: F8) -> Columns:
+    bid, ask, shared = found
+    unit = np.where(1e4 * shared >= WHOLE_REACH_BPS * half, 1.0, np.nan)
     per_lot = books["lot_mantissa"] / books["lot_scale"] * books["contract"]
     unit *= np.where(books["inverse"], per_lot, per_lot * books["tick_mantissa"] / books["tick_scale"])
     whole = bid + ask
@@ -128,5 +139,5 @@ PRESSURE = Operator(
         ),
     ),
     table="features_book",
-    compute=_pressure,
+    compute=Scans(_pressure),
 )

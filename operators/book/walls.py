@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from operators import quality, units
 from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, sample, select, sizes_of, spread
 from operators.book.midpoint import LADDER
+from operators.book.scans import Scan, Scans
 from operators.book.sides import Ladders, is_known, ladders, longest, side_of
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
 from schemas.column import Column
@@ -149,6 +150,9 @@ def _write(
 @kernel
 def _watch(
     books: Ladders,
+    begin: int,
+    end: int,
+    written: int,
     instrument: I8,
     now_ns: I8,
     gap: NDArray[np.bool_],
@@ -169,16 +173,18 @@ def _watch(
     whole: I8,
     real: F8,
 ) -> int:
-    """Write what happens: `whole` row, what, side, ticks, lots, age; `real` z, suspicion. The rows written."""
-    written = 0
-    for i in range(len(books.half)):
+    """Write what happens behind the rows `written`: `whole` row, what, side, ticks, lots, age; `real` z, suspicion.
+
+    The rows written by then.
+    """
+    for i in range(begin, end):
         k, now, half = instrument[i], now_ns[i], books.half[i]
         floor = floor_lots if books.inverse[i] else floors
         below, seen, quantile = 0, 0, floor[k]
         for s in range(2):
-            start, end = s * WATCHED, (s + 1) * WATCHED
-            mine, since = wall_ticks[k, start:end], wall_since[k, start:end]
-            told, told_lots, met = wall_told[k, start:end], wall_lots[k, start:end], wall_met[k, start:end]
+            first, last = s * WATCHED, (s + 1) * WATCHED
+            mine, since = wall_ticks[k, first:last], wall_since[k, first:last]
+            told, told_lots, met = wall_told[k, first:last], wall_lots[k, first:last], wall_met[k, first:last]
             if half == 0 or gap[i]:
                 mine[:] = -1
             if half == 0:
@@ -257,12 +263,11 @@ def _watch(
     return written
 
 
-def _step(state: State, books: Columns) -> Columns:
+def _step(state: State, books: Columns) -> Scan:
     view = ladders(books)
     m = len(view.half)
     whole, real = np.empty((4 * WATCHED * m, 6), np.int64), np.empty((4 * WATCHED * m, 2))
-    n = _watch(
-        view,
+    given = (
         books["instrument"],
         books["pane_end_ns"],
         books["gap"],
@@ -283,10 +288,20 @@ def _step(state: State, books: Columns) -> Columns:
         whole,
         real,
     )
-    row, what, side, ticks, lots, age_ns = whole[:n].T.copy()
+    n = 0
+
+    def some(begin: int, end: int) -> None:
+        nonlocal n
+        n = _watch(view, begin, end, n, *given)
+
+    return Scan(some, lambda: _said(books, view.half, whole[:n], real[:n]))
+
+
+def _said(books: Columns, half: I8, whole: I8, real: F8) -> Columns:
+    row, what, side, ticks, lots, age_ns = whole.T.copy()
     of: dict[str, Array] = {name: books[name][row] for name in units.READS}
     price = units.price(ticks, of)
-    mid = units.price(view.half[row], of) / 2
+    mid = units.price(half[row], of) / 2
     return {
         "row": row,
         "event_time": books["pane_end_ns"][row],
@@ -295,8 +310,8 @@ def _step(state: State, books: Columns) -> Columns:
         "price": price,
         "qty_base": units.base(lots, price, of),
         "notional_usd": units.usd(lots, price, of),
-        "modified_z": real[:n, 0].copy(),
-        "spoof_suspicion": real[:n, 1].copy(),
+        "modified_z": real[:, 0].copy(),
+        "spoof_suspicion": real[:, 1].copy(),
         "age_ms": age_ns / 1e6,
         "distance_bps": 1e4 * np.abs(price - mid) / mid,
     }
@@ -317,7 +332,7 @@ WALLS = Operator(
         Field("wall_told", "bool", 0, (2 * WATCHED,)),
         Field("wall_met", "i8", 0, (2 * WATCHED,)),
     ),
-    step=_step,
+    step=Scans(_step),
     revision=3,
     anew=True,
     columns=(

@@ -199,9 +199,10 @@ class DepthLane:
                 self._micro = micro_price.tables([r.symbol for r in self.table.rows], self.fitted)
             given["micro_table"] = self._micro[instrument]
         view = offered(self.closings.reads, given, instrument, pane, self.clock.base_ns, scales)
-        for name, values in self.closings.step(view).items():
+        scanned = self.closings.scan(view)
+        for name, values in self.closings.step(view, scanned).items():
             held[name][row] = values
-        self.waiting[0].add(self.closings.rows(view), instrument, pane)
+        self.waiting[0].add(self.closings.rows(view, scanned), instrument, pane)
 
     def release(self, closed: int) -> Panes:
         """The panes up to `closed`."""

@@ -20,7 +20,7 @@ def filled(asks, usd):
     """VWAP in quote units of a buy, and the share of it that is there; the tick is a tenth."""
     books = columns((BIDS, asks), tick=10.0)
     vwap, share = np.full((2, 1, 1), np.nan), np.full((2, 1), np.nan)
-    walk(ladders(books), np.array([0.1]), np.array([usd]), vwap, share)
+    walk(ladders(books), 0, 1, np.array([0.1]), np.array([usd]), vwap, share)
     return vwap[1, 0, 0] / 10, share[1, 0]
 
 
