@@ -1,5 +1,6 @@
 """`alphaplus record`: the exchanges' public streams into capture files, for replays and for training."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from flows import market
 from flows.commands.options import Data, File, Minutes, Sets, settings
 from flows.monitoring.log_lines import speak
+from flows.refusal import Refused, Unreachable
 
 
 def record(
@@ -29,6 +31,7 @@ def record(
     by_venue = wanted(instrument)
     told = settings(config, set, data)
     refuse_unknown(told.live)
+    _refuse_no_folder(to)
     speak("record", told.log.format)
     told = msgspec.structs.replace(told, market=told.market.only(by_venue))
     known = market.known_instruments(told)
@@ -43,4 +46,15 @@ def record(
         for name, outlet in outlets.items():
             for path in outlet.paths:
                 print(f"{name}={path}")
+    if not any(outlet.paths for outlet in outlets.values()):
+        raise Unreachable(f"nothing was received of {', '.join(instrument)}, and nothing recorded")
     return 0
+
+
+def _refuse_no_folder(to: Path) -> None:
+    """Refused where no capture could be written: said before anything is received, which may take hours to come."""
+    there = next(path for path in (to, *to.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise Refused(f"--to {to}: {there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Refused(f"--to {to}: {there} cannot be written")

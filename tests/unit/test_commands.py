@@ -397,6 +397,17 @@ def test_what_settings_know_of_venues_that_a_command_has_nothing_to_do_with_is_n
     assert "features_tape  binance-usdm BTCUSDT" in ran(capsys, "sanity", "binance-usdm=frames.log", *said)
 
 
+def test_a_recording_has_somewhere_to_go_before_anything_is_received_and_says_when_nothing_was(
+    monkeypatch, refused, tmp_path
+):
+    monkeypatch.setattr("flows.live.receivers.run", lambda *_: None)
+    said = ["record", "deribit:BTC-PERPETUAL", "--minutes", "1", "--to"]
+    assert refused(*said, "captures", code=1) == "nothing was received of deribit:BTC-PERPETUAL, and nothing recorded"
+    (tmp_path / "full").write_text("a file")
+    assert refused(*said, "full/a/b", left=["full"]).startswith("--to full/a/b: ")
+    assert refused(*said, "full", left=["full"]) == "--to full: full is not a folder"
+
+
 def test_a_port_of_metrics_that_is_taken_is_named_by_whoever_receives(monkeypatch, refused):
     monkeypatch.setattr(receiving, "create_topics", lambda *_: None)
     with socket.create_server(("127.0.0.1", 0)) as taken:
