@@ -44,7 +44,9 @@ def free_port(wanted: int) -> int:
 
 def listening(wanted: int) -> socket.socket:
     """A socket of this machine alone on `wanted`, any free port for 0; OSError says that it is taken."""
-    found = socket.socket()
+    # only where it is told so, asyncio takes it for TCP and sends at once: the end of an answer else waits 40 ms until
+    # the receipt of its beginning is confirmed
+    found = socket.socket(proto=socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((LOOPBACK, wanted))

@@ -1,11 +1,13 @@
 """The embedded store as a process, through clickhouse-connect and plain HTTP."""
 
+import asyncio
 import gzip
 import http.client
 import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +26,8 @@ import pytest
 from backports import zstd
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
+
+from deploy.local.process import listening
 
 pytestmark = pytest.mark.services
 ROOT = Path(__file__).parents[2]
@@ -93,6 +97,22 @@ def opened(port: int, user: str = "default", **more: Any) -> Client:
     return clickhouse_connect.get_client(
         host="127.0.0.1", port=port, username=user, password=SECRETS[port][user], dedicated_pool=True, **more
     )
+
+
+def test_the_end_of_an_answer_does_not_wait_until_the_receipt_of_its_beginning_is_confirmed() -> None:
+    async def at_once() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listens = listening(0)
+        async with await asyncio.start_server(answer, sock=listens):
+            with socket.create_connection(listens.getsockname()):
+                return await asyncio.wait_for(found, 30)
+
+    assert asyncio.run(at_once()) == 1
 
 
 def test_clickhouse_connect_finds_a_server_with_its_version_and_time_zone(client: Client) -> None:
