@@ -67,7 +67,7 @@ def guesses_topic(flow: str) -> str:
 
 
 def mermaid() -> str:
-    """The picture in the README; a test keeps the two equal.
+    """The picture in the README, where `python -m flows.published` puts it.
 
     >>> print(mermaid().splitlines()[3])
       accounts[(accounts)] & features.book & features.tape --> risk.flow{{risk}}

@@ -1,5 +1,5 @@
 """Published: the files made from the declarations: this release's migration, JSON Schemas, the example of settings,
-the dashboards and the runbook's table of figures.
+the dashboards, the runbook's table of figures and the README's picture of the graph.
 
 `python -m flows.published` writes them; a test compares them with what stands in the repository. Released migrations
 are never touched: what they lack goes into one more, which is made anew, as a whole, each time until `--release` seals
@@ -15,6 +15,7 @@ import msgspec
 from flows.clickhouse.errors import MigrationError
 from flows.clickhouse.migrations import FOLDER, RELEASED, digest, migrations, released, statements
 from flows.dashboards import boards
+from flows.job_graph import mermaid
 from flows.monitoring import telemetry
 from flows.settings import example
 from flows.tables import TABLES
@@ -24,6 +25,7 @@ from schemas.migration import Incompatible, Store, added_up, steps
 
 EXAMPLE = Path(str(importlib.resources.files("deploy"))) / "settings" / "example.toml"
 DASHBOARDS = Path(str(importlib.resources.files("deploy"))) / "grafana" / "dashboards"
+README = Path(str(importlib.resources.files("deploy"))).parent / "README.md"
 RUNBOOK = Path(str(importlib.resources.files("deploy"))) / "runbook.md"
 SCHEMAS = Path(str(importlib.resources.files("schemas"))) / "json"
 
@@ -40,13 +42,13 @@ def unreleased() -> Path:
     return FOLDER / f"{len(released(FOLDER) or {}) + 1:04d}_tables.sql"
 
 
-def runbook(text: str) -> str:
-    """The runbook with the table of what processes export between its marks; ValueError where they are not."""
-    before, begins, rest = text.partition(telemetry.BEGINS + "\n")
-    _, ends, after = rest.partition(telemetry.ENDS + "\n")
-    if not begins or not ends:
-        raise ValueError(f"{RUNBOOK}: no {telemetry.BEGINS} or no {telemetry.ENDS}")
-    return f"{before}{begins}{telemetry.table()}{ends}{after}"
+def marked(path: Path, begins: str, ends: str, made: str) -> str:
+    """The text of a file with what is made between its marks; ValueError where they are not."""
+    before, begun, rest = path.read_text().partition(begins + "\n")
+    _, ended, after = rest.partition(ends + "\n")
+    if not begun or not ended:
+        raise ValueError(f"{path}: no {begins} or no {ends}")
+    return f"{before}{begins}\n{made}{ends}\n{after}"
 
 
 def files() -> dict[Path, str]:
@@ -60,7 +62,8 @@ def files() -> dict[Path, str]:
         out[SCHEMAS / f"{table.topic}.json"] = text
     out[EXAMPLE] = example.text()
     out |= {DASHBOARDS / name: text for name, text in boards.files().items()}
-    out[RUNBOOK] = runbook(RUNBOOK.read_text())
+    out[RUNBOOK] = marked(RUNBOOK, telemetry.BEGINS, telemetry.ENDS, telemetry.table())
+    out[README] = marked(README, "<!-- graph -->", "<!-- end of graph -->", f"```mermaid\n{mermaid()}\n```\n")
     text = msgspec.json.format(msgspec.json.encode(account_schema()), indent=2).decode() + "\n"
     out[SCHEMAS / "accounts.json"] = text
     return out

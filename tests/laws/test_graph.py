@@ -1,14 +1,12 @@
 """Laws of the job graph: everything read is written by someone, each topic has one writer, the picture is the graph."""
 
 import importlib
-from pathlib import Path
 
 from flows.job_graph import FLOWS, MODELS, RAW, mermaid, raw_topic
 from flows.settings.tree import Settings
 from flows.tables import TABLES
 from schemas.venues.registry import VENUES
 
-README = Path(__file__).parents[2] / "README.md"
 OUTSIDE = {*RAW, "accounts", *MODELS}
 """Written by venues, by those whose accounts they are, and by the commands that make and promote models."""
 
@@ -74,9 +72,3 @@ def test_the_picture_has_an_arrow_for_every_edge_and_no_other_and_no_flow_is_tak
     assert lines[0] == "graph LR"
     assert sorted(drawn) == sorted(edges)
     assert not {f"{f.name}.flow" for f in FLOWS} & {end for f in FLOWS for end in (*f.reads, *f.writes)}
-
-
-def test_the_picture_in_the_readme_is_the_graph():
-    text = README.read_text()
-    pictures = [part.split("```")[0].strip() for part in text.split("```mermaid")[1:]]
-    assert mermaid().strip() in pictures
