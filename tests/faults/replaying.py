@@ -160,14 +160,19 @@ def run(told: Settings, items: Iterable[Item], processes: int = 1) -> Tables:
 def stored(told: Settings) -> Tables:
     """Every table, by name."""
     client = connect(told.clickhouse)
+    there = counts(told)
     out = {}
     for table in TABLES:
         rows, hexadecimal = digest(client, table.name)
-        ((all_rows,),) = client.rows(f"SELECT count() FROM `{table.name}`")
-        assert isinstance(all_rows, int)
         # of a table with a version several records of one key are meant to be, a raise and its clear
-        out[table.name] = Stored(rows, hexadecimal, 0 if table.version else all_rows - rows)
+        out[table.name] = Stored(rows, hexadecimal, 0 if table.version else there[table.name] - rows)
     return out
+
+
+def counts(told: Settings) -> dict[str, int]:
+    """How many rows lie in every table, by name, asked at once."""
+    each = " UNION ALL ".join(f"SELECT '{table.name}', count() FROM `{table.name}`" for table in TABLES)
+    return {str(name): int(str(rows)) for name, rows in connect(told.clickhouse).rows(each)}
 
 
 def differences(expected: Tables, found: Tables) -> list[str]:

@@ -22,7 +22,7 @@ from flows.session.supervisor import Child, Supervisor
 from flows.settings.tree import Settings
 from flows.tables import TABLES
 from tests.faults.kills import SETS
-from tests.faults.replaying import running, services, settings_for, simulated, stored
+from tests.faults.replaying import counts, running, services, settings_for, simulated, stored
 from tests.services.flow_processes import ROOT, wait_until
 
 pytestmark = pytest.mark.services
@@ -59,11 +59,6 @@ class Drill(NamedTuple):
     refused: dict[str, tuple[int, str]]
     said: dict[str, str]
     states: dict[str, str]
-
-
-def counts(told: Settings) -> dict[str, int]:
-    client = connect(told.clickhouse)
-    return {t.name: int(str(client.rows(f"SELECT count() FROM `{t.name}`")[0][0])) for t in TABLES}
 
 
 def refusal(session: Session, release: type[Supervisor], flow: str) -> tuple[int, str]:
@@ -104,7 +99,7 @@ def drill(one_broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dril
             rest = under_way.begin(items)
             half = len(rest) // 2
             under_way.publish(rest[:half])
-            wait_until(lambda: all(counts(upgraded)[t] > 0.3 * whole[t] for t in MARKET), 240)
+            wait_until(lambda: (came := counts(upgraded)) and all(came[t] > 0.3 * whole[t] for t in MARKET), 240)
             stopped = [child.process for child in session.supervisor.children.values()]
             session.supervisor.stop()
             assert [p.returncode for p in stopped] == [0] * len(NAMES)
