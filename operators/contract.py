@@ -86,13 +86,12 @@ class EventTable:
     """A table of an operator's own, a row an event: what it is called, and how long its rows are kept.
 
     Its columns are the operator's, in their order. The room gives `nth`, `closed_by` and `inferred`, and puts venue and
-    symbol before them; the first column is `event_time`. A row is published when the pane of its event is closed. At
-    the stage `asset` it begins with asset and quote, and a row is published when something in it moved, and at
-    keyframes.
+    symbol before them; the first column is `event_time`. A row is published when the panes of its event and of its own
+    `event_time`, which may be the end of a stretch of events, are closed. At the stage `asset` it begins with asset and
+    quote, and a row is published when something in it moved, and at keyframes.
 
     With `sums` an event is a part of a row: rows of an instrument that are the same in all other columns are one, with
-    those columns added up in the order of the log. Such a row waits for the pane of its own `event_time`, which is the
-    end of a stretch of events.
+    those columns added up in the order of the log.
 
     With `key`, at the stage `asset`, an asset has a row a value of these columns: each that is given is published.
     """

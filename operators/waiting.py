@@ -53,7 +53,7 @@ class Waiting:
         """None yet. `in_log_order`: rows of one time stand in the order in which they were made, else by instrument.
 
         Books are closed in an order that depends on where batches were cut, so their rows must not. Rows that are added
-        up need to know how long a pane is, and stand by instrument too.
+        up stand by instrument too. `base_ns`: how long a pane is.
         """
         mine = {o.name: (o, o.table) for o in operators if isinstance(o.table, EventTable)}
         self.in_log_order, self.base_ns = in_log_order, base_ns
@@ -71,9 +71,10 @@ class Waiting:
             row = columns["row"]
             if not len(row):
                 continue
-            new = {**columns, "instrument": instrument[row].astype(np.int64), "pane": pane[row]}
+            # Rows of one time are numbered as they are released, so all of them wait for the pane of that time.
+            until = np.maximum(pane[row], (columns["event_time"] - 1) // self.base_ns)
+            new = {**columns, "instrument": instrument[row].astype(np.int64), "pane": until}
             if name in self.sums:
-                new["pane"] = (columns["event_time"] - 1) // self.base_ns
                 self._apart[name].append(new)
                 self._many[name] += len(row)
                 if self._many[name] > max(_MOST_APART, len(self.rows[name]["pane"])):
