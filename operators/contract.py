@@ -87,8 +87,9 @@ class EventTable:
 
     Its columns are the operator's, in their order. The room gives `nth`, `closed_by` and `inferred`, and puts venue and
     symbol before them; the first column is `event_time`. A row is published when the panes of its event and of its own
-    `event_time`, which may be the end of a stretch of events, are closed. At the stage `asset` it begins with asset and
-    quote, and a row is published when something in it moved, and at keyframes.
+    `event_time` are closed: that may be the end of a stretch of events, never a time before the pane of its event,
+    whose rows have gone. At the stage `asset` it begins with asset and quote, and a row is published when something in
+    it moved, and at keyframes.
 
     With `sums` an event is a part of a row: rows of an instrument that are the same in all other columns are one, with
     those columns added up in the order of the log.

@@ -23,6 +23,7 @@ from operators.pack import pack, unpack
 from operators.panes import layout
 from operators.stages import STAGES, NotOffered, check
 from operators.tape.bars import BARS
+from operators.tape.footprint import FOOTPRINT
 from operators.waiting import GIVEN
 from schemas.column import Column
 
@@ -494,6 +495,26 @@ def test_a_step_gives_what_it_declares_in_its_dtype_and_within_its_bounds(operat
     for statistic in operator.statistics:
         assert out[statistic.name].dtype == DTYPES[statistic.dtype]
     holds(columns, out)
+
+
+def before_their_events(operator, batch):
+    """Of the rows of its own table, how many are of a time before the pane of what they are made of."""
+    made, end = said(room(operator), batch), batch["event_ns"] if "event_ns" in batch else batch["pane_end_ns"]
+    return int(((made["event_time"] - 1) // BASE_NS < (end[made["row"]] - 1) // BASE_NS).sum())
+
+
+@having(lambda o: isinstance(o.table, EventTable) and o.stage != "asset")
+@few
+@given(data=st.data())
+def test_no_row_is_of_a_time_before_its_event_whose_rows_were_released_and_numbered_already(operator, data):
+    assert before_their_events(operator, data.draw(batches(operator))) == 0
+
+
+def test_a_row_that_stands_at_the_beginning_of_its_minute_is_one():
+    floored = replace(FOOTPRINT, compute=lambda trades: {**FOOTPRINT.compute(trades), "event_time": np.zeros(2, int)})
+    batch = {n: np.array(v) for n, v in {"ticks": [5, 6], "lots": [1, 1], "sign": [1, 1], "event_ns": [8, 25]}.items()}
+    scales = dict.fromkeys(("tick_mantissa", "tick_scale", "lot_mantissa", "lot_scale", "contract"), np.ones(2))
+    assert before_their_events(floored, batch | scales | {"inverse": np.zeros(2, np.bool_)}) == 2
 
 
 def holds(columns, out):
