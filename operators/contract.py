@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
@@ -104,7 +105,7 @@ class EventTable:
     key: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Operator:
     """One operator. `stage` (see `operators/stages`) says what it is given: the columns `reads`, a row an event.
 
@@ -146,7 +147,7 @@ class Operator:
     def __repr__(self) -> str:
         return f"Operator({self.name!r})"
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The state, one array a field."""
         out: list[Field] = []
@@ -159,7 +160,7 @@ class Operator:
         """Whether the state is rows remembered, not a value an instrument."""
         return any(isinstance(part, Kept) for part in self.state)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Of what the state means: whoever takes up a state of another fingerprint would compute nonsense."""
         said = (self.stage, self.reads, self.state, self.statistics, self.horizons_ns, self.revision)

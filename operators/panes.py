@@ -192,9 +192,9 @@ class Panes:
     def _open(self, fresh: I8) -> None:
         """Lay empty rows of keys that ascend and are not there yet behind the others, where there may be room."""
         held, n = len(self.key), len(self.key) + len(fresh)
-        keys, rows = self._in_order
-        at = np.searchsorted(keys, fresh)
-        self._order = np.insert(keys, at, fresh), np.insert(rows, at, np.arange(held, n))
+        keys, rows = (np.append(a, b) for a, b in zip(self._in_order, (fresh, np.arange(held, n)), strict=True))
+        order = np.argsort(keys, kind="stable")
+        self._order = keys[order], rows[order]
         key, ints, floats = self._room
         if n > len(key):
             room = 2 * n
