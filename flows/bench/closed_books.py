@@ -1,7 +1,7 @@
 """Closings: what it costs when the books of many instruments close a window within one second, from bytes to rows.
 
-Each instrument sends one recorded frame a second, so every second with depth closes all books; taken once with all
-tables and once without those that can be left out.
+Each instrument sends one recorded depth frame a second, so every second closes all books, and windows of them, for the
+log of trades has ended; taken once with all tables and once without those that can be left out.
 """
 
 import itertools
@@ -40,5 +40,7 @@ def _cost(material: Material, settings: Settings, count: int) -> float:
     market = opened(material.venue, settings)
     before = itertools.islice(source, whole_book(material, count))
     feed(market, batches(material.venue, before, settings.source.batch_frames))
-    steps = list(batches(material.venue, itertools.islice(source, SECONDS * count), count))
+    market.mark("trades", ended=True)
+    depth = (frame for frame in source if frame.kind == "depth")
+    steps = list(batches(material.venue, itertools.islice(depth, SECONDS * count), count))
     return cpu_s(lambda: feed(market, steps)) / SECONDS

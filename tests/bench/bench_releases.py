@@ -60,7 +60,9 @@ def measured(spec: str, without: bool) -> dict[str, float]:
     market = in_process.opened(of.venue, told)
     whole = itertools.islice(source, multiplied.whole_book(of, BOOKS))
     in_process.feed(market, in_process.batches(of.venue, whole, size))
-    seconds = list(in_process.batches(of.venue, itertools.islice(source, SECONDS * BOOKS), BOOKS))
+    market.mark("trades", ended=True)
+    depth = (frame for frame in source if frame.kind == "depth")
+    seconds = list(in_process.batches(of.venue, itertools.islice(depth, SECONDS * BOOKS), BOOKS))
     began = time.process_time()
     in_process.feed(market, seconds)
     took[f"closing {BOOKS:,} books, ms/s"] = 1e3 * (time.process_time() - began) / SECONDS
