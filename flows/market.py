@@ -22,7 +22,7 @@ from operators.asset_books import AssetBooks
 from operators.contract import Array
 from operators.cut import Cut
 from operators.evolving import Part, fingerprint
-from operators.market_tables import WINDOW_TABLES
+from operators.market_tables import delays_ns
 from operators.operator_states import part
 from operators.venue_market import VenueMarket
 from schemas.instrument import Instrument
@@ -114,7 +114,7 @@ class MarketShard:
         self.topics = topics(settings)
         self.closing = Closing("market", str(shard), self.waits_for)
         base_ms = settings.windows.base_ms
-        behind_ms = {table.topic: -(-table.delay_ns // (base_ms * 1_000_000)) * base_ms for table in WINDOW_TABLES}
+        behind_ms = {topic: -(-ns // (base_ms * 1_000_000)) * base_ms for topic, ns in delays_ns().items()}
         self.marks = outgoing.MarkTimes(FEATURES, self.prefix, behind_ms)
         how = cut(settings)
         was: dict[str, bytes] = {} if frozen is None else msgspec.msgpack.decode(frozen, type=dict[str, bytes])

@@ -21,6 +21,7 @@ from operators.book.time_weighted_spread import TIME_WEIGHTED_SPREAD
 from operators.book.touch import TOUCH
 from operators.book.walls import WALLS
 from operators.contract import Operator
+from operators.liquidation.aftermath import AFTERMATH
 from operators.liquidation.counts import COUNTS
 from operators.liquidation.normal import LIQUIDATIONS
 from operators.liquidation.repeats import REPEATS
@@ -65,6 +66,7 @@ OPERATORS: tuple[Operator, ...] = (
     REPEATS,
     COUNTS,
     LIQUIDATIONS,
+    AFTERMATH,
     MARKS,
     COSTS,
     MARKOUT,
@@ -95,7 +97,7 @@ check(OPERATORS)
 
 OPTIONAL = (
     *("features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo"),
-    *("footprint", "lead_lag", "price_discovery", "depth_grid"),
+    *("footprint", "lead_lag", "price_discovery", "depth_grid", "liquidation_aftermath"),
 )
 """Tables that can be left out: no operator of another table and no flow reads what theirs say."""
 ALL: frozenset[str] = frozenset()

@@ -142,3 +142,12 @@ TABLES: tuple[Table, ...] = (
     *(_of_events(o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)),
     Table("quality", "quality", (*KEY, *QUALITY), WINDOW_KEY, time="window_start", ttl_days=90),
 )
+
+
+def delays_ns() -> dict[str, int]:
+    """By topic, how long after their windows or events the rows of tables that wait for a horizon come."""
+    found = {table.topic: table.delay_ns for table in WINDOW_TABLES if table.delay_ns}
+    for operator in catalog.at("liquidation_meeting"):
+        if isinstance(operator.table, EventTable):
+            found[operator.table.topic] = max(h for o in catalog.at("liquidation_meeting") for h in o.horizons_ns)
+    return found

@@ -1,5 +1,7 @@
 """The meeting: where what one log said is looked up at the times of another, by instrument and event time.
 
+Trades and liquidations each wait in one of their own, over the same mids.
+
 Each log keeps its own clock; the meeting is asked only for what all of them have passed. The mid of a book is in force
 from the event time of its message until the next. Ties: a trade meets the mid in force *just before* it, so a message
 of the same nanosecond does not count; at a pane's edge and a horizon after a trade, a message of that very nanosecond
@@ -7,10 +9,10 @@ does. Of messages of one nanosecond the last in log order says. A book's times n
 from the latest time seen. A message that shows a gap takes back what was in force since the message before: of trades
 whose longest horizon is not over by then, so that this does not hang on when they were given.
 
-It holds the changes of mid and the trades of one horizon of event time behind the newest closed pane, and no more.
+It holds the changes of mid and the events of one horizon of event time behind the newest closed pane, and no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from operators.pack import pack, unpack
 from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
-NEVER_NS = -(2**62)
+NEVER_NS, ENDED_NS = -(2**62), 2**62
 TRADE = {
     "instrument": np.int64,
     "pane": np.int64,
@@ -28,6 +30,17 @@ TRADE = {
     "price": np.float64,
     "qty_base": np.float64,
     "sign": np.int64,
+}
+LIQUIDATION = {
+    "instrument": np.int64,
+    "pane": np.int64,
+    "event_ns": np.int64,
+    "order_side": np.int64,
+    "price": np.float64,
+    "price_kind": np.int64,
+    "throttled": np.bool_,
+    "qty_base": np.float64,
+    "notional_usd": np.float64,
 }
 
 
@@ -124,34 +137,40 @@ class Mids:
 
 
 class Meeting:
-    """The mids of a venue's books, and the trades whose horizons are not over."""
+    """The mids of a venue's books, and the trades, or other events, whose horizons are not over."""
 
-    def __init__(self, horizons_ns: Sequence[int]) -> None:
-        """`horizons_ns`: how long after a trade the mid is asked for again, ascending."""
+    def __init__(
+        self, horizons_ns: Sequence[int], of: Mapping[str, type] = TRADE, beside: "Meeting | None" = None
+    ) -> None:
+        """`horizons_ns`: how long after an event the mid is asked for again, ascending.
+
+        `of`: the columns of the events. `beside`: whose mids they meet, and who keeps them.
+        """
         self.horizons_ns = tuple(horizons_ns)
-        self.mids = Mids()
-        self.trades: dict[str, Array] = {n: np.empty(0, t) for n, t in TRADE.items()}
+        self.of = dict(of)
+        self.mids: Mids = Mids() if beside is None else beside.mids
+        self.waiting: dict[str, Array] = {n: np.empty(0, t) for n, t in self.of.items()}
 
     @property
     def longest_ns(self) -> int:
         """The longest horizon."""
         return max(self.horizons_ns, default=0)
 
-    def add(self, trades: Columns) -> None:
-        """Take in trades, in log order."""
-        if self.horizons_ns and len(trades["pane"]):
-            self.trades = {n: np.concatenate([held, trades[n].astype(TRADE[n])]) for n, held in self.trades.items()}
+    def add(self, events: Columns) -> None:
+        """Take in events, in log order."""
+        if len(events["pane"]):
+            self.waiting = {n: np.concatenate([c, events[n].astype(self.of[n])]) for n, c in self.waiting.items()}
 
     def release(self, through_ns: int, known_ns: int) -> dict[str, Array]:
-        """The trades whose longest horizon ends by `through_ns`, up to which all logs are closed, by time, then log.
+        """The events whose longest horizon ends by `through_ns`, up to which all logs are closed, by time, then log.
 
         With `mid_before`, and `mid_after`, a column a horizon: null beyond `known_ns`, where the books' log ended, and
         where a gap has shown meanwhile that it was not known.
         """
-        done = self.trades["event_ns"] + self.longest_ns <= through_ns
-        out = {n: c[done] for n, c in self.trades.items()}
+        done = self.waiting["event_ns"] + self.longest_ns <= through_ns
+        out = {n: c[done] for n, c in self.waiting.items()}
         if done.any():
-            self.trades = {n: c[~done] for n, c in self.trades.items()}
+            self.waiting = {n: c[~done] for n, c in self.waiting.items()}
         order = np.argsort(out["event_ns"], kind="stable")
         out = {n: c[order] for n, c in out.items()}
         instrument, at = out["instrument"], out["event_ns"]
@@ -167,18 +186,22 @@ class Meeting:
         return out | {"mid_before": before, "mid_after": after}
 
     def last(self) -> int:
-        """The last pane with a trade that waits; -2**62 when there is none."""
-        return int(self.trades["pane"].max(initial=NEVER_NS))
+        """The last pane with an event that waits; -2**62 when there is none."""
+        return int(self.waiting["pane"].max(initial=NEVER_NS))
 
-    def forget(self, before_ns: int) -> None:
-        """Nothing before that time will be asked for any more, but by the trades that wait."""
-        oldest = int(self.trades["event_ns"].min(initial=before_ns))
-        self.mids.forget(min(before_ns, oldest) - 1)
+    @property
+    def oldest_ns(self) -> int:
+        """When the first event was that waits; far ahead when there is none."""
+        return int(self.waiting["event_ns"].min(initial=ENDED_NS))
 
-    def freeze(self) -> bytes:
-        """Everything."""
-        mids = {n: getattr(self.mids, n) for n in _MIDS}
-        return pack({**mids, **{f"trade_{n}": c for n, c in self.trades.items()}})
+    def forget(self, before_ns: int, *beside: "Meeting") -> None:
+        """Nothing before that time will be asked for any more, but by the events that wait here and `beside`."""
+        self.mids.forget(min(before_ns, self.oldest_ns, *(other.oldest_ns for other in beside)) - 1)
+
+    def freeze(self, *, mids: bool = True) -> bytes:
+        """The events that wait, and the mids."""
+        held = {n: getattr(self.mids, n) for n in _MIDS} if mids else {}
+        return pack({**held, **{f"trade_{n}": c for n, c in self.waiting.items()}})
 
     def thaw(self, data: bytes) -> None:
         """Take up what was frozen."""
@@ -186,7 +209,7 @@ class Meeting:
         for name in _MIDS:
             if name in was:  # a release before kept no holes
                 setattr(self.mids, name, was[name])
-        self.trades = {n: was[f"trade_{n}"].astype(t) for n, t in TRADE.items()}
+        self.waiting = {n: was[f"trade_{n}"].astype(t) for n, t in self.of.items()}
 
 
 _MIDS = ("instrument", "at_ns", "mid", "last_ns", "last", "holes")

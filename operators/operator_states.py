@@ -66,10 +66,12 @@ class Running:
         """Take in events, in log order, each into its row of `panes`; of `mid_after` each its own horizons."""
         for operator in self.operators:
             if operator.fold is not None:
-                given = events
-                if "mid_after" in operator.reads:
-                    given = {**events, "mid_after": events["mid_after"].take(self._asked[operator.name], axis=1)}
-                operator.fold(self.states[operator.name], given, panes, slot)
+                operator.fold(self.states[operator.name], self._given(operator, events), panes, slot)
+
+    def _given(self, operator: Operator, events: Columns) -> Columns:
+        if "mid_after" not in operator.reads:
+            return events
+        return {**events, "mid_after": events["mid_after"].take(self._asked[operator.name], axis=1)}
 
     def scan(self, books: Columns) -> dict[str, Columns]:
         """What the operators that scan closed books say, by operator: all of them take turns."""
@@ -112,7 +114,7 @@ class Running:
             if operator.name in scanned:
                 out[operator.name] = scanned[operator.name]
             elif operator.step is not None:
-                out[operator.name] = operator.step(self.states[operator.name], events)
+                out[operator.name] = operator.step(self.states[operator.name], self._given(operator, events))
             elif operator.compute is not None:
                 made = operator.compute(events)
                 out[operator.name] = {**made, "row": np.arange(len(made[operator.columns[0].name]))}

@@ -108,6 +108,17 @@ STAGES = {
             (*EVENT, "price", "qty_base", "sign", "mid_before", "mid_after"),
         ),
         Stage(
+            "liquidation_meeting",
+            "a liquidation, counted once, with the mids of the meeting: just before it and `horizons_ns` after it; "
+            "`price` is null where the message had none",
+            (
+                *(*EVENT, "order_side", "price", "price_kind", "throttled", "qty_base", "notional_usd"),
+                *("mid_before", "mid_after"),
+            ),
+            calls=(),
+            rows=True,
+        ),
+        Stage(
             "asset",
             "an asset and quote currency at the end of a pane in which one of its books had a message, at the end of "
             "the one `horizons_ns` after a message, and at the keyframe after it. What starts with `book_` has a row "
@@ -151,6 +162,8 @@ STAGES = {
     )
 }
 
+HORIZONS = ("meeting", "liquidation_meeting", "asset")
+"""The stages that ask what is in force a horizon later."""
 WINDOWS = {
     "features_book": ("depth", "close"),
     "features_tape": ("trade", "pane", "liquidation", "mark"),
@@ -234,8 +247,8 @@ def _misplaced(o: Operator) -> Iterable[str]:
         yield f"keeps {o.statistics[0].name}, which nothing fills"
     if o.columns and o.compute is None and (o.step is None or not (own or "compute" in stage.calls)):
         yield f"has {o.columns[0].name}, which nothing gives"
-    if o.horizons_ns and o.stage not in ("meeting", "asset"):
-        yield f"has horizons_ns, which the stage {o.stage} does not look at; meeting and asset do"
+    if o.horizons_ns and o.stage not in HORIZONS:
+        yield f"has horizons_ns, which the stage {o.stage} does not look at; {', '.join(HORIZONS)} do"
     if "mid_after" in o.reads and not o.horizons_ns:
         yield "reads mid_after and does not say in horizons_ns after how long"
     if isinstance(o.table, EventTable):

@@ -1,6 +1,6 @@
 """The market of one venue on one shard: raw frames in, rows of the feature tables out, in order of event time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ from operators.market_tables import (
     WINDOW_TABLES,
     WindowTable,
 )
-from operators.meeting import Meeting
+from operators.meeting import LIQUIDATION, Meeting
 from operators.numbering import Numbering
 from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, join, keys
@@ -31,6 +31,7 @@ from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
 from operators.table_windows import TableWindows, held
 from operators.touches import EDGES, Touches
+from operators.waiting import Waiting
 from operators.watermark import ENDED, NEVER, by_guess, pass_marks
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
@@ -54,6 +55,7 @@ class _Frozen(msgspec.Struct):
     fingerprints: dict[str, str]
     released: int
     touches: bytes = b""
+    forced: tuple[bytes, bytes, bytes] | None = None
 
 
 class VenueMarket:
@@ -69,8 +71,11 @@ class VenueMarket:
             books.fitted = cut.micro_prices.get(venue.name, {})
         self.numbers = Numbering()
         self.tables = {t.name: TableWindows(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
-        self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
+        stages = ("pane", "meeting", "liquidation_meeting")
+        self.closed, self.met, self.met_forced = (Running(catalog.at(stage, cut.without)) for stage in stages)
         self.meeting = Meeting(self.met.horizons_ns)
+        self.forced = Meeting(self.met_forced.horizons_ns, LIQUIDATION, self.meeting)
+        self.forced_rows = Waiting(self.met_forced.operators, cut.base_ns)
         self.touches = Touches() if self.closed.reads & set(EDGES) else None
         self.held = held(cut.without)
         self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}
@@ -106,9 +111,13 @@ class VenueMarket:
             who = numbers[met["instrument"]]
             if kind == "depth":
                 self.meeting.mids.add(who, met["event_ns"], met["mid"], met["missing_ns"])
-            else:
+            elif self.met.operators:
                 self.meeting.add({**met, "instrument": who})
         lane.met = []
+        if isinstance(lane, tape.TapeLane | liquidations.LiquidationsLane):
+            for met in lane.liquidations.met:
+                self.forced.add({**met, "instrument": numbers[met["instrument"]]})
+            lane.liquidations.met = []
 
     def keep_to(self, here: Callable[[str], bool]) -> None:
         """Use frames of those base assets only that are `here`."""
@@ -146,10 +155,13 @@ class VenueMarket:
             for kind in (k for k in table.of.logs if k not in released):
                 released[kind] = self._release(kind, until)
             out += self._windows(table, released, until, closed_by)
+        self._meet_forced(until)
         if min(until, passed) > NEVER:
-            self.meeting.forget(min(until, passed) * self.cut.base_ns)
+            self.meeting.forget(min(until, passed) * self.cut.base_ns, self.forced)
         for lane in lanes:
-            out += self._rows_of_their_own(lane, until, closed_by)
+            numbers = self.numbers.of(lane.table)
+            out += self._rows_of_their_own(lane.waiting, [lane.table], numbers, until, closed_by)
+        out += self._rows_of_their_own((self.forced_rows,), [], None, until, closed_by)
         if "depth" in self.lanes:
             self.guessed = list(self.lanes["depth"].clock.guessed)
         for lane in lanes:
@@ -158,8 +170,8 @@ class VenueMarket:
 
     @property
     def waiting(self) -> int:
-        """How many trades wait for what the books say later, and panes of such trades."""
-        return len(self.meeting.trades["pane"]) + len(self.panes)
+        """How many trades and liquidations wait for what the books say later, and panes of such trades."""
+        return len(self.meeting.waiting["pane"]) + len(self.panes) + len(self.forced.waiting["pane"])
 
     def instruments(self) -> list[Instrument]:
         """The venue's instruments by number."""
@@ -205,16 +217,32 @@ class VenueMarket:
         """The panes whose trades have all met the mids that they ask for."""
         base_ns = self.cut.base_ns
         ended = until >= ENDED
-        through = known = ENDED if ended else (until + 1) * base_ns
-        if "depth" in self.lanes and (books := self.lanes["depth"]).ended:  # whenever the trades' log ends
-            known = max(books.clock.now_ns, (books.clock.closed + 1) * base_ns)
-        trades = self.meeting.release(through, known)
+        trades = self.meeting.release(*self._known(until))
         if len(trades["pane"]):
             self.met.grow(len(self.numbers.index))
             slot = self.panes.slots(keys(trades["instrument"], trades["pane"]))
             events = offered(self.met.reads, trades, trades["instrument"], trades["pane"], base_ns, {})
             self.met.fold(events, self.panes.columns, slot)
         return self.panes.close(until if ended else until - -(-self.meeting.longest_ns // base_ns))
+
+    def _known(self, until: int) -> tuple[int, int]:
+        """Up to when all logs are closed, and up to when it is known what the books said."""
+        base_ns = self.cut.base_ns
+        through = known = ENDED if until >= ENDED else (until + 1) * base_ns
+        if "depth" in self.lanes and (books := self.lanes["depth"]).ended:  # whenever the others' logs end
+            known = max(books.clock.now_ns, (books.clock.closed + 1) * base_ns)
+        return through, known
+
+    def _meet_forced(self, until: int) -> None:
+        """Make the rows of liquidations that have met all mids they ask for; they wait as long as their horizon."""
+        events = self.forced.release(*self._known(until))
+        if not len(events["pane"]):
+            return
+        base_ns = self.cut.base_ns
+        self.met_forced.grow(len(self.numbers.index))
+        given = offered(self.met_forced.reads, events, events["instrument"], events["pane"], base_ns, {})
+        due = events["pane"] - -self.forced.longest_ns // base_ns
+        self.forced_rows.add(self.met_forced.rows(given), events["instrument"], due)
 
     def _windows(
         self, table: TableWindows, released: dict[str, Panes], until: int, closed_by: ClosedBy
@@ -285,16 +313,23 @@ class VenueMarket:
             }
         return {}
 
-    def _rows_of_their_own(self, lane: Lane, until: int, closed_by: ClosedBy) -> list[Published]:
-        """The rows of tables of operators' own that a lane has made."""
+    def _rows_of_their_own(
+        self,
+        waiting: Iterable[Waiting],
+        tables: Sequence[InstrumentTable],
+        numbers: Array | None,
+        until: int,
+        closed_by: ClosedBy,
+    ) -> list[Published]:
+        """The rows of tables of operators' own; `numbers`: of a lane's instruments, which are looked up there first."""
         out = []
-        released = [one for waiting in lane.waiting for one in waiting.release(until).items()]
+        released = [one for rows in waiting for one in rows.release(until).items()]
         if not released:
             return []
-        known, numbers = self.numbers.who([lane.table, *self._tables()]), self.numbers.of(lane.table)
+        known = self.numbers.who([*tables, *self._tables()])
         for name, given in released:
             operator, table = _ROWS_OF_THEIR_OWN[name]
-            who = numbers[given["instrument"]]
+            who = given["instrument"] if numbers is None else numbers[given["instrument"]]
             rows = {**given, **units.in_dollars(given, operator.columns, known.dollars[who])}
             out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, known, closed_by))
         return out
@@ -326,6 +361,7 @@ class VenueMarket:
                 self.fingerprints,
                 self.released,
                 self.touches.freeze() if self.touches is not None else b"",
+                (self.forced.freeze(mids=False), self.forced_rows.freeze(), frozen((self.met_forced,))),
             )
         )
 
@@ -350,6 +386,10 @@ class VenueMarket:
         market.meeting.thaw(was.meeting[0])
         market.panes = Panes.thaw(market.held["meeting"].statistics, was.meeting[1], fresh)
         take_up((market.closed, market.met), was.meeting[2])
+        if was.forced is not None:
+            market.forced.thaw(was.forced[0])
+            market.forced_rows.thaw(was.forced[1])
+            take_up((market.met_forced,), was.forced[2])
         market.released = was.released
         if was.touches and market.touches is not None:
             market.touches.thaw(was.touches)

@@ -594,6 +594,32 @@ ALTER TABLE `liquidations`
   DROP CONSTRAINT IF EXISTS `finite`,
   ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`qty_base`, `price`, `notional_usd`]);
 
+CREATE TABLE IF NOT EXISTS `liquidation_aftermath` (
+  `venue` LowCardinality(String) COMMENT 'where it trades' CODEC(ZSTD(3)),
+  `symbol` LowCardinality(String) COMMENT 'the venue\'s own name of the instrument' CODEC(ZSTD(3)),
+  `event_time` DateTime64(3, 'UTC') COMMENT 'when the venue\'s engine liquidated; unit: ns since 1970 UTC; at least: 0' CODEC(DoubleDelta, ZSTD(1)),
+  `order_side` LowCardinality(String) COMMENT 'side of the forced order, buy or sell; sign: sell: a long was liquidated' CODEC(ZSTD(3)),
+  `qty_base` Nullable(Float64) COMMENT 'size liquidated; unit: base; formula: lots * lot * contract; inverse: / price; null when: contract unknown; inverse: message without a price; at least: 0; source: the row of the table liquidations' CODEC(Gorilla, ZSTD(1)),
+  `notional_usd` Nullable(Float64) COMMENT 'size liquidated; unit: USD; formula: qty_base * price; null when: contract unknown; linear: message without a price; not quoted in US dollars; at least: 0; source: the row of the table liquidations' CODEC(Gorilla, ZSTD(1)),
+  `mid_before` Nullable(Float64) COMMENT 'mid in force just before it; unit: quote; formula: m = (bid + ask) / 2; null when: no trusted two-sided book; at least: 0; source: Bouchaud, Gefen, Potters & Wyart (2004)' CODEC(Gorilla, ZSTD(1)),
+  `move_1s_bps` Nullable(Float64) COMMENT 'how far the mid had gone 1 s later; unit: bps; formula: 1e4 D (m\' - m) / m; sign: with the forced order: positive; null when: a mid is not known; source: Bouchaud, Gefen, Potters & Wyart (2004)' CODEC(Gorilla, ZSTD(1)),
+  `move_5s_bps` Nullable(Float64) COMMENT 'how far the mid had gone 5 s later; unit: bps; formula: 1e4 D (m\' - m) / m; sign: with the forced order: positive; null when: a mid is not known; source: Bouchaud, Gefen, Potters & Wyart (2004)' CODEC(Gorilla, ZSTD(1)),
+  `move_60s_bps` Nullable(Float64) COMMENT 'how far the mid had gone 60 s later; unit: bps; formula: 1e4 D (m\' - m) / m; sign: with the forced order: positive; null when: a mid is not known; source: Bouchaud, Gefen, Potters & Wyart (2004)' CODEC(Gorilla, ZSTD(1)),
+  `throttled` Bool COMMENT 'the venue sends at most one a second: others may have moved the mid as well' CODEC(ZSTD(1)),
+  `nth` Int64 COMMENT 'which of the instrument\'s liquidations of that millisecond, in log order; at least: 0' CODEC(Delta, ZSTD(1)),
+  `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
+  `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
+  `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
+  INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`qty_base`, `notional_usd`, `mid_before`, `move_1s_bps`, `move_5s_bps`, `move_60s_bps`])
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(`event_time`)
+ORDER BY (`venue`, `symbol`, `event_time`, `nth`)
+TTL toDateTime(`ingested_at`) + INTERVAL 730 DAY DELETE
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'records of the topic liquidation.aftermath';
+
 CREATE TABLE IF NOT EXISTS `consolidated_bbo` (
   `asset` LowCardinality(String) COMMENT 'the base asset' CODEC(ZSTD(3)),
   `quote` LowCardinality(String) COMMENT 'the currency of all its prices: books in another one are another row, USDT is not USD' CODEC(ZSTD(3)),

@@ -8,6 +8,7 @@ from operators import catalog, units
 from operators.contract import Array
 from operators.lanes.lane import offered
 from operators.liquidation.normal import sizes
+from operators.meeting import LIQUIDATION
 from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
 from operators.waiting import Waiting
@@ -37,6 +38,9 @@ class LiquidationLog:
         self.counted = Running(catalog.at("liquidation", without))
         self.panes = Panes.of(STATISTICS)
         self.waiting = Waiting(catalog.at("liquidation", without), base_ns)
+        self.met: list[dict[str, Array]] = []
+        """What is for the meeting with the books, if anyone asks."""
+        self._meets = bool(catalog.at("liquidation_meeting", without))
 
     def restate(self, batch: Liquidations, refined: list[tuple[int, int, int]]) -> Liquidations:
         """A batch and what is remembered, all in the lots known at the batch's end.
@@ -55,6 +59,7 @@ class LiquidationLog:
         given = {name: getattr(batch, name) for name in _GIVEN}
         given |= {"received_ns": frames.received_ns[batch.frame], "offset": frames.offsets[batch.frame]}
         reads = self.orders.reads | self.counted.reads | frozenset(units.READS)
+        reads |= (frozenset(LIQUIDATION) if self._meets else frozenset()) - {"qty_base", "notional_usd"}
         events = offered(reads, given, batch.instrument, pane, self.base_ns, units.of_table(table))
         for running in (self.orders, self.counted):
             running.grow(len(table.rows))
@@ -64,6 +69,8 @@ class LiquidationLog:
         slot = self.panes.slots(keys(events["instrument"], events["pane"]))
         self.counted.fold(events, self.panes.columns, slot)
         self.waiting.add(self.counted.rows(events), events["instrument"], events["pane"])
+        if self._meets and len(events["pane"]):
+            self.met.append({n: events[n] for n in LIQUIDATION})
 
     def freeze(self) -> FrozenLog:
         """What was seen, the open panes, the rows that wait."""

@@ -30,14 +30,14 @@ from flows.topic_names import every_topic, input_topics
 from models.simulator import Disturbances, brackets
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
-from operators.market_tables import WINDOW_TABLES
+from operators.market_tables import delays_ns
 from tests.services.run import note_session
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 ROUGH = Disturbances(p_gap=0.05, gap_max_s=5.0, p_duplicate=0.002, p_delay=0.002, p_garbage=0.001)
 COMPUTING = {flow.name: tuple(t for t in flow.writes if t != "rejects") for flow in FLOWS if flow.name != "archive"}
 """The topics that tell how far a flow has come."""
-DELAY_S = {table.topic: table.delay_ns / 1e9 for table in WINDOW_TABLES}
+DELAY_S = {topic: ns / 1e9 for topic, ns in delays_ns().items()}
 STORED = {
     "features_book": "SELECT max(window_start) FROM features_book WHERE window_ms = 1000",
     "features_tape": "SELECT max(window_start) FROM features_tape WHERE window_ms = 1000",
