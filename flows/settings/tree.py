@@ -115,6 +115,7 @@ class Market(Section, frozen=True):
             "lead_lag",
             "price_discovery",
             "depth_grid",
+            "liquidation_aftermath",
         ],
         ...,
     ] = ()
