@@ -235,9 +235,9 @@ class VenueMarket:
 
     def _meet_forced(self, until: int) -> None:
         """Make the rows of liquidations that have met all mids they ask for; they wait as long as their horizon."""
-        events = self.forced.release(*self._known(until))
-        if not len(events["pane"]):
+        if not len(self.forced.waiting["pane"]):
             return
+        events = self.forced.release(*self._known(until))
         base_ns = self.cut.base_ns
         self.met_forced.grow(len(self.numbers.index))
         given = offered(self.met_forced.reads, events, events["instrument"], events["pane"], base_ns, {})

@@ -19,11 +19,13 @@ import numpy as np
 
 from operators import quality
 from operators.contract import Columns, EventTable, Operator, State
+from operators.liquidation.normal import LIQUIDATIONS
 from schemas.column import Column
 
 HORIZONS_S = (1, 5, 60)
 _SOURCE = "Bouchaud, Gefen, Potters & Wyart (2004)"
-_COPIED = "the row of the table liquidations"
+_SAME = {column.name: column for column in LIQUIDATIONS.columns}
+"""What its row in the table liquidations says too."""
 
 
 def _rows(state: State, events: Columns) -> Columns:
@@ -49,28 +51,7 @@ AFTERMATH = Operator(
     step=_rows,
     horizons_ns=tuple(h * 1_000_000_000 for h in HORIZONS_S),
     columns=(
-        Column("event_time", "time", "when the venue's engine liquidated", "ns since 1970 UTC", low=0),
-        Column("order_side", "str", "side of the forced order, buy or sell", sign="sell: a long was liquidated"),
-        Column(
-            "qty_base",
-            "f8",
-            "size liquidated",
-            "base",
-            "lots * lot * contract; inverse: / price",
-            _COPIED,
-            null_when="contract unknown; inverse: message without a price",
-            low=0,
-        ),
-        Column(
-            "notional_usd",
-            "f8",
-            "size liquidated",
-            "USD",
-            "qty_base * price",
-            _COPIED,
-            null_when="contract unknown; linear: message without a price",
-            low=0,
-        ),
+        *(_SAME[name] for name in ("event_time", "order_side", "qty_base", "notional_usd")),
         Column(
             "mid_before",
             "f8",
@@ -95,7 +76,7 @@ AFTERMATH = Operator(
             for h in HORIZONS_S
         ),
         Column("throttled", "bool", "the venue sends at most one a second: others may have moved the mid as well"),
-        Column("nth", "i8", "which of the instrument's liquidations of that millisecond, in log order", low=0),
+        _SAME["nth"],
         quality.CLOSED,
         quality.INFERRED,
     ),
