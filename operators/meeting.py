@@ -119,6 +119,13 @@ class Mids:
         """In force at a time."""
         return self._find(instrument, at_ns, inclusive=True)
 
+    def missing(self, instrument: I8, at_ns: I8, seen_ns: I8) -> Array:
+        """Whether a message up to `seen_ns` has shown that what was in force at a time is not known."""
+        out = np.zeros(len(instrument), np.bool_)
+        for who, since_ns, until_ns in self.holes.tolist():
+            out |= (instrument == who) & (since_ns < at_ns) & (at_ns < until_ns) & (until_ns <= seen_ns)
+        return out
+
     def _find(self, instrument: I8, at_ns: I8, *, inclusive: bool) -> Array:
         out = np.empty(len(instrument))
         _in_force(self.instrument, self.at_ns, self.mid, instrument, at_ns, inclusive, out)
@@ -174,15 +181,14 @@ class Meeting:
         order = np.argsort(out["event_ns"], kind="stable")
         out = {n: c[order] for n, c in out.items()}
         instrument, at = out["instrument"], out["event_ns"]
+        seen_ns = at + self.longest_ns
         after = np.empty((len(at), len(self.horizons_ns)))
         for h, horizon in enumerate(self.horizons_ns):
-            after[:, h] = np.where(at + horizon <= known_ns, self.mids.at(instrument, at + horizon), np.nan)
+            known = (at + horizon <= known_ns) & ~self.mids.missing(instrument, at + horizon, seen_ns)
+            after[:, h] = np.where(known, self.mids.at(instrument, at + horizon), np.nan)
         before = self.mids.before(instrument, at)
         for who, since_ns, until_ns in self.mids.holes.tolist():
-            mine = (instrument == who) & (until_ns <= at + self.longest_ns)
-            before[mine & (since_ns < at) & (at <= until_ns)] = np.nan
-            for h, horizon in enumerate(self.horizons_ns):
-                after[mine & (since_ns < at + horizon) & (at + horizon < until_ns), h] = np.nan
+            before[(instrument == who) & (since_ns < at) & (at <= until_ns) & (until_ns <= seen_ns)] = np.nan
         return out | {"mid_before": before, "mid_after": after}
 
     def last(self) -> int:
@@ -209,7 +215,8 @@ class Meeting:
         for name in _MIDS:
             if name in was:  # a release before kept no holes
                 setattr(self.mids, name, was[name])
-        self.waiting = {n: was[f"trade_{n}"].astype(t) for n, t in self.of.items()}
+        null = np.full(len(was["trade_pane"]), np.nan)  # what an operator asks for that came since
+        self.waiting = {n: was.get(f"trade_{n}", null).astype(t) for n, t in self.of.items()}
 
 
 _MIDS = ("instrument", "at_ns", "mid", "last_ns", "last", "holes")

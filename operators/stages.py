@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from operators import units
 from operators.book.midpoint import LADDER
 from operators.contract import EventTable, Operator
-from operators.touches import EDGES
+from operators.edges import EDGES
 
 PANE = ("pane", "pane_start_ns", "pane_end_ns")
 BOOK = "book_"
 """How the columns begin at the stage `asset` that have a value a book."""
+BEFORE = "_before"
+"""How the columns end of what was in force before an event, or where its pane begins."""
 EVENT = ("instrument", "event_ns", *PANE)
 """`pane_start_ns` is outside the pane and `pane_end_ns` inside; a late event's pane begins after the event."""
 
@@ -30,7 +32,9 @@ class Stage:
     statistics_of: tuple[str, ...] = ()
     """Stages whose operators' statistics are offered too."""
     columns_of: tuple[str, ...] = ()
-    """Stages whose operators' columns in tables of windows are offered too, of every book: `book_<column>`."""
+    """Stages whose operators' columns in tables of windows are offered too."""
+    columns_as: str = "{}"
+    """What they are called there."""
     calls: tuple[str, ...] = ("fold",)
     """The functions of an operator that are called there, besides the `compute` of what a closed window holds."""
     rows: bool = False
@@ -110,11 +114,14 @@ STAGES = {
         Stage(
             "liquidation_meeting",
             "a liquidation, counted once, with the mids of the meeting: just before it and `horizons_ns` after it; "
-            "`price` is null where the message had none",
+            "`price` is null where the message had none. What ends in `_before` besides is what the book said at its "
+            "last end of a pane before it; null where a gap has shown that it was not known, and where `mid_before` is",
             (
                 *(*EVENT, "order_side", "price", "price_kind", "throttled", "qty_base", "notional_usd"),
                 *("mid_before", "mid_after"),
             ),
+            columns_of=("close",),
+            columns_as="{}" + BEFORE,
             calls=(),
             rows=True,
         ),
@@ -133,6 +140,7 @@ STAGES = {
                 *(BOOK + n for n in ("venue", "symbol", "number", "live", "sequenced", "last_event_ns", "gap_ns")),
             ),
             columns_of=("close",),
+            columns_as=BOOK + "{}",
             calls=(),
             rows=True,
         ),
@@ -198,7 +206,7 @@ def check(operators: Iterable[Operator]) -> None:
         if o.stage == "window":
             there = _window(every, every[:n], o.table)
         beside = (c for b in every if b.stage in stage.columns_of and isinstance(b.table, str) for c in b.columns)
-        there |= {BOOK + c.name for c in beside}
+        there |= {stage.columns_as.format(c.name) for c in beside}
         if missing := [name for name in o.reads if name not in there]:
             raise NotOffered(f"operator {o.name} reads {missing[0]}, which the stage {o.stage} does not offer")
         # Where operators follow one another, what one gives the next may read.

@@ -9,6 +9,7 @@ import numpy as np
 from operators import catalog, quality, units
 from operators.contract import Array, EventTable
 from operators.cut import Cut
+from operators.edges import EDGES, TOUCH, Edges
 from operators.evolving import matched
 from operators.lanes import depth, derivatives, liquidations, tape
 from operators.lanes.lane import Lane, closed, offered
@@ -29,8 +30,8 @@ from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, join, keys
 from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
+from operators.stages import BEFORE, STAGES
 from operators.table_windows import TableWindows, held
-from operators.touches import EDGES, Touches
 from operators.waiting import Waiting
 from operators.watermark import ENDED, NEVER, by_guess, pass_marks
 from schemas.frames import Frames, Reject
@@ -54,7 +55,7 @@ class _Frozen(msgspec.Struct):
     meeting: tuple[bytes, bytes, bytes]
     fingerprints: dict[str, str]
     released: int
-    touches: bytes = b""
+    edges: bytes = b""
     forced: tuple[bytes, bytes, bytes] | None = None
 
 
@@ -74,9 +75,16 @@ class VenueMarket:
         stages = ("pane", "meeting", "liquidation_meeting")
         self.closed, self.met, self.met_forced = (Running(catalog.at(stage, cut.without)) for stage in stages)
         self.meeting = Meeting(self.met.horizons_ns)
-        self.forced = Meeting(self.met_forced.horizons_ns, LIQUIDATION, self.meeting)
+        asked = self.met_forced.reads - {*STAGES["liquidation_meeting"].offers}
+        self.said_before = tuple(sorted(n.removesuffix(BEFORE) for n in asked))
+        """What is asked of the books before liquidations."""
+        self.forced = Meeting(
+            self.met_forced.horizons_ns, LIQUIDATION | {n + BEFORE: np.float64 for n in self.said_before}, self.meeting
+        )
         self.forced_rows = Waiting(self.met_forced.operators, cut.base_ns)
-        self.touches = Touches() if self.closed.reads & set(EDGES) else None
+        self.touch = TOUCH if self.closed.reads & {*EDGES} else ()
+        """What is asked of the books at the edges of panes with trades."""
+        self.edges = Edges((*self.touch, *self.said_before))
         self.held = held(cut.without)
         self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}
         self.panes = Panes.of(self.held["meeting"].statistics)
@@ -116,7 +124,8 @@ class VenueMarket:
         lane.met = []
         if isinstance(lane, tape.TapeLane | liquidations.LiquidationsLane):
             for met in lane.liquidations.met:
-                self.forced.add({**met, "instrument": numbers[met["instrument"]]})
+                unread = {n + BEFORE: np.full(len(met["pane"]), np.nan) for n in self.said_before}
+                self.forced.add({**met, **unread, "instrument": numbers[met["instrument"]]})
             lane.liquidations.met = []
 
     def keep_to(self, here: Callable[[str], bool]) -> None:
@@ -136,7 +145,7 @@ class VenueMarket:
         self.closed_books = None
         if until <= self.released:
             return []
-        self.released = until
+        since, self.released = self.released, until
         passed = max(lane.clock.closed for lane in lanes)
 
         guessed = any(lane.clock.guessed for lane in lanes)
@@ -155,7 +164,7 @@ class VenueMarket:
             for kind in (k for k in table.of.logs if k not in released):
                 released[kind] = self._release(kind, until)
             out += self._windows(table, released, until, closed_by)
-        self._meet_forced(until)
+        self._meet_forced(since, until)
         if min(until, passed) > NEVER:
             self.meeting.forget(min(until, passed) * self.cut.base_ns, self.forced)
         for lane in lanes:
@@ -190,6 +199,7 @@ class VenueMarket:
             self._bring(kind)
             if kind == "depth":
                 self.closed_books = panes
+                self.edges.take(panes)
             return self._close(panes) if kind == "trades" else panes
         trades = self.lanes.get("trades")
         if kind == "liquidations" and isinstance(trades, tape.TapeLane):
@@ -204,8 +214,9 @@ class VenueMarket:
         for name, at in (("mid_before", pane), ("mid", pane + 1)):
             if name in self.closed.reads:
                 given[name] = self.meeting.mids.at(instrument, at * base_ns)
-        if self.touches is not None:
-            given |= self.touches.at_edges(self.closed_books, instrument, pane)
+        if self.touch:
+            for edge, ended in (("before", pane - 1), ("after", pane)):
+                given |= {f"{n}_{edge}": c for n, c in self.edges.at_end(instrument, ended, self.touch).items()}
         if self.closed_books is not None and (of := np.flatnonzero(depth.gaps(self.closed_books.columns))).size:
             broken = np.isin(panes.key, self.closed_books.key[of])
             given |= {n: np.where(broken, np.nan, given[n]) for n in _BEFORE if n in given}
@@ -233,12 +244,19 @@ class VenueMarket:
             known = max(books.clock.now_ns, (books.clock.closed + 1) * base_ns)
         return through, known
 
-    def _meet_forced(self, until: int) -> None:
+    def _meet_forced(self, since: int, until: int) -> None:
         """Make the rows of liquidations that have met all mids they ask for; they wait as long as their horizon."""
-        if not len(self.forced.waiting["pane"]):
+        waiting, base_ns = self.forced.waiting, self.cut.base_ns
+        if not len(waiting["pane"]):
             return
+        new = np.flatnonzero((waiting["pane"] > since) & (waiting["pane"] <= until))
+        who, pane = waiting["instrument"][new], waiting["pane"][new]
+        missing = self.meeting.mids.missing(who, pane * base_ns, (pane + 1) * base_ns)
+        for name, said in self.edges.at_end(who, pane - 1, self.said_before).items():
+            waiting[name + BEFORE][new] = np.where(missing, np.nan, said)
         events = self.forced.release(*self._known(until))
-        base_ns = self.cut.base_ns
+        for name in self.said_before:
+            events[name + BEFORE] = np.where(np.isnan(events["mid_before"]), np.nan, events[name + BEFORE])
         self.met_forced.grow(len(self.numbers.index))
         given = offered(self.met_forced.reads, events, events["instrument"], events["pane"], base_ns, {})
         due = events["pane"] - -self.forced.longest_ns // base_ns
@@ -360,7 +378,7 @@ class VenueMarket:
                 (self.meeting.freeze(), self.panes.freeze(), frozen((self.closed, self.met))),
                 self.fingerprints,
                 self.released,
-                self.touches.freeze() if self.touches is not None else b"",
+                self.edges.freeze(),
                 (self.forced.freeze(mids=False), self.forced_rows.freeze(), frozen((self.met_forced,))),
             )
         )
@@ -391,6 +409,6 @@ class VenueMarket:
             market.forced_rows.thaw(was.forced[1])
             take_up((market.met_forced,), was.forced[2])
         market.released = was.released
-        if was.touches and market.touches is not None:
-            market.touches.thaw(was.touches)
+        if was.edges:
+            market.edges.thaw(was.edges)
         return market

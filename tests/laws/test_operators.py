@@ -152,12 +152,14 @@ def values_of(name):
     """What a column may hold: as is said above, or as the operator says that keeps or gives it."""
     if name in COLUMNS:
         return COLUMNS[name]
-    plain = name.removeprefix("book_")
-    said = next(p for o in OPERATORS for p in (*o.statistics, *o.columns) if p.name == plain)
+    every = {p.name: p for o in OPERATORS for p in (*o.statistics, *o.columns)}
+    said = next(every[n] for n in (name, name.removeprefix("book_"), name.removesuffix("_before")) if n in every)
     low, high = (getattr(said, n, None) for n in ("low", "high"))
     if said.dtype != "f8":
         return ints(int(low or 0), 1 if said.dtype == "bool" else 10**6, DTYPES[said.dtype])
-    return (floats if name == plain else beside)(0.0 if low is None else low, 1e3 if high is None else high, np.nan)
+    return (beside if name == f"book_{said.name}" else floats)(
+        0.0 if low is None else low, 1e3 if high is None else high, np.nan
+    )
 
 
 def read_only(columns):
@@ -388,7 +390,8 @@ def test_what_no_stage_offers_stops_the_import_in_one_line():
 @given(data=st.data())
 def test_whatever_a_stage_offers_and_a_window_holds_the_laws_can_make_up(data):
     kept = {s.name for o in OPERATORS for s in o.statistics} | {c.name for o in OPERATORS for c in o.columns}
-    seen = {f"book_{c.name}" for o in catalog.at("close") if isinstance(o.table, str) for c in o.columns}
+    there = [c.name for o in catalog.at("close") if isinstance(o.table, str) for c in o.columns]
+    seen = {stage.columns_as.format(name) for stage in STAGES.values() if stage.columns_of for name in there}
     offered = {name for stage in STAGES.values() for name in stage.offers}
     apart = {*PLACES, *LADDER, "instrument", "mid_after", "reach_low_ticks", "reach_high_ticks"}
     words = {c.name for o in OPERATORS for c in o.columns if c.dtype == "str"}

@@ -45,6 +45,27 @@ def rows(run):
     return run.end().decoded("liquidation_aftermath")
 
 
+DEEP = [["99.95", "2"], ["99.80", "3"], ["99.60", "5"], ["98", "9"]], [["100.05", "1"], ["100.20", "4"], ["102", "9"]]
+
+
+def deep(*changes, begun=101):
+    """A book whose mid is 100 and reach 200 bps; then changes: when, first id, bids, asks."""
+    bids, asks = DEEP
+    said = {"lastUpdateId": 100, "bids": bids, "asks": asks}
+    yield Line("depth", START_MS * MS, json.dumps(said).encode(), "BTCUSDT")
+    for k, (ms, skipped, b, a) in enumerate(changes, begun):
+        ids = {"U": k + skipped, "u": k + skipped, "pu": k + skipped - 1}
+        said = {"e": "depthUpdate", "E": START_MS + ms, "T": START_MS + ms, "s": "BTCUSDT", **ids, "b": b, "a": a}
+        yield Line("depth", (START_MS + ms + 5) * MS, json.dumps(said).encode())
+
+
+def depths(row):
+    return [row[f"depth_{x}bps_usd"] for x in (10, 25, 50)], [row[f"share_of_{x}bps"] for x in (10, 25, 50)]
+
+
+THINNED = (1_500, 0, [["99.95", "0.5"]], []), (2_100, 0, [["99.95", "0"]], []), (90_000, 0, [], [])
+
+
 def test_a_forced_sell_after_which_the_mid_falls_and_then_rises():
     sold, bought, late = rows(Run("binance-usdm", LINES))
     # 101 just before it, not the 100.5 of the same moment; 99 a second later to the moment, 103 after a minute
@@ -72,7 +93,8 @@ def test_no_row_comes_before_a_minute_is_over_and_its_mark_says_so():
 
 @given(st.lists(st.sampled_from(["depth", "liquidations", "thaw", "advance"]), max_size=30))
 def test_where_logs_are_cut_frozen_and_thawed_does_not_change_a_row(steps):
-    run = Run("binance-usdm", LINES)
+    lines = [*deep((100, 0, [], []), *THINNED), *(forced(ms, "SELL") for ms in (1_600, 2_000, 2_001, 30_000))]
+    run = Run("binance-usdm", lines)
     for step in steps:
         if step == "thaw":
             run.thaw()
@@ -80,7 +102,8 @@ def test_where_logs_are_cut_frozen_and_thawed_does_not_change_a_row(steps):
             run.advance()
         else:
             run.read(step, 1)
-    assert rows(run) == rows(Run("binance-usdm", LINES))
+    told = rows(run)
+    assert told == rows(Run("binance-usdm", lines)) and told[0]["share_of_50bps"] > 0
 
 
 def test_left_out_nothing_waits():
@@ -97,3 +120,61 @@ def test_events_meet_the_mid_before_them_also_where_nobody_asks_for_one_after():
         {n: np.array([11], t) for n, t in {**TRADE, "instrument": np.int64}.items()} | {"instrument": np.array([0])}
     )
     assert meeting.release(20, 20)["mid_before"].tolist() == [7.0]
+
+
+def test_a_forced_sell_found_the_bids_that_stood_when_its_window_began_and_a_buy_the_asks():
+    calm = (100, 0, [], [])
+    lines = [*deep(calm, *THINNED), forced(1_600, "SELL", "2", "100"), forced(1_700, "BUY", "4", "100.05")]
+    sold, bought = rows(Run("binance-usdm", [*lines, forced(2_000, "SELL", "1", "100")]))[:2]
+    # of 100: 99.90, 99.75 and 99.50 are 10, 25 and 50 bps away
+    bids = [2 * 99.95, 2 * 99.95 + 3 * 99.80, 2 * 99.95 + 3 * 99.80 + 5 * 99.60]
+    stood, share = depths(sold)
+    assert stood == pytest.approx(bids)
+    assert share == pytest.approx([200 / b for b in bids])
+    asks = [100.05, 100.05 + 4 * 100.20, 100.05 + 4 * 100.20]
+    stood, share = depths(bought)
+    assert stood == pytest.approx(asks)
+    assert share == pytest.approx([4 * 100.05 / a for a in asks])
+    assert share[0] > 1
+
+
+def test_what_a_liquidation_found_is_what_features_book_says_of_the_end_of_the_window_before_it():
+    lines = [*deep((100, 0, [], []), *THINNED), *(forced(ms, "SELL") for ms in (1_600, 2_000, 2_001, 30_000))]
+    run = Run("binance-usdm", lines).end()
+    said = {r["window_start"]: r for r in run.decoded("features_book") if r["window_ms"] == 1_000}
+    found = {r["event_time"] - START_MS: r for r in run.decoded("liquidation_aftermath")}
+    for ms, start in ((1_600, 0), (2_000, 0), (2_001, 1_000), (30_000, 2_000)):
+        wanted = [said[START_MS + start][f"bid_depth_{x}bps_usd"] for x in (10, 25, 50)]
+        assert depths(found[ms])[0] == wanted and None not in wanted, ms
+
+
+def test_no_depth_is_told_of_a_book_that_a_gap_shows_not_to_have_been_known():
+    lost = (1_300, 1, [], [["99.99", "1"]])
+    shown = (2_400, 1, [], [["99.99", "1"]])
+    for gap, known in ((lost, {2_700: False}), (shown, {1_500: False, 2_300: False, 2_700: False})):
+        calm = [(100, 0, [], []), (1_200, 0, [], [])]
+        lines = [*deep(*calm, gap), forced(1_100, "SELL"), *(forced(ms, "SELL") for ms in known)]
+        found = {r["event_time"] - START_MS: r for r in rows(Run("binance-usdm", lines))}
+        assert depths(found[1_100])[0][0] == pytest.approx(2 * 99.95)
+        for ms in known:
+            assert depths(found[ms]) == ([None] * 3, [None] * 3), ms
+
+
+def test_a_hole_at_the_beginning_of_the_window_hides_the_depth_though_the_mid_is_known_again():
+    again = json.dumps({"lastUpdateId": 120, "bids": DEEP[0], "asks": DEEP[1]}).encode()
+    lines = [*deep((100, 0, [], []), (700, 0, [], []), (1_300, 9, [], []))]
+    lines += [Line("depth", (START_MS + 1_350) * MS, again, "BTCUSDT")]
+    joined = {"e": "depthUpdate", "E": START_MS + 1_400, "T": START_MS + 1_400, "s": "BTCUSDT", "U": 121, "u": 121}
+    lines += [Line("depth", (START_MS + 1_405) * MS, json.dumps({**joined, "pu": 120, "b": [], "a": []}).encode())]
+    lines += [forced(1_500, "SELL")]
+    (row,) = rows(Run("binance-usdm", lines))
+    assert row["mid_before"] == 100.0
+    assert depths(row)[0] == [None] * 3
+
+
+def test_liquidations_that_waited_through_an_upgrade_that_asks_for_more_go_on_without_it():
+    of = {"instrument": np.int64, "pane": np.int64, "event_ns": np.int64}
+    was, now = Meeting((), of), Meeting((), {**of, "bid_depth_10bps_usd_before": np.float64})
+    was.add({n: np.array([3]) for n in of})
+    now.thaw(was.freeze())
+    assert now.waiting["event_ns"].tolist() == [3] and np.isnan(now.waiting["bid_depth_10bps_usd_before"]).all()

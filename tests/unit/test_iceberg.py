@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.edges import TOUCH, Edges
 from operators.operator_states import Running
 from operators.tape.iceberg import ICEBERG
-from operators.touches import NAMES, Touches
 from tests.planted import Planted, ladder
 
 SECOND_NS = 10**9
@@ -178,7 +178,7 @@ class Closed:
 
     def __init__(self, rows):
         self.instrument, self.pane, values = (np.array([r[c] for r in rows]) for c in range(3))
-        self.columns = {n: values * (k + 1) for k, n in enumerate(NAMES)}
+        self.columns = {n: values * (k + 1) for k, n in enumerate(TOUCH)}
 
     def __len__(self):
         return len(self.pane)
@@ -194,16 +194,18 @@ class Closed:
 def test_what_is_in_force_at_the_edges_of_panes_is_the_last_word_before_wherever_time_was_cut(
     books, asked, cut, frozen
 ):
-    touches, found = Touches(), {}
+    edges, found = Edges(TOUCH), {}
     for low, high in ((0, cut), (cut, 13)):
         mine = [(i, p, float(100 * i + p)) for i, p in sorted(books) if low <= p < high]
         asks = [(i, p) for i, p in sorted(asked) if low <= p < high]
         who, pane = (np.array([a[c] for a in asks], np.int64) for c in range(2))
-        out = touches.at_edges(Closed(mine) if mine else None, who, pane)
-        found |= {a: (out["best_bid_before"][n], out["best_bid_after"][n]) for n, a in enumerate(asks)}
+        if mine:
+            edges.take(Closed(mine))
+        before, after = (edges.at_end(who, at, TOUCH)["best_bid"] for at in (pane - 1, pane))
+        found |= {a: (before[n], after[n]) for n, a in enumerate(asks)}
         if frozen:
-            data, touches = touches.freeze(), Touches()
-            touches.thaw(data)
+            data, edges = edges.freeze(), Edges(TOUCH)
+            edges.thaw(data)
     for i, p in asked:
         last = [[100 * i + q for j, q in sorted(books) if j == i and q <= upto] for upto in (p - 1, p)]
         np.testing.assert_equal(found[i, p], tuple(of[-1] if of else NAN for of in last))
