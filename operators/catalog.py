@@ -94,12 +94,6 @@ OPERATORS: tuple[Operator, ...] = (
 )
 check(OPERATORS)
 
-
-OPTIONAL = (
-    *("features_costs", "features_liquidity", "features_efficiency", "walls", "consolidated_bbo"),
-    *("footprint", "lead_lag", "price_discovery", "depth_grid", "liquidation_aftermath"),
-)
-"""Tables that can be left out: no operator of another table and no flow reads what theirs say."""
 ALL: frozenset[str] = frozenset()
 """Leaving out no table."""
 

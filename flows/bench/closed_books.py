@@ -16,7 +16,7 @@ from flows.bench.multiplied import multiplied, whole_book
 from flows.bench.result import Result, ratios
 from flows.bench.size import Size
 from flows.settings.tree import Settings
-from operators.catalog import OPTIONAL
+from operators.optional import OPTIONAL
 
 SECONDS = 20
 

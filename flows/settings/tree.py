@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from flows.settings.services import Clickhouse, Kafka, Positive, Section
+from operators.optional import OptionalTable
 from schemas.instrument import Instrument
 
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
@@ -104,21 +105,7 @@ class Market(Section, frozen=True):
     """A file that `alphaplus microprice` wrote; empty: no micro-prices."""
     misplaced: Literal["reject", "use"] = "reject"
     """What becomes of frames on another partition than murmur2 gives their base asset."""
-    without: tuple[
-        Literal[
-            "features_costs",
-            "features_liquidity",
-            "features_efficiency",
-            "walls",
-            "consolidated_bbo",
-            "footprint",
-            "lead_lag",
-            "price_discovery",
-            "depth_grid",
-            "liquidation_aftermath",
-        ],
-        ...,
-    ] = ()
+    without: tuple[OptionalTable, ...] = ()
     """Tables that are not computed and stay empty; what fills them then costs neither time nor state."""
 
     def only(self, venues: Iterable[str]) -> "Market":

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from flows.bench import in_process, instruments, material, multiplied
 
@@ -36,9 +36,9 @@ def settings(without: bool) -> Any:
         return Settings()
     from msgspec.structs import replace
 
-    from operators.catalog import OPTIONAL
-
-    return replace(Settings(), market=replace(Settings().market, without=OPTIONAL))
+    market = Settings().market
+    optional = get_args(get_args(get_type_hints(type(market))["without"])[0])
+    return replace(Settings(), market=replace(market, without=optional))
 
 
 def measured(spec: str, without: bool) -> dict[str, float]:

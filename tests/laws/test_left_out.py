@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import combinations
-from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -14,6 +13,7 @@ from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
 from operators import catalog
+from operators.optional import OPTIONAL
 from operators.stages import check
 from operators.table_windows import held
 from operators.venue_market import VenueMarket
@@ -22,7 +22,7 @@ from tests.laws.test_market import CUT, KINDS, Run
 from tests.laws.written import Line
 
 USDM = "binance-usdm"
-EVERY_GROUP = frozenset(catalog.OPTIONAL)
+EVERY_GROUP = frozenset(OPTIONAL)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,7 @@ def whole(simulation):
     return Run(USDM, lines, known).end()
 
 
-@pytest.mark.parametrize(
-    "without", [*({name} for name in catalog.OPTIONAL), EVERY_GROUP], ids=lambda w: "+".join(sorted(w))
-)
+@pytest.mark.parametrize("without", [*({name} for name in OPTIONAL), EVERY_GROUP], ids=lambda w: "+".join(sorted(w)))
 def test_a_table_that_is_left_out_is_empty_and_no_other_row_changes(simulation, whole, without):
     lines, known = simulation
     run = Run(USDM, lines, known, replace(CUT, without=frozenset(without))).end()
@@ -108,13 +106,13 @@ def test_a_state_is_taken_up_whatever_was_left_out_and_the_tables_of_before_go_o
 
 
 def test_whatever_is_left_out_no_operator_that_stays_reads_of_it():
-    for n in range(len(catalog.OPTIONAL) + 1):
-        for without in combinations(catalog.OPTIONAL, n):
+    for n in range(len(OPTIONAL) + 1):
+        for without in combinations(OPTIONAL, n):
             check(catalog.chosen(frozenset(without)))
 
 
-def test_the_setting_names_the_tables_that_can_be_left_out_and_the_recovered_state_goes_by_it():
-    assert get_args(get_args(get_type_hints(Market)["without"])[0]) == catalog.OPTIONAL
+def test_the_tables_that_can_be_left_out_are_tables_and_the_recovered_state_goes_by_the_setting():
+    assert {*OPTIONAL} < {catalog.table_of(o) for o in catalog.OPERATORS}
     told = msgspec.structs.replace(Settings(), market=Market(without=("walls", "features_efficiency")))
     assert cut_of(told).without == {"walls", "features_efficiency"}
     gone = {p.name for p in parts(Settings())} - {p.name for p in parts(told)}
