@@ -148,7 +148,7 @@ ITEMS: tuple[Item, ...] = (
         )
     ),
     Item("book_age_s", "staleness", "age of the book at t"),
-    Item("tape_age_s", "staleness", "age of the last trade at t"),
+    Item("tape_age_s", "staleness", "age at t of the last trade, of this minute or before"),
     Item("derivatives_age_s", "staleness", "age of the last mark at t"),
 )
 NAMES = tuple(item.name for item in ITEMS)

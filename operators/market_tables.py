@@ -67,7 +67,7 @@ TAPE = WindowTable(
     ("trades", "liquidations", "derivatives"),
     (),
     (
-        quality.STALE_MS,
+        quality.TRADE_AGE,
         quality.LATE_ROWS,
         quality.REPEATED_ROWS,
         quality.FEED_SWITCHES,
@@ -95,7 +95,7 @@ EFFICIENCY = WindowTable(
     "features.efficiency",
     ("trades",),
     (),
-    (quality.STALE_MS, quality.CLOSED, quality.INFERRED),
+    (quality.TRADE_AGE, quality.CLOSED, quality.INFERRED),
 )
 WINDOW_TABLES = (BOOK, TAPE, COSTS, LIQUIDITY, EFFICIENCY)
 

@@ -44,6 +44,16 @@ STALE_MS = Column(
     null_when="there was no message with an event time yet",
     tolerance=_AGE,
 )
+TRADE_AGE = Column(
+    "stale_ms",
+    "f8",
+    "age at the window's end of the last trade, in this window or before it",
+    unit="ms",
+    formula="end of the window - t of the last trade",
+    source=OURS,
+    null_when="there was no trade yet",
+    tolerance=_AGE,
+)
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
 REPEATED_ROWS = Column(
     "repeated_rows", "i8", "trades that were delivered again, by a reconnect or a second recorder, and left out", low=0

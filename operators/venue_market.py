@@ -320,12 +320,12 @@ class VenueMarket:
         if table in (BOOK, LIQUIDITY):
             return dict(quality.book(values, end_ns))
         if table is EFFICIENCY:
-            return {"stale_ms": quality.stale_ms(end_ns, values["last_trade_ns"])}
+            return {"stale_ms": quality.stale_ms(end_ns, values["traded_ns"])}
         if table is TAPE:
             marks = self.lanes.get("derivatives", self.lanes["trades"])
             own = self.numbers.who([marks.table, *self._tables()]).scales
             return {f"mark_{n}": own[n][values["instrument"]] for n in ("contract", "inverse")} | {
-                "stale_ms": quality.stale_ms(end_ns, values["last_trade_ns"]),
+                "stale_ms": quality.stale_ms(end_ns, values["traded_ns"]),
                 "late_rows": values["late_trades"] + values["late_marks"],
                 "repeated_rows": values["repeated_trades"],
             }

@@ -28,7 +28,7 @@ def statistics(without: frozenset[str] = catalog.ALL) -> tuple[Statistic, ...]:
         Statistic("late_trades", "i8", "sum"),
         Statistic("repeated_trades", "i8", "sum"),
         Statistic("feed_switches", "i8", "sum"),
-        Statistic("last_trade_ns", "i8", "max"),
+        Statistic("traded_ns", "i8", "held"),
     )
 
 
@@ -135,7 +135,7 @@ class TapeLane:
         events["qty_per_price"] = bars.qty_per_price(trades.ticks, trades.lots, events)
         self.trades.fold(events, self.panes.columns, slot)
         self.rows.add(self.trades.rows(events), events["instrument"], pane)
-        np.maximum.at(self.panes.columns["last_trade_ns"], slot, trades.event_ns)
+        np.maximum.at(self.panes.columns["traded_ns"], slot, trades.event_ns)
         price = units.price(trades.ticks, events)
         base = units.base(trades.lots, price, events)
         met = {n: events[n] for n in ("instrument", "pane", "event_ns", "sign")}

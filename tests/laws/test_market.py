@@ -361,6 +361,15 @@ def test_one_topic_that_goes_on_after_another_has_ended_adds_no_rows_to_the_ende
     assert not costs, "nobody has seen the book a minute after any of these trades"
 
 
+def test_the_age_of_the_last_trade_grows_through_windows_without_one_and_a_late_trade_leaves_it():
+    at = START_MS
+    marks_at = [mark(at + n) for n in (100, 2_200, 5_900)]
+    run = Run(USDM, [*marks_at, trade(at + 1_100), trade(at + 4_600), trade(at + 100)], cut=EVERY).end()
+    expected = {"features_tape": [None, 900, 1_900, 2_900, 400, 1_400], "features_efficiency": [900, 1_900, 2_900, 400]}
+    for table, ages in expected.items():
+        assert [r["stale_ms"] for r in run.decoded(table) if r["window_ms"] == 1_000] == ages, table
+
+
 def test_what_marks_have_passed_is_told_whether_the_logs_end_at_once_or_later():
     at = START_MS
     lines = [snapshot(at + 100, 1), trade(at + 100), mark(at + 100), forced(at + 100)]

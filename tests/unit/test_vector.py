@@ -55,7 +55,7 @@ def test_there_are_at_least_twenty_features_with_a_name_and_a_definition_each():
 
 
 def test_the_fingerprint_is_known_so_that_a_change_of_definition_is_a_decision():
-    assert FEATURE_VERSION == "37cf023ce70ffb93"
+    assert FEATURE_VERSION == "c8e41ac55e461480"
 
 
 def test_worked_numbers_of_a_full_hour():
