@@ -326,7 +326,7 @@ class VenueMarket:
             own = self.numbers.who([marks.table, *self._tables()]).scales
             return {f"mark_{n}": own[n][values["instrument"]] for n in ("contract", "inverse")} | {
                 "stale_ms": quality.stale_ms(end_ns, values["traded_ns"]),
-                "late_rows": values["late_trades"] + values["late_marks"],
+                "late_rows": values["late_trades"] + values["late_marks"] + values["late_liquidations"],
                 "repeated_rows": values["repeated_trades"],
             }
         return {}

@@ -3,20 +3,25 @@
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 
 from operators import catalog, units
-from operators.contract import Array
+from operators.contract import Array, Statistic
 from operators.lanes.lane import offered
 from operators.liquidation.normal import sizes
 from operators.meeting import LIQUIDATION
 from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
 from operators.waiting import Waiting
+from operators.watermark import Assigned
 from schemas.batches import Liquidations
 from schemas.frames import Frames
 from schemas.instrument import InstrumentTable
 
-STATISTICS = tuple(s for o in catalog.at("liquidation") for s in o.statistics)
+STATISTICS = (
+    *(s for o in catalog.at("liquidation") for s in o.statistics),
+    Statistic("late_liquidations", "i8", "sum"),
+)
 _GIVEN = ("event_ns", "order_side", "price", "price_kind", "lots", "throttled", "id")
 
 
@@ -54,8 +59,13 @@ class LiquidationLog:
             self.counted.rescale(instrument, 1, factor)
         return replace(batch, lots=lots)
 
-    def add(self, frames: Frames, batch: Liquidations, table: InstrumentTable, pane: Array) -> None:
-        """Take in events that are neither late nor refused."""
+    def add(self, frames: Frames, batch: Liquidations, table: InstrumentTable, assigned: Assigned) -> None:
+        """Take in events: late ones are counted, those ahead of their receipt left out."""
+        if assigned.late.any():
+            slot = self.panes.slots(keys(batch.instrument[assigned.late], assigned.pane[assigned.late]))
+            np.add.at(self.panes.columns["late_liquidations"], slot, 1)
+        kept = ~(assigned.late | assigned.ahead)
+        batch, pane = batch.keep(kept), assigned.pane[kept]
         given = {name: getattr(batch, name) for name in _GIVEN}
         given |= {"received_ns": frames.received_ns[batch.frame], "offset": frames.offsets[batch.frame]}
         reads = self.orders.reads | self.counted.reads | frozenset(units.READS)

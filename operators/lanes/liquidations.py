@@ -47,8 +47,7 @@ class LiquidationsLane:
         self.table.refined = []
         assigned = assign(self.clock, batch.event_ns, frames.received_ns[batch.frame], batch.frame, frames.marks)
         rejects += refused(frames, batch.frame, assigned)
-        kept = ~(assigned.late | assigned.ahead)
-        self.liquidations.add(frames, batch.keep(kept), self.table, assigned.pane[kept])
+        self.liquidations.add(frames, batch, self.table, assigned)
         return rejects
 
     def release(self, closed: int) -> Panes:

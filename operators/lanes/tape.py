@@ -99,8 +99,7 @@ class TapeLane:
                 feeds.rescale(self.feeds, instrument, tick_factor, lot_factor)
                 self.trades.rescale(instrument, tick_factor, lot_factor)
         if len(forced):
-            wanted = ~(at.late | at.ahead)
-            self.liquidations.add(frames, forced.keep(wanted), self.table, at.pane[wanted])
+            self.liquidations.add(frames, forced, self.table, at)
         return rejects
 
     def _take(self, frames: Frames, trades: Trades, assigned: Assigned, scales: dict[str, Array]) -> list[Reject]:

@@ -177,6 +177,15 @@ def inferred(venue, lines, symbol):
     return next(r for lane in run.market.lanes.values() for r in lane.table.rows if r.symbol == symbol)
 
 
+@pytest.mark.parametrize("venue", NAMES)
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_every_late_row_that_is_rejected_is_counted_in_a_row_of_the_tape(venue, seed):
+    run = Run(venue, lines_of(venue, seed), cut=EVERY).end()
+    counted = sum(r["late_rows"] for r in run.decoded("features_tape") if r["window_ms"] == 1000)
+    assert counted == sum(run.reasons(kind)["late"] for kind in run.logs if kind != "depth")
+
+
 def test_a_deribit_trade_that_liquidated_is_a_row_of_liquidations_and_of_the_tape():
     run = Run("deribit", lines_of("deribit", 3)).end()
     assert run.rows["liquidations"]
@@ -214,13 +223,13 @@ def snapshot(ms, last, symbol="BTCUSDT"):
     return Line("depth", ms * MS, json.dumps(data).encode(), symbol)
 
 
-def test_late_trades_and_marks_are_counted_in_the_first_open_window_and_rejected():
+def test_late_trades_marks_and_liquidations_are_counted_in_the_first_open_window_and_rejected():
     at = START_MS
     lines = [trade(at + 100), trade(at + 1700), trade(at + 900), mark(at + 1700), mark(at + 800), forced(at + 1800)]
     lines += [forced(at + 700, "2"), diff(at + 100, 1)]
     run = Run(USDM, lines).end()
     rows = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
-    assert [(r["window_start"], r["trades"], r["late_rows"]) for r in rows] == [(at, 1, 0), (at + 1000, 1, 2)]
+    assert [(r["window_start"], r["trades"], r["late_rows"]) for r in rows] == [(at, 1, 0), (at + 1000, 1, 3)]
     assert {k: dict(run.reasons(k)) for k in ("trades", "derivatives", "liquidations")} == {
         "trades": {"late": 1},
         "derivatives": {"late": 1},
@@ -302,7 +311,7 @@ def test_what_comes_for_a_window_that_a_mark_closed_is_late_also_after_a_freeze(
     }
     tape = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000]
     late = next(r for r in tape if r["window_start"] == START_MS + 5000)
-    assert (late["trades"], late["late_rows"]) == (1, 2)
+    assert (late["trades"], late["late_rows"]) == (1, 3)
     obeys(run)
 
 
