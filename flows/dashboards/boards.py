@@ -9,7 +9,7 @@ from flows.monitoring import telemetry as t
 from flows.tables import BY_NAME
 
 ACCOUNTS, POSITIONS = BY_NAME["risk_accounts"], BY_NAME["risk_positions"]
-TAPE, LIQUIDATIONS = BY_NAME["features_tape"], BY_NAME["liquidations"]
+TAPE, LIQUIDATIONS, AFTERMATH = (BY_NAME[n] for n in ("features_tape", "liquidations", "liquidation_aftermath"))
 FORECASTS, QUALITY = BY_NAME["forecasts_liquidation"], BY_NAME["quality"]
 VERSIONS, SCORES = BY_NAME["model_versions"], BY_NAME["forecast_scores"]
 ALERTS, REJECTS, BBO = BY_NAME["alerts"], BY_NAME["rejects"], BY_NAME["consolidated_bbo"]
@@ -120,6 +120,14 @@ LIQUIDATION_EVENTS = Board(
             "liquidations",
             LIQUIDATIONS,
             ["venue", "symbol", "position_side", "qty_base", "price", "price_kind", "notional_usd", "throttled"],
+        ),
+        newest(
+            "what they found and what came after",
+            AFTERMATH,
+            [
+                *("venue", "symbol", "position_side", "notional_usd", "depth_10bps_usd", "share_of_10bps"),
+                *("move_1s_bps", "move_5s_bps", "move_60s_bps", "throttled"),
+            ],
         ),
     ),
 )

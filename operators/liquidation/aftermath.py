@@ -43,7 +43,7 @@ _DEPTH = {column.name: column for column in BANDS.columns}
 def _rows(state: State, events: Columns) -> Columns:
     sign, size = np.sign(events["order_side"]), events["notional_usd"]
     before, after = events["mid_before"], events["mid_after"]
-    moved = 1e4 * sign[:, None] * (after - before[:, None]) / before[:, None]
+    moved = 1e4 * sign[:, None] * (after - before[:, None]) / before[:, None] + 0.0  # never minus zero
     bids, asks = ([events[f"{side}_depth_{x}bps_usd_before"] for x in DEPTHS_BPS] for side in ("bid", "ask"))
     found = np.where(sign > 0, asks, bids)
     share = size / np.where(found > 0, found, np.nan)
@@ -51,6 +51,7 @@ def _rows(state: State, events: Columns) -> Columns:
         "row": np.arange(len(sign)),
         "event_time": events["event_ns"],
         "order_side": np.where(sign > 0, "buy", "sell"),
+        "position_side": np.where(sign > 0, "short", "long"),
         "qty_base": events["qty_base"],
         "notional_usd": size,
         "mid_before": before,
@@ -72,7 +73,7 @@ AFTERMATH = Operator(
     step=_rows,
     horizons_ns=tuple(h * 1_000_000_000 for h in HORIZONS_S),
     columns=(
-        *(_SAME[name] for name in ("event_time", "order_side", "qty_base", "notional_usd")),
+        *(_SAME[name] for name in ("event_time", "order_side", "position_side", "qty_base", "notional_usd")),
         Column(
             "mid_before",
             "f8",
@@ -119,7 +120,7 @@ AFTERMATH = Operator(
                 f"notional_usd / depth_{x}bps_usd",
                 "definition of our own",
                 "above 1: more than stood there",
-                f"depth_{x}bps_usd or its size is not known, or nothing stood there",
+                "the depth or the size is not known, or nothing stood there",
                 low=0,
             )
             for x in DEPTHS_BPS

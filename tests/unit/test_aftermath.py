@@ -146,6 +146,7 @@ def test_what_a_liquidation_found_is_what_features_book_says_of_the_end_of_the_w
     for ms, start in ((1_600, 0), (2_000, 0), (2_001, 1_000), (30_000, 2_000)):
         wanted = [said[START_MS + start][f"bid_depth_{x}bps_usd"] for x in (10, 25, 50)]
         assert depths(found[ms])[0] == wanted and None not in wanted, ms
+    assert str(found[30_000]["move_1s_bps"]) == "0.0", "of a sell after which nothing moved it was -0.0"
 
 
 def test_no_depth_is_told_of_a_book_that_a_gap_shows_not_to_have_been_known():
@@ -178,3 +179,14 @@ def test_liquidations_that_waited_through_an_upgrade_that_asks_for_more_go_on_wi
     was.add({n: np.array([3]) for n in of})
     now.thaw(was.freeze())
     assert now.waiting["event_ns"].tolist() == [3] and np.isnan(now.waiting["bid_depth_10bps_usd_before"]).all()
+
+
+def test_a_share_is_known_where_the_quote_is_no_dollar_and_the_depth_in_dollars_is_not():
+    lines = [*deep((100, 0, [], []), *THINNED), forced(1_600, "SELL", "2", "100")]
+    pair = [
+        line._replace(data=line.data.replace(b"BTCUSDT", b"ETHBTC"), header="ETHBTC" if line.header else None)
+        for line in lines
+    ]
+    (dollars,), (row,) = rows(Run("binance-usdm", lines)), rows(Run("binance-usdm", pair))
+    assert (row["depth_10bps_usd"], row["notional_usd"], row["position_side"]) == (None, None, "long")
+    assert row["share_of_10bps"] == dollars["share_of_10bps"] == pytest.approx(200 / (2 * 99.95))
