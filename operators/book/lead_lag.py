@@ -2,13 +2,15 @@
 
     C(h)   = sum of dX_i dY_j over the moves whose times overlap when those of Y are taken h earlier
     rho(h) = C(h) / sqrt(sum dX_i^2  sum dY_j^2)        h: 0, +-100, +-200, +-500, +-1000, +-2000 ms
-    lead   = the h at which |rho| is largest; positive: the first book moves first, the second follows h later
+    lead   = the h at which |rho| is largest, of equals the one nearest to 0; positive: the first book moves first, the
+             second follows h later
     LLR    = sum of rho(h)^2 over h > 0 / that over h < 0        above 1: the first book leads
 
 X, Y: logarithms of the mids of two books as they stand at the ends of panes, each at the time of the last message of
 its own book by then. So nothing is brought onto one grid; what happens between two ends of panes is seen at the second,
 so lags below the length of a pane are told apart by what lies across ends only: with panes of 100 ms they are sharp,
-with those of 1 s blurred. Clocks are the venues' own, and what they are apart is in the lead too.
+with those of 1 s blurred, and often the same to the last digit. Clocks are the venues' own, and what they are apart is
+in the lead too.
 
 All pairs of the first six books seen of an asset and quote; of a pair the first is that by venue and symbol. A move is
 kept until 32 more of its book have come: for panes of 100 ms and longer that is beyond the longest lag. A book that is
@@ -35,6 +37,8 @@ BOOKS, RING, LEAST = 6, 32, 30
 WINDOW_NS = 60_000_000_000
 LAGS_MS = (-2_000, -1_000, -500, -200, -100, 0, 100, 200, 500, 1_000, 2_000)
 _LAGS_NS = np.array(LAGS_MS, np.int64) * 1_000_000
+_NEAREST = np.argsort(np.abs(_LAGS_NS), kind="stable")
+"""The lags from 0 outwards."""
 _PAIRS = np.array([*combinations(range(BOOKS), 2)], np.int64)
 _PAIR_OF = np.full((BOOKS, BOOKS), -1, np.int64)
 for _n, (_a, _b) in enumerate(_PAIRS.tolist()):
@@ -210,7 +214,7 @@ def _step(state: State, panes: Columns) -> Columns:
     known = (first_moves >= LEAST) & (second_moves >= LEAST)
     with np.errstate(divide="ignore", invalid="ignore"):
         rho = np.where(known[:, None], real[:n, :-1] / np.sqrt(real[:n, -1:]), np.nan)
-    at = np.argmax(np.where(np.isnan(rho), 0.0, np.abs(rho)), axis=1)
+    at = _NEAREST[np.argmax(np.where(np.isnan(rho), 0.0, np.abs(rho))[:, _NEAREST], axis=1)]
     lags = np.array(LAGS_MS)
     ahead, behind = ((rho[:, lags * way > 0] ** 2).sum(axis=1) for way in (1, -1))
     out = {"row": row, "event_time": (window + 1) * WINDOW_NS} | pair_names.named(panes, row, first, second)
@@ -246,7 +250,8 @@ LEAD_LAG = Operator(
         Column(
             "lead_ms",
             "f8",
-            "how long the second book follows behind the first, of the lags tried the likeliest",
+            "how long the second book follows behind the first: of 0, +-100, 200, 500, 1000 and 2000 ms the likeliest,"
+            " of equals the one nearest to 0",
             "ms",
             "argmax |rho(h)|",
             "Hoffmann, Rosenbaum & Yoshida (2013)",

@@ -107,6 +107,15 @@ def test_panes_of_a_second_still_tell_a_delay_of_a_second_and_who_leads_at_half_
         assert np.median([r["lead_lag_ratio"] for r in found]) > 1
 
 
+def test_books_that_move_at_once_lead_by_nothing_also_where_panes_tell_no_shorter_lag_apart():
+    moved = walk(10, 300, every_ms=2_000)
+    told = [(t + later, m) for t, m in moved for later in (0, 1_000)]
+    found = rows(panes((told, told), 1_000, 600))[1:]
+    assert {r["moves"] for r in found} == {LEAST}
+    assert {r["correlation"] for r in found} == {r["correlation_at_once"] for r in found}
+    assert [r["lead_ms"] for r in found] == [0] * len(found)
+
+
 def test_a_lead_is_a_lag_seen_from_the_other_book():
     pair = walk(5, 1_800), walk(6, 1_800, offset_ms=37)
     for one, other in zip(rows(panes(pair, 100, 1_800)), rows(panes(pair[::-1], 100, 1_800)), strict=True):
