@@ -80,7 +80,7 @@ COSTS = WindowTable(
     "features.costs",
     ("meeting",),
     (),
-    (quality.CLOSED, quality.INFERRED),
+    (quality.MEETING_AGE, quality.CLOSED, quality.INFERRED),
     delay_ns=max((h for o in catalog.at("meeting") for h in o.horizons_ns), default=0),
 )
 LIQUIDITY = WindowTable(

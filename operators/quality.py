@@ -54,6 +54,17 @@ TRADE_AGE = Column(
     null_when="there was no trade yet",
     tolerance=_AGE,
 )
+MEETING_AGE = Column(
+    "stale_ms",
+    "f8",
+    "age of the last message of the book when the last mid is asked for, a minute later: as old are the mids of a book "
+    "whose feed was away",
+    unit="ms",
+    formula="a minute after the end of the window, or after the event - t of the last message",
+    source=OURS,
+    null_when="the book has had no message with an event time yet",
+    tolerance=_AGE,
+)
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
 REPEATED_ROWS = Column(
     "repeated_rows", "i8", "trades that were delivered again, by a reconnect or a second recorder, and left out", low=0

@@ -115,10 +115,11 @@ STAGES = {
             "liquidation_meeting",
             "a liquidation, counted once, with the mids of the meeting: just before it and `horizons_ns` after it; "
             "`price` is null where the message had none. What ends in `_before` besides is what the book said at its "
-            "last end of a pane before it; null where a gap has shown that it was not known, and where `mid_before` is",
+            "last end of a pane before it; null where a gap has shown that it was not known, and where `mid_before` "
+            "is. `stale_ms`: the age of the book's last message when the longest horizon is over",
             (
                 *(*EVENT, "order_side", "price", "price_kind", "throttled", "qty_base", "notional_usd"),
-                *("mid_before", "mid_after"),
+                *("mid_before", "mid_after", "stale_ms"),
             ),
             columns_of=("close",),
             columns_as="{}" + BEFORE,

@@ -256,11 +256,12 @@ CREATE TABLE IF NOT EXISTS `features_costs` (
   `sell_markout_1s_bps` Nullable(Float64) COMMENT 'what aggressive sells were worth 1 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive sell of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
   `sell_markout_5s_bps` Nullable(Float64) COMMENT 'what aggressive sells were worth 5 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive sell of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
   `sell_markout_60s_bps` Nullable(Float64) COMMENT 'what aggressive sells were worth 60 s later, against their price; unit: bps; formula: 1e4 D (m\' - p) / m; sign: the aggressor gained: positive; null when: no aggressive sell of the window of which all mids are known; source: Hasbrouck (2007), ch. 8' CODEC(Gorilla, ZSTD(1)),
+  `stale_ms` Nullable(Float64) COMMENT 'age of the last message of the book when the last mid is asked for, a minute later: as old are the mids of a book whose feed was away; unit: ms; formula: a minute after the end of the window, or after the event - t of the last message; null when: the book has had no message with an event time yet; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
   `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `window_start` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_buy_volume_base`, `measured_sell_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_buy_volume_base`, `measured_sell_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`window_start`)
@@ -296,11 +297,12 @@ SELECT
   `sell_markout_1s_bps`,
   `sell_markout_5s_bps`,
   `sell_markout_60s_bps`,
+  `stale_ms`,
   `closed_by`,
   `inferred`,
   fromUnixTimestamp64Milli(_at, 'UTC') AS `in_force_since`
 FROM (
-  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `measured_buy_volume_base`, `measured_sell_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
+  SELECT `venue`, `symbol`, `window_ms`, `effective_spread_bps`, `realised_spread_1s_bps`, `price_impact_1s_bps`, `realised_spread_5s_bps`, `price_impact_5s_bps`, `realised_spread_60s_bps`, `price_impact_60s_bps`, `measured_volume_base`, `measured_trades`, `measured_buy_volume_base`, `measured_sell_volume_base`, `buy_markout_1s_bps`, `buy_markout_5s_bps`, `buy_markout_60s_bps`, `sell_markout_1s_bps`, `sell_markout_5s_bps`, `sell_markout_60s_bps`, `stale_ms`, `closed_by`, `inferred`, toUnixTimestamp64Milli(`window_start`) AS _at,
     leadInFrame(_at, 1, toInt64(4611686018427387904)) OVER (
       PARTITION BY `venue`, `symbol`, `window_ms` ORDER BY _at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS _next
@@ -614,11 +616,12 @@ CREATE TABLE IF NOT EXISTS `liquidation_aftermath` (
   `share_of_50bps` Nullable(Float64) COMMENT 'its size as a share of the depth within 50 bps; unit: 1; formula: notional_usd / depth_50bps_usd; sign: above 1: more than stood there; null when: the depth or the size is not known, or nothing stood there; at least: 0; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
   `throttled` Bool COMMENT 'the venue sends at most one a second: others may have moved the mid as well' CODEC(ZSTD(1)),
   `nth` Int64 COMMENT 'which of the instrument\'s liquidations of that millisecond, in log order; at least: 0' CODEC(Delta, ZSTD(1)),
+  `stale_ms` Nullable(Float64) COMMENT 'age of the last message of the book when the last mid is asked for, a minute later: as old are the mids of a book whose feed was away; unit: ms; formula: a minute after the end of the window, or after the event - t of the last message; null when: the book has had no message with an event time yet; source: definition of our own' CODEC(Gorilla, ZSTD(1)),
   `closed_by` LowCardinality(String) COMMENT 'what closed the window: event (a later event), end (of a bounded log), idle (quiet)' CODEC(ZSTD(3)),
   `inferred` Bool COMMENT 'tick, lot and contract were inferred from frames, not taken from settings' CODEC(ZSTD(1)),
   `ingested_at` DateTime64(3, 'UTC') MATERIALIZED now64(3, 'UTC') COMMENT 'when the store took the row; not part of the record' CODEC(Delta, ZSTD(1)),
   INDEX by_time `event_time` TYPE minmax GRANULARITY 1,
-  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`qty_base`, `notional_usd`, `mid_before`, `move_1s_bps`, `move_5s_bps`, `move_60s_bps`, `depth_10bps_usd`, `depth_25bps_usd`, `depth_50bps_usd`, `share_of_10bps`, `share_of_25bps`, `share_of_50bps`])
+  CONSTRAINT `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`qty_base`, `notional_usd`, `mid_before`, `move_1s_bps`, `move_5s_bps`, `move_60s_bps`, `depth_10bps_usd`, `depth_25bps_usd`, `depth_50bps_usd`, `share_of_10bps`, `share_of_25bps`, `share_of_50bps`, `stale_ms`])
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(`event_time`)

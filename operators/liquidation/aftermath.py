@@ -15,7 +15,7 @@ already, which a cascade is made of, has not thinned it, and `features_book` say
 The response function of a trade (Bouchaud, Gefen, Potters & Wyart 2004, Quantitative Finance 4(2)), of a forced one.
 
 >>> one = {"event_ns": [7], "order_side": [-1], "qty_base": [2.0], "notional_usd": [200.0], "throttled": [False],
-...        "mid_before": [100.0], "mid_after": [[99.0, 99.5, 100.5]]}
+...        "mid_before": [100.0], "mid_after": [[99.0, 99.5, 100.5]], "stale_ms": [80.0]}
 >>> one |= {f"{side}_depth_{x}bps_usd_before": [40.0 * x] for side in ("bid", "ask") for x in (10, 25, 50)}
 >>> row = AFTERMATH.step({}, {k: np.array(v) for k, v in one.items()})
 >>> [float(row[f"move_{h}s_bps"][0]) for h in HORIZONS_S]
@@ -59,6 +59,7 @@ def _rows(state: State, events: Columns) -> Columns:
         **{f"depth_{x}bps_usd": found[k] for k, x in enumerate(DEPTHS_BPS)},
         **{f"share_of_{x}bps": share[k] for k, x in enumerate(DEPTHS_BPS)},
         "throttled": events["throttled"].astype(np.bool_),
+        "stale_ms": events["stale_ms"],
     }
 
 
@@ -66,7 +67,7 @@ AFTERMATH = Operator(
     "aftermath",
     "liquidation_meeting",
     (
-        *("event_ns", "order_side", "qty_base", "notional_usd", "throttled", "mid_before", "mid_after"),
+        *("event_ns", "order_side", "qty_base", "notional_usd", "throttled", "mid_before", "mid_after", "stale_ms"),
         *(f"{side}_depth_{x}bps_usd_before" for side in ("bid", "ask") for x in DEPTHS_BPS),
     ),
     table=EventTable("liquidation_aftermath", "liquidation.aftermath", ttl_days=730),
@@ -127,6 +128,7 @@ AFTERMATH = Operator(
         ),
         Column("throttled", "bool", "the venue sends at most one a second: others may have moved the mid as well"),
         _SAME["nth"],
+        quality.MEETING_AGE,
         quality.CLOSED,
         quality.INFERRED,
     ),

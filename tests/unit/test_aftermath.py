@@ -13,7 +13,7 @@ from flows.market import MarketShard
 from flows.settings.sources import load
 from operators.market_tables import delays_ns
 from operators.meeting import TRADE, Meeting
-from tests.laws.test_market import CUT, Run
+from tests.laws.test_market import CUT, Run, trade
 from tests.laws.written import Line
 
 START_MS = 1_700_000_040_000
@@ -190,3 +190,39 @@ def test_a_share_is_known_where_the_quote_is_no_dollar_and_the_depth_in_dollars_
     (dollars,), (row,) = rows(Run("binance-usdm", lines)), rows(Run("binance-usdm", pair))
     assert (row["depth_10bps_usd"], row["notional_usd"], row["position_side"]) == (None, None, "long")
     assert row["share_of_10bps"] == dollars["share_of_10bps"] == pytest.approx(200 / (2 * 99.95))
+
+
+def test_mids_of_a_book_whose_feed_was_away_for_longer_than_a_minute_say_how_old_they_are():
+    ids = {"U": 501, "u": 501, "pu": 500}
+    said = {
+        "e": "depthUpdate",
+        "E": START_MS + 199_990,
+        "T": START_MS + 199_990,
+        "s": "BTCUSDT",
+        **ids,
+        "b": [],
+        "a": [],
+    }
+    lines = [*deep((100, 0, [], []), (1_000, 0, [], []))]
+    lines += [Line("depth", (START_MS + 199_995) * MS, json.dumps(said).encode())]
+    lines += [forced(ms, "SELL") for ms in (1_500, 30_000, 100_000)]
+    lines += [trade(START_MS + ms, price) for ms, price in ((1_500, "100"), (30_000, "96"), (100_000, "92"))]
+    run = Run("binance-usdm", lines).end()
+    found = {r["event_time"] - START_MS: r for r in run.decoded("liquidation_aftermath")}
+    for ms in (1_500, 30_000, 100_000):
+        # the gap shows too late to take anything back, and a market that fell by a tenth seems not to have moved
+        assert (found[ms]["move_60s_bps"], found[ms]["stale_ms"]) == (0.0, ms + 60_000 - 1_000)
+    costs = {r["window_start"] - START_MS: r for r in run.decoded("features_costs") if r["window_ms"] == 1_000}
+    for start in (1_000, 29_000, 99_000):
+        assert (costs[start]["price_impact_60s_bps"], costs[start]["stale_ms"]) == (0.0, start + 60_000)
+
+
+def test_a_book_that_goes_on_is_as_old_as_its_last_message_when_the_minute_is_over():
+    beats = [(ms, 0, [], []) for ms in range(100, 90_000, 400)]
+    lines = [*deep(*beats), forced(1_650, "SELL"), trade(START_MS + 1_650)]
+    run = Run("binance-usdm", lines).end()
+    (row,) = run.decoded("liquidation_aftermath")
+    # of the window that ended before, at 61 s, the last message was at 60.9 s
+    assert row["stale_ms"] == 61_650 - 60_900
+    costs = {r["window_start"] - START_MS: r for r in run.decoded("features_costs") if r["window_ms"] == 1_000}
+    assert costs[1_000]["stale_ms"] == 62_000 - 61_700
