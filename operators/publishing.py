@@ -59,8 +59,11 @@ def of_events(
     known: Numbered,
     closed_by: ClosedBy,
 ) -> Published:
-    """Single events of the instruments numbered `who`, in the order in which they stand."""
-    at_ms = rows["event_time"] // 1_000_000
+    """Single events of the instruments numbered `who`, in the order in which they stand.
+
+    Times go up to whole milliseconds: a pane ends with one, inclusive, so all events of one are of one pane.
+    """
+    at_ms = -(-rows["event_time"] // 1_000_000)
     nth = _nth(who, at_ms)
     given: dict[str, Array | list[str]] = {
         "venue": [venue] * len(who),
@@ -70,6 +73,7 @@ def of_events(
         "inferred": known.inferred[who],
     }
     names = ("venue", "symbol", *(c.name for c in columns))
+    rows = {**rows, "event_time": at_ms * 1_000_000}
     out = {n: given[n] if n in given else listed(rows[n]) for n in names}
     natural, order = known.naturals(venue)[who], at_ms * 1_000_000 + nth
     return Published(table, known.base[who].tolist(), natural.tolist(), order.tolist(), at_ms.tolist(), out)

@@ -238,6 +238,26 @@ def test_late_trades_marks_and_liquidations_are_counted_in_the_first_open_window
     assert len(run.rows["liquidations"]) == 1
 
 
+def test_events_of_microseconds_around_the_end_of_a_pane_keep_ids_of_their_own_however_the_log_is_cut():
+    at_us = (1_000_000, 1_000_400, 1_000_600, 1_001_000, 1_800_000, 9_000_000)
+    lines = []
+    for size, us in enumerate(at_us, 1):
+        data = forced(START_MS, str(size)).data.replace(b'"T": %d' % START_MS, b'"T": %d' % (START_MS * 1000 + us))
+        lines.append(Line("liquidations", (START_MS + 10_000) * MS, data))
+    run = Run(USDM, lines)
+    for kind in KINDS:
+        run.market.mark(kind, ended=kind != "liquidations")
+    for _ in lines:
+        run.read("liquidations", 1)
+        run.advance()
+    rows = run.end().decoded("liquidations")
+    told = [(r["event_time"] - START_MS, r["nth"], r["qty_base"]) for r in rows]
+    # of (1000 ms, 1001 ms] are three; a time goes up to its millisecond, as a window holds all up to its end
+    assert told == [(1000, 0, 1), (1001, 0, 2), (1001, 1, 3), (1001, 2, 4), (1800, 0, 5), (9000, 0, 6)]
+    assert len({r["id"] for r in rows}) == len(rows)
+    assert rows == Run(USDM, lines).end().decoded("liquidations")
+
+
 def test_a_late_depth_message_is_applied_and_counted_but_not_rejected():
     at = START_MS
     lines = [snapshot(at + 100, 1), diff(at + 1700, 2), diff(at + 900, 3)]
