@@ -87,10 +87,13 @@ def stale_ms(end_ns: Array, last_event_ns: Array) -> Array:
     return np.where(last_event_ns > 0, (end_ns - last_event_ns) / 1e6, np.nan)
 
 
-def book(rows: Columns, end_ns: Array) -> Columns:
-    """The stamp of book rows from their statistics `live untrusted_ns missed untold last_event_ns late_rows`."""
+def book(rows: Columns, start_ns: Array, end_ns: Array) -> Columns:
+    """The stamp of book rows from their statistics, `live untrusted_ns whole_ns` and those that it gives as they are.
+
+    A window in which the log of its instrument began says nothing of the time before: it is not trusted as a whole.
+    """
     return {
-        "book_ok": (rows["live"] == 1) & (rows["untrusted_ns"] == 0),
+        "book_ok": (rows["live"] == 1) & (rows["untrusted_ns"] == 0) & (rows["whole_ns"] <= start_ns),
         "gap_ms": rows["untrusted_ns"] / 1e6,
         "missed_updates": np.where(rows["untold"] > 0, np.nan, rows["missed"]),
         "stale_ms": stale_ms(end_ns, rows["last_event_ns"]),

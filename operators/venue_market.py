@@ -326,7 +326,7 @@ class VenueMarket:
     def _stamp(self, table: WindowTable, values: dict[str, Array], end_ns: Array) -> dict[str, Array]:
         """How far to trust the rows, and what the windows of a table offer besides their statistics."""
         if table in (BOOK, LIQUIDITY):
-            return dict(quality.book(values, end_ns))
+            return dict(quality.book(values, values["window_start_ns"], end_ns))
         if table is COSTS:
             return {"stale_ms": self._book_age_ms(values["instrument"], end_ns + table.delay_ns)}
         if table is EFFICIENCY:

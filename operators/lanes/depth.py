@@ -23,6 +23,7 @@ from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
 
 I8 = NDArray[np.int64]
+_NONE_YET = -(2**62)
 
 STAMP = (
     Statistic("live", "i8", "asof"),
@@ -38,7 +39,9 @@ STAMP = (
     Statistic("untrusted_ns", "i8", "sum"),
     Statistic("missed", "i8", "sum"),
     Statistic("untold", "i8", "sum"),
+    Statistic("whole_ns", "i8", "held"),
 )
+"""`whole_ns`: when the instrument's second pane began, the first that its log can have told of as a whole."""
 
 
 @cache
@@ -130,10 +133,16 @@ class DepthLane:
             somewhere = ~assigned.ahead | (assigned.pane > NEVER + 1)
             depth = depth.refuse(assigned.ahead).keep(somewhere)
             assigned = assigned.keep(somewhere)
+        more = len(self.table.rows) - len(self.last_pane)
+        self.last_pane = np.append(self.last_pane, np.full(more, _NONE_YET, np.int64))
+        begun = np.flatnonzero(self.last_pane[depth.instrument] == _NONE_YET)
         pane = self._monotone(depth.instrument, assigned.pane)
         applied = ladder.apply(self.books, depth, pane, self.clock.closed)
         slot = self.panes.slots(keys(depth.instrument, pane))
         held = self.panes.columns
+        if begun.size:
+            first = begun[np.unique(depth.instrument[begun], return_index=True)[1]]
+            held["whole_ns"][slot[first]] = (pane[first] + 1) * self.clock.base_ns
         np.add.at(held["messages"], slot, 1)
         rare = {
             "dropped": applied.dropped,
@@ -165,9 +174,6 @@ class DepthLane:
 
     def _monotone(self, instrument: NDArray[np.int32], pane: I8) -> I8:
         """The pane of each message, never before the one of the message before it of the same instrument."""
-        more = len(self.table.rows) - len(self.last_pane)
-        if more > 0:
-            self.last_pane = np.append(self.last_pane, np.full(more, -(2**62), np.int64))
         out = np.empty(len(pane), np.int64)
         never_back(instrument, pane, self.last_pane, out)
         return out

@@ -373,6 +373,21 @@ def test_the_end_of_the_logs_closes_the_last_windows_and_says_so():
     assert [r["closed_by"] for r in minute] == ["end"]
 
 
+def test_the_windows_in_which_the_log_of_an_instrument_begins_are_not_trusted_as_a_whole():
+    at = START_MS  # 19 s before a minute
+    lines = [snapshot(at + 100, 1), diff(at + 900, 2), *(diff(at + 1_000 * n + 500, n + 2) for n in range(1, 90))]
+    second = [line._replace(data=line.data.replace(b"BTCUSDT", b"BTCUSDC"), header=line.header and "BTCUSDC")
+              for line in lines[30:]]  # fmt: skip
+    later = snapshot(at + 1_000 * 29 + 200, 30, "BTCUSDC")
+    run = Run(USDM, sorted([*lines, later, *second], key=lambda line: line.received_ns), cut=EVERY).end()
+    for symbol, begins in (("BTCUSDT", at), ("BTCUSDC", at + 29_000)):
+        rows = [r for r in run.decoded("features_book") if r["symbol"] == symbol]
+        assert {r["window_ms"] for r in rows} == {1_000, 10_000, 60_000}
+        for r in rows:
+            assert r["book_ok"] == (r["window_start"] > begins), (symbol, r["window_ms"], r["window_start"] - at)
+            assert r["gap_ms"] == 0
+
+
 def test_one_topic_that_goes_on_after_another_has_ended_adds_no_rows_to_the_ended_one():
     at = START_MS
     lines = [snapshot(at + 100, 1), *(trade(at + 1000 * n + 100) for n in range(130))]
