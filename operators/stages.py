@@ -63,9 +63,11 @@ STAGES = {
         ),
         Stage(
             "forced_order",
-            "a liquidation as the venue sent it, repeats included",
+            "a liquidation as the venue sent it, repeats included, late ones not; `open_from`: the first pane that was "
+            "open when it came",
             (
                 *(*EVENT, "received_ns", "offset", "order_side", "price", "price_kind", "lots", "throttled", "id"),
+                "open_from",
                 *units.READS,
             ),
             calls=("step",),

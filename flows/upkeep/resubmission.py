@@ -37,7 +37,6 @@ from flows.settings.services import Kafka
 from flows.settings.tree import Settings
 from flows.tables import BY_TOPIC
 from flows.topic_names import ACCOUNTS
-from operators.liquidation import repeats
 from operators.tape import identity
 from operators.venue_market import VenueMarket
 from schemas import accounts
@@ -50,7 +49,7 @@ GONE = "its topic no longer has it"
 ANEW = "make it anew from the recorded topics (`alphaplus verify`, or a deployment of another prefix)"
 LATE = f"it would come late, or rows of it twice: {ANEW}"
 MILLISECOND_NS = 1_000_000
-REMEMBERED_MS = min(identity.MEMORY_NS, repeats.MEMORY_NS) // MILLISECOND_NS
+REMEMBERED_MS = identity.MEMORY_NS // MILLISECOND_NS
 
 
 class Rejected(NamedTuple):

@@ -66,7 +66,7 @@ class LiquidationLog:
             np.add.at(self.panes.columns["late_liquidations"], slot, 1)
         kept = ~(assigned.late | assigned.ahead)
         batch, pane = batch.keep(kept), assigned.pane[kept]
-        given = {name: getattr(batch, name) for name in _GIVEN}
+        given = {name: getattr(batch, name) for name in _GIVEN} | {"open_from": assigned.open_from[kept]}
         given |= {"received_ns": frames.received_ns[batch.frame], "offset": frames.offsets[batch.frame]}
         reads = self.orders.reads | self.counted.reads | frozenset(units.READS)
         reads |= (frozenset(LIQUIDATION) if self._meets else frozenset()) - {"qty_base", "notional_usd"}

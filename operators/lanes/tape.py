@@ -56,12 +56,17 @@ class TapeLane:
         self.statistics = statistics(without)
         self.panes = Panes.of(self.statistics)
         self.trades = Running(catalog.at("trade", without))
-        self.feeds, self.seen = feeds.Feeds(), identity.Seen()
+        self.feeds, self.seen = feeds.Feeds(), identity.Seen(memory_ns=self._memory_ns)
         self.rows = Waiting(catalog.at("trade", without), clock.base_ns)
         self.liquidations = LiquidationLog(clock.base_ns, without)
         self.ended = False
         self.refined: list[tuple[int, int, int]] = []
         self.met: list[dict[str, Array]] = []
+
+    @property
+    def _memory_ns(self) -> int:
+        """For how long a trade that comes again may not be late."""
+        return max(identity.MEMORY_NS, self.clock.base_ns + self.clock.lateness_ns)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
@@ -190,7 +195,7 @@ class TapeLane:
         self.panes = Panes.thaw(self.statistics, was.panes, fresh)
         take_up((self.trades,), was.operators)
         self.liquidations.thaw(was.log, fresh)
-        self.feeds, self.seen = feeds.thaw(was.feeds), identity.thaw(was.seen)
+        self.feeds, self.seen = feeds.thaw(was.feeds), identity.thaw(was.seen, self._memory_ns)
         if was.rows:
             self.rows.thaw(was.rows)
         self.ended = was.ended

@@ -1,9 +1,9 @@
 """Identity: trades that were delivered again, after a reconnect or by a second recorder.
 
-A trade repeats if one before it in the log has the same instrument, feed, id and event time, is at most `MEMORY_NS` of
+A trade repeats if one before it in the log has the same instrument, feed, id and event time, is at most `memory_ns` of
 event time behind the latest of its instrument, and at most `MOST` trades of the log back. Trades without an id (-1)
-never repeat. So the state holds 10 s of each instrument's own time, 32 bytes a trade, whatever the rate, and no more
-than `MOST` trades.
+never repeat. So the state holds 10 s of each instrument's own time, or as much as is not late yet if that is more, 32
+bytes a trade, whatever the rate, and no more than `MOST` trades.
 
 >>> i4, i8, i1 = (lambda *x: np.array(x, np.int32)), (lambda *x: np.array(x)), (lambda *x: np.array(x, np.int8))
 >>> same = i8(1, 1, 1, 1)
@@ -41,6 +41,7 @@ class Seen:
     latest_ns: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     used: int = 0
     count: int = 0
+    memory_ns: int = MEMORY_NS
 
 
 @kernel
@@ -55,6 +56,7 @@ def _look_up(
     rows: I8,
     slots: I4,
     latest_ns: I8,
+    memory_ns: int,
     repeated: NDArray[np.bool_],
 ) -> tuple[int, int, int]:
     """Go on from trade `start`, until the end or until the rows are full: where it stands, trades and rows by then."""
@@ -77,7 +79,7 @@ def _look_up(
                 break
             at = (at + 1) & mask
         latest_ns[k] = max(latest_ns[k], event_ns[i])
-        if found >= 0 and latest_ns[k] - event_ns[i] <= MEMORY_NS and count - rows[found, 3] <= MOST:
+        if found >= 0 and latest_ns[k] - event_ns[i] <= memory_ns and count - rows[found, 3] <= MOST:
             repeated[i] = True
         elif found >= 0:
             rows[found, 3] = count
@@ -106,7 +108,7 @@ def _index(rows: I8, used: int, slots: I4) -> None:
 def _live(state: Seen) -> I8:
     """The rows that a trade to come may still repeat."""
     rows = state.rows[: state.used]
-    recent = (state.latest_ns[rows[:, 0] >> 2] - rows[:, 2] <= MEMORY_NS) & (state.count - rows[:, 3] <= MOST)
+    recent = (state.latest_ns[rows[:, 0] >> 2] - rows[:, 2] <= state.memory_ns) & (state.count - rows[:, 3] <= MOST)
     return np.asarray(rows[recent])
 
 
@@ -139,6 +141,7 @@ def repeated(state: Seen, trades: Trades) -> NDArray[np.bool_]:
             state.rows,
             state.slots,
             state.latest_ns,
+            state.memory_ns,
             again,
         )
         if at == len(trades):
@@ -153,11 +156,11 @@ def freeze(state: Seen) -> bytes:
     return pack({**columns, "latest_ns": state.latest_ns, "count": np.array([state.count])})
 
 
-def thaw(data: bytes) -> Seen:
+def thaw(data: bytes, memory_ns: int = MEMORY_NS) -> Seen:
     """What was frozen; nothing from nothing."""
     if not data:
-        return Seen()
+        return Seen(memory_ns=memory_ns)
     arrays = unpack(data)
-    state = Seen(latest_ns=arrays["latest_ns"].astype(np.int64), count=int(arrays["count"][0]))
+    state = Seen(latest_ns=arrays["latest_ns"].astype(np.int64), count=int(arrays["count"][0]), memory_ns=memory_ns)
     _lay(state, np.stack([arrays[f"row_{c}"].astype(np.int64) for c in range(_COLUMNS)], axis=1))
     return state

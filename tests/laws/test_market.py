@@ -258,6 +258,17 @@ def test_events_of_microseconds_around_the_end_of_a_pane_keep_ids_of_their_own_h
     assert rows == Run(USDM, lines).end().decoded("liquidations")
 
 
+@pytest.mark.parametrize("base_s", [1, 60])
+def test_what_is_told_again_before_its_pane_is_closed_counts_once_however_long_the_pane(base_s):
+    at, again = START_MS + 200 * base_s, START_MS + 600 * base_s
+    cut = replace(CUT, base_ns=base_s * SECOND, lengths_ns=(60 * SECOND,), keyframe_ns=60 * SECOND)
+    told = trade(at), forced(at)
+    lines = [*told, trade(again, "101"), forced(again, "2"), *(line._replace(received_ns=again * MS) for line in told)]
+    for run in (Run(USDM, lines, cut=replace(cut, lateness_ns=s * SECOND)).end() for s in (0, 30)):
+        (row,) = run.decoded("features_tape")
+        assert (row["trades"], row["repeated_rows"], row["long_liquidations"]) == (2, 1, 2)
+
+
 def test_a_late_depth_message_is_applied_and_counted_but_not_rejected():
     at = START_MS
     lines = [snapshot(at + 100, 1), diff(at + 1700, 2), diff(at + 900, 3)]

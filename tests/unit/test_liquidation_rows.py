@@ -75,10 +75,16 @@ def test_a_message_without_a_price_has_a_size_but_no_notional(price):
     assert math.isnan(found["notional_usd"])
 
 
+PANE_S = 10
+
+
 def events(*rows):
-    """Of (instrument, event s, side, lots, price)."""
+    """Of (instrument, event s, side, lots, price); panes of ten seconds close with the first event after them."""
     instrument, second, side, lots, price = zip(*rows, strict=True)
+    pane = (np.array(second, np.int64) - 1) // PANE_S
     return {
+        "pane": pane,
+        "open_from": np.maximum.accumulate(pane),
         "instrument": np.array(instrument, np.int32),
         "event_ns": np.array(second, np.int64) * SECOND_NS,
         "order_side": np.array(side, np.int8),
@@ -104,17 +110,11 @@ def test_one_that_differs_in_symbol_time_side_size_or_price_is_another(other):
     assert repeated((0, 5, 1, 39, 0.5), other) == [False, False]
 
 
-def test_the_memory_is_ten_seconds_of_event_time():
-    one = (0, 5, 1, 39, 0.5)
-    assert repeated(one, (1, 15, 1, 1, 1.0), one) == [False, False, True]
-    assert repeated(one, (1, 16, 1, 1, 1.0), one) == [False, False, False]
-
-
-def test_the_state_holds_ten_seconds_however_long_the_log():
+def test_the_state_holds_the_open_panes_however_long_the_log():
     state = REPEATS.init()
-    for second in range(100):
+    for second in range(1, 106):
         REPEATS.step(state, events(*((0, second, 1, lots, 0.5) for lots in range(5))))
-    assert {name: len(column) for name, column in state.items()} == dict.fromkeys(state, 11 * 5)
+    assert {name: len(column) for name, column in state.items()} == dict.fromkeys(state, 5 * 5)
 
 
 def counted(*rows):
@@ -179,9 +179,10 @@ def test_counts_are_those_of_adding_one_by_one(rows):
     st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8), st.sampled_from([-1, 1]), st.integers(1, 2)), max_size=14)
 )
 def test_repeats_are_those_of_looking_through_all_that_came_before(drawn):
-    rows = [(k, 3 * second, side, lots, 0.5) for k, second, side, lots in drawn]
-    wanted = []
-    for i, row in enumerate(rows):
-        latest = max(r[1] for r in rows[: i + 1])
-        wanted.append(row in rows[:i] and latest - row[1] <= 10)
-    assert (repeated(*rows) if rows else []) == wanted
+    rows, latest, state, found = [], 0, REPEATS.init(), []
+    for k, second, side, lots in drawn:  # what is late is not given
+        if (3 * second - 1) // PANE_S >= (latest - 1) // PANE_S:
+            latest = max(latest, 3 * second)
+            rows.append((k, 3 * second, side, lots, 0.5))
+            found += REPEATS.step(state, events(rows[-1]))["repeated"].tolist()
+    assert found == (repeated(*rows) if rows else []) == [row in rows[:i] for i, row in enumerate(rows)]
