@@ -89,6 +89,10 @@ def weighted(found: F8, parts: Sequence[Part]) -> F8:
     return np.where(known.sum(axis=0) >= 2, np.clip(score, 0.0, 100.0), np.nan)
 
 
+SHARE = "(samples below + half of those of its quarter octave) / samples, one a minute"
+"""How a rank is told."""
+
+
 def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> list[Column]:
     """The ranks that ride in the row."""
     unknown = f"{null_when}; fewer than {ranks.LEAST} minutes of it known in the last day"
@@ -98,7 +102,7 @@ def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> 
             "f8",
             f"rank of {p.name} among its last 12 to 24 hours, {'high' if p.good > 0 else 'low'} values good",
             "1",
-            "samples below / samples" if p.good > 0 else "1 - samples below / samples",
+            ("" if p.good > 0 else "1 - ") + SHARE,
             "percentile rank",
             "better: larger",
             unknown,

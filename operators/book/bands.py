@@ -151,9 +151,9 @@ _DEPTH = "Degryse, de Jong & van Kervel (2015)"
 
 
 def _band_columns(x: int) -> list[Column]:
-    unknown = f"{NO_MID}; {x} bps beyond the exact reach; contract unknown"
+    unknown = f"{NO_MID}; {x} bps beyond the exact reach of its side; contract unknown"
     formula = f"sum of q over 1e4 |p - M| / M <= {x}"
-    one_sided = f"{NO_MID}; {x} bps beyond the exact reach; nothing in the band"
+    one_sided = f"{NO_MID}; {x} bps beyond the exact reach of either side; nothing in the band"
     depths = [
         Column(
             f"{s}_depth_{x}bps_{u.lower()}",
@@ -203,7 +203,7 @@ BANDS = Operator(
             "f8",
             "how far from mid both sides of the book are known exactly",
             "bps",
-            "min over sides of 1e4 |reach - M| / M",
+            "min over sides of max(0, 1e4 (M - p) / M of bids, 1e4 (p - M) / M of asks), p: the last price known",
             "definition of our own",
             null_when=NO_MID,
             low=0,

@@ -123,7 +123,13 @@ def _columns(side: str) -> list[Column]:
         return Column(f"{name}_{what}", "f8", f"{meaning} {of}", unit, formula, source, "", null, 0, high)
 
     return [
-        column("usd", "notional", "USD", "sum p q", f"{unknown}; contract unknown"),
+        column(
+            "usd",
+            "notional",
+            "USD",
+            "sum p q over neighbours of 2 medians and more, max(3 ticks, min(2 bps, half their mean distance)) apart",
+            f"{unknown}; contract unknown",
+        ),
         column("levels", "number of levels", "count", "count of i"),
         column("distance_bps", "distance from mid of the centre", "bps", "1e4 |sum p n / sum n - M| / M", high=1e4),
         column("width_bps", "distance between the ends", "bps", "1e4 |p_far - p_near| / M", high=1e4),

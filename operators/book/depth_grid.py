@@ -137,7 +137,12 @@ DEPTH_GRID = Operator(
             "price_low", "f8", "where the first cell begins", "quote", "(floor(mid / step) - 64) step", quality.OURS
         ),
         Column("step", "f8", "how wide a cell is", "quote", "1, 2, 5, ... ticks, at most 4 bps", quality.OURS, low=0),
-        Column("depth", "str", "a character a cell: thirds of octaves of notional; # nothing, ~ not known"),
+        Column(
+            "depth",
+            "str",
+            "a character a cell, from price_low up: its code + 35, and one more from 92 on; ~: not known",
+            formula="code 0: nothing; n: notional in [2^((n - 1) / 3), 2^(n / 3)) of the quote",
+        ),
         Column("nth", "i8", "which of the instrument's of that millisecond", low=0),
         quality.CLOSED,
         quality.INFERRED,

@@ -95,7 +95,7 @@ ORDER_FLOW = Operator(
             "f8",
             "order-flow imbalance at the touch in units of the mean queue of the best five levels",
             "1",
-            "sum e_n / Q",
+            "sum e_n / Q, Q: mean over messages of the mean of ten queues",
             "Cont, Cucuringu & Zhang (2023)",
             _SIGN,
             "no known flow in the window",

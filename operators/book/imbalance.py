@@ -84,13 +84,15 @@ IMBALANCE = Operator(
     (*LADDER, "inverse"),
     columns=(
         *(
-            _column(f"imbalance_{n}", f"imbalance of the best {n} levels", "(B_L - A_L) / (B_L + A_L)", n)
+            _column(
+                f"imbalance_{n}", f"imbalance of the best {n} levels, in base units", "(B_L - A_L) / (B_L + A_L)", n
+            )
             for n in LEVELS
         ),
         _column(
             "imbalance_weighted",
-            "imbalance of the best 20 levels, nearer levels weighing more",
-            "level l weighted by exp(-l / 2)",
+            "imbalance of the best 20 levels, in base units, nearer levels weighing more",
+            "the same, level l = 0, 1, ... weighted by exp(-l / 2)",
             LEVELS[-1],
         ),
     ),

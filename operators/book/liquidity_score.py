@@ -87,7 +87,8 @@ LIQUIDITY_SCORE = Operator(
         _column(
             "liquidity_absolute",
             "liquidity on one scale for all instruments, 0 to 100",
-            "100 sum w ln(v / worst) / ln(best / worst)",
+            "100 sum w a / sum w, a = ln(v / worst) / ln(best / worst) in [0, 1]; worst, best: spread 100, 0.1 bps,"
+            " lesser depth in 10 bps 1e3, 1e7 USD, worse impact of 100k USD 100, 0.1 bps, longer half-life 120, 0.5 s",
             _NULL,
         ),
         *composite.columns(PARTS, "the part is null", dollars=True),

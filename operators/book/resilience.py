@@ -168,13 +168,13 @@ _STATE = (
 )
 
 
-def _column(name: str, meaning: str, null_when: str, *, dollars: bool) -> Column:
+def _column(name: str, meaning: str, formula: str, null_when: str, *, dollars: bool) -> Column:
     return Column(
         f"{name}_half_life_s",
         "f8",
-        f"how long {meaning} takes to come back half way after a shock, mean over shocks",
+        f"how long {meaning} takes to come back half way after a shock, mean over shocks, each counting a fifth",
         "s",
-        "first t - t0 with x(t) <= 0.5",
+        formula,
         "Large (2007)",
         "slower: larger",
         null_when,
@@ -184,6 +184,8 @@ def _column(name: str, meaning: str, null_when: str, *, dollars: bool) -> Column
     )
 
 
+_FIRST = "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5; D*: median of the minute before; at t0 "
+_DEPTH, _SPREAD = f"{_FIRST}D < D* / 2", f"{_FIRST}D > 2 D* and D - D* >= a tick"
 _NULL = f"no shock seen yet since the start ({NO_MID}: none is seen)"
 
 RESILIENCE = Operator(
@@ -194,9 +196,9 @@ RESILIENCE = Operator(
         *("bid_depth_10bps_usd", "ask_depth_10bps_usd", "tick_mantissa", "tick_scale"),
     ),
     columns=(
-        _column("bid_depth", "bid depth within 10 bps", _NULL, dollars=True),
-        _column("ask_depth", "ask depth within 10 bps", _NULL, dollars=True),
-        _column("spread", "the spread", _NULL, dollars=False),
+        _column("bid_depth", "bid depth within 10 bps", _DEPTH, _NULL, dollars=True),
+        _column("ask_depth", "ask depth within 10 bps", _DEPTH, _NULL, dollars=True),
+        _column("spread", "the spread", _SPREAD, _NULL, dollars=False),
     ),
     table="features_liquidity",
     state=_STATE,

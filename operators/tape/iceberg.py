@@ -4,12 +4,12 @@
     suspicion = min(1, refills / 3) min(1, 0.25 / CV)
 
 A pane is judged on a side if its best price is the same at both ends of the pane, all that the other side's aggressors
-traded in it was traded at that price, and the book has told of something since the last trade of the pane, for what was
-traded after its last message is still displayed there and would look refilled. If then more was traded than went out of
-what was displayed, that much at least came anew meanwhile: a refill. Suspicion goes by the refills at the price that
-stands, each within 60 s of the one before: how many, and how alike the sizes displayed after them (q1) are, as those of
-one order that shows a fixed part of itself; CV: their standard deviation over their mean. 0 where there was none; null
-where no pane was judged yet, and 0 again once none came for 60 s.
+traded in it was traded at that price and nothing beyond it, and the book has told of something since the last trade of
+the pane, for what was traded after its last message is still displayed there and would look refilled. If then more was
+traded than went out of what was displayed, that much at least came anew meanwhile: a refill. Suspicion goes by the
+refills at the price that stands, each within 60 s of the one before: how many, and how alike the sizes displayed after
+them (q1) are, as those of one order that shows a fixed part of itself; CV: their standard deviation over their mean. 0
+where there was none; null where no pane was judged yet, and 0 again once none came for 60 s.
 
 What level data cannot prove: that it is one order, for others who join at the price look the same; that it was hidden,
 for what was placed and filled between two messages was there to see for a moment; and of what was never filled nothing

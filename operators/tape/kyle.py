@@ -117,7 +117,11 @@ KYLE = Operator(
     uses=("window_end_ns",),
     compute=_compute,
     columns=(
-        _column("kyle_lambda", "how far the mid moves with a unit of signed volume, last 30 minutes", "Sxy / Sxx"),
+        _column(
+            "kyle_lambda",
+            "how far the mid moves with a unit of signed volume, last 30 minutes",
+            "Sxy / Sxx; of panes with trades, x: signed volume, y: change of mid from edge to edge",
+        ),
         _column("kyle_lambda_low", "lower end of the 95 % interval of lambda", "lambda - t sqrt(s^2 / Sxx)"),
         _column("kyle_lambda_high", "upper end of the 95 % interval of lambda", "lambda + t sqrt(s^2 / Sxx)"),
     ),

@@ -179,7 +179,8 @@ def _column(name: str, meaning: str, unit: str, formula: str, source: str, sign:
         formula,
         source,
         sign,
-        "fewer than 20 minutes with trades in the last 30 or no trade for 30 minutes; contract unknown",
+        "fewer than 20 minutes with trades in the last 30, of which an earlier one is known, or no trade for 30 minutes"
+        + ("" if unit == "bps" else "; contract unknown"),
         0,
         dollars="USD" in unit,
     )
@@ -197,7 +198,8 @@ _COLUMNS = (
         "corwin_schultz_spread_bps",
         "spread implied by highs and lows",
         "bps",
-        "2e4 (e^a - 1) / (1 + e^a)",
+        "2e4 (e^a - 1) / (1 + e^a), a = max(0, (sqrt(2 b) - sqrt(b)) / k - sqrt(g / k)), k = 3 - 2 sqrt 2; b: mean of"
+        " ln^2(H / L) of a bar and the one before, summed, g: ln^2 of the range of the last two",
         "Corwin & Schultz (2012)",
     ),
     _column(

@@ -98,7 +98,17 @@ _NULL = "fewer than 1,000 trades known in the last day"
 
 def _column(name: str, meaning: str, unit: str, null_when: str) -> Column:
     of = "trades not below the 0.99 quantile of the last day's sizes"
-    return Column(name, "f8", f"{meaning} {of}", unit, "q >= Q_0.99", "trailing quantile", "", null_when, 0)
+    return Column(
+        name,
+        "f8",
+        f"{meaning} {of}",
+        unit,
+        "q >= Q_0.99, by counts in quarter octaves",
+        "trailing quantile",
+        "",
+        null_when,
+        0,
+    )
 
 
 LARGE_TRADES = Operator(

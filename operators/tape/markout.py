@@ -107,7 +107,7 @@ MARKOUT = Operator(
                 "f8",
                 f"what aggressive {side}s were worth {h} s later, against their price",
                 "bps",
-                "1e4 D (m' - p) / m",
+                "sum q 1e4 D (m' - p) / m / sum q",
                 "Hasbrouck (2007), ch. 8",
                 "the aggressor gained: positive",
                 f"no aggressive {side} of the window of which all mids are known",

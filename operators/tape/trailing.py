@@ -299,7 +299,7 @@ TRAILING = Operator(
             _column(
                 f"variance_ratio_{q}",
                 f"variance of {q}-step returns relative to {q} times that of returns",
-                "VR(q)",
+                f"sum (ln p_i - ln p_(i-{q}) - {q} mean r)^2 / m / var r, m = {q} (n - {q - 1}) (1 - {q} / n)",
                 _LO,
                 _FLAT,
                 sign="above 1: prices run on, below: they come back",

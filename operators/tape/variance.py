@@ -99,7 +99,7 @@ VARIANCE = Operator(
         Column(
             "realised_variance",
             "f8",
-            "sum of squared log returns of trade prices on the pane grid, not annualised",
+            "sum of squared log returns of the last trade prices of panes, 0 where there is none, not annualised",
             "1",
             "sum r_p^2",
             "Andersen & Bollerslev (1998)",

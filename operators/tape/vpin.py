@@ -86,7 +86,7 @@ VPIN = Operator(
         Column(
             "vpin",
             "f8",
-            "imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday's volume",
+            "imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday's known volume",
             "1",
             "mean |Vb - Vs| / V",
             "Easley, Lopez de Prado & O'Hara (2012)",
