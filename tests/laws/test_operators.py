@@ -68,6 +68,7 @@ COLUMNS = {
     "book_best_bid_qty_base": beside(0.5, 2.0, np.nan),
     "book_best_ask_qty_base": beside(0.5, 2.0, np.nan),
     "feed": ints(0, 2, np.int8),
+    "open_from": ints(0, 2),
     "id": ints(-1, 9),
     "instrument": ints(0, INSTRUMENTS - 1, np.int32),
     "live": ints(0, 1, np.bool_),
@@ -210,6 +211,8 @@ def batches(draw, operator, n=None):
     elif set(PLACES) & set(operator.reads):
         pane = (columns["event_ns"] - 1) // BASE_NS
         columns |= {"pane": pane, "pane_start_ns": pane * BASE_NS, "pane_end_ns": (pane + 1) * BASE_NS}
+        if "open_from" in columns:  # nothing late is given, so no pane closes before its last event
+            columns["open_from"] = np.minimum.accumulate(pane[::-1])[::-1].copy()
     columns = {name: columns[name] for name in dict.fromkeys((*operator.reads, *(("instrument",) if at_panes else ())))}
     return read_only(columns)
 
