@@ -68,7 +68,8 @@ def publish(settings: Settings, material: Material, instruments: int, per_s: flo
     venue, prefix, windows = material.venue, settings.kafka.prefix, settings.windows
     start_ns = (time.time_ns() // SECOND_NS + 2) * SECOND_NS
     clocked = Clocked()
-    marks = Marks(Publisher(settings.kafka), raw_topics(settings), settings.kafka.partitions, settings.kafka.mark_ms)
+    kafka = settings.kafka
+    marks = Marks(Publisher(kafka), raw_topics(settings), kafka.partitions, kafka.mark_ms, windows)
     keys: dict[str, str] = {}
     for count, frame in enumerate(multiplied(material, instruments, per_s, start_ns)):
         if frame.received_ns > start_ns + seconds * SECOND_NS:
@@ -83,6 +84,7 @@ def publish(settings: Settings, material: Material, instruments: int, per_s: flo
         headers: Headers = None if frame.named else [("symbol", frame.symbol.encode())]
         topic = prefix + raw_topic(frame.kind, venue.name)
         producer.produce(topic, frame.data, key.encode(), timestamp=ms, headers=headers, on_delivery=report)
+        marks.wrote(key.encode(), ms)
         if count % 256 == 0:
             producer.poll(0)
     if producer.flush(30.0):

@@ -51,7 +51,9 @@ def live(
     for name, symbols in by_venue.items():
         # what waits for Kafka is bounded by the buffer; giving up would lose what the client library holds
         publisher = Publisher(kafka, FOREVER_S)
-        outlet = Topics(publisher, name, VENUES[name].kinds, kafka.prefix, kafka.partitions, kafka.mark_ms)
+        outlet = Topics(
+            publisher, name, VENUES[name].kinds, kafka.prefix, kafka.partitions, kafka.mark_ms, told.windows
+        )
         receivers.append(Receiver(FEEDS[name], VENUES[name], symbols, known.get(name, {}), told.live, outlet))
     with watched("live", AGAIN):
         run(receivers, 60 * minutes or None, CLOCK)

@@ -14,6 +14,7 @@ from flows.job_graph import raw_topic
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.written_marks import Marks
 from flows.monitoring import telemetry
+from flows.settings.tree import Windows
 
 MISSED = telemetry.LIVE_MISSED.counter()
 LOG = logging.getLogger("alphaplus.live")
@@ -79,19 +80,27 @@ class Topics:
     """The raw topics of a venue."""
 
     def __init__(
-        self, publisher: Publisher, venue: str, kinds: Iterable[str], prefix: str, partitions: int, mark_ms: int
+        self,
+        publisher: Publisher,
+        venue: str,
+        kinds: Iterable[str],
+        prefix: str,
+        partitions: int,
+        mark_ms: int,
+        windows: Windows | None = None,
     ) -> None:
         self._publisher = publisher
         self._venue = venue
         self._topics = {kind: prefix + raw_topic(kind, venue) for kind in kinds}
         MISSED.labels(venue)
-        self._marks = Marks(publisher, self._topics.values(), partitions, mark_ms)
+        self._marks = Marks(publisher, self._topics.values(), partitions, mark_ms, windows)
 
     def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
         """Queue each under its base asset."""
         topics, publish, stamp = self._topics, self._publisher.publish, received_ns // MILLISECOND_NS
         for (kind, symbol, base, named), data in routed:
             publish(topics[kind], base, data, stamp, None if named else symbol)
+            self._marks.wrote(base, stamp)
 
     def tick(self, received_ns: int) -> None:
         """Mark how far it is, and serve acknowledgements."""

@@ -17,7 +17,7 @@ from flows.refusal import Unreachable
 from flows.session.supervisor import end_with_parent
 from flows.settings.sources import environment, load
 from flows.settings.tree import Settings
-from flows.topic_names import written_topics
+from flows.topic_names import ACCOUNTS, written_topics
 from models.simulator import Settings as Simulated
 from models.simulator import disturb, market
 
@@ -26,7 +26,7 @@ SECOND_NS = 1_000_000_000
 
 def topic_of(kind: str, settings: Settings, simulated: Simulated) -> str:
     """Where frames of a kind go."""
-    name = kind if kind == "accounts" else raw_topic(kind, simulated.venue)
+    name = kind if kind == ACCOUNTS else raw_topic(kind, simulated.venue)
     return settings.kafka.prefix + name
 
 
@@ -34,7 +34,11 @@ def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
     """Publish until told to stop; a frame goes out when its time of receipt has come."""
     kafka = settings.kafka
     publisher = Publisher(kafka, kafka.retry_s)
-    marks = Marks(publisher, written_topics(settings), kafka.partitions, kafka.mark_ms)
+    # accounts are in other partitions than the markets that they trade
+    *raw, accounts = written_topics(settings)
+    of_markets, of_accounts = (
+        Marks(publisher, marked, kafka.partitions, kafka.mark_ms, settings.windows) for marked in (raw, [accounts])
+    )
     bases = {symbol: symbol.removesuffix("USDT").encode() for symbol in simulated.symbols}
     for frame in disturb(market(simulated), simulated):
         topic = topic_of(frame.kind, settings, simulated)
@@ -46,7 +50,9 @@ def publish(settings: Settings, simulated: Simulated, topics: set[str]) -> None:
         nameless = frame.kind == "depth" and frame.data.startswith(b'{"lastUpdateId"')
         key = bases.get(frame.symbol, frame.symbol.encode())
         publisher.publish(topic, key, frame.data, frame.received_ns // 1_000_000, frame.symbol if nameless else None)
-        marks.come_to(frame.received_ns // 1_000_000)
+        (of_accounts if frame.kind == ACCOUNTS else of_markets).wrote(key, frame.received_ns // 1_000_000)
+        of_markets.come_to(frame.received_ns // 1_000_000)
+        of_accounts.come_to(frame.received_ns // 1_000_000)
     publisher.flush()
 
 
