@@ -1,8 +1,8 @@
 """Pack: a state of arrays as immutable bytes and back, for freeze and thaw; every bit of every number comes back.
 
 Integers stand as the steps between them, along the first axis, in Golomb codes. Of floats, those that are NaN, and
-those with the bits of the one before them along the first axis, are only marked: most of a state is null or unchanged;
-of the others the bits stand as integers do.
+those with the bits of the one before them along the first axis, are only marked: most of a state is null or unchanged.
+The others stand as integers do: as units where their column is of decimals (`decimals`), else by their bits.
 Of words stand those that there are, and which of them each is; of flags the bits. Small arrays stand as they are.
 """
 
@@ -13,35 +13,46 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from operators import golomb
+from operators import decimals, golomb
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, tuple[str, list[int], list[bytes]]]).decode
 _NAN = np.float64(np.nan).view(np.int64)
 _SMALL = 512
 """Numbers of an array below which it is not worth coding."""
+_SHORT = 32
+"""Numbers of a column below which it is not looked at for decimals; releases before looked at none."""
 
 
 def _floats(array: NDArray[np.float64]) -> list[bytes]:
-    bits = np.ascontiguousarray(array).view(np.int64).reshape(len(array), -1)
+    values = np.ascontiguousarray(array.reshape(len(array), -1).T)
+    bits = values.view(np.int64)
     null = bits == _NAN
     again = np.zeros(bits.shape, np.bool_)
-    np.equal(bits[1:], bits[:-1], out=again[1:])
-    left = golomb.steps(bits.T[~(null | again).T])
-    return [np.packbits(null).tobytes(), np.packbits(again).tobytes(), left]
+    np.equal(bits[:, 1:], bits[:, :-1], out=again[:, 1:])
+    stand = ~(null | again)
+    flags = [np.packbits(plane.T).tobytes() for plane in (null, again)]
+    if len(array) < _SHORT:
+        return [*flags, golomb.steps(bits[stand])]
+    kind, whole = decimals.units(values, stand)
+    return [*flags, golomb.steps(whole[stand]), kind.tobytes()]
 
 
 def _from_floats(parts: list[bytes], shape: list[int]) -> NDArray[np.float64]:
     size = int(np.prod(shape))
     null, again = (
-        np.unpackbits(np.frombuffer(p, np.uint8), count=size).view(np.bool_).reshape(shape[0], -1) for p in parts[:2]
+        np.unpackbits(np.frombuffer(p, np.uint8), count=size).view(np.bool_).reshape(shape[0], -1).T for p in parts[:2]
     )
-    left = ~(null | again)
-    bits = np.full(null.shape, _NAN, np.int64)
-    bits.T[left.T] = golomb.integers(parts[2], int(np.count_nonzero(left)))
-    row = np.where(again, 0, np.arange(len(bits))[:, None])
-    np.maximum.accumulate(row, axis=0, out=row)
-    return np.take_along_axis(bits, row, axis=0).view(np.float64).reshape(shape)
+    stand = ~(null | again)
+    whole = np.zeros(stand.shape, np.int64)
+    whole[stand] = golomb.integers(parts[2], int(np.count_nonzero(stand)))
+    kind = (
+        np.frombuffer(parts[3], np.int8) if len(parts) > 3 else np.full(len(stand), decimals.BITS)
+    )  # of releases before
+    values = np.where(null, np.nan, decimals.floats(kind, whole))
+    row = np.where(again, 0, np.arange(values.shape[1]))
+    np.maximum.accumulate(row, axis=1, out=row)
+    return np.ascontiguousarray(np.take_along_axis(values, row, axis=1).T).reshape(shape)
 
 
 def _coded(array: NDArray[Any]) -> tuple[str, tuple[int, ...], list[bytes]]:

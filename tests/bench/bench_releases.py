@@ -1,9 +1,9 @@
 """CPU time of this release beside that of another commit, on the same frames, in turns.
 
-`python -m tests.bench.bench_releases COMMIT VENUE=FILE... [--repeats 5] [--without]`: JSON bytes to closed windows, one
+`python -m tests.bench.bench_releases COMMIT VENUE=FILE... [--repeats 5] [--without TABLES]`: JSON bytes to closed windows, one
 second in which 1,000 books close a window, and the bytes of their freeze. Each turn is a process of its own on a
-checkout of its own; medians, and of the ratios the median over the turns. `--without`: this release leaves out the tables
-that can be left out, which an older one does not have.
+checkout of its own; medians, and of the ratios the median over the turns. `--without`: this release leaves out tables,
+named with commas between, or `all` that can be left out; an older one may not have them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ HERE = Path(__file__).parents[2]
 BOOKS, SECONDS = 1000, 20
 
 
-def settings(without: bool) -> Any:
+def settings(without: str) -> Any:
     """The defaults of whichever release this process runs; they stood in another module before."""
     try:
         from flows.settings.tree import Settings
@@ -38,10 +38,13 @@ def settings(without: bool) -> Any:
 
     market = Settings().market
     optional = get_args(get_args(get_type_hints(type(market))["without"])[0])
-    return replace(Settings(), market=replace(market, without=optional))
+    named = optional if without == "all" else tuple(without.split(","))
+    if unknown := sorted(set(named) - set(optional)):
+        raise SystemExit(f"--without: {', '.join(unknown)} cannot be left out; {', '.join(optional)} can")
+    return replace(Settings(), market=replace(market, without=named))
 
 
-def measured(spec: str, without: bool) -> dict[str, float]:
+def measured(spec: str, without: str) -> dict[str, float]:
     """What this process's release takes."""
     (of,), told = material.materials([spec]), settings(without)
     size = told.source.batch_frames
@@ -70,9 +73,9 @@ def measured(spec: str, without: bool) -> dict[str, float]:
     return took
 
 
-def turn(checkout: Path, spec: str, without: bool) -> dict[str, float]:
+def turn(checkout: Path, spec: str, without: str) -> dict[str, float]:
     """The same, of the release in a checkout, by this very file."""
-    command = [sys.executable, str(Path(__file__)), "-", spec, "--turn", *(["--without"] if without else [])]
+    command = [sys.executable, str(Path(__file__)), "-", spec, "--turn", "--without", without]
     done = subprocess.run(
         command,
         env=os.environ | {"PYTHONPATH": str(checkout)},
@@ -91,9 +94,10 @@ def main() -> None:
     parser.add_argument("commit", help="the release to compare with")
     parser.add_argument("captures", nargs="+", metavar="VENUE=FILE")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--without", action="store_true")
+    parser.add_argument("--without", default="", metavar="TABLES")
     parser.add_argument("--turn", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    settings(given.without)
     if given.turn:
         print(json.dumps(measured(given.captures[0], given.without)))
         return
@@ -104,7 +108,7 @@ def main() -> None:
         subprocess.run([*git, "add", "--quiet", "--detach", str(other), given.commit], check=True)
         try:
             for spec in specs:
-                turns = [(turn(other, spec, False), turn(HERE, spec, given.without)) for _ in range(1 + given.repeats)][
+                turns = [(turn(other, spec, ""), turn(HERE, spec, given.without)) for _ in range(1 + given.repeats)][
                     1:
                 ]  # the first compiles
                 print(spec.partition("=")[0])
