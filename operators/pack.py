@@ -46,9 +46,7 @@ def _from_floats(parts: list[bytes], shape: list[int]) -> NDArray[np.float64]:
     stand = ~(null | again)
     whole = np.zeros(stand.shape, np.int64)
     whole[stand] = golomb.integers(parts[2], int(np.count_nonzero(stand)))
-    kind = (
-        np.frombuffer(parts[3], np.int8) if len(parts) > 3 else np.full(len(stand), decimals.BITS)
-    )  # of releases before
+    kind = np.frombuffer(parts[3], np.int8) if len(parts) > 3 else np.full(len(stand), decimals.BITS)
     values = np.where(null, np.nan, decimals.floats(kind, whole))
     row = np.where(again, 0, np.arange(values.shape[1]))
     np.maximum.accumulate(row, axis=1, out=row)
