@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from flows.session.session import free_port
@@ -27,6 +28,41 @@ def ports_below(folder: Path) -> list[int]:
         if any(str(folder) in argument for argument in arguments):
             found += [int(a.partition("=")[2]) for a in arguments if a.startswith("metrics_port=")]
     return sorted(found)
+
+
+class LastSaid(ThreadingHTTPServer):
+    """What processes said last of themselves, told on under `/PORT` when they are gone.
+
+    Prometheus takes up to five seconds to look at a target that it is told of; a flow of a short walk may be over by then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Telling)
+        self.of: dict[int, bytes] = {}
+
+    def ask(self, ports: list[int]) -> None:
+        """Take down what they say now."""
+        for port in ports:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
+                    self.of[port] = answer.read()
+            except (urllib.error.URLError, OSError):
+                continue  # not yet, or no longer
+
+
+class _Telling(BaseHTTPRequestHandler):
+    server: LastSaid
+
+    def do_GET(self) -> None:
+        body = self.server.of[int(self.path[1:])]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class Prometheus:
@@ -53,7 +89,7 @@ class Prometheus:
         }
         (folder / "prometheus.yaml").write_text(json.dumps(told))
         self._targets: list[int] = []
-        self.targets([])
+        (folder / "targets.json").write_text("[]")
 
     def __enter__(self) -> "Prometheus":
         command = [
@@ -79,14 +115,21 @@ class Prometheus:
         except (urllib.error.URLError, OSError):
             return False
 
-    def targets(self, ports: list[int]) -> None:
-        """Scrape these from now on."""
+    def targets(self, said: "LastSaid") -> None:
+        """Scrape what is kept there from now on."""
         file = self.folder / "targets.json"
+        ports = sorted(said.of)
         if ports != self._targets or not file.exists():
             self._targets = ports
             partial = file.with_suffix(".partial")
-            partial.write_text(json.dumps([{"targets": [f"127.0.0.1:{p}" for p in ports]}]))
+            at = [f"127.0.0.1:{said.server_port}"]
+            labels = [{"__metrics_path__": f"/{port}", "instance": f"127.0.0.1:{port}"} for port in ports]
+            partial.write_text(json.dumps([{"targets": at, "labels": of} for of in labels]))
             partial.replace(file)
+
+    def scraped_all(self) -> bool:
+        """Whether each of the targets has been scraped."""
+        return all(self.ever(f'up{{instance="127.0.0.1:{port}"}} == 1') for port in self._targets)
 
     def ever(self, expr: str) -> bool:
         """Whether an expression had an answer at any second of the run; an error fails."""

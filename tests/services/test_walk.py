@@ -25,7 +25,8 @@ from flows.commands.options import asked
 from flows.commands.reach import store
 from flows.monitoring import telemetry
 from flows.tables import BY_NAME
-from tests.services.prometheus import Prometheus, ports_below
+from tests.services.flow_processes import wait_until
+from tests.services.prometheus import LastSaid, Prometheus, ports_below
 
 pytestmark = pytest.mark.services
 
@@ -75,18 +76,25 @@ def scraped(prometheus: Prometheus | None, folder: Path) -> Iterator[None]:
         of_labels = made.labels(*figure.labels) if figure.labels else made
         of_labels.inc()
     server, _ = start_http_server(0, "127.0.0.1", registry)
+    said = LastSaid()
 
     def look() -> None:
         while not over.wait(0.2):
-            prometheus.targets([*ports_below(folder), server.server_port])
+            said.ask([*ports_below(folder), server.server_port])
+            prometheus.targets(said)
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=run, daemon=True) for run in (look, said.serve_forever)]
+    for thread in threads:
+        thread.start()
     try:
         yield
+        wait_until(prometheus.scraped_all, 60)
     finally:
         over.set()
-        thread.join()
+        said.shutdown()
+        for thread in threads:
+            thread.join()
+        said.server_close()
         server.shutdown()
         server.server_close()
 
