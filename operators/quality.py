@@ -34,36 +34,27 @@ MISSED_UPDATES = Column(
     low=0.0,
     tolerance=_AGE,
 )
-STALE_MS = Column(
-    "stale_ms",
-    "f8",
+
+
+def _stale(what: str, formula: str, null_when: str) -> Column:
+    return Column("stale_ms", "f8", what, unit="ms", formula=formula, source=OURS, null_when=null_when, tolerance=_AGE)
+
+
+STALE_MS = _stale(
     "age at the window's end of the last message that the row rests on",
-    unit="ms",
-    formula="end of the window - t of the last message",
-    source=OURS,
-    null_when="there was no message with an event time yet",
-    tolerance=_AGE,
+    "end of the window - t of the last message",
+    "there was no message with an event time yet",
 )
-TRADE_AGE = Column(
-    "stale_ms",
-    "f8",
+TRADE_AGE = _stale(
     "age at the window's end of the last trade, in this window or before it",
-    unit="ms",
-    formula="end of the window - t of the last trade",
-    source=OURS,
-    null_when="there was no trade yet",
-    tolerance=_AGE,
+    "end of the window - t of the last trade",
+    "there was no trade yet",
 )
-MEETING_AGE = Column(
-    "stale_ms",
-    "f8",
+MEETING_AGE = _stale(
     "age of the last message of the book when the last mid is asked for, a minute later: as old are the mids of a book "
     "whose feed was away",
-    unit="ms",
-    formula="a minute after the end of the window, or after the event - t of the last message",
-    source=OURS,
-    null_when="the book has had no message with an event time yet",
-    tolerance=_AGE,
+    "a minute after the end of the window, or after the event - t of the last message",
+    "the book has had no message with an event time yet",
 )
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
 REPEATED_ROWS = Column(

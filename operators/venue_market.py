@@ -9,10 +9,11 @@ import numpy as np
 from operators import catalog, quality, units
 from operators.contract import Array, EventTable
 from operators.cut import Cut
-from operators.edges import EDGES, TOUCH, Edges
+from operators.edges import AGE, EDGES, TOUCH, Edges
 from operators.evolving import matched
 from operators.lanes import depth, derivatives, liquidations, tape
 from operators.lanes.lane import Lane, closed, offered
+from operators.liquidation_meeting import LiquidationMeeting
 from operators.market_tables import (
     BOOK,
     COSTS,
@@ -24,13 +25,12 @@ from operators.market_tables import (
     WINDOW_TABLES,
     WindowTable,
 )
-from operators.meeting import LIQUIDATION, Meeting
+from operators.meeting import Meeting
 from operators.numbering import Numbering
 from operators.operator_states import Running, frozen, part, take_up
 from operators.panes import Panes, join, keys
 from operators.published_rows import Published
 from operators.publishing import ClosedBy, of_events, of_windows
-from operators.stages import BEFORE, STAGES
 from operators.table_windows import TableWindows, held
 from operators.waiting import Waiting
 from operators.watermark import ENDED, NEVER, by_guess, pass_marks
@@ -45,7 +45,6 @@ LANES: dict[str, Any] = {
     "derivatives": derivatives.DerivativesLane,
 }
 _BEFORE = ("mid_before", *(n for n in EDGES if n.endswith("_before")))
-_AGE = ("last_event_ns",)
 _ROWS_OF_THEIR_OWN = {o.name: (o, o.table) for o in catalog.OPERATORS if isinstance(o.table, EventTable)}
 
 
@@ -73,19 +72,13 @@ class VenueMarket:
             books.fitted = cut.micro_prices.get(venue.name, {})
         self.numbers = Numbering()
         self.tables = {t.name: TableWindows(t, cut) for t in WINDOW_TABLES if t.name not in cut.without}
-        stages = ("pane", "meeting", "liquidation_meeting")
-        self.closed, self.met, self.met_forced = (Running(catalog.at(stage, cut.without)) for stage in stages)
+        self.closed, self.met = (Running(catalog.at(stage, cut.without)) for stage in ("pane", "meeting"))
         self.meeting = Meeting(self.met.horizons_ns)
-        asked = self.met_forced.reads - {*STAGES["liquidation_meeting"].offers}
-        self.said_before = tuple(sorted(n.removesuffix(BEFORE) for n in asked))
-        """What is asked of the books before liquidations."""
-        self.forced = Meeting(
-            self.met_forced.horizons_ns, LIQUIDATION | {n + BEFORE: np.float64 for n in self.said_before}, self.meeting
-        )
-        self.forced_rows = Waiting(self.met_forced.operators, cut.base_ns)
+        self.forced = LiquidationMeeting(cut.without, cut.base_ns, self.meeting)
         self.touch = TOUCH if self.closed.reads & {*EDGES} else ()
         """What is asked of the books at the edges of panes with trades."""
-        self.edges = Edges((*self.touch, *self.said_before, *_AGE))
+        aged = AGE if COSTS.name in self.tables or self.forced.running.operators else ()
+        self.edges = Edges((*self.touch, *self.forced.said_before, *aged))
         self.held = held(cut.without)
         self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}
         self.panes = Panes.of(self.held["meeting"].statistics)
@@ -125,8 +118,7 @@ class VenueMarket:
         lane.met = []
         if isinstance(lane, tape.TapeLane | liquidations.LiquidationsLane):
             for met in lane.liquidations.met:
-                unread = {n + BEFORE: np.full(len(met["pane"]), np.nan) for n in self.said_before}
-                self.forced.add({**met, **unread, "instrument": numbers[met["instrument"]]})
+                self.forced.add(met, numbers[met["instrument"]])
             lane.liquidations.met = []
 
     def keep_to(self, here: Callable[[str], bool]) -> None:
@@ -165,13 +157,13 @@ class VenueMarket:
             for kind in (k for k in table.of.logs if k not in released):
                 released[kind] = self._release(kind, until)
             out += self._windows(table, released, until, closed_by)
-        self._meet_forced(since, until)
+        self.forced.meet((since, until), self._known(until), self.edges, len(self.numbers.index))
         if min(until, passed) > NEVER:
-            self.meeting.forget(min(until, passed) * self.cut.base_ns, self.forced)
+            self.meeting.forget(min(until, passed) * self.cut.base_ns, self.forced.events)
         for lane in lanes:
             numbers = self.numbers.of(lane.table)
             out += self._rows_of_their_own(lane.waiting, [lane.table], numbers, until, closed_by)
-        out += self._rows_of_their_own((self.forced_rows,), [], None, until, closed_by)
+        out += self._rows_of_their_own((self.forced.rows,), [], None, until, closed_by)
         if "depth" in self.lanes:
             self.guessed = list(self.lanes["depth"].clock.guessed)
         for lane in lanes:
@@ -181,7 +173,7 @@ class VenueMarket:
     @property
     def waiting(self) -> int:
         """How many trades and liquidations wait for what the books say later, and panes of such trades."""
-        return len(self.meeting.waiting["pane"]) + len(self.panes) + len(self.forced.waiting["pane"])
+        return len(self.meeting.waiting["pane"]) + len(self.panes) + len(self.forced)
 
     def instruments(self) -> list[Instrument]:
         """The venue's instruments by number."""
@@ -245,25 +237,6 @@ class VenueMarket:
             known = max(books.clock.now_ns, (books.clock.closed + 1) * base_ns)
         return through, known
 
-    def _meet_forced(self, since: int, until: int) -> None:
-        """Make the rows of liquidations that have met all mids they ask for; they wait as long as their horizon."""
-        waiting, base_ns = self.forced.waiting, self.cut.base_ns
-        if not len(waiting["pane"]):
-            return
-        new = np.flatnonzero((waiting["pane"] > since) & (waiting["pane"] <= until))
-        who, pane = waiting["instrument"][new], waiting["pane"][new]
-        missing = self.meeting.mids.missing(who, pane * base_ns, (pane + 1) * base_ns)
-        for name, said in self.edges.at_end(who, pane - 1, self.said_before).items():
-            waiting[name + BEFORE][new] = np.where(missing, np.nan, said)
-        events = self.forced.release(*self._known(until))
-        events["stale_ms"] = self._book_age_ms(events["instrument"], events["event_ns"] + self.forced.longest_ns)
-        for name in self.said_before:
-            events[name + BEFORE] = np.where(np.isnan(events["mid_before"]), np.nan, events[name + BEFORE])
-        self.met_forced.grow(len(self.numbers.index))
-        given = offered(self.met_forced.reads, events, events["instrument"], events["pane"], base_ns, {})
-        due = events["pane"] - -self.forced.longest_ns // base_ns
-        self.forced_rows.add(self.met_forced.rows(given), events["instrument"], due)
-
     def _windows(
         self, table: TableWindows, released: dict[str, Panes], until: int, closed_by: ClosedBy
     ) -> list[Published]:
@@ -317,18 +290,12 @@ class VenueMarket:
             out.append(of_windows("quality", self.venue.name, rows, chosen, values, QUALITY, known, base_ms, closed_by))
         return out
 
-    def _book_age_ms(self, instrument: Array, at_ns: Array) -> Array:
-        """The age of the last message of books at times that were not passed before; to the end of a pane before."""
-        last = self.edges.at_end(instrument, at_ns // self.cut.base_ns - 1, _AGE)
-        # As f8 a time is within 128 ns of itself; venues tell microseconds.
-        return np.round(quality.stale_ms(at_ns, last["last_event_ns"]), 3)
-
     def _stamp(self, table: WindowTable, values: dict[str, Array], end_ns: Array) -> dict[str, Array]:
         """How far to trust the rows, and what the windows of a table offer besides their statistics."""
         if table in (BOOK, LIQUIDITY):
             return dict(quality.book(values, values["window_start_ns"], end_ns))
         if table is COSTS:
-            return {"stale_ms": self._book_age_ms(values["instrument"], end_ns + table.delay_ns)}
+            return {"stale_ms": self.edges.age_ms(values["instrument"], end_ns + table.delay_ns, self.cut.base_ns)}
         if table is EFFICIENCY:
             return {"stale_ms": quality.stale_ms(end_ns, values["traded_ns"])}
         if table is TAPE:
@@ -389,7 +356,7 @@ class VenueMarket:
                 self.fingerprints,
                 self.released,
                 self.edges.freeze(),
-                (self.forced.freeze(mids=False), self.forced_rows.freeze(), frozen((self.met_forced,))),
+                self.forced.freeze(),
             )
         )
 
@@ -415,9 +382,7 @@ class VenueMarket:
         market.panes = Panes.thaw(market.held["meeting"].statistics, was.meeting[1], fresh)
         take_up((market.closed, market.met), was.meeting[2])
         if was.forced is not None:
-            market.forced.thaw(was.forced[0])
-            market.forced_rows.thaw(was.forced[1])
-            take_up((market.met_forced,), was.forced[2])
+            market.forced.thaw(was.forced)
         market.released = was.released
         if was.edges:
             market.edges.thaw(was.edges)
