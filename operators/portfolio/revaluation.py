@@ -48,7 +48,7 @@ def revalue(state: Positions) -> Revalued:
         valuing.Prices(state.mark, state.mark_ns, state.moved),
         valuing.Prices(priced.usd, priced.mark_ns, priced.moved),
         valuing.Tiers(t.starts, t.floor, t.mmr, t.cum, t.max_leverage),
-        valuing.Worked(*np.empty((6, n)), *np.empty((4, purses)), *np.empty((4, len(flat.pools)))),
+        valuing.Worked(*np.empty((9, n)), *np.empty((5, purses)), *np.empty((4, len(flat.pools)))),
         found,
     )
     state.moved[:] = False

@@ -62,7 +62,7 @@ POSITION_WRITES = (
     Column(
         "liquidation_price",
         "f8",
-        "Mark price of its market at which maintenance is no longer covered, other marks as they are",
+        "Mark price of its market at which maintenance is no longer covered; other marks, and what coins count, as now",
         "quote per base",
         "(W + cum - s q EP) / (q mmr - s q)",
         "Binance FAQ b3c689c1; Bybit help centre, Liquidation Price (USDT Contract)",

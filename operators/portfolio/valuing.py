@@ -23,6 +23,7 @@ from operators.portfolio.crossing import (
     QTY,
     RULE,
     TIERS,
+    Members,
     nearest_root,
 )
 from operators.portfolio.margin import first_crossing
@@ -99,8 +100,9 @@ class Worked(NamedTuple):
 
     Of a position: price, maintenance, initial margin, `fixed`: maintenance before the fee to close, which no move of
     the mark changes (all of the initial margin where there are no tiers), and what a unit of profit (`rate`) and of
-    maintenance (`need_rate`) counts in its pool. Of a purse: profit, that of its cross positions, and what a unit
-    counts as, owned and owed. Of a pool: equity, maintenance, initial margin, positions.
+    maintenance (`need_rate`) counts in its pool; and room for what `crossing.Members` says of purses. Of a purse:
+    profit, that of its cross positions, what a unit counts as, owned and owed, and how much more once the sign of what
+    it holds has turned. Of a pool: equity, maintenance, initial margin, positions.
     """
 
     price: F8
@@ -109,10 +111,14 @@ class Worked(NamedTuple):
     fixed: F8
     rate: F8
     need_rate: F8
+    owned: F8
+    swing: F8
+    turn: F8
     pnl: F8
     pnl_cross: F8
     bid: F8
     ask: F8
+    turned: F8
     pool_equity: F8
     pool_need: F8
     pool_initial: F8
@@ -198,7 +204,7 @@ def _purses(a: int, purses: Runs, pools: Pools, assets: Prices, w: Worked, out: 
         own, asset, k = purses.numbers[u], purses.places[u, ASSET], purses.places[u, POOL]
         dollars = assets.price[asset]
         spread = k >= 0 and pools.multi[k]
-        w.bid[u], w.ask[u] = 1.0, 1.0
+        w.bid[u], w.ask[u], w.turned[u] = 1.0, 1.0, 0.0
         owned, free = own[WALLET] + w.pnl[u], own[FREE] + w.pnl_cross[u]
         bid, ask = dollars, dollars
         if spread:
@@ -210,6 +216,7 @@ def _purses(a: int, purses: Runs, pools: Pools, assets: Prices, w: Worked, out: 
             elif not np.isnan(own[BID]):
                 ask = max(bid, 0.0 if np.isnan(dollars) else dollars)
             w.bid[u], w.ask[u] = bid if free >= 0 else ask, ask
+            w.turned[u] = max(ask - bid, 0.0) * (1.0 if free >= 0 else -1.0)
         if owned != 0:
             out.sums[EQUITY, a] += owned * (bid if owned >= 0 else ask)
         if own[WALLET] != 0 and np.isnan(bid if own[WALLET] > 0 else ask):
@@ -324,7 +331,7 @@ def _liquidations(
         if not cross:
             backing = numbers[i, MARGIN] - (w.need[i] - w.fixed[i])
         left = backing + r * pnl - s * w.fixed[i]
-        if places[i, LEG] == i and r == s:
+        if places[i, LEG] == i and r == s and (not cross or w.turned[u] == 0):
             price = first_crossing(
                 np.sign(numbers[i, QTY]),
                 abs(numbers[i, QTY]),
@@ -338,7 +345,7 @@ def _liquidations(
                 tiers.cum,
             )
         else:
-            price, left = _root(i, LEG, 0.0, equity, needed, held, tiers, w)
+            price, left = _root(i, LEG, 0.0, equity, needed, held, purses, tiers, w)
             price *= w.price[i]
         out.numbers[LIQUIDATION, i] = price
         out.flags[EVERYWHERE, i] = np.isnan(price) and left <= 0
@@ -348,8 +355,11 @@ def _liquidations(
             for v in range(purses.starts[a], purses.starts[a + 1]):
                 if purses.places[v, OF] == places[i, BASE] and assets.ns[purses.places[v, ASSET]] > 0:
                     moving += w.bid[v] * (purses.numbers[v, FREE] + w.pnl_cross[v])
+                    for j in range(held.starts[a], held.starts[a + 1]):
+                        if places[j, PURSE] == v and places[j, CROSS] == 1:
+                            moving -= w.need_rate[j] * (w.initial[j] if np.isnan(w.need[j]) else w.need[j])
         if places[i, KIN] != i or places[i, LEG] != i or moving != 0:
-            factor, left = _root(i, KIN, moving, equity, needed, held, tiers, w)
+            factor, left = _root(i, KIN, moving, equity, needed, held, purses, tiers, w)
             away = 1e4 * abs(factor - 1) * (1.0 if left > 0 else -1.0)
             if np.isnan(marks.price[m]):
                 away = np.nan
@@ -366,7 +376,15 @@ def _liquidations(
 
 @inner
 def _root(
-    first: int, link: int, moving: float, equity: float, needed: float, held: Runs, tiers: Tiers, w: Worked
+    first: int,
+    link: int,
+    moving: float,
+    equity: float,
+    needed: float,
+    held: Runs,
+    purses: Runs,
+    tiers: Tiers,
+    w: Worked,
 ) -> tuple[float, float]:
     """The factor at which the pool of `first` is no longer covered when its group moves, and what is left now."""
     left = equity - needed
@@ -375,6 +393,7 @@ def _root(
     while True:
         backing -= w.rate[j] * held.numbers[j, QTY] * (w.price[j] - held.numbers[j, ENTRY])
         backing += w.need_rate[j] * w.fixed[j]
+        _hold(j, first, link, held, purses, w)
         j = held.places[j, link]
         if j == first:
             break
@@ -386,10 +405,7 @@ def _root(
             moving,
             held.numbers,
             held.places,
-            w.price,
-            w.rate,
-            w.need_rate,
-            w.fixed,
+            Members(w.price, w.rate, w.need_rate, w.fixed, w.owned, w.swing, w.turn),
             tiers.starts,
             tiers.floor,
             tiers.mmr,
@@ -397,3 +413,20 @@ def _root(
         ),
         left,
     )
+
+
+@inner
+def _hold(j: int, first: int, link: int, held: Runs, purses: Runs, w: Worked) -> None:
+    """Note what the purse of a member of a group holds as the group moves, with the first of its members."""
+    w.owned[j], w.swing[j], w.turn[j] = 0.0, 0.0, 0.0
+    u = held.places[j, PURSE]
+    if held.places[j, CROSS] == 0 or w.turned[u] == 0:
+        return
+    i = first
+    while held.places[i, PURSE] != u:
+        i = held.places[i, link]
+    if i == j:
+        w.owned[i], w.turn[i] = purses.numbers[u, FREE] + w.pnl_cross[u], w.turned[u]
+    qty = held.numbers[j, QTY]
+    w.owned[i] -= qty * w.price[j]
+    w.swing[i] += qty * w.price[first if link == LEG else j]

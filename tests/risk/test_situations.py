@@ -391,6 +391,53 @@ def test_at_bybits_liquidation_price_the_margin_ratio_is_1(held, rule):
     assert row(row(20_000)["liquidation_price"])["pool_maintenance_ratio"] == pytest.approx(1)
 
 
+RATES = {"bid_rate": 0.98, "ask_rate": 1.02}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [cross("BTCUSDC", 0.5, 50_000, 50)],
+        [cross("BTCUSDC", -0.5, 50_000, 50)],
+        [cross("BTCUSDC", 0.5, 50_000, 50), cross("BTCUSDT", 0.1, 50_000)],
+        [cross("BTCUSDC", 0.5, 50_000, 50), cross("BTCUSDC", -0.1, 52_000, 50)],
+    ],
+    ids=["long", "short", "beside kin", "both legs"],
+)
+def test_at_the_liquidation_price_the_margin_ratio_is_1_though_what_was_owned_is_owed_there(held):
+    """Multi-assets mode counts min(E bid, E ask); by what counts now the long's was 33,138, where the pool had nothing."""
+    told = record({}, *held, multi_assets=True)
+    told["balances"] = [{"asset": "USDT", "wallet": 8000, **RATES}, {"asset": "USDC", "wallet": 500, **RATES}]
+
+    def row(usdc: float, usdt: float) -> dict[str, Any]:
+        return last(play([(0, told)], [mark(1, "BTCUSDC", usdc), mark(1, "BTCUSDT", usdt)]), "risk_positions")
+
+    first = row(50_000, 50_000)
+    if first["symbol"] == "BTCUSDC":
+        there = row(first["liquidation_price"], 50_000)
+        assert there["pool_maintenance_ratio"] == pytest.approx(1, rel=1e-9)
+    fall = 1 - first["underlying_move_bps"] / 1e4 * (1 if held[0]["qty_base"] > 0 else -1)
+    assert row(50_000 * fall, 50_000 * fall)["pool_maintenance_ratio"] == pytest.approx(1, rel=1e-9)
+
+
+def test_what_a_contract_that_settles_in_the_coin_that_moves_needs_moves_with_it():
+    """[HAND] x: 60,000 x (.1 + 50 * (.048 - .05)) - 60,000 x .005 * 50 * .048 + .1 * 60,000 (x - 1) + 1000 = .004 * 6000 x."""
+    held = record(
+        {"BTC": 0.1, "USDT": 1000}, cross("BTCUSDT", 0.1, 60_000), cross("ETHBTC", 50, 0.05), multi_assets=True
+    )
+    rows = play([(0, held)], [mark(1, "BTCUSDT", 60_000), mark(1, "ETHBTC", 0.048)])
+    x = (6000 - 1000) / (60_000 * (0.1 - 0.1) - 60_000 * 0.012 + 6000 - 24)
+    assert last(rows, "risk_positions", symbol="BTCUSDT")["underlying_move_bps"] == pytest.approx(1e4 * (1 - x))
+
+
+def test_legs_whose_market_has_no_mark_are_liquidated_at_one_price():
+    """[HAND] 500 + .2 (P - 3000) - .05 (P - 3100) = .004 * .25 P; each was moved from its own entry: 305 and 316."""
+    held = record({"USDT": 400}, cross("ETHUSDT", 0.2, 3000), cross("ETHUSDT", -0.05, 3100))
+    legs = play([(0, held)], [mark(1, "BTCUSDT", 60_000)])["risk_positions"]
+    price = (600 - 155 - 400) / (0.15 - 0.001)
+    assert [leg["liquidation_price"] for leg in legs] == pytest.approx([price, price])
+
+
 def test_an_unreadable_record_leaves_the_last_one_in_force_and_its_age_grows():
     held = record({"USDT": 90_000}, cross("BTCUSDT", 1, 60_000))
     rows = play([(0, held), (5, b'{"account":"a"')], [mark(1, "BTCUSDT", 60_000), mark(400, "BTCUSDT", 60_001)])
