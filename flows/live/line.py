@@ -18,6 +18,7 @@ import aiohttp
 
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Stream
+from flows.live.patience import asked_s
 from flows.live.websocket import Websocket
 from flows.monitoring import telemetry
 
@@ -109,11 +110,11 @@ class Line:
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
                     failures += 1
                     ENDED.labels(self.feed.venue, "not opened").inc()
-                    LOG.warning("%s: %s not opened: %s", self.feed.venue, self._url, error or type(error).__name__)
-                    if isinstance(error, aiohttp.WSServerHandshakeError) and error.headers is not None:
-                        told = error.headers.get("Retry-After", "")
-                        # it counts addresses, not lines: who asks on is banned for longer
-                        self._connections.close(float(told) if told.isdigit() else 0.0)
+                    why_not = str(error) or type(error).__name__
+                    if isinstance(error, aiohttp.WSServerHandshakeError):
+                        told = error.headers and error.headers.get("Retry-After")
+                        why_not += self._hold(asked_s(error.status, told or "", ""))
+                    LOG.warning("%s: %s not opened: %s", self.feed.venue, self._url, why_not)
                     if socket is not None:
                         await self._leave(socket)
                     if previous is not None and previous[1].done():
@@ -139,7 +140,8 @@ class Line:
                     previous = socket, reading
                     continue
                 ENDED.labels(self.feed.venue, why).inc()
-                LOG.warning("%s: %s ended: %s", self.feed.venue, self._url, why)
+                held = self._hold(asked_s(None, "", socket.ws.reason))
+                LOG.warning("%s: %s ended: %s%s", self.feed.venue, self._url, why, held)
                 failures = 1 if socket.brought else failures + 1
                 await self._wait(failures)
         finally:
@@ -178,6 +180,11 @@ class Line:
     async def _wait(self, failures: int) -> None:
         most = min(self._pace.backoff_most_s, self._pace.backoff_s * 2.0 ** min(failures, 20))
         await asyncio.sleep(self._chance.uniform(0, most))
+
+    def _hold(self, wait_s: float) -> str:
+        """Open no line before; what to say of it. A venue counts addresses, and bans one that asks on for longer."""
+        self._connections.close(wait_s)
+        return f"; it is left alone for {wait_s:.0f} s" if wait_s else ""
 
     async def _open(self) -> _Socket:
         async with asyncio.timeout(self._pace.connect_s):
@@ -233,7 +240,10 @@ class Line:
                         if stream is None:
                             await self._talk(socket, frame)
             error = socket.ws.exception()
-            return type(error).__name__ if error is not None else f"closed by the venue ({socket.ws.close_code})"
+            if error is not None:
+                return type(error).__name__
+            said = f"{socket.ws.close_code} {socket.ws.reason}".rstrip()
+            return f"closed by the venue ({said})"
         except (aiohttp.ClientError, OSError) as error:
             return type(error).__name__
         finally:
@@ -254,7 +264,8 @@ class Line:
                 await socket.ws.send_str(answer)
         if refused := self.feed.refusal.search(data[:2_000]):
             REFUSED.labels(self.feed.venue).inc()
-            LOG.error("%s refuses a subscription: %s", self.feed.venue, refused[1].decode(errors="replace"))
+            why = refused[1].decode(errors="replace")
+            LOG.error("%s refuses a subscription: %s%s", self.feed.venue, why, self._hold(asked_s(None, "", why)))
             number = _NUMBER.search(data[:2_000])
             if number is not None and (streams := socket.asked.pop(int(number[1]), None)):
                 task = asyncio.create_task(self._say_alone(socket, streams))

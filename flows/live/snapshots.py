@@ -7,22 +7,23 @@ then: one newer than its stream replaces the book without a gap, since the updat
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
+from urllib.parse import quote
 
 import aiohttp
-import stamina
 
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Snapshots
+from flows.live.patience import asked_s
 from flows.monitoring import telemetry
 
 TAKEN = telemetry.LIVE_SNAPSHOTS.counter()
 LOG = logging.getLogger("alphaplus.live")
-PATIENCE_S = 10.0
-"""What is waited after an answer that asks for patience and does not say how much."""
+BACKOFF_S, BACKOFF_MOST_S = 0.5, 20.0
+"""Between two requests that fail: a wait drawn at random up to a bound that doubles."""
 REFUSED_S = 300.0
 """After so long a book is asked for again that the venue would not give: a wrong name stays wrong, a ban passes."""
-TOO_MUCH = (418, 429)
 AGAIN_S = 1.0
 """After so long a book is asked for again that came while there was no room, or was older than its stream."""
 SHARE = 0.5
@@ -67,17 +68,20 @@ class Books:
 
     async def run(self, hand: Callable[[str, int, bytes], None]) -> None:
         """Fetch what is asked for, for ever; `hand` takes symbol, update id and answer."""
+        failures = 0
         while True:
             symbol = await self._queue.get()
             self._waiting.discard(symbol)
             try:
-                body = await self._fetch(symbol)
+                body = await self._once(symbol)
             except (aiohttp.ClientError, TimeoutError, _Later) as error:
+                failures += 1
                 TAKEN.labels(self._venue, "failed").inc()
-                LOG.error("%s: no snapshot of %s: %s", self._venue, symbol, error)
+                LOG.warning("%s: no snapshot of %s yet: %s", self._venue, symbol, str(error) or type(error).__name__)
                 self.ask(symbol)
-                await asyncio.sleep(PATIENCE_S)
+                await asyncio.sleep(random.uniform(0, min(BACKOFF_MOST_S, BACKOFF_S * 2.0 ** min(failures, 20))))
                 continue
+            failures = 0
             if body is None:
                 self.ask_after(REFUSED_S, symbol)
                 continue
@@ -112,29 +116,22 @@ class Books:
             self._waiting.add(symbol)
             self._queue.put_nowait(symbol)
 
-    async def _fetch(self, symbol: str) -> tuple[int, bytes] | None:
-        async for attempt in stamina.retry_context(
-            on=(aiohttp.ClientError, TimeoutError, _Later), attempts=6, wait_initial=0.5, wait_max=20.0, timeout=300.0
-        ):
-            with attempt:
-                return await self._once(symbol)
-        return None
-
     async def _once(self, symbol: str) -> tuple[int, bytes] | None:
         await self._budget.take(self._wanted.weight)
-        url = self._rest + self._wanted.path.replace("{SYMBOL}", symbol)
+        url = self._rest + self._wanted.path.replace("{SYMBOL}", quote(symbol, safe=""))
         async with self._session.get(url, proxy=self._proxy, timeout=aiohttp.ClientTimeout(total=20)) as answer:
             body = await answer.read()
-            if answer.status in TOO_MUCH:
-                told = answer.headers.get("Retry-After", "")
-                self._budget.close(float(told) if told.isdigit() else PATIENCE_S)
-                raise _Later(f"{answer.status}: asked too often")
+            found = self._wanted.id.match(body) if answer.status == 200 else None
+            if found is not None:
+                return int(found[1]), body
+            said = body[:200].decode(errors="replace")
+            if wait_s := asked_s(answer.status, answer.headers.get("Retry-After", ""), said):
+                self._budget.close(wait_s)
+                raise _Later(f"{answer.status} {said}; it is left alone for {wait_s:.0f} s")
             if answer.status >= 500:
-                raise _Later(f"{answer.status}: {body[:100].decode(errors='replace')}")
+                raise _Later(f"{answer.status} {said}")
             if answer.status != 200:
                 TAKEN.labels(self._venue, "refused").inc()
-                LOG.error("%s refuses a snapshot of %s: %s %r", self._venue, symbol, answer.status, body[:100])
+                LOG.error("%s refuses a snapshot of %s: %s %s", self._venue, symbol, answer.status, said)
                 return None
-            if (found := self._wanted.id.match(body)) is None:
-                raise _Later(f"the answer is no book: {body[:100].decode(errors='replace')}")
-            return int(found[1]), body
+            raise _Later(f"the answer is no book: {said}")

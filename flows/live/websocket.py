@@ -10,6 +10,9 @@ TEXT, BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
 class Websocket(aiohttp.ClientWebSocketResponse[Literal[False]]):
     """For `ClientSession(ws_response_class=Websocket)`."""
 
+    reason = ""
+    """What the other end said when it closed."""
+
     async def come(self) -> list[bytes]:
         """The frames that are there, at least one, in their order; waits for the first. Empty: it is over.
 
@@ -18,6 +21,8 @@ class Websocket(aiohttp.ClientWebSocketResponse[Literal[False]]):
         """
         message = await self.receive()
         if message.type is not TEXT and message.type is not BINARY:
+            if message.type is aiohttp.WSMsgType.CLOSE:
+                self.reason = message.extra or ""
             return []
         frames: list[bytes] = [message.data]
         held = self._reader._buffer

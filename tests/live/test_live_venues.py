@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -299,6 +301,58 @@ def test_a_venue_that_says_too_often_is_left_alone_for_as_long_as_it_asks():
             assert server.rest_asked == 4
 
     asyncio.run(bounded(run()))
+
+
+def banned_until(seconds):
+    return f'{{"code":-1003,"msg":"Way too much request weight used; IP banned until {int(1000 * (time.time() + seconds))}."}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "words"),
+    [
+        (418, lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=4), usegmt=True), lambda: ""),
+        (418, None, lambda: banned_until(3)),
+        (200, None, lambda: banned_until(3)),
+        (429, None, lambda: "slow down"),
+        (429, lambda: "soon", lambda: ""),
+        (418, lambda: "²", lambda: ""),
+        (418, lambda: "9" * 400, lambda: ""),
+    ],
+)
+def test_a_ban_holds_however_the_venue_says_how_long_and_is_said_in_one_line(status, header, words, caplog):
+    """The date was read as ten seconds, the words as none, and a digit that is no number ended the receiver."""
+
+    async def run():
+        venue = "binance-usdm"
+        async with VenueServer(DIALECTS[venue]) as server:
+            server.too_often = 1_000
+            server.ban = status, {"Retry-After": header()} if header else {}, words()
+            async with receiving(venue, server, Kept()) as receiver:
+                await until(lambda: server.rest_asked)
+                await asyncio.sleep(1.5)
+                assert server.rest_asked == 1
+                left_s = receiver._books._budget._closed_until_s - time.monotonic()
+                assert 0.5 < left_s < 3 * 86_400
+
+    asyncio.run(bounded(run()))
+    told = [r for r in caplog.records if "left alone for" in r.getMessage()]
+    assert len(told) == 1
+    assert not [r for r in caplog.records if r.levelname == "WARNING" and r not in told]
+
+
+def test_a_ban_told_when_a_socket_is_closed_keeps_all_lines_from_coming_back(caplog):
+    async def run():
+        venue = "binance-usdm"
+        async with VenueServer(DIALECTS[venue]) as server, receiving(venue, server, Kept()):
+            await until(lambda: len(server.peers) == 2)
+            for peer in list(server.peers):
+                await peer.ws.close(code=1008, message=f"IP banned until {int(1000 * (time.time() + 2.5))}".encode())
+            await asyncio.sleep(1.5)
+            assert server.opened == 2
+            await until(lambda: server.opened == 4)
+
+    asyncio.run(bounded(run()))
+    assert "closed by the venue (1008 IP banned until" in caplog.text
 
 
 @pytest.mark.parametrize(

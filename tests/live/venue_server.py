@@ -38,7 +38,9 @@ class VenueServer:
         self.twice = False
         self.in_maintenance = False
         self.too_often = 0
-        """How many REST requests are told to come back in a second."""
+        """How many REST requests are told to come back."""
+        self.ban: tuple[int, dict[str, str], str] = (429, {"Retry-After": "1"}, "too many requests")
+        """The status, headers and text with which they are told."""
         self.instead: tuple[int, int, str] = (0, 200, "")
         """So many of the next REST requests get this status and text."""
         self.behind = 0
@@ -125,7 +127,8 @@ class VenueServer:
         self.rest_asked += 1
         if self.too_often:
             self.too_often -= 1
-            return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests")
+            status, headers, text = self.ban
+            return web.Response(status=status, headers=headers, text=text)
         left, status, text = self.instead
         if left:
             self.instead = left - 1, status, text
