@@ -179,7 +179,7 @@ def test_a_book_is_fetched_again_now_and_then_and_replaces_the_one_before_withou
         async with VenueServer(DIALECTS[venue]) as server:
             books = Books(server, venue)
             async with receiving(venue, server, books, feed, books_every_s=0.3):
-                await until(lambda: server.rest_asked > 5 * len(DIALECTS[venue].symbols))
+                await until(lambda: books.compared and server.rest_asked > 5 * len(DIALECTS[venue].symbols), 50.0)
         assert books.compared > 0
         assert (books.gaps, books.wrong, books.rejects) == (0, 0, 0)
 
