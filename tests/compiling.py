@@ -7,11 +7,14 @@ import fcntl
 from pathlib import Path
 from typing import Any
 
-from numba.core.dispatcher import Dispatcher
-
 
 def in_turns() -> None:
-    """From now on whoever compiles a kernel that is cached holds a lock; who waited for it finds the machine code."""
+    """From now on whoever compiles a kernel that is cached holds a lock; who waited for it finds the machine code.
+
+    numba reads where its cache is as it is imported, so that waits until `flows.engine.compiled` has said it.
+    """
+    from numba.core.dispatcher import Dispatcher
+
     compile_now = Dispatcher.compile
 
     def compile_in_turn(kernel: Any, signature: Any) -> Any:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numba
 import pytest
 
 from operators.record_ids import record_ids
@@ -34,6 +35,11 @@ def test_compiled_code_is_loaded_without_what_it_takes_to_compile():
     )
     compiler = {"numba.np.linalg", "numba.typed.typeddict", "scipy.linalg"}
     assert loaded(f"operators.record_ids, {ids_read}") & compiler == set()
+
+
+def test_the_tests_run_what_was_compiled_of_the_kernels_as_they_are():
+    """numba was imported before it was told where, and ran what was compiled before a kernel of another file changed."""
+    assert os.environ["NUMBA_CACHE_DIR"] == numba.config.CACHE_DIR
 
 
 def loaded(modules: str) -> set[str]:
