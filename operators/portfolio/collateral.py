@@ -89,7 +89,7 @@ def holdings(account: Account, contracts: Mapping[tuple[str, str], Contract]) ->
     pools: dict[Pool, int] = {}
     multi = {venue: _multi(account, venue, contracts) for venue in {venue for venue, _ in at}}
     for (venue, asset), purse in at.items():
-        if venue and asset:
+        if asset:
             purse.pool = pools.setdefault(Pool(venue, "" if multi[venue] else asset), len(pools))
     return Holdings(list(at.values()), list(pools), purse_of)
 

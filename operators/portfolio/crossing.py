@@ -113,7 +113,7 @@ def nearest_root(
         if value >= 0 or step <= x:
             break
         x = step
-    x = 2.0
+    x = 1.0
     j = first
     while True:
         m = place[j, TIERS]
@@ -125,6 +125,7 @@ def nearest_root(
         j = place[j, link]
         if j == first:
             break
+    x *= 2.0  # beyond the last edge: on it, slope is of either side
     for _ in range(MOST_STEPS):
         value, slope = covered(x, first, link, backing, moving, held, place, of, tier_starts, floor, mmr, cum)
         if slope >= 0:

@@ -399,10 +399,11 @@ RATES = {"bid_rate": 0.98, "ask_rate": 1.02}
     [
         [cross("BTCUSDC", 0.5, 50_000, 50)],
         [cross("BTCUSDC", -0.5, 50_000, 50)],
+        [cross("BTCUSDC", -0.004, 50_000)],
         [cross("BTCUSDC", 0.5, 50_000, 50), cross("BTCUSDT", 0.1, 50_000)],
         [cross("BTCUSDC", 0.5, 50_000, 50), cross("BTCUSDC", -0.1, 52_000, 50)],
     ],
-    ids=["long", "short", "beside kin", "both legs"],
+    ids=["long", "short", "small short", "beside kin", "both legs"],
 )
 def test_at_the_liquidation_price_the_margin_ratio_is_1_though_what_was_owned_is_owed_there(held):
     """Multi-assets mode counts min(E bid, E ask); by what counts now the long's was 33,138, where the pool had nothing."""
