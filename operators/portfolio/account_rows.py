@@ -10,7 +10,7 @@ from operators.portfolio.news import MS, age_ms
 from operators.portfolio.positions import Positions, flatten
 from operators.portfolio.resting import Resting
 from operators.portfolio.revaluation import Revalued
-from operators.portfolio.valuing import BID, WALLET
+from operators.portfolio.valuing import WALLET
 
 
 def values(
@@ -54,27 +54,27 @@ def values(
     }
 
 
-def exposures(state: Positions) -> tail_loss.Exposures:
-    """What of each account moves with which market at the marks in force.
+def exposures(state: Positions, due: Revalued) -> tail_loss.Exposures:
+    """What of the equity of each due account moves with which market at the marks in force.
 
-    A purse of a coin moves with the coin's mark, wallet and profit. One that has no mark and counts nothing (a rate of
-    0) moves nothing.
+    A purse of a coin moves with the coin's mark, wallet and profit, by what it counts in equity: one that counts
+    nothing (a haircut of 1, a rate of 0) moves nothing.
     """
     flat = flatten(state)
     priced = prices(state.assets, state.mark, state.mark_ns, state.moved)
     asset = flat.purse_places[:, 0]
-    unit = priced.usd[asset]
+    rate = due.rates
     market, qty = flat.market, flat.numbers[:, QTY]
     profit = np.bincount(
         flat.places[:, PURSE], qty * (state.mark[market] - flat.numbers[:, ENTRY]), len(flat.purse_numbers)
     )
     owned = flat.purse_numbers[:, WALLET] + profit
-    still = state.assets.dollars[asset] | (owned == 0) | (np.isnan(unit) & (flat.purse_numbers[:, BID] == 0))
+    still = state.assets.dollars[asset] | (owned == 0) | (rate == 0)
     return tail_loss.Exposures(
         flat.starts,
         market,
-        qty * state.mark[market] * unit[flat.places[:, PURSE]],
+        qty * state.mark[market] * rate[flat.places[:, PURSE]],
         flat.purse_starts,
         np.where(still, -1, priced.market[asset]),
-        np.where(still, 0.0, owned * unit),
+        np.where(still, 0.0, np.where(np.isnan(priced.usd[asset]), np.nan, owned * rate)),
     )

@@ -176,7 +176,7 @@ class Ledger:
     def _accounts(self, second: Second, due: Revalued, keyframe: bool) -> list[tuple[int, Published]]:
         state, account = self.positions, due.account["account"]
         tails = tail_loss.portfolio(
-            account_rows.exposures(state), account, due.account["equity_usd"], returns.returns(self.returns)
+            account_rows.exposures(state, due), account, due.account["equity_usd"], returns.returns(self.returns)
         )
         told = account_rows.values(state, due, self.books, tails, self.late, second.at_ms)
         news = self.accounts_news

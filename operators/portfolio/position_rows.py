@@ -21,9 +21,12 @@ def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[
     """Every column but the names, with `account`, `market` and `side` as numbers."""
     flat, p = flatten(state), due.position
     market, row, cross = p["market"], p["row"], p["cross"]
-    sign, mark, price = np.sign(p["qty_base"]), p["mark_price"], p["liquidation_price"]
+    mark, price, covered = p["mark_price"], p["liquidation_price"], p["pool_maintenance_ratio"] < 1
     ok = books.ok[market]
-    depth = distance.depth_usd(sign, mark, price, books.mid[market], BANDS, books.bid[market], books.ask[market])
+    falls = np.where(covered, mark - price, p["qty_base"]) > 0
+    depth = distance.depth_usd(
+        np.where(falls, 1.0, -1.0), mark, price, books.mid[market], BANDS, books.bid[market], books.ask[market]
+    )
     no_mark, assets = np.isnan(mark), np.array([*state.assets.numbers, ""], np.object_)
     settles = assets[p["settles"]]
     reason = np.select(
@@ -45,7 +48,7 @@ def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[
         ],
         risk_rows.NO_PRICE,
     )
-    age = age_ms(at_ms, state.mark_ns[market])
+    age, undated = age_ms(at_ms, p["oldest_mark_ns"]), p["oldest_mark_ns"] == 0
     side = flat.sides[row]
     return {
         **p,
@@ -53,11 +56,11 @@ def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[
         "position_side": _SIDES[side],
         "open": np.ones(len(market), np.bool_),
         "margin_mode": _MODES[cross.astype(np.int64)],
-        "distance_to_liquidation_bps": distance.distance_bps(sign, mark, price),
+        "distance_to_liquidation_bps": distance.distance_bps(covered, mark, price),
         "depth_to_liquidation_usd": np.where(ok, depth, np.nan),
         "null_reason": risk_rows.REASONS[reason],
-        "marks_ok": ~no_mark & (age <= risk_rows.MARK_STALE_MS),
-        "mark_age_ms": np.where(no_mark, np.nan, age),
+        "marks_ok": ~p["lacking"] & (age <= risk_rows.MARK_STALE_MS),
+        "mark_age_ms": np.where(undated, np.nan, age),
         "book_ok": ok,
         "settlement_asset": settles,
         "pool": _pools(state, p),

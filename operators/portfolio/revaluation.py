@@ -22,10 +22,14 @@ from operators.portfolio.positions import Positions, flatten
 
 @dataclass(frozen=True, slots=True)
 class Revalued:
-    """Rows that are due. `account` (position rows) and the key of account rows are account numbers."""
+    """Rows that are due. `account` (position rows) and the key of account rows are account numbers.
+
+    `rates`: what a unit of each purse of a due account counts in its equity, US dollars.
+    """
 
     account: dict[str, Array]
     position: dict[str, Array]
+    rates: Array
 
 
 def revalue(state: Positions) -> Revalued:
@@ -35,7 +39,9 @@ def revalue(state: Positions) -> Revalued:
     priced = prices(state.assets, state.mark, state.mark_ns, state.moved)
     found = valuing.Valued(
         np.full((12, n), np.nan),
-        np.zeros((2, n), np.bool_),
+        np.zeros((3, n), np.bool_),
+        np.zeros(n, np.int64),
+        np.full(purses, np.nan),
         np.zeros((10, accounts)),
         np.zeros((7, accounts), np.int64),
         np.zeros(n, np.bool_),
@@ -48,7 +54,12 @@ def revalue(state: Positions) -> Revalued:
         valuing.Prices(state.mark, state.mark_ns, state.moved),
         valuing.Prices(priced.usd, priced.mark_ns, priced.moved),
         valuing.Tiers(t.starts, t.floor, t.mmr, t.cum, t.max_leverage),
-        valuing.Worked(*np.empty((9, n)), *np.empty((5, purses)), *np.empty((4, len(flat.pools)))),
+        valuing.Worked(
+            *np.empty((9, n)),
+            *np.empty((5, purses)),
+            *np.empty((4, len(flat.pools))),
+            *np.empty((2, len(flat.pools)), np.int64),
+        ),
         found,
     )
     state.moved[:] = False
@@ -79,6 +90,8 @@ def revalue(state: Positions) -> Revalued:
         "cross": flat.places[p, CROSS] == 1,
         "everywhere": found.flags[valuing.EVERYWHERE, p],
         "over_leverage": found.flags[valuing.OVER, p],
+        "lacking": found.flags[valuing.LACKING, p],
+        "oldest_mark_ns": found.oldest_ns[p],
         "backing": number[valuing.BACKED_BY],
         "pool": np.where(pool >= 0, pool, len(flat.pools) - 1),
         "settles": settled,
@@ -105,4 +118,4 @@ def revalue(state: Positions) -> Revalued:
         "pools_gone": count[valuing.POOLS_GONE],
         "positions_over_leverage": count[valuing.OVER_LEVERAGE],
     }
-    return Revalued(account, position)
+    return Revalued(account, position, found.rates)

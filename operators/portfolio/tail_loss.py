@@ -277,6 +277,6 @@ def _tails(
                 below += 1
                 total += scaled[t]
         now = np.sqrt(variance)
-        numbers[0, k] = -quantile * now
-        numbers[1, k] = -total / below * now
+        numbers[0, k] = 0.0 - quantile * now
+        numbers[1, k] = 0.0 - total / below * now
         numbers[2, k] = -Z_01 * np.sqrt(square / weights)

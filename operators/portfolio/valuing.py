@@ -54,8 +54,8 @@ ASSET, POOL, OF = range(3)
     BACKED_BY,
 ) = range(12)
 """Rows of the numbers of positions."""
-EVERYWHERE, OVER = range(2)
-"""Rows of their flags: liquidated at every price; more leverage than its tier allows."""
+EVERYWHERE, OVER, LACKING = range(3)
+"""Rows of their flags: liquidated at every price; more leverage than its tier allows; rests on an unknown mark."""
 EQUITY, GROSS, NET, WEIGHT, LARGEST, INITIAL, NEEDED, NEAREST, WORST, USED = range(10)
 """Rows of the sums of accounts, in US dollars but for the largest leverage, the nearest move and the two ratios."""
 WITHOUT_MARK, WITHOUT_TIERS, OLDEST_NS, NOT_VALUED, POOLS_UNKNOWN, POOLS_GONE, OVER_LEVERAGE = range(7)
@@ -102,7 +102,8 @@ class Worked(NamedTuple):
     the mark changes (all of the initial margin where there are no tiers), and what a unit of profit (`rate`) and of
     maintenance (`need_rate`) counts in its pool; and room for what `crossing.Members` says of purses. Of a purse:
     profit, that of its cross positions, what a unit counts as, owned and owed, and how much more once the sign of what
-    it holds has turned. Of a pool: equity, maintenance, initial margin, positions.
+    it holds has turned. Of a pool: equity, maintenance, initial margin, positions, the oldest mark that it rests on (0:
+    none), and how many it lacks.
     """
 
     price: F8
@@ -123,13 +124,19 @@ class Worked(NamedTuple):
     pool_need: F8
     pool_initial: F8
     pool_held: F8
+    pool_ns: I8
+    pool_lacks: I8
 
 
 class Valued(NamedTuple):
-    """What is found: numbers and flags of positions, sums and counts of accounts, and which are due."""
+    """What is found: numbers and flags of positions and the oldest mark that each rests on (0: none), what a unit of a
+    purse counts in equity, sums and counts of accounts, and which are due.
+    """
 
     numbers: F8
     flags: Flags
+    oldest_ns: I8
+    rates: F8
     sums: F8
     counts: I8
     due_position: Flags
@@ -174,6 +181,7 @@ def _positions(a: int, held: Runs, purses: Runs, pools: Pools, marks: Prices, ti
         w.pnl[u], w.pnl_cross[u] = 0.0, 0.0
     for k in range(pools.starts[a], pools.starts[a + 1]):
         w.pool_equity[k], w.pool_need[k], w.pool_initial[k], w.pool_held[k] = 0.0, 0.0, 0.0, 0.0
+        w.pool_ns[k], w.pool_lacks[k] = 0, 0
     for i in range(held.starts[a], held.starts[a + 1]):
         m, n, u = held.places[i, MARKET], held.places[i, TIERS], held.places[i, PURSE]
         size, entry, leverage = abs(held.numbers[i, QTY]), held.numbers[i, ENTRY], held.numbers[i, LEVERAGE]
@@ -217,21 +225,24 @@ def _purses(a: int, purses: Runs, pools: Pools, assets: Prices, w: Worked, out: 
                 ask = max(bid, 0.0 if np.isnan(dollars) else dollars)
             w.bid[u], w.ask[u] = bid if free >= 0 else ask, ask
             w.turned[u] = max(ask - bid, 0.0) * (1.0 if free >= 0 else -1.0)
+        out.rates[u] = bid if owned >= 0 else ask
         if owned != 0:
-            out.sums[EQUITY, a] += owned * (bid if owned >= 0 else ask)
+            out.sums[EQUITY, a] += owned * out.rates[u]
         if own[WALLET] != 0 and np.isnan(bid if own[WALLET] > 0 else ask):
             out.counts[NOT_VALUED, a] += 1
         if k >= 0 and free != 0:
             w.pool_equity[k] += free * w.bid[u] if spread else free
-        if assets.ns[asset] > 0:
-            _older(out.counts, a, assets.ns[asset])
+            if spread:
+                _older(w.pool_ns, k, assets.ns[asset])
+        if owned != 0 or own[WALLET] != 0:
+            _older(out.counts[OLDEST_NS], a, assets.ns[asset])
 
 
 @inner
-def _older(counts: I8, a: int, ns: int) -> None:
-    """Note the time of a price if it is the oldest."""
-    if counts[OLDEST_NS, a] == 0 or ns < counts[OLDEST_NS, a]:
-        counts[OLDEST_NS, a] = ns
+def _older(oldest_ns: I8, at: int, ns: int) -> None:
+    """Note the time of a price, if it has one (0: none), where it is the oldest."""
+    if ns > 0 and (oldest_ns[at] == 0 or ns < oldest_ns[at]):
+        oldest_ns[at] = ns
 
 
 @inner
@@ -263,19 +274,24 @@ def _sums(
         if np.isnan(marks.price[m]):
             out.counts[WITHOUT_MARK, a] += 1
         else:
-            profit = held.numbers[i, QTY] * (w.price[i] - held.numbers[i, ENTRY])
+            profit = (
+                held.numbers[i, QTY] * (w.price[i] - held.numbers[i, ENTRY]) + 0.0
+            )  # of a short that stands still: not -0
             out.numbers[PRICE, i] = w.price[i]
             out.numbers[NOTIONAL_USD, i] = notional
             out.numbers[PNL_USD, i] = profit * dollars
             out.numbers[INITIAL_USD, i] = w.initial[i] * dollars
             out.numbers[NEED_USD, i] = w.need[i] * dollars
             out.numbers[PNL_SETTLED, i] = profit
-            _older(out.counts, a, marks.ns[m])
+            _older(out.counts[OLDEST_NS], a, marks.ns[m])
+        _older(out.counts[OLDEST_NS], a, assets.ns[purses.places[u, ASSET]])
         k = purses.places[u, POOL]
         w.rate[i], w.need_rate[i] = 1.0, 1.0
         if held.places[i, CROSS] == 1 and k >= 0:
             w.rate[i], w.need_rate[i] = w.bid[u], w.ask[u]
             w.pool_held[k] += 0.0 if tier < 0 else 1.0
+            w.pool_lacks[k] += 1 if np.isnan(marks.price[m]) else 0
+            _older(w.pool_ns, k, marks.ns[m])
             w.pool_need[k] += w.ask[u] * (w.initial[i] if tier < 0 else w.need[i])
             w.pool_initial[k] += w.ask[u] * w.initial[i]
     out.sums[GROSS, a], out.sums[NET, a], out.sums[WEIGHT, a] = gross, net, weight
@@ -304,6 +320,11 @@ def _liquidations(
         asset, k, cross = purses.places[u, ASSET], purses.places[u, POOL], places[i, CROSS] == 1
         dollars = assets.price[asset]
         out.due_position[i] = replaced or marks.moved[m] or assets.moved[asset] or (cross and cross_moved)
+        out.flags[LACKING, i] = np.isnan(marks.price[m]) or (cross and k >= 0 and w.pool_lacks[k] > 0)
+        _older(out.oldest_ns, i, marks.ns[m])
+        _older(out.oldest_ns, i, assets.ns[asset])
+        if cross and k >= 0:
+            _older(out.oldest_ns, i, w.pool_ns[k])
         pnl = numbers[i, QTY] * (w.price[i] - numbers[i, ENTRY])
         r, s = w.rate[i], w.need_rate[i]
         if cross:
@@ -365,7 +386,7 @@ def _liquidations(
                 away = np.nan
         if np.isnan(away) and not np.isnan(marks.price[m]) and not np.isnan(left):
             away = 1e4 if left > 0 else 0.0
-        out.numbers[MOVE_BPS, i] = away
+        out.numbers[MOVE_BPS, i] = away + 0.0
         if not np.isnan(away) and not away >= nearest:
             nearest = away
     out.sums[NEAREST, a], out.sums[WORST, a], out.sums[USED, a] = nearest, worst, used

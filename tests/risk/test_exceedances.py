@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from operators.portfolio import account_rows, positions, returns, tail_loss
+from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 
 HISTORY = Path(__file__).parents[2].parent / "shared" / "history"
@@ -58,7 +59,7 @@ def test_one_hour_at_99_percent_is_exceeded_as_often_as_it_says(name, side):
         book, Account("a", 1, [Balance("USDT", 1e6)], [Position("binance-usdm", "XUSDT", side, 1.0, 1, "cross")])
     )
     positions.move(book, np.array([positions.market(book, "binance-usdm", "XUSDT")]), np.array([1.0]), np.array([1]))
-    of, market = account_rows.exposures(book), positions.market(book, "binance-usdm", "XUSDT")
+    of, market = account_rows.exposures(book, revalue(book)), positions.market(book, "binance-usdm", "XUSDT")
     exceeded = hours = 0
     for at in range(ring, len(past)):
         window = np.full((len(book.mark), ring), np.nan)

@@ -439,6 +439,59 @@ def test_legs_whose_market_has_no_mark_are_liquidated_at_one_price():
     assert [leg["liquidation_price"] for leg in legs] == pytest.approx([price, price])
 
 
+def test_both_legs_of_a_hedge_are_as_far_from_the_price_that_liquidates_them():
+    """[HAND] P20 of the shared cases: the short leg said -4,583 bps, that the mark had passed what lies below it."""
+    held = record({"USDT": 1000}, cross("BTCUSDT", 0.1, 40_000, 20), cross("BTCUSDT", -0.04, 42_000, 20))
+    known = Terms({("binance-usdm", "BTCUSDT"): one_tier(0.004, 150)})
+    apart = [
+        r["distance_to_liquidation_bps"]
+        for r in play([(0, held)], [mark(1, "BTCUSDT", 41_000)], known)["risk_positions"]
+    ]
+    price = (4000 - 1680 - 1000) / (0.06 - 0.004 * 0.14)
+    assert apart[-2:] == pytest.approx([1e4 * (41_000 - price) / 41_000] * 2)
+    reached = play([(0, held)], [mark(1, "BTCUSDT", 20_000)], known)["risk_positions"][-2:]
+    assert [r["distance_to_liquidation_bps"] for r in reached] == pytest.approx([1e4 * (20_000 - price) / 20_000] * 2)
+
+
+def test_a_position_whose_price_rests_on_a_stale_mark_of_its_pool_says_so_and_an_isolated_one_does_not_care():
+    """Its liquidation price is of other marks too; BTCUSDT said marks_ok while ETHUSDT was 298 s old."""
+    held = record(
+        {"USDT": 9000}, cross("BTCUSDT", 0.1, 60_000), cross("ETHUSDT", 1, 3000), isolated("BTCUSDT", 0.1, 60_000, 600)
+    )
+    rows = play([(0, held)], [mark(1, "ETHUSDT", 3000), *(mark(s, "BTCUSDT", 60_000 + s) for s in range(1, 300))])
+    told = {m: last(rows, "risk_positions", symbol="BTCUSDT", margin_mode=m) for m in ("cross", "isolated")}
+    assert [(r["marks_ok"], r["mark_age_ms"]) for r in told.values()] == [(False, 298_000), (True, 0)]
+
+
+def test_a_position_beside_one_without_a_mark_rests_on_what_is_not_known():
+    held = record({"USDT": 9000}, cross("BTCUSDT", 0.1, 60_000), cross("ETHUSDT", 1, 3000))
+    rows = play([(0, held)], [mark(1, "BTCUSDT", 60_000)])
+    assert not last(rows, "risk_positions", symbol="BTCUSDT")["marks_ok"]
+
+
+def test_a_balance_of_nothing_rests_on_no_mark():
+    """Venues list assets that are not held: the mark of 0 BTC was stale, the level unknown, and a warning stood."""
+    held = record({"USDT": 9000, "BTC": 0.0}, cross("ETHUSDT", 1, 3000))
+    rows = play([(0, held)], [mark(1, "BTCUSDT", 60_000), *(mark(s, "ETHUSDT", 3000 + s) for s in range(1, 300))])
+    assert (last(rows)["marks_ok"], last(rows)["risk_level"], raised(rows)) == (True, "low", {})
+
+
+def test_balances_of_several_assets_count_the_same_with_and_without_a_position():
+    """[HAND] 2 BTC at 60,000 less 5 %: 114,000; without a position it was 120,000."""
+    far = Terms(KNOWN, haircuts={"BTC": 0.05})
+    held = record({"BTC": 2.0}, cross("ETHUSDT", 0.001, 3000), multi_assets=True)
+    marks = [mark(1, "BTCUSDT", 60_000), mark(1, "ETHUSDT", 3000)]
+    assert [last(play([(0, {**held, "positions": p})], marks, far))["equity_usd"] for p in (held["positions"], [])] == [
+        114_000
+    ] * 2
+
+
+@pytest.mark.parametrize("short", [cross("BTCUSDT", -0.1, 60_000), isolated("BTCUSDT", -0.1, 60_000, 500)])
+def test_a_short_at_its_entry_has_no_profit_and_not_minus_none(short):
+    row = last(play([(0, record({"USDT": 9000}, short))], [mark(1, "BTCUSDT", 60_000)]), "risk_positions")
+    assert [str(row[n]) for n in ("unrealised_pnl_usd", "unrealised_pnl_settled")] == ["0.0", "0.0"]
+
+
 def test_an_unreadable_record_leaves_the_last_one_in_force_and_its_age_grows():
     held = record({"USDT": 90_000}, cross("BTCUSDT", 1, 60_000))
     rows = play([(0, held), (5, b'{"account":"a"')], [mark(1, "BTCUSDT", 60_000), mark(400, "BTCUSDT", 60_001)])

@@ -188,7 +188,7 @@ def test_what_leverage_publishes_obeys_its_declarations():
 
 def test_distance_is_positive_until_the_mark_reaches_the_price():
     """[HAND] analytics §3.2 turned round: mark 100, long 99.2 is 80 bps away."""
-    got = distance_bps(np.array([1.0, -1.0, 1.0]), np.full(3, 100.0), np.array([99.2, 100.8, 101.0]))
+    got = distance_bps(np.array([True, True, False]), np.full(3, 100.0), np.array([99.2, 100.8, 101.0]))
     assert got.tolist() == pytest.approx([80, 80, -100])
 
 

@@ -115,8 +115,9 @@ def naive(path: np.ndarray) -> tuple[float, float, float]:
 
 
 def tails(book: positions.Positions, past: np.ndarray, least: int = tail_loss.LEAST):
-    value = revalue(book).account["equity_usd"]
-    return value, tail_loss.portfolio(account_rows.exposures(book), np.arange(len(value)), value, past, least)
+    due = revalue(book)
+    value = due.account["equity_usd"]
+    return value, tail_loss.portfolio(account_rows.exposures(book, due), np.arange(len(value)), value, past, least)
 
 
 @pytest.mark.parametrize(("seed", "holes"), [(0, 0.0), (1, 0.01), (2, 0.0), (3, 0.02)])
@@ -151,9 +152,22 @@ def test_profit_in_a_coin_moves_with_the_coin_as_its_wallet_does():
     positions.replace(book, Account("a", 1, [Balance("BTC", 1.0)], [held]))
     at = np.array([positions.market(book, "binance-usdm", s) for s in ("ETHBTC", "BTCUSDT")])
     positions.move(book, at, np.array([0.045, 60_000]), np.array([1, 1]))
-    of = account_rows.exposures(book)
+    of = account_rows.exposures(book, revalue(book))
     assert of.usd.tolist() == pytest.approx([135_000])
     assert (of.purse_usd.tolist(), of.purse_market.tolist()) == ([pytest.approx(45_000)], [at[1]])
+
+
+@pytest.mark.parametrize(("haircut", "moves"), [(0.0, 60_000), (0.05, 57_000), (1.0, 0)])
+def test_collateral_is_at_risk_by_what_it_counts_in_equity(haircut, moves):
+    """Of a coin that counts nothing all was at risk: a loss of many times the equity."""
+    book = positions.Positions(positions.Rules(haircuts={"BTC": haircut}))
+    held = Position("binance-usdm", "ETHUSDT", 0.001, 3000, 5, "cross")
+    positions.replace(book, Account("a", 1, [Balance("USDT", 100.0), Balance("BTC", 1.0)], [held], True))
+    at = np.array([positions.market(book, "binance-usdm", s) for s in ("ETHUSDT", "BTCUSDT")])
+    positions.move(book, at, np.array([3000.0, 60_000]), np.array([1, 1]))
+    due = revalue(book)
+    assert due.account["equity_usd"].tolist() == pytest.approx([100 + moves])
+    assert account_rows.exposures(book, due).purse_usd.tolist() == pytest.approx([0, moves])
 
 
 @pytest.mark.parametrize(("rate", "reason"), [(2.0, "collateral has no mark"), (0.0, "")])
