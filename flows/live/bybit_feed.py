@@ -6,7 +6,7 @@ import re
 from flows.live.feed import Chain, Channel, Rates
 
 HEAD = re.compile(rb'\{\s*"topic":\s*"([^"]+)"')
-REFUSAL = re.compile(rb'^\{\s*"success":\s*false,\s*"ret_msg":\s*"([^"]*)"')
+REFUSAL = re.compile(rb'^(?=.*"success":\s*false).*?"ret_msg":\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
 CHANNELS = (
     Channel("depth", "orderbook.200.{SYMBOL}", 60),
     Channel("trades", "publicTrade.{SYMBOL}", 900),

@@ -31,7 +31,7 @@ FEED = Feed(
     say=say,
     # 32 connections an address are reported
     rates=Rates(messages_per_s=3, streams_a_message=50, streams_a_socket=300, sockets=5, per_s=1),
-    refusal=re.compile(rb'^\{\s*"jsonrpc":\s*"2.0",.*?"error":\s*(\{.*?\})', re.DOTALL),
+    refusal=re.compile(rb'^\{\s*"jsonrpc":\s*"2.0",.*?"error":\s*(\{(?:[^{}]|\{[^{}]*\})*\})', re.DOTALL),
     greeting='{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":30}}',
     answers=((b'"test_request"', '{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'),),
     chain=Chain(

@@ -33,7 +33,7 @@ FEED = Feed(
     rates=Rates(
         messages_per_s=3, streams_a_message=50, streams_a_socket=200, sockets=3, per_s=1, messages_a_socket=400
     ),
-    refusal=re.compile(rb'^\{\s*(?:"id":[^,]*,\s*)?"event":\s*"error".*?"msg":\s*"([^"]*)"', re.DOTALL),
+    refusal=re.compile(rb'^\{\s*(?:"id":[^,]*,\s*)?"event":\s*"error".*?"msg":\s*"((?:[^"\\]|\\.)*)"', re.DOTALL),
     ping="ping",
     ping_s=20.0,
     farewell=b'"notice"',
