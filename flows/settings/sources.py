@@ -6,12 +6,14 @@ that `..._file` names (`ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE=/run/secrets/clickho
 
 import os
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from flows.settings.expected import no_setting, refused
 from flows.settings.secret import Secret
 from flows.settings.tree import Settings, SettingsError
 
@@ -106,7 +108,7 @@ def _value(hint: Any, text: str, name: str) -> Any:
         return msgspec.convert(msgspec.json.decode(encoded), hint, strict=True)
     except msgspec.ValidationError as error:
         if text.startswith(("[", "{")):
-            raise SettingsError(f"{name}: {error}{_words(hint)}") from None
+            raise SettingsError(refused(error, msgspec.json.decode(encoded), hint, name)) from None
     except msgspec.DecodeError:
         pass
     except RecursionError:
@@ -114,27 +116,14 @@ def _value(hint: Any, text: str, name: str) -> Any:
     try:
         return msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{name}: {text!r}: {error}{_words(hint)}") from None
-
-
-def _words(hint: Any) -> str:
-    """Of a setting with a vocabulary, one of its words or a list of them, what may be written."""
-    listed = get_origin(hint) is tuple
-    of = get_args(hint)[0] if listed else hint
-    if get_origin(of) is not Literal:
-        return ""
-    words = ", ".join(word or '""' for word in get_args(of))
-    return f'; a list as ["{get_args(of)[0]}"], of: {words}' if listed else f"; one of: {words}"
+        raise SettingsError(refused(error, text, hint, name)) from None
 
 
 def _put(tree: dict[str, Any], name: str, text: str) -> None:
     hints, at, parts = get_type_hints(Settings, include_extras=True), tree, name.split(".")
     for depth, part in enumerate(parts):
         if part not in hints:
-            known = ", ".join(sorted(hints))
-            raise SettingsError(
-                f"there is no setting {name!r}; {'.'.join(parts[:depth]) or 'the top level'} has: {known}"
-            )
+            raise SettingsError(no_setting(name, ".".join(parts[:depth]), hints))
         hint = hints[part]
         if get_origin(hint) is dict and depth < len(parts) - 1:
             at.setdefault(part, {})[".".join(parts[depth + 1 :])] = _value(get_args(hint)[1], text, name)
@@ -161,12 +150,16 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
     tree: dict[str, Any] = {}
     if file is not None:
         try:
-            text = file.read_bytes()
+            text = file.read_bytes().removeprefix(BOM_UTF8)
             tree = msgspec.json.decode(text) if file.suffix == ".json" else tomllib.loads(text.decode())
             msgspec.convert(tree, Settings, dec_hook=_decoded)
         except OSError as error:
             raise SettingsError(f"settings {file}: {error.strerror}") from None
-        except (msgspec.MsgspecError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"settings {file}: {refused(error, tree, Settings)}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"settings {file}: it is not text, in UTF-8") from None
+        except (msgspec.MsgspecError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"settings {file}: {error}") from None
         except RecursionError:
             raise SettingsError(f"settings {file}: nested too deeply") from None
@@ -188,7 +181,7 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
     try:
         return msgspec.convert(tree, Settings, dec_hook=_decoded).applied().check()
     except msgspec.ValidationError as error:
-        raise SettingsError(f"settings{f' {file}' if file else ''}: {error}") from None
+        raise SettingsError(f"settings{f' {file}' if file else ''}: {refused(error, tree, Settings)}") from None
 
 
 def environment() -> Mapping[str, str]:
