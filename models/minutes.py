@@ -68,6 +68,7 @@ class _Tape(_Row, frozen=True):
 
 _FROM_BOOK = tuple(name for name in READS if name in _Book.__struct_fields__)
 _FROM_TAPE = tuple(name for name in READS if name in _Tape.__struct_fields__)
+_text = msgspec.json.Decoder(str).decode
 _DECODE = {"book": msgspec.json.Decoder(_Book).decode, "tape": msgspec.json.Decoder(_Tape).decode}
 
 
@@ -115,10 +116,15 @@ class Minutes:
         return rejects
 
     def _take(self, kind: str, key: bytes, order: int, value: bytes) -> str:
-        parts = key.decode(errors="replace").split("|")
-        if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or parts[0] not in VENUES:
+        try:
+            text = key.decode() if b"\\" not in key else _text(b'"' + key + b'"')
+        except (UnicodeDecodeError, msgspec.MsgspecError):
+            text = ""
+        venue, _, rest = text.partition("|")
+        symbol, _, length = rest.rpartition("|")
+        if not symbol or not length.isascii() or not length.isdigit() or venue not in VENUES:
             return "the id does not tell a known venue, symbol, window length and start"
-        venue, symbol, length_ms = parts[0], parts[1], int(parts[2])
+        length_ms = int(length)
         end_ms = order + length_ms
         why = self._hold(kind, venue, symbol, end_ms, value) if length_ms == MINUTE_MS else ""
         self._logs(venue)[kind].see(venue, end_ms)

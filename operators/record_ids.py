@@ -1,7 +1,7 @@
 """Record ids: every derived record begins `{"id":"<key>|<order>"`, and reading that is all that `once` decodes of it.
 
-Key: the parts of the record's natural key joined by `|`. Order: an integer from 0 to 2**63 that grows from record to
-record of a key in its log.
+Key: the parts of the record's natural key joined by `|`, as JSON writes them: a name may hold a quotation mark, which
+stands behind a backslash. Order: an integer from 0 to 2**63 that grows from record to record of a key in its log.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ PREFIX = b'{"id":"'
 PROBLEMS = (
     "",
     'does not begin with {"id":"',
-    "the id is not a plain string",
+    "the id is not a string of one line",
     "the id does not end in |<order>, an integer from 0 to 2**63",
 )
 _BEGIN = np.frombuffer(PREFIX, np.uint8).copy()
@@ -65,11 +65,12 @@ def _read(data: NDArray[np.uint8], starts: I8, begin: I8, end: I8, order: U8, pr
             continue
         begin[i] = at
         bar = -1
-        while at < stop and data[at] != _QUOTE and data[at] != _BACKSLASH and data[at] != _NEWLINE:
+        while at < stop and data[at] != _QUOTE and data[at] != _NEWLINE:
             if data[at] == _BAR:
                 bar = at
-            at += 1
-        if at == stop or data[at] != _QUOTE:
+            escaped = data[at] == _BACKSLASH and at + 1 < stop and data[at + 1] != _NEWLINE
+            at += 2 if escaped else 1
+        if at >= stop or data[at] != _QUOTE:
             problem[i] = 2
             continue
         value = np.uint64(0)

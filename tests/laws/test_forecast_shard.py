@@ -206,6 +206,15 @@ def test_rows_that_cannot_be_used_are_rejected_with_their_place(told):
     ]
 
 
+def test_a_symbol_with_a_quotation_mark_a_backslash_or_a_bar_is_read_like_any_other():
+    for symbol in ('A"BUSDT', "A\\BUSDT", "A|BUSDT", "币安人生USDT", "A\tBUSDT"):
+        minutes = Minutes()
+        book, tape = logs(2, (symbol,))
+        assert minutes.read("book", framed("features.book", book)) == []
+        assert minutes.read("tape", framed("features.tape", tape)) == []
+        assert {s for ends in minutes.waiting["binance-usdm"].values() for s in ends} == {symbol}
+
+
 def test_a_record_that_is_no_promotion_is_rejected_with_its_bytes(told):
     settings, _, _ = told
     bad = b'{"id":"model|1","version":7}'
