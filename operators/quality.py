@@ -8,6 +8,8 @@ from schemas.column import Column
 EVENT, END, IDLE = 0, 1, 2
 CLOSED_BY = ("event", "end", "idle")
 
+STALE_NS = 5_000_000_000
+"""A book that has said nothing for so long is taken to be away where others tell that something happened."""
 _AGE = float("inf")
 OURS = "definition of our own"
 BOOK_OK = Column("book_ok", "bool", "the book was trusted for the whole window, up to its end")

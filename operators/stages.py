@@ -98,8 +98,9 @@ STAGES = {
         ),
         Stage(
             "pane",
-            "a closed pane with trades, in pane order; `mid_before` and `mid` are in force at its edges, as are what "
-            "the book said at its last end of a pane before them (`best_*_before`, `best_*_after`, and when the "
+            "a closed pane with trades, in pane order; `mid_before` and `mid` are in force at its edges (`mid` is null "
+            "where the last trade came 5 s or more after the book's last message: one would have told of it), as are "
+            "what the book said at its last end of a pane before them (`best_*_before`, `best_*_after`, and when the "
             "last message was, `last_event_ns_*`); what was before is null where the book was not trusted all the time "
             "between",
             ("instrument", *PANE, "base_ms", "mid_before", "mid", *EDGES, *units.READS),

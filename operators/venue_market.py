@@ -77,8 +77,7 @@ class VenueMarket:
         self.forced = LiquidationMeeting(cut.without, cut.base_ns, self.meeting)
         self.touch = TOUCH if self.closed.reads & {*EDGES} else ()
         """What is asked of the books at the edges of panes with trades."""
-        aged = AGE if COSTS.name in self.tables or self.forced.running.operators else ()
-        self.edges = Edges((*self.touch, *self.forced.said_before, *aged))
+        self.edges = Edges((*self.touch, *self.forced.said_before, *AGE))
         self.held = held(cut.without)
         self.fingerprints = {o.name: o.fingerprint for o in catalog.chosen(cut.without)}
         self.panes = Panes.of(self.held["meeting"].statistics)
@@ -207,6 +206,9 @@ class VenueMarket:
         for name, at in (("mid_before", pane), ("mid", pane + 1)):
             if name in self.closed.reads:
                 given[name] = self.meeting.mids.at(instrument, at * base_ns)
+        if "mid" in given:
+            heard_ns = self.edges.at_end(instrument, pane, AGE)["last_event_ns"]
+            given["mid"] = np.where(given["traded_ns"] - heard_ns >= quality.STALE_NS, np.nan, given["mid"])
         if self.touch:
             for edge, ended in (("before", pane - 1), ("after", pane)):
                 given |= {f"{n}_{edge}": c for n, c in self.edges.at_end(instrument, ended, self.touch).items()}

@@ -38,9 +38,9 @@ import numpy as np
 
 from operators import quality
 from operators.contract import Array, Columns, EventTable, Operator
+from operators.quality import STALE_NS
 from schemas.column import Column
 
-STALE_NS = 5_000_000_000
 BANDS_BPS = (10, 50)
 DEPTHS = tuple(f"{side}_depth_{x}bps_usd" for x in BANDS_BPS for side in ("bid", "ask"))
 

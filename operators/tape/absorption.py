@@ -5,8 +5,9 @@
     share          = (absorbed buys + absorbed sells) / volume of the panes whose mids are known
 
 Base units. A pane's mid moves from the one in force at its start to the one at its end (trades and book meet there);
-panes with a mid missing, or that show a gap of the book, do not count. Additive over windows. The idea is that of
-footprint charts; what stood against the volume, a resting order or new ones, level data does not tell.
+panes with a mid missing, or that show a gap of the book, do not count, nor do those whose last trade came 5 s or more
+after the book's last message: its feed is away. Additive over windows. The idea is that of footprint charts; what stood
+against the volume, a resting order or new ones, level data does not tell.
 
 >>> one = {"absorbed_buys": [3.0], "absorbed_sells": [1.0], "absorption_volume": [8.0]}
 >>> float(ABSORPTION.compute({k: np.array(v) for k, v in one.items()})["absorbed_share"][0])
@@ -83,7 +84,8 @@ ABSORPTION = Operator(
             "1",
             "(absorbed buys + absorbed sells) / volume",
             _SOURCE,
-            null_when="no trade in panes whose mids are known; contract unknown",
+            null_when="no trade in panes whose mids are known, which they are not where the last trade came 5 s or more"
+            " after the last message of the book; contract unknown",
             low=0,
             high=1,
         ),

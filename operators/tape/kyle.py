@@ -5,9 +5,10 @@
 
 dM: mid in force at the pane's end less that at its start (trades and book meet there), quote units; V: aggressive buys
 less sells of the pane, base units. So lambda is quote per base. The 30 minutes are the minute of the last trade and the
-29 before it; panes on whose edges the book had no mid, or that show a gap of it, do not count. Null with fewer than 30
-observations, when V did not vary, and when no trade came for 30 minutes. The quantile of t is that of Cornish and
-Fisher's expansion, good to 1e-4.
+29 before it; panes on whose edges the book had no mid, or that show a gap of it, do not count, nor do those whose last
+trade came 5 s or more after the book's last message: it would have told of them, so its feed is away, and its mid would
+say that nothing moves. Null with fewer than 30 observations, when V did not vary, and when no trade came for 30
+minutes. The quantile of t is that of Cornish and Fisher's expansion, good to 1e-4.
 
 Kyle (1985), Econometrica 53(6), 1315-1335; as a regression: Hasbrouck (2007), Empirical Market Microstructure, ch. 9.
 """
@@ -95,7 +96,8 @@ def _column(name: str, meaning: str, formula: str) -> Column:
         formula,
         "Kyle (1985); Hasbrouck (2007)",
         "buying moves the mid up: positive",
-        "fewer than 30 panes with trades and mids in the last 30 minutes, or signed volume that did not vary",
+        "fewer than 30 panes with trades and mids in the last 30 minutes (none counts whose last trade came 5 s or more"
+        " after the last message of the book), or signed volume that did not vary",
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.captures.capture import read
-from operators.book.consolidated_bbo import CONSOLIDATED_BBO, DEPTHS, STALE_NS
+from operators.book.consolidated_bbo import CONSOLIDATED_BBO, DEPTHS
+from operators.quality import STALE_NS
 from schemas.venues.registry import VENUES
 from tests.laws.side_by_side import Together
 from tests.laws.test_market import EVERY, Line

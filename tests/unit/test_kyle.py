@@ -1,5 +1,6 @@
 """Kyle's lambda: against ordinary least squares, and what the last 30 minutes are."""
 
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from operators.tape.kyle import KYLE, LEAST, MINUTE_NS
+from tests.laws.test_market import Run, diff, snapshot, trade
+from tests.laws.written import START_MS, Line
 from tests.operators import stepped
 
 
@@ -90,3 +93,31 @@ def test_it_is_least_squares_over_the_last_thirty_minutes_from_scratch(drawn):
     fit = stats.linregress(*zip(*last, strict=True))
     assert slope == pytest.approx(fit.slope, rel=1e-9, abs=1e-12)
     assert high - low == pytest.approx(2 * stats.t.ppf(0.975, len(last) - 2) * fit.stderr, rel=1e-3, abs=1e-9)
+
+
+def heard(until_s, seconds):
+    """A trade a second that moves the bid by a cent a unit, and a book heard up to a second; another's feed goes on."""
+    yield snapshot(START_MS, 100)
+    yield snapshot(START_MS, 100, "BTCUSDC")
+    price = told = 99.0
+    for s in range(1, seconds):
+        ms, size = START_MS + 1000 * s - 500, s % 7 - 3.5
+        traded = trade(ms, f"{price:.3f}", str(abs(size)))
+        yield traded if size > 0 else traded._replace(data=traded.data.replace(b'"m": false', b'"m": true'))
+        price += 0.01 * size
+        if s < until_s:
+            said = {"e": "depthUpdate", "E": ms + 100, "T": ms + 100, "s": "BTCUSDT", "U": 100 + s, "u": 100 + s}
+            gone = [[f"{told:.3f}", "0"]] if told != price else []
+            said |= {"pu": 99 + s, "b": [*gone, [f"{price:.3f}", "5"]], "a": []}
+            yield Line("depth", (ms + 100) * 1_000_000, json.dumps(said).encode())
+            told = price
+        yield diff(ms + 100, 100 + s, "BTCUSDC")
+
+
+def test_trades_beside_a_book_that_is_away_do_not_say_that_nothing_moves_the_price():
+    run = Run("binance-usdm", sorted(heard(120, 360), key=lambda line: line.received_ns)).end()
+    of_minute = lambda table: [r for r in run.decoded(table) if r["window_ms"] == 60_000]  # noqa: E731
+    tape, efficiency = of_minute("features_tape"), of_minute("features_efficiency")
+    # the bid moves by a cent a unit, so the mid by half of that
+    assert [r["kyle_lambda"] for r in tape] == pytest.approx([0.005] * len(tape), rel=0.05)
+    assert efficiency[-1]["absorbed_share"] is None and efficiency[0]["absorbed_share"] is not None
