@@ -62,11 +62,15 @@ def _side(
     away: int,
     half: int,
     reach: int,
+    worst: int,
     inverse: bool,
     bps: I8,
     levels: I8,
 ) -> None:
-    """Column i of f8[8, 2, m] for one side; `away` is -1 for bids and 1 for asks, `reach` in half ticks from mid."""
+    """Column i of f8[8, 2, m] for one side; `away` is -1 for bids and 1 for asks.
+
+    `reach`: half ticks from mid, at most as far as it is from 0; `worst`: the last price known, ticks.
+    """
     at, size, other = 0, 0, 0.0
     for b in range(len(bps)):
         if bps[b] * half > 10000 * reach:
@@ -82,7 +86,9 @@ def _side(
                 other += np.float64(ticks[k]) * np.float64(lots[k])
         at = end
         out[b, 0, i], out[b, 1, i] = size, other
-    exact = _end(ticks, away, half, reach)
+    exact, most = 0, min(len(ticks), levels[-1])
+    while exact < most and away * ticks[exact] <= away * worst:
+        exact += 1
     whole = 10000 * reach >= bps[-1] * half
     at, size, other = 0, 0, 0.0
     for n in range(len(levels)):
@@ -102,7 +108,8 @@ def _sums(books: Ladders, begin: int, end: int, bps: I8, levels: I8, out: F8) ->
             continue
         for s in range(2):
             ticks, lots, reach = side_of(books, i, s)
-            _side(out[s], i, ticks, lots, 2 * s - 1, books.half[i], reach, books.inverse[i], bps, levels)
+            worst = books.low[i] if s == 0 else books.high[i]
+            _side(out[s], i, ticks, lots, 2 * s - 1, books.half[i], reach, worst, books.inverse[i], bps, levels)
 
 
 def _reach_bps(half: I8, books: Columns) -> Array:

@@ -138,6 +138,12 @@ def test_a_side_with_few_levels_is_taken_whole_when_the_book_is_known_to_100_bps
     assert rb1(IMBALANCE, low=9900, high=10100)["imbalance_20"] == pytest.approx((40 - 50) / 90)
 
 
+def test_asks_at_more_than_twice_the_mid_are_levels_too():
+    # an option as recorded: 15 bid, 25, 30, 40, 55 and 170 offered, in units of 0.0001
+    found = read(BANDS, [(15, 4714)], [(25, 873), (30, 167), (40, 5), (55, 5), (170, 26), (200, 4)], high=3500)
+    assert (found["ask_depth_levels_5_base"], found["ask_depth_levels_10_base"]) == (1076.0, 1080.0)
+
+
 def test_sums_of_pressure_need_50_bps_of_exact_book_and_its_lean_10():
     assert math.isnan(rb1(PRESSURE, low=9951)["bid_pressure_usd"])
     assert rb1(PRESSURE, low=9950)["bid_pressure_usd"] == pytest.approx(611.4710, abs=5e-5)
