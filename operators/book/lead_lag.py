@@ -13,7 +13,8 @@ with those of 1 s blurred, and often the same to the last digit. Clocks are the 
 in the lead too.
 
 All pairs of the first six books seen of an asset and quote; of a pair the first is that by venue and symbol. A move is
-kept until 32 more of its book have come: for panes of 100 ms and longer that is beyond the longest lag. A book that is
+kept until 128 more of its book have come: of panes of 100 ms those are 10 s beyond the longest lag, and as long may a
+slower book take for a move that meets them all. A book that is
 not trusted, crossed or one-sided has no mid: its next one begins a new stretch, no move is made over a gap, nor over
 one that is over within its pane. A row a pair and minute; null with fewer than 30 moves of either book.
 
@@ -33,7 +34,7 @@ from schemas.column import Column
 from schemas.kernels import kernel
 
 F8 = NDArray[np.float64]
-BOOKS, RING, LEAST = 6, 32, 30
+BOOKS, RING, LEAST = 6, 128, 30
 WINDOW_NS = 60_000_000_000
 LAGS_MS = (-2_000, -1_000, -500, -200, -100, 0, 100, 200, 500, 1_000, 2_000)
 _LAGS_NS = np.array(LAGS_MS, np.int64) * 1_000_000
@@ -145,8 +146,10 @@ def _watch(
                     if o == s:
                         continue
                     p = pair_of[s, o]
-                    for j in range(max(0, ring_n[k, o] - size), ring_n[k, o]):
+                    for j in range(ring_n[k, o] - 1, max(0, ring_n[k, o] - size) - 1, -1):
                         r = j % size
+                        if ring_to[k, o, r] - lags[0] <= since_ns[k, s]:
+                            break  # this one and those before it are too old for every lag
                         for h in range(len(lags)):
                             # the later book of the pair is taken `lags[h]` earlier
                             ahead = lags[h] if s < o else -lags[h]

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from operators.book.lead_lag import LAGS_MS, LEAD_LAG, LEAST
@@ -159,14 +159,15 @@ def naive(one, other, base_ms, start_ms, end_ms, lag_ms):
     ), [sum(x * x for *_, x in moves(told)) for told in (one, other)]
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([500, 1_000]), st.integers(0, 60))
-def test_every_correlation_is_that_of_all_pairs_of_moves_however_the_log_was_cut(seed, base_ms, cut):
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([100, 500, 1_000]), st.integers(0, 60), st.sampled_from([120, 590]))
+@example(seed=1, base_ms=100, cut=30, first_told=590)  # of what met a move of 5 s of the slow book the last 3 s counted
+def test_every_correlation_is_that_of_all_pairs_of_moves_however_the_log_was_cut(seed, base_ms, cut, first_told):
     rng = np.random.default_rng(seed)
     books = []
-    for _ in range(2):
-        at = np.sort(rng.choice(np.arange(1, 60_000), 120, replace=False))
-        books.append([*zip(at.tolist(), (1_000 + rng.integers(-3, 4, 120)).tolist(), strict=True)])
+    for told in (first_told, 60):
+        at = np.sort(rng.choice(np.arange(1, 60_000), told, replace=False))
+        books.append([*zip(at.tolist(), (1_000 + rng.integers(-3, 4, told)).tolist(), strict=True)])
     given_rows = panes(books, base_ms, 60_000 // base_ms)
     running, said = Running((LEAD_LAG,)), []
     running.grow(1)
