@@ -46,7 +46,7 @@ WRITES = (
         null_when=NULL,
         low=0.0,
         high=1.0,
-        formula="1 / (1 + exp(-(a logit(s) + b))), or isotonic",
+        formula="1 / (1 + exp(-(a logit(s) + b))), s: score of the trees, or isotonic in s; within [1e-4, 1 - 1e-4]",
         source="Platt (1999); Vovk, Petej & Fedorova (2015)",
     ),
     Column(
@@ -96,13 +96,20 @@ WRITES = (
         "f8",
         "How far the probability is to be trusted; not the probability itself",
         "1",
-        "(1 - (p_burst_high - p_burst_low)) times the share of feature families that are fresh",
+        "(1 - (p_burst_high - p_burst_low)) (book + 6 tape + derivatives) / 8, each 1 while book_age_s <= 5, tape_age_s"
+        " <= 120, derivatives_age_s <= 30 of the vector, else 0: the share of feature families that are fresh",
         null_when=NULL,
         low=0.0,
         high=1.0,
         source="definition of our own",
     ),
-    Column("risk_level", "str", "low, medium, high or critical, by base rate; empty when the forecast abstains"),
+    Column(
+        "risk_level",
+        "str",
+        "low, medium from p_burst of 2 base rates, high from 5, critical from 10 where expected_notional_usd is half"
+        " the 99 % quantile of the fitted span; up at once, down after 3 minutes below .8 of that; empty when the"
+        " forecast abstains",
+    ),
     Column("top_factors", "str", "JSON: families with their signed log-odds in the uncalibrated score, largest first"),
     Column("model_version", "str", "Which model version"),
     Column("abstain_reason", "str", "Why there is no forecast; empty when there is one"),

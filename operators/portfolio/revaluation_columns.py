@@ -22,9 +22,9 @@ POSITION_WRITES = (
     Column(
         "notional_usd",
         "f8",
-        "Size at mark",
+        "N: size at mark, in dollars by the price of what it settles in",
         "USD",
-        "q mark",
+        "q mark d, q: size without its sign, d: dollars that a unit of the settlement asset counts, 1 or its mark",
         null_when=NO_PRICE,
         low=0.0,
         source="the venue's own documentation",
@@ -34,7 +34,7 @@ POSITION_WRITES = (
         "f8",
         "Profit since entry",
         "USD",
-        "s q (mark - EP)",
+        "s q (mark - EP) d, s: +1 long, -1 short, EP: entry_price",
         null_when=NO_PRICE,
         sign="+ profit",
         source="the venue's own documentation",
@@ -42,9 +42,9 @@ POSITION_WRITES = (
     Column(
         "initial_margin_usd",
         "f8",
-        "Notional over leverage; Bybit: of the value at entry (rule of 2024-09), and the fee to close",
+        "IM: notional over leverage; Bybit: of the value at entry (rule of 2024-09), and the fee to close",
         "USD",
-        "N / l + fee q EP (1 - s / l)",
+        "(q mark / l + fee q EP (1 - s / l)) d, by the rule of 2024-09 q EP / l; fee: risk.taker_fee of Bybit, else 0",
         null_when=NO_PRICE + ", or its leverage is not known",
         low=0.0,
         source="the venue's own documentation",
@@ -52,9 +52,12 @@ POSITION_WRITES = (
     Column(
         "maintenance_margin_usd",
         "f8",
-        "Maintenance margin by the tier of the notional; Bybit: of the value at entry (rule of 2024-09), and the fee",
+        "MM: maintenance margin by the tier of the notional; Bybit: of the value at entry (rule of 2024-09), and the"
+        " fee to close",
         "USD",
-        "N mmr - cum + fee q EP (1 - s / l)",
+        "(q mark mmr - cum + fee q EP (1 - s / l)) d, by the rule of 2024-09 q EP mmr - cum; fee as in"
+        " initial_margin_usd, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) d, mmr by the contracts of"
+        " both legs",
         null_when=NO_TIERS,
         low=0.0,
         source="the venue's own documentation",
@@ -64,7 +67,8 @@ POSITION_WRITES = (
         "f8",
         "Mark price of its market at which maintenance is no longer covered; other marks, and what coins count, as now",
         "quote per base",
-        "(W + cum - s q EP) / (q mmr - s q)",
+        "P nearest to the mark with E_p(P) = MM(P); of one position (W + cum - s q EP) / (q mmr - s q), W: what else is"
+        " in its pool less what else that needs",
         "Binance FAQ b3c689c1; Bybit help centre, Liquidation Price (USDT Contract)",
         null_when="see null_reason",
         low=0.0,
@@ -86,7 +90,8 @@ POOL_WRITES = (
         "f8",
         "Wallet and profit of its pool, of an isolated position its margin and profit",
         "USD",
-        "W + sum s q (mark - EP)",
+        "E_p = free + sum s q (mark - EP) of cross positions, free: wallet less isolated margins; several assets: sum"
+        " min(E bid, E ask), E: each one's, bid: mark less risk.haircuts, ask: mark, or the record's rates",
         null_when=NOT_VALUED_TEXT + ", or it is not known what backs it",
         source="the venue's own documentation",
     ),
@@ -106,7 +111,7 @@ POOL_WRITES = (
         "How far all marks of its underlying have to move together until its pool is liquidated, in either direction",
         "bps of mark",
         "1e4 |x - 1|, x nearest to 1 with E_p(x) = MM(x); where no move liquidates it 1e4, where every one does 0",
-        sign="positive: not reached",
+        sign="positive: not reached; negative: maintenance is not covered now",
         null_when="no mark, no maintenance tiers, or it is not known what backs it",
         tolerance=0.1,
         source="definition of our own",
@@ -127,7 +132,8 @@ ACCOUNT_WRITES = (
         "f8",
         "Wallet balances, by marks and after haircuts where they are common collateral, and profit of all positions",
         "USD",
-        "sum wallet + sum s q (mark - EP)",
+        "sum over assets of E d, E: wallet + sum s q (mark - EP); of common collateral min(E bid, E ask) as in"
+        " pool_equity_usd of risk_positions, isolated margin and profit among it",
         null_when="see equity_reason",
         source="definition of our own",
     ),

@@ -54,11 +54,16 @@ _RATIOS, _NEAR_BPS = (0.25, 0.5, 0.8), (300.0, 150.0, 50.0)
 _ACCOUNT = Column("account", "str", "the account", unit="id")
 _AS_OF = Column("as_of", "time", "end of the second for which the row holds")
 _STAMP = (
-    Column("marks_ok", "bool", "every mark the row rests on is known and at most 90 s old"),
+    Column(
+        "marks_ok",
+        "bool",
+        "each position that the row rests on (of a cross position all of its pool) has a mark, and every mark, of"
+        " collateral and settlement assets too, is at most 90 s old",
+    ),
     Column(
         "mark_age_ms",
         "f8",
-        "age of the oldest mark the row rests on, as last published",
+        "age of the oldest mark the row rests on, as marks_ok counts them, as last published",
         unit="ms",
         null_when="no mark",
         tolerance=_AGE,
@@ -117,8 +122,9 @@ RISK_ACCOUNTS = (
     Column(
         "risk_level",
         "str",
-        "unknown, low, elevated, high or critical, by maintenance ratio and nearest liquidation; below high unknown"
-        " while a pool or a mark is not known or stale, or part of the record was left out",
+        "unknown, low, elevated, high or critical: maintenance_ratio >= .25, .5, .8 or nearest_liquidation_bps <= 300,"
+        " 150, 50; insolvent: critical; unknown where neither tells, and below high while a pool or a mark is not known"
+        " or stale, or part of the record was left out",
     ),
     quality.LATE_ROWS,
     *_STAMP,

@@ -49,7 +49,9 @@ WRITES = (
         "f8",
         "Loss over one hour that is exceeded in 1 % of hours: the tail of past hours at the volatility of now",
         "share of equity",
-        "-quantile_.01(r_t / s_t) s_T, type 7",
+        "-quantile_.01(r_t / s_t) s_T, type 7; r_t = sum over positions, and collateral that is no dollar, of its"
+        " dollars / E (P_t / P_t-1 - 1), of the last 1,000 whole hours those in which all marks are known; s^2: mean"
+        " r^2 of the first 100, of which no z is taken, then .97 s^2 + .03 r^2 after each",
         SOURCE,
         sign="+ loss",
         null_when=NULL,
@@ -60,7 +62,7 @@ WRITES = (
         "f8",
         "Mean loss over one hour in the worst 1 % of hours, at the volatility of now",
         "share of equity",
-        "-mean(z | z <= quantile_.01(z)) s_T, z = r_t / s_t",
+        "-mean(z | z <= quantile_.01(z)) s_T, z = r_t / s_t as in var_99_1h",
         SOURCE,
         sign="+ loss",
         null_when=NULL,
@@ -71,7 +73,7 @@ WRITES = (
         "f8",
         "Value at risk over one hour with EWMA volatility",
         "share of equity",
-        "-z_.01 s, decay .97 an hour",
+        "2.3263 s, s^2 = sum .97^k r_T-k^2 / sum .97^k over the hours known, k: hours ago",
         "RiskMetrics (1996)",
         sign="+ loss",
         null_when=NULL,
@@ -100,7 +102,13 @@ WRITES = (
         tolerance=0.01,
         source=SOURCE,
     ),
-    Column("tail_returns", "i8", "Past hours, none overlapping, that the tail numbers rest on", "count", low=0.0),
+    Column(
+        "tail_returns",
+        "i8",
+        "Past hours, none overlapping, that the tail numbers rest on, without the first 100; 500 are needed",
+        "count",
+        low=0.0,
+    ),
     Column("tail_reason", "str", "Why the tail numbers are null; empty when they are not"),
 )
 
