@@ -7,11 +7,13 @@ so does what nobody would call, fill or publish, and a name that is taken.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import get_args
 
 from operators import units
 from operators.book.midpoint import LADDER
-from operators.contract import EventTable, Operator
+from operators.contract import Dtype, EventTable, Merge, Operator
 from operators.edges import EDGES
+from schemas import column
 
 PANE = ("pane", "pane_start_ns", "pane_end_ns")
 BOOK = "book_"
@@ -222,7 +224,7 @@ def check(operators: Iterable[Operator]) -> None:
             window = _window(every, every[:n], o.table)
             if missing := [name for name in o.uses if name not in window]:
                 raise NotOffered(f"operator {o.name} uses {missing[0]}, which no window of {o.table} holds")
-        for wrong in (*_misplaced(o), *_misnamed(o, every)):
+        for wrong in (*_unheard(o), *_misplaced(o), *_misnamed(o, every)):
             raise NotOffered(f"operator {o.name} {wrong}")
 
 
@@ -237,6 +239,19 @@ def _window(every: Iterable[Operator], before: Iterable[Operator], table: object
     out = {*STAGES["window"].offers, *MORE.get(str(table), ()), *_kept(every, WINDOWS.get(str(table), ()), table)}
     mine = (o for o in (*(o for o in every if o.stage == "close"), *before) if o.table == table)
     return out | {c.name for o in mine for c in o.columns}
+
+
+def _unheard(o: Operator) -> Iterable[str]:
+    """Types and merges that there are not: a type checker says so, and whoever has none would meet a `KeyError`."""
+    said = [
+        *((c.name, c.dtype, get_args(column.Dtype)) for c in o.columns),
+        *((f.name, f.dtype, get_args(Dtype)) for f in o.fields),
+        *((s.name, s.dtype, ("i8", "f8")) for s in o.statistics),
+        *((s.name, s.merge, get_args(Merge)) for s in o.statistics),
+    ]
+    for name, word, words in said:
+        if word not in words:
+            yield f"says {word!r} of {name}; there are {', '.join(words)}"
 
 
 def _misplaced(o: Operator) -> Iterable[str]:

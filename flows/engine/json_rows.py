@@ -42,7 +42,10 @@ def _printable(column: Column, values: Array | list[str], finite: list[bool] | N
     if column.dtype == "time":
         times = (values // 1_000_000).tolist()
         return [at or None for at in times] if column.null_when else list(times)
-    return list(values.astype(np.bool_ if column.dtype == "bool" else np.int64).tolist())
+    if column.dtype == "bool":
+        # what a closing does not say yet, of an operator that is new to a recovered state, is NaN: not true
+        return list((np.nan_to_num(values) != 0).tolist())
+    return list(values.astype(np.int64).tolist())
 
 
 def records(published: Published, columns: tuple[Column, ...]) -> list[tuple[bytes, bytes]]:

@@ -452,6 +452,12 @@ MISFITS = {
     "reads vwap, which the stage window does not offer": (
         declared("window", reads=("vwap",), statistics=(), fold=None), BARS,
     ),
+    "says 'f4' of counted; there are i8, f8": (declared(statistics=(Statistic("counted", "f4", "sum"),)),),
+    "says 'mean' of counted; there are sum, min, ": (declared(statistics=(Statistic("counted", "f8", "mean"),)),),
+    "says 'u8' of seen; there are i8, f8, bool": (declared(state=(Field("seen", "u8"),)),),
+    "says 'list' of counted_twice; there are i8, f8, bool, str, time": (
+        declared(columns=(count("counted_twice", "list"),)),
+    ),
     "uses vwap, which no window of features_tape holds": (declared(uses=("vwap",)), BARS),
     "reads vwap, which the stage pane does not offer": (BARS, declared("pane", reads=("vwap",))),
 }  # fmt: skip

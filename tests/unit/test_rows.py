@@ -39,6 +39,12 @@ def test_a_number_reads_back_as_the_same_double(values):
     assert one(Column("x", "f8", ""), np.array(values)) == values
 
 
+def test_a_flag_that_is_not_known_yet_is_not_raised():
+    """A new one at `close` was true of every book of a recovered state until its next pane ended."""
+    assert one(Column("x", "bool", ""), np.array([math.nan, 0.0, 1.0])) == [False, False, True]
+    assert one(Column("x", "bool", ""), np.array([True, False])) == [True, False]
+
+
 def test_a_record_begins_with_its_id_and_has_the_columns_in_order():
     published = Published(
         "t", ["BTC", "ETH"], ["k", "l"], [5, 6], [9, 9], {"b": np.array([1, 2]), "a": np.array([3.0, 4.0])}
