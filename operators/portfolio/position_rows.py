@@ -36,7 +36,7 @@ def values(state: Positions, due: Revalued, books: Resting, at_ms: int) -> dict[
             np.isnan(p["tier_max_leverage"]),
             p["everywhere"],
             ~cross & np.isnan(p["isolated_margin_usd"]),
-            np.isnan(p["backing"]),
+            np.isnan(p["left"]),
         ],
         [
             0,

@@ -92,7 +92,7 @@ def revalue(state: Positions) -> Revalued:
         "over_leverage": found.flags[valuing.OVER, p],
         "lacking": found.flags[valuing.LACKING, p],
         "oldest_mark_ns": found.oldest_ns[p],
-        "backing": number[valuing.BACKED_BY],
+        "left": number[valuing.LEFT],
         "pool": np.where(pool >= 0, pool, len(flat.pools) - 1),
         "settles": settled,
         "settled_known": ~np.isnan(priced.usd[settled]),

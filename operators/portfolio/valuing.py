@@ -51,7 +51,7 @@ ASSET, POOL, OF = range(3)
     POOL_USD,
     POOL_RATIO,
     MOST_LEVERAGE,
-    BACKED_BY,
+    LEFT,
 ) = range(12)
 """Rows of the numbers of positions."""
 EVERYWHERE, OVER, LACKING = range(3)
@@ -341,7 +341,7 @@ def _liquidations(
             out.numbers[POOL_RATIO, i] = needed / equity
         elif equity <= 0:
             out.counts[POOLS_GONE, a] += 1
-        out.numbers[BACKED_BY, i] = equity
+        out.numbers[LEFT, i] = equity - needed
         if np.isnan(out.numbers[POOL_RATIO, i]):
             out.counts[POOLS_UNKNOWN, a] += 1
         elif not out.numbers[POOL_RATIO, i] <= worst:

@@ -492,6 +492,15 @@ def test_a_short_at_its_entry_has_no_profit_and_not_minus_none(short):
     assert [str(row[n]) for n in ("unrealised_pnl_usd", "unrealised_pnl_settled")] == ["0.0", "0.0"]
 
 
+def test_a_position_beside_one_that_needs_nobody_knows_how_much_is_not_said_to_be_safe():
+    """Neither tiers nor leverage of the other: its price was null with the reason that no price liquidates it."""
+    held = record({"USDT": 7000}, cross("BTCUSDT", 0.1, 60_000), cross("NEWUSDT", 1000, 0.1, None))
+    rows = play([(0, held)], [mark(1, "BTCUSDT", 60_000), mark(1, "NEWUSDT", 0.1)])
+    row = last(rows, "risk_positions", symbol="BTCUSDT")
+    assert (row["liquidation_price"], row["underlying_move_bps"], last(rows)["risk_level"]) == (None, None, "unknown")
+    assert row["null_reason"] == "what backs it is not known or not valued"
+
+
 def test_an_unreadable_record_leaves_the_last_one_in_force_and_its_age_grows():
     held = record({"USDT": 90_000}, cross("BTCUSDT", 1, 60_000))
     rows = play([(0, held), (5, b'{"account":"a"')], [mark(1, "BTCUSDT", 60_000), mark(400, "BTCUSDT", 60_001)])
