@@ -87,6 +87,9 @@ class TapeLane:
                 ],
             )
         assigned, at = self._assign(frames, trades, forced)
+        # A trade that liquidated is one message: late or ahead, it is counted and told of as a trade.
+        told = (at.late | at.ahead) & np.isin(forced.frame, trades.frame) & np.isin(forced.id, trades.id)
+        forced, at = forced.keep(~told), at.keep(~told)
         rejects += refused(frames, forced.frame, at)
         scales = units.of_table(self.table)
         for _, instrument, tick_factor, lot_factor in refined:

@@ -238,6 +238,25 @@ def test_late_trades_marks_and_liquidations_are_counted_in_the_first_open_window
     assert len(run.rows["liquidations"]) == 1
 
 
+def test_a_late_deribit_trade_that_liquidated_is_one_late_row_and_one_reject():
+    def told(ms, name, received_ms, **more):
+        at = {"timestamp": START_MS + ms, "trade_id": name, "instrument_name": "BTC-PERPETUAL"}
+        params = {"channel": "trades.BTC-PERPETUAL.100ms"}
+        params["data"] = [at | {"price": 100.0, "amount": 10.0, "direction": "buy"} | more]
+        data = {"jsonrpc": "2.0", "method": "subscription", "params": params}
+        return Line("trades", (START_MS + received_ms) * MS, json.dumps(data).encode())
+
+    forced = told(100, "1", 100, liquidation="T")
+    late = told(200, "3", 5020, liquidation="MT")
+    block = told(200, "4", 5030, liquidation="T", block_trade_id="B")
+    again = forced._replace(received_ns=(START_MS + 5010) * MS)
+    run = Run("deribit", [forced, told(5000, "2", 5000), again, late, block]).end()
+    rows = [r for r in run.decoded("features_tape") if r["window_ms"] == 1000 and r["trades"]]
+    assert [(r["trades"], r["late_rows"], r["repeated_rows"]) for r in rows] == [(1, 0, 0), (1, 2, 1)]
+    assert run.reasons("trades") == {"late": 2}
+    assert len(run.rows["liquidations"]) == 1
+
+
 def test_events_of_microseconds_around_the_end_of_a_pane_keep_ids_of_their_own_however_the_log_is_cut():
     at_us = (1_000_000, 1_000_400, 1_000_600, 1_001_000, 1_800_000, 9_000_000)
     lines = []
