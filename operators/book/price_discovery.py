@@ -218,7 +218,18 @@ _HASBROUCK = "Hasbrouck (1995)"
 
 def _share(name: str, meaning: str) -> Column:
     more = "more of the price is made in the first book: larger"
-    return Column(name, "f8", meaning, "1", "([psi F]_a)^2 / (psi Omega psi')", _HASBROUCK, more, _NULL, 0, 1)
+    return Column(
+        name,
+        "f8",
+        meaning,
+        "1",
+        "([psi F]_a)^2 / (psi Omega psi'), psi: component shares, Omega = F F': covariance of e",
+        _HASBROUCK,
+        more,
+        _NULL,
+        0,
+        1,
+    )
 
 
 PRICE_DISCOVERY = Operator(
@@ -247,7 +258,7 @@ PRICE_DISCOVERY = Operator(
             "f8",
             "share of the first book in the common price, by which book corrects",
             "1",
-            "gamma_b / (gamma_b - gamma_a)",
+            "gamma_b / (gamma_b - gamma_a); moves a second: da, db = c + gamma (a - b) + 2 lags of both + e; a: ln M",
             "Gonzalo & Granger (1995)",
             "more of the price is made in the first book: larger",
             _NULL,

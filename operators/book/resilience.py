@@ -184,7 +184,10 @@ def _column(name: str, meaning: str, formula: str, null_when: str, *, dollars: b
     )
 
 
-_FIRST = "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5; D*: median of the minute before; at t0 "
+_FIRST = (
+    "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5, 120 s at most; D*: median of the minute before, of a value"
+    " each 10 s; at t0 "
+)
 _DEPTH, _SPREAD = f"{_FIRST}D < D* / 2", f"{_FIRST}D > 2 D* and D - D* >= a tick"
 _NULL = f"no shock seen yet since the start ({NO_MID}: none is seen)"
 

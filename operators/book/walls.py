@@ -370,7 +370,8 @@ WALLS = Operator(
             "f8",
             "how much its pulling looks like spoofing, which level data cannot prove",
             "1",
-            "min(1, z / 10) (1 + quick + leaning) / 3",
+            "min(1, z / 10) (1 + quick + leaning) / 3 from 1 to 50 bps off mid and behind the best price, else 0;"
+            " quick: gone within 5 s; leaning: within 50 bps its side had more than the other with it, and has not now",
             "after Cartea, Jaimungal & Wang (2020)",
             "more suspicious: larger",
             "not pulled, or too few levels to tell how it stood out",

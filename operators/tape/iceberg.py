@@ -193,7 +193,8 @@ ICEBERG = Operator(
                 "f8",
                 f"how much the refills at the best {side} look like one order's, which level data cannot prove",
                 "1",
-                "min(1, refills / 3) min(1, 0.25 / CV)",
+                "min(1, refills / 3) min(1, 0.25 / CV); refills at the price that stands, each within 60 s of the one"
+                " before, CV: of the sizes displayed after them",
                 _SOURCE,
                 "more suspicious: larger",
                 _NULL,
