@@ -10,9 +10,10 @@ first book it has the upper bound, as second the lower one; the middle of both i
 fall outside 0 to 1 where neither book corrects, or both do. The share of the other book is 1 less, its bounds the other
 way about. Five minutes say little: with a book that follows by a fifth of the distance a second, the component share of
 one row has a standard error of about a third. All pairs of the first four books seen of an asset and quote; of a pair
-the first is that by venue and symbol. A book without a trusted two-sided mid begins anew, as does one that shows a gap;
-after one of a second or more so do the sums of its pairs, in which it stood still as far as was known. Null with fewer
-than 200 seconds of both, or where nothing moves.
+the first is that by venue and symbol. A book without a trusted two-sided mid begins anew, as does one that has said
+nothing for 5 s (it may be away, and would seem to make the price, for it corrects nothing), or shows a gap; after a gap
+of a second or more so do the sums of its pairs, in which it stood still as far as was known. Null with fewer than 200
+seconds of both, or where nothing moves.
 
 Hasbrouck (1995), One security, many markets, Journal of Finance 50(4), 1175-1199; Gonzalo & Granger (1995), Journal of
 Business & Economic Statistics 13(1), 27-35; both compared: Baillie, Booth, Tse & Zabotina (2002).
@@ -170,7 +171,8 @@ def fitted(moments: F8, n: I8) -> tuple[Array, Array]:
 def _step(state: State, panes: Columns) -> Columns:
     m, most = len(panes["pane_end_ns"]), len(_PAIRS)
     whole, real = np.empty((2 * most * m, 5), np.int64), np.empty((2 * most * m, _X + 2, _X + 2))
-    sound = (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"])
+    heard = panes["pane_end_ns"][:, None] - panes["book_last_event_ns"] < quality.STALE_NS
+    sound = heard & (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"])
     with np.errstate(divide="ignore", invalid="ignore"):
         mid = np.log(np.where(sound, panes["book_mid"], np.nan))
     n = _watch(
@@ -237,7 +239,7 @@ PRICE_DISCOVERY = Operator(
     "asset",
     (
         *("instrument", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live"),
-        *("book_gap_ns", "book_best_bid", "book_best_ask", "book_mid"),
+        *("book_last_event_ns", "book_gap_ns", "book_best_bid", "book_best_ask", "book_mid"),
     ),
     table=EventTable("price_discovery", "price.discovery", 90, key=pair_names.KEY),
     state=(
@@ -248,6 +250,7 @@ PRICE_DISCOVERY = Operator(
         Field("seconds", "i8", 0, (len(_PAIRS),)),
         Field("moments", "f8", 0.0, (len(_PAIRS), _X + 2, _X + 2)),
     ),
+    horizons_ns=(quality.STALE_NS,),
     step=_step,
     anew=True,
     columns=(
@@ -266,7 +269,13 @@ PRICE_DISCOVERY = Operator(
         _share("information_share", "share of the first book in what moves the common price: the middle of its bounds"),
         _share("information_share_low", "the same with the other book first: its lower bound"),
         _share("information_share_high", "the same with this book first: its upper bound"),
-        Column("seconds", "i8", "seconds in which both are known", "count", low=0),
+        Column(
+            "seconds",
+            "i8",
+            "seconds in which both are known, none of which is 5 s after a book's last message",
+            "count",
+            low=0,
+        ),
         quality.CLOSED,
         quality.INFERRED,
     ),

@@ -9,8 +9,11 @@ from operators.operator_states import Running
 VENUES = ("a", "b", "c")
 
 
-def rows(mids, numbers=None, cut=None, gap_ns=None):
-    """Of log mids f8[seconds, books], a pane a second; batches are cut there; `gap_ns`: what panes show of gaps."""
+def rows(mids, numbers=None, cut=None, gap_ns=None, heard_s=None):
+    """Of log mids f8[seconds, books], a pane a second; batches are cut there; `gap_ns`: what panes show of gaps.
+
+    `heard_s`: the second of each book's last message by then.
+    """
     n, k = mids.shape
     price = np.exp(mids)
     given = {
@@ -21,6 +24,7 @@ def rows(mids, numbers=None, cut=None, gap_ns=None):
         "book_symbol": np.tile(np.array(["X"] * k), (n, 1)),
         "book_live": np.isfinite(mids).astype(np.int64),
         "book_gap_ns": np.zeros(mids.shape, np.int64) if gap_ns is None else gap_ns,
+        "book_last_event_ns": SECOND_NS * (np.tile(np.arange(1, n + 1)[:, None], k) if heard_s is None else heard_s),
         "book_best_bid": price * 0.9999,
         "book_best_ask": price * 1.0001,
         "book_mid": price,
@@ -104,6 +108,15 @@ def test_a_book_that_stood_still_because_its_messages_were_missing_does_not_foll
     found = rows(mids, gap_ns=gap_ns)[0]
     from_then, before = rows(mids, gap_ns=gap_ns * 0)[0]["seconds"] - found["seconds"], 3 if stands_s == 0 else at
     assert from_then == before, "the step over the gap and the two it is a lag of, or all that was gathered"
+
+
+def test_a_book_whose_feed_is_away_at_the_end_of_the_five_minutes_does_not_make_the_price():
+    mids, heard_s = led(8), np.tile(np.arange(1, 311)[:, None], 2)
+    mids[120:, 1], heard_s[120:, 1] = mids[119, 1], 120  # the follower's last message is that of second 120
+    (row,) = rows(mids, heard_s=heard_s)
+    assert (row["seconds"], row["component_share"]) == (121, pytest.approx(np.nan, nan_ok=True))
+    quiet = np.maximum(heard_s, np.arange(1, 311)[:, None] - 4)
+    assert rows(mids, heard_s=quiet)[0]["seconds"] == 297, "a message every five seconds is heard"
 
 
 def test_too_few_seconds_and_books_that_do_not_move_are_null_and_three_books_are_three_pairs():
