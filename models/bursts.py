@@ -93,8 +93,9 @@ FORECASTS = (
         "f8",
         "What counts as a burst: more than this is liquidated within the horizon",
         "USD",
-        "max(floor, 0.95-quantile of the windows of 7 days that have ended)",
-        null_when="fewer than 60 windows of this horizon have ended",
+        "max(forecast.floor_usd, .95-quantile, type 7, of USD in windows as long as the horizon that begin each minute"
+        " and lie in the last 7 days; without those of which more than 2 % of the minutes is not known)",
+        null_when="fewer than 60 such windows have ended",
         low=0.0,
         source="definition of our own",
     ),
