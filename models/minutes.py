@@ -7,6 +7,7 @@ two logs were interleaved, nor on another venue. What one of the rows would have
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.vector_items import READS
 from operators.contract import Array
+from operators.event_order import EventOrder, reached
 from operators.once import Once
 from operators.progress import Progress
 from operators.record_ids import record_ids
@@ -82,6 +84,12 @@ class Minute:
     columns: dict[str, Array]
 
 
+class _Waits(NamedTuple):
+    symbol: str
+    kind: str
+    value: bytes
+
+
 class _Frozen(msgspec.Struct):
     once: bytes
     ends_ms: dict[str, dict[str, int]]
@@ -97,7 +105,7 @@ class Minutes:
     once: Once = field(default_factory=Once)
     progress: dict[str, dict[str, Progress]] = field(default_factory=dict)
     done_ms: dict[str, int] = field(default_factory=dict)
-    waiting: dict[str, dict[int, dict[str, dict[str, bytes]]]] = field(default_factory=dict)
+    waiting: dict[str, EventOrder[_Waits]] = field(default_factory=dict)
     marked_ms: dict[str, int] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
 
@@ -142,8 +150,11 @@ class Minutes:
             return f"closed_by {row.closed_by!r} is not one of {', '.join(CLOSED_BY)}"
         if end_ms <= self.done_ms.get(venue, -1):
             return "its minute was complete before it came"
-        self.waiting.setdefault(venue, {}).setdefault(end_ms, {}).setdefault(symbol, {})[kind] = value
+        self._waiting(venue).add(end_ms, _Waits(symbol, kind, value))
         return ""
+
+    def _waiting(self, venue: str) -> EventOrder[_Waits]:
+        return self.waiting.setdefault(venue, EventOrder(lambda row: (row.symbol, row.kind)))
 
     def _logs(self, venue: str) -> dict[str, Progress]:
         return self.progress.setdefault(venue, {kind: Progress() for kind in KINDS})
@@ -160,26 +171,17 @@ class Minutes:
     def ready(self, until_ms: int | None = None) -> Iterator[Minute]:
         """The minutes that have become complete, none after `until_ms`, each venue's in order of time."""
         for venue in sorted(self.waiting):
-            logs = self._logs(venue)
-            complete = [
-                max(logs[kind].complete_ms, self.marked_ms.get(kind, -1)) for kind in KINDS if kind not in self.ended
-            ]
-            for end_ms in sorted(self.waiting[venue]):
-                if (complete and end_ms > min(complete)) or (until_ms is not None and end_ms > until_ms):
-                    break
+            shown = {k: max(log.complete_ms, self.marked_ms.get(k, -1)) for k, log in self._logs(venue).items()}
+            complete_ms = reached(shown, self.ended).all
+            due_ms = complete_ms if until_ms is None else min(complete_ms, until_ms)
+            for end_ms, rows in self.waiting[venue].release(due_ms):
                 self.done_ms[venue] = end_ms
-                yield _minute(venue, end_ms, self.waiting[venue].pop(end_ms))
+                yield _minute(venue, end_ms, rows)
 
     def freeze(self) -> bytes:
         """What is waited for, and how far the logs are."""
         ends = {v: {k: max(p.ends_ms.values(), default=-1) for k, p in of.items()} for v, of in self.progress.items()}
-        waiting = [
-            (kind, value)
-            for _, minutes in sorted(self.waiting.items())
-            for _, symbols in sorted(minutes.items())
-            for _, rows in sorted(symbols.items())
-            for kind, value in sorted(rows.items())
-        ]
+        waiting = [(row.kind, row.value) for _, of in sorted(self.waiting.items()) for _, row in of]
         return msgspec.msgpack.encode(_Frozen(self.once.freeze(), ends, self.done_ms, self.marked_ms, waiting))
 
     @classmethod
@@ -193,36 +195,36 @@ class Minutes:
                     state._logs(venue)[kind].see(venue, end_ms)
         for kind, value in was.waiting:
             row = _DECODE[kind](value)
-            end_ms = row.window_start + row.window_ms
-            state.waiting.setdefault(row.venue, {}).setdefault(end_ms, {}).setdefault(row.symbol, {})[kind] = value
+            state._waiting(row.venue).add(row.window_start + row.window_ms, _Waits(row.symbol, kind, value))
         return state
 
 
-def _minute(venue: str, end_ms: int, symbols: dict[str, dict[str, bytes]]) -> Minute:
-    names = sorted(symbols)
+def _minute(venue: str, end_ms: int, rows: list[_Waits]) -> Minute:
+    names = list(dict.fromkeys(row.symbol for row in rows))
     n = len(names)
     unknown: NDArray[np.float64] = np.full(n, np.nan)
     of: dict[str, Array] = {name: unknown.copy() for name in (*READS, "gap_ms", "stale_ms")}
     of |= {"book_ok": np.zeros(n, np.bool_), "inferred": np.zeros(n, np.bool_), "late_rows": np.zeros(n, np.int64)}
     closed = np.zeros(n, np.int64)
-    for i, name in enumerate(names):
-        for kind, value in symbols[name].items():
-            row = _DECODE[kind](value)
-            if isinstance(row, _Book):
-                for column in _FROM_BOOK:
-                    of[column][i] = _number(getattr(row, column))
-                of["book_ok"][i], of["gap_ms"][i] = row.book_ok, row.gap_ms
-                of["book_age_s"][i] = _number(row.stale_ms) / 1e3
-            elif isinstance(row, _Tape):
-                for column in _FROM_TAPE:
-                    of[column][i] = _number(getattr(row, column))
-                of["next_funding_ns"][i] = row.next_funding_time * 1e6 if row.next_funding_time > 0 else np.nan
-                of["open_interest"][i] = _number(row.open_interest_base)
-                of["tape_age_s"][i] = _number(row.stale_ms) / 1e3
-                of["derivatives_age_s"][i] = _number(row.mark_age_ms) / 1e3
-            of["inferred"][i] |= row.inferred
-            of["late_rows"][i] += row.late_rows
-            closed[i] = max(closed[i], CLOSED_BY.index(row.closed_by))
+    place = {name: i for i, name in enumerate(names)}
+    for symbol, kind, value in rows:
+        i = place[symbol]
+        row = _DECODE[kind](value)
+        if isinstance(row, _Book):
+            for column in _FROM_BOOK:
+                of[column][i] = _number(getattr(row, column))
+            of["book_ok"][i], of["gap_ms"][i] = row.book_ok, row.gap_ms
+            of["book_age_s"][i] = _number(row.stale_ms) / 1e3
+        elif isinstance(row, _Tape):
+            for column in _FROM_TAPE:
+                of[column][i] = _number(getattr(row, column))
+            of["next_funding_ns"][i] = row.next_funding_time * 1e6 if row.next_funding_time > 0 else np.nan
+            of["open_interest"][i] = _number(row.open_interest_base)
+            of["tape_age_s"][i] = _number(row.stale_ms) / 1e3
+            of["derivatives_age_s"][i] = _number(row.mark_age_ms) / 1e3
+        of["inferred"][i] |= row.inferred
+        of["late_rows"][i] += row.late_rows
+        closed[i] = max(closed[i], CLOSED_BY.index(row.closed_by))
     of["stale_ms"] = 1e3 * np.maximum(of["book_age_s"], of["tape_age_s"])
     of["closed_by"] = closed
     return Minute(venue, end_ms, names, of)

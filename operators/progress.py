@@ -4,14 +4,12 @@ A venue's rows of a shard are published window end by window end, so once a row 
 of the ends before it have. A log holds several venues; it is complete up to the one that is furthest behind, except
 that a venue which has said nothing for two keyframes of the log's time holds nobody up. A venue that is awaited and has
 not shown a row yet counts as furthest behind from the first row of another: its rows of that time may come after those.
-A mark of the flow that writes the log says at once that all rows up to its time have been seen. At its announced end a
-log is complete for good.
+A mark of the flow that writes the log says at once that all rows up to its time have been seen.
 """
 
 from dataclasses import dataclass, field
 
 SILENT_MS = 120_000
-ENDED_MS = 2**62
 NEVER_MS = -1
 
 
@@ -36,7 +34,6 @@ class Progress:
     """
 
     ends_ms: dict[str, int] = field(default_factory=dict)
-    ended: bool = False
     marked_ms: int = NEVER_MS
     awaited: tuple[str, ...] = ()
 
@@ -54,8 +51,6 @@ class Progress:
     @property
     def complete_ms(self) -> int:
         """All rows up to this time have been seen; -1 before the first row."""
-        if self.ended:
-            return ENDED_MS
         if not self.ends_ms:
             return self.marked_ms
         latest = max(self.ends_ms.values())

@@ -10,9 +10,10 @@ from operators import catalog, quality, units
 from operators.contract import Array, EventTable
 from operators.cut import Cut
 from operators.edges import AGE, EDGES, TOUCH, Edges
+from operators.event_order import Reached, reached
 from operators.evolving import matched
 from operators.lanes import depth, derivatives, liquidations, tape
-from operators.lanes.lane import Lane, closed, offered
+from operators.lanes.lane import Lane, offered
 from operators.liquidation_meeting import LiquidationMeeting
 from operators.market_tables import (
     BOOK,
@@ -133,13 +134,11 @@ class VenueMarket:
     def advance(self) -> list[Published]:
         """Publish what has closed since the last call."""
         lanes = list(self.lanes.values())
-        until = min(closed(lane) for lane in lanes)
+        until, passed, _ = self._reached()
         self.closed_books = None
         if until <= self.released:
             return []
         since, self.released = self.released, until
-        passed = max(lane.clock.closed for lane in lanes)
-
         guessed = any(lane.clock.guessed for lane in lanes)
 
         def closed_by(pane: Array) -> list[str]:
@@ -331,6 +330,11 @@ class VenueMarket:
             out.append(of_events(table.name, self.venue.name, rows, who, operator.columns, known, closed_by))
         return out
 
+    def _reached(self) -> Reached:
+        """How far the lanes are together, in panes."""
+        over = {kind for kind, lane in self.lanes.items() if lane.ended}
+        return reached({kind: lane.clock.closed for kind, lane in self.lanes.items()}, over)
+
     @property
     def complete_ms(self) -> int | None:
         """Event time up to which all rows are published; None before the first window and at the end of the logs."""
@@ -339,7 +343,7 @@ class VenueMarket:
     @property
     def furthest_behind(self) -> str:
         """The kind whose log holds up the windows."""
-        return min(self.lanes, key=lambda kind: closed(self.lanes[kind]))
+        return self._reached().behind
 
     @property
     def closed_until_s(self) -> float:

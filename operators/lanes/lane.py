@@ -10,7 +10,7 @@ from operators import units
 from operators.contract import I8, Array, Columns
 from operators.panes import Panes
 from operators.waiting import Waiting
-from operators.watermark import ENDED, Assigned, Clock
+from operators.watermark import Assigned, Clock
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument, InstrumentTable
 
@@ -53,11 +53,6 @@ class Lane(Protocol):
     def thaw(self, known: dict[str, Instrument], data: bytes, fresh: frozenset[str]) -> None:
         """Take up what was frozen, into an empty lane; operators that are `fresh` begin anew."""
         ...
-
-
-def closed(lane: Lane) -> int:
-    """Up to which pane this lane lets windows close: all of them once its log has ended."""
-    return ENDED if lane.ended else lane.clock.closed
 
 
 def refused(frames: Frames, frame: NDArray[np.int32], assigned: Assigned, *, and_late: bool = True) -> list[Reject]:

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from operators import quality
-from operators.progress import ENDED_MS, NEVER_MS, Progress
-from operators.watermark import NEVER, Clock, assign, by_guess, pass_marks
+from operators.event_order import EventOrder, reached
+from operators.progress import NEVER_MS, Progress
+from operators.watermark import ENDED, NEVER, Clock, assign, by_guess, pass_marks
 from schemas.accounts import VENUES, Account
 from schemas.frames import Frames, Reject
 from schemas.venue_accounts.streams import Streams
@@ -57,26 +58,12 @@ class BookRow(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
-    """An account record that waits for its second, `at_ms` when it counts, and the partition it came from."""
+    """An account record, `at_ms` when it counts, and the partition it came from."""
 
     at_ms: int
     partition: int
     account: Account
     late: bool
-
-
-class Marked(msgspec.Struct, frozen=True, array_like=True):
-    """A tape row that waits for its second."""
-
-    at_ms: int
-    row: TapeRow
-
-
-class Booked(msgspec.Struct, frozen=True, array_like=True):
-    """A book row that waits for its second."""
-
-    at_ms: int
-    row: BookRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +78,13 @@ class Second:
 
 
 class _Frozen(msgspec.Struct):
-    features: dict[str, tuple[dict[str, int], bool, int]]
+    features: dict[str, tuple[dict[str, int], int]]
     clocks: dict[str, Clock]
     over: list[str]
     newest: dict[str, int]
     records: list[Record]
-    marks: list[Marked]
-    books: list[Booked]
+    marks: list[tuple[int, TapeRow]]
+    books: list[tuple[int, BookRow]]
     released_ms: int
     streams: bytes = b""
 
@@ -120,9 +107,9 @@ class Timeline:
     clocks: dict[str, Clock]
     over: set[str] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
-    records: list[Record] = field(default_factory=list)
-    marks: list[Marked] = field(default_factory=list)
-    books: list[Booked] = field(default_factory=list)
+    records: EventOrder[Record] = field(default_factory=lambda: EventOrder(lambda record: record.partition))
+    marks: EventOrder[TapeRow] = field(default_factory=lambda: EventOrder(_market))
+    books: EventOrder[BookRow] = field(default_factory=lambda: EventOrder(_market))
     released_ms: int = NEVER_MS
     streams: Streams = field(default_factory=Streams)
 
@@ -149,7 +136,8 @@ class Timeline:
         assigned = assign(own, event_ns, frames.received_ns[kept], np.array(kept, np.int32), frames.marks)
         pass_marks(own, frames.marks)
         for account, pane in zip(accounts, assigned.pane.tolist(), strict=True):
-            self.records.append(Record(pane + 1, frames.partition, account, pane + 1 > account.as_of))
+            at_ms = pane + 1
+            self.records.add(at_ms, Record(at_ms, frames.partition, account, at_ms > account.as_of))
         return rejects
 
     def _wrong(self, account: Account, received_ns: int, own: Clock) -> str:
@@ -160,11 +148,11 @@ class Timeline:
 
     def read_tape(self, log: str, frames: Frames) -> list[Reject]:
         """Take in rows of `features.tape`."""
-        return self._read(log, frames, _tape, lambda at, row: self.marks.append(Marked(at, row)))
+        return self._read(log, frames, _tape, self.marks.add)
 
     def read_book(self, log: str, frames: Frames) -> list[Reject]:
         """Take in rows of `features.book`."""
-        return self._read(log, frames, _book, lambda at, row: self.books.append(Booked(at, row)))
+        return self._read(log, frames, _book, self.books.add)
 
     def _read(self, log: str, frames: Frames, decoder, take) -> list[Reject]:  # type: ignore[no-untyped-def]
         progress, rejects = self.features[log], []
@@ -201,20 +189,17 @@ class Timeline:
     @property
     def furthest_behind(self) -> str:
         """The log for which all others wait."""
-        own = self._own()
-        return min(own, key=lambda name: ENDED_MS if name in self.over else own[name])
+        return reached(self._own(), self.over).behind
 
     def seconds(self) -> Iterator[Second]:
         """The seconds that have become complete since the last call and in which something happened, in order."""
-        own = self._own()
-        until = min(ENDED_MS if name in self.over else at for name, at in own.items())
-        if until < ENDED_MS:
+        until, passed, _ = reached(self._own(), self.over)
+        if until < ENDED:
             until -= until % SECOND_MS
         if until <= self.released_ms:
             return
-        passed = max(own.values())
         due = self._take(until)
-        self.released_ms = until if until < ENDED_MS else max([self.released_ms, *due])
+        self.released_ms = until if until < ENDED else max([self.released_ms, *due])
         guessed = self._guessed(sorted(due))
         for at_ms in sorted(due):
             code = quality.IDLE if at_ms in guessed else quality.END if at_ms > passed else quality.EVENT
@@ -232,35 +217,32 @@ class Timeline:
         return found
 
     def _take(self, until: int) -> dict[int, tuple[list[Record], list[TapeRow], list[BookRow]]]:
-        """What waits for a second up to `until`, by second; logs are merged by time and name, never by arrival."""
+        """What waits for a second up to `until`, by second."""
         due: dict[int, tuple[list[Record], list[TapeRow], list[BookRow]]] = {}
 
         def of(at_ms: int) -> tuple[list[Record], list[TapeRow], list[BookRow]]:
             return due.setdefault(-(-at_ms // SECOND_MS) * SECOND_MS, ([], [], []))
 
-        for record in sorted((r for r in self.records if r.at_ms <= until), key=lambda r: (r.at_ms, r.partition)):
-            of(record.at_ms)[0].append(record)
-        for marked in sorted((m for m in self.marks if m.at_ms <= until), key=_order):
-            of(marked.at_ms)[1].append(marked.row)
-        for booked in sorted((b for b in self.books if b.at_ms <= until), key=_order):
-            of(booked.at_ms)[2].append(booked.row)
-        self.records = [r for r in self.records if r.at_ms > until]
-        self.marks = [m for m in self.marks if m.at_ms > until]
-        self.books = [b for b in self.books if b.at_ms > until]
+        for at_ms, records in self.records.release(until):
+            of(at_ms)[0].extend(records)
+        for at_ms, marks in self.marks.release(until):
+            of(at_ms)[1].extend(marks)
+        for at_ms, books in self.books.release(until):
+            of(at_ms)[2].extend(books)
         return due
 
     def freeze(self) -> bytes:
         """All that waits and how the logs stand."""
-        features = {name: (p.ends_ms, p.ended, p.marked_ms) for name, p in self.features.items()}
+        features = {name: (p.ends_ms, p.marked_ms) for name, p in self.features.items()}
         return msgspec.msgpack.encode(
             _Frozen(
                 features,
                 self.clocks,
                 sorted(self.over),
                 self.newest,
-                self.records,
-                self.marks,
-                self.books,
+                [record for _, record in self.records],
+                list(self.marks),
+                list(self.books),
                 self.released_ms,
                 self.streams.freeze(),
             )
@@ -270,13 +252,18 @@ class Timeline:
         """Take up what was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
         awaited = {name: p.awaited for name, p in self.features.items()}
-        self.features = {name: Progress(*shown, awaited.get(name, ())) for name, shown in was.features.items()}
+        self.features = {n: Progress(*shown, awaited.get(n, ())) for n, shown in was.features.items()}
         self.clocks, self.over, self.newest = was.clocks, set(was.over), was.newest
-        self.records, self.marks, self.books = was.records, was.marks, was.books
+        for record in was.records:
+            self.records.add(record.at_ms, record)
+        for at_ms, row in was.marks:
+            self.marks.add(at_ms, row)
+        for at_ms, book in was.books:
+            self.books.add(at_ms, book)
         self.released_ms = was.released_ms
         if was.streams:
             self.streams.thaw(was.streams)
 
 
-def _order(waiting: Marked | Booked) -> tuple[int, str, str]:
-    return waiting.at_ms, waiting.row.venue, waiting.row.symbol
+def _market(row: TapeRow | BookRow) -> tuple[str, str]:
+    return row.venue, row.symbol

@@ -61,10 +61,10 @@ def test_a_late_record_counts_from_the_time_that_its_own_log_had_reached():
     line = timeline()
     assert read_accounts(line, 12_000, 13_000, name="b") == []
     assert read_accounts(line, 10_000) == []
-    assert [(r.account.account, r.at_ms, r.late) for r in line.records] == [
+    assert [(r.account.account, r.at_ms, r.late) for _, r in line.records] == [
         ("b", 12_000, False),
-        ("b", 13_000, False),
         ("a", 12_501, True),
+        ("b", 13_000, False),
     ]
 
 
@@ -134,7 +134,7 @@ def test_seconds_that_a_guess_completed_say_so_and_what_comes_for_them_counts_la
     told(line, "accounts/0", 11_200, guessed=True)
     assert seconds(line) == [(10_000, [], 1, "idle")]
     read_accounts(line, 9_000, 11_600, received_ms=11_700)
-    assert [(r.at_ms, r.late) for r in line.records] == [(10_701, True), (11_600, False)]
+    assert [(r.at_ms, r.late) for _, r in line.records] == [(10_701, True), (11_600, False)]
     assert seconds(line) == [(11_000, [9_000], 1, "event")]
 
 
