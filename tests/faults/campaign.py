@@ -134,7 +134,7 @@ def disk(scene: Scene, fault: Fault) -> Undo | None:
     """A flow, or the store, can write no file: as on a full or broken disk, each write fails."""
     store = scene.store
     pid = scene.pid(fault.what) if fault.what != "store" else store.pid if store.running else None
-    if pid is None:
+    if pid is None or resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == 0:  # a fault under way would stay for good
         return None
     most, bound = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 

@@ -2,14 +2,18 @@
 
 import json
 import random
+import resource
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
-from tests.faults.campaign import FAULTS, STEPS, draw, last, step
+from tests.faults.campaign import FAULTS, STEPS, Fault, disk, draw, last, step
 from tests.faults.relay import EXCEPTION, Relay
 
 BLOCK = "/?insert_deduplication_token=t"
@@ -81,3 +85,17 @@ def test_a_seed_steps_the_clock_the_same_again_and_leaves_its_other_faults_as_th
     assert drawn == [step(random.Random(f"clock:{seed}"), 15.0) for seed in range(50)]
     assert {fault.what for fault in drawn} == set(STEPS)
     assert {fault.kind for fault in drawn} == {"clock"}
+
+
+def test_a_disk_that_fails_while_it_fails_takes_writes_again_when_both_are_over():
+    """Of seed 120 the store's disk stayed full for good: what the second fault put back was the first."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        store = SimpleNamespace(pid=child.pid, running=True)
+        scene, fault = SimpleNamespace(store=store), Fault(0.0, "disk", "store", 1.0)
+        before = resource.prlimit(child.pid, resource.RLIMIT_FSIZE)
+        undone = [disk(scene, fault), disk(scene, fault)]
+        assert resource.prlimit(child.pid, resource.RLIMIT_FSIZE)[0] == 0
+        for undo in filter(None, undone):
+            undo()
+        assert resource.prlimit(child.pid, resource.RLIMIT_FSIZE) == before
+        child.kill()
