@@ -212,7 +212,7 @@ def test_a_symbol_with_a_quotation_mark_a_backslash_or_a_bar_is_read_like_any_ot
         book, tape = logs(2, (symbol,))
         assert minutes.read("book", framed("features.book", book)) == []
         assert minutes.read("tape", framed("features.tape", tape)) == []
-        assert {s for ends in minutes.waiting["binance-usdm"].values() for s in ends} == {symbol}
+        assert {row.symbol for _, row in minutes.waiting["binance-usdm"]} == {symbol}
 
 
 def test_a_record_that_is_no_promotion_is_rejected_with_its_bytes(told):
