@@ -12,11 +12,13 @@ so lags below the length of a pane are told apart by what lies across ends only:
 with those of 1 s blurred, and often the same to the last digit. Clocks are the venues' own, and what they are apart is
 in the lead too.
 
-All pairs of the first six books seen of an asset and quote; of a pair the first is that by venue and symbol. A move is
-kept until 128 more of its book have come: of panes of 100 ms those are 10 s beyond the longest lag, and as long may a
-slower book take for a move that meets them all. A book that is
-not trusted, crossed or one-sided has no mid: its next one begins a new stretch, no move is made over a gap, nor over
-one that is over within its pane. A row a pair and minute; null with fewer than 30 moves of either book.
+All pairs of the first six books seen of an asset and quote; of a pair the first is that by venue and symbol. A book
+that is not trusted, crossed or one-sided has no mid, nor has one that at the end of a pane has said nothing for 5 s:
+its next mid begins a new stretch, no move is made over a gap, nor over one that is over within its pane. A move that
+ends in a pane at whose end the other book has no mid counts neither among the squares of the pair nor with what the
+other did before: else the correlation of a book that was away for half of the minute would be smaller by a third. A
+move is kept until 128 more of its book have come, of panes of 100 ms for longer than a move takes and the longest lag.
+A row a pair and minute; null with fewer than 30 moves of either book that count.
 
 Hayashi & Yoshida (2005), Bernoulli 11(2), 359-379; the lag: Hoffmann, Rosenbaum & Yoshida (2013), Bernoulli 19(2),
 426-461; LLR: Huth & Abergel (2014), Journal of Empirical Finance 26, 41-58.
@@ -63,15 +65,15 @@ def _told(
     """Write a row for each pair of books of which both have moved; begin the next minute. The rows by then."""
     for p in range(len(pairs)):
         a, b = pairs[p, 0], pairs[p, 1]
-        if column[a] >= 0 and column[b] >= 0 and moves[k, a] > 0 and moves[k, b] > 0:
+        if column[a] >= 0 and column[b] >= 0 and moves[k, a, b] > 0 and moves[k, b, a] > 0:
             turned = column[a] > column[b]
             if turned:
                 a, b = b, a
             whole[n, 0], whole[n, 1], whole[n, 2] = row, window, column[a]
-            whole[n, 3], whole[n, 4], whole[n, 5] = column[b], moves[k, a], moves[k, b]
+            whole[n, 3], whole[n, 4], whole[n, 5] = column[b], moves[k, a, b], moves[k, b, a]
             for h in range(products.shape[2]):
                 real[n, h] = products[k, p, products.shape[2] - 1 - h if turned else h]
-            real[n, products.shape[2]] = squares[k, a] * squares[k, b]
+            real[n, products.shape[2]] = squares[k, a, b] * squares[k, b, a]
             n += 1
     moves[k] = 0
     squares[k] = 0.0
@@ -131,21 +133,21 @@ def _watch(
             c = column[s]
             if c < 0 or event_ns[i, c] <= 0:
                 continue
+            if np.isnan(mid[i, c]) or np.isnan(last[k, s]) or gap_ns[i, c] > 0:
+                last[k, s], since_ns[k, s] = mid[i, c], event_ns[i, c]
+        for s in range(len(column)):
+            c = column[s]
+            if c < 0 or np.isnan(last[k, s]) or event_ns[i, c] <= since_ns[k, s]:
+                continue
             at, x = event_ns[i, c], mid[i, c]
-            if np.isnan(x):
-                last[k, s] = np.nan
-                continue
-            if np.isnan(last[k, s]) or gap_ns[i, c] > 0:
-                last[k, s], since_ns[k, s] = x, at
-                continue
-            if at <= since_ns[k, s]:
-                continue
             move = np.log(x / last[k, s])
             if move != 0.0:
                 for o in range(len(column)):
-                    if o == s:
+                    if o == s or column[o] < 0 or np.isnan(last[k, o]):
                         continue
                     p = pair_of[s, o]
+                    moves[k, s, o] += 1
+                    squares[k, s, o] += move * move
                     for j in range(ring_n[k, o] - 1, max(0, ring_n[k, o] - size) - 1, -1):
                         r = j % size
                         if ring_to[k, o, r] - lags[0] <= since_ns[k, s]:
@@ -158,8 +160,6 @@ def _watch(
                 r = ring_n[k, s] % size
                 ring_from[k, s, r], ring_to[k, s, r], ring[k, s, r] = since_ns[k, s], at, move
                 ring_n[k, s] += 1
-                moves[k, s] += 1
-                squares[k, s] += move * move
                 last[k, s] = x
             since_ns[k, s] = at
         if end_ns[i] % WINDOW_NS == 0:
@@ -177,8 +177,8 @@ _STATE = (
     Field("ring_to", "i8", 0, (BOOKS, RING)),
     Field("ring", "f8", 0.0, (BOOKS, RING)),
     Field("ring_n", "i8", 0, (BOOKS,)),
-    Field("moves", "i8", 0, (BOOKS,)),
-    Field("squares", "f8", 0.0, (BOOKS,)),
+    Field("moves", "i8", 0, (BOOKS, BOOKS)),
+    Field("squares", "f8", 0.0, (BOOKS, BOOKS)),
     Field("products", "f8", 0.0, (len(_PAIRS), len(LAGS_MS))),
 )
 
@@ -186,15 +186,15 @@ _STATE = (
 def _step(state: State, panes: Columns) -> Columns:
     m = len(panes["pane_end_ns"])
     whole, real = np.empty((2 * len(_PAIRS) * m, 6), np.int64), np.empty((2 * len(_PAIRS) * m, len(LAGS_MS) + 1))
+    heard = panes["pane_end_ns"][:, None] - panes["book_last_event_ns"] < quality.STALE_NS
+    sound = heard & (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"])
     n = _watch(
         panes["instrument"].astype(np.int64),
         panes["pane_end_ns"],
         panes["book_number"],
         panes["book_last_event_ns"],
         panes["book_gap_ns"],
-        np.where(
-            (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"]), panes["book_mid"], np.nan
-        ),
+        np.where(sound, panes["book_mid"], np.nan),
         _LAGS_NS,
         _PAIRS,
         _PAIR_OF,
@@ -234,7 +234,7 @@ def _step(state: State, panes: Columns) -> Columns:
 
 
 _HY, _LLR = "Hayashi & Yoshida (2005)", "Huth & Abergel (2014)"
-_NULL = f"fewer than {LEAST} moves of either book in the minute"
+_NULL = f"fewer than {LEAST} moves of either book that count in the minute"
 
 LEAD_LAG = Operator(
     "lead_lag",
@@ -245,6 +245,7 @@ LEAD_LAG = Operator(
     ),
     table=EventTable("lead_lag", "lead.lag", 90, key=pair_names.KEY),
     state=_STATE,
+    horizons_ns=(quality.STALE_NS,),
     step=_step,
     anew=True,
     columns=(
@@ -294,8 +295,14 @@ LEAD_LAG = Operator(
             f"{_NULL}; nothing is known of the other way",
             0,
         ),
-        Column("moves", "i8", "moves of the first book in the minute", "count", low=0),
-        Column("other_moves", "i8", "moves of the second", "count", low=0),
+        Column(
+            "moves",
+            "i8",
+            "moves of the first book in the minute while the other is known and spoke in the last 5 s",
+            "count",
+            low=0,
+        ),
+        Column("other_moves", "i8", "moves of the second, likewise", "count", low=0),
         quality.CLOSED,
         quality.INFERRED,
     ),

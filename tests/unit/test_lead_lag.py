@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from operators.book.lead_lag import LAGS_MS, LEAD_LAG, LEAST
@@ -128,7 +128,9 @@ def test_too_few_moves_are_null_and_a_book_alone_has_no_row():
     few = [(2_000 * (k + 1), 100.0 + k % 2) for k in range(LEAST - 1)]
     (row,) = rows(panes((walk(7, 600), few), 100, 600))
     assert math.isnan(row["lead_ms"]) and math.isnan(row["correlation"]) and math.isnan(row["lead_lag_ratio"])
-    assert (row["moves"], row["other_moves"]) == (599, LEAST - 2)
+    assert (row["moves"], row["other_moves"]) == (581, LEAST - 2), (
+        "and those before the other book was there do not count"
+    )
     assert rows(panes((walk(7, 600),), 100, 600)) == []
 
 
@@ -140,23 +142,56 @@ def test_no_move_is_made_over_a_gap_that_is_over_within_its_pane():
     assert (broken["moves"], broken["other_moves"]) == (whole["moves"], whole["other_moves"] - 1)
 
 
-def naive(one, other, base_ms, start_ms, end_ms, lag_ms):
-    """The sum over all pairs of moves whose times overlap, the second book's taken `lag_ms` earlier."""
+@pytest.mark.parametrize("away", ["silent", "untrusted", "silent, then a gap"])
+def test_moves_while_the_other_book_is_away_say_nothing_of_how_far_they_go_together(away):
+    told = walk(11, 600)
+    given_rows = panes((told, told), 100, 600)
+    gone = np.arange(600) >= 300
+    if away == "untrusted":
+        given_rows["book_live"][gone, 1] = 0
+    else:
+        given_rows["book_last_event_ns"][gone, 1] = 30_000 * MS
+        for name in ("book_mid", "book_best_bid", "book_best_ask"):
+            given_rows[name][gone, 1] = given_rows[name][299, 1]
+    if away == "silent, then a gap":
+        back = panes((told, told), 100, 600)
+        for name in ("book_last_event_ns", "book_mid", "book_best_bid", "book_best_ask"):
+            given_rows[name][500:, 1] = back[name][500:, 1]
+        given_rows["book_gap_ns"][500, 1] = 20_000 * MS
+    (row,) = rows(given_rows)
+    silent, again = (0 if away == "untrusted" else 49), (100 if "gap" in away else 0)
+    assert (row["moves"], row["other_moves"]) == (299 + silent + again, 299 + max(0, again - 1))
+    squares = np.diff(np.log([m for _, m in told])) ** 2
+    counted = squares[: 299 + silent].sum() + (squares[499:].sum() if again else 0.0)
+    both = squares[:299].sum() + (squares[500:].sum() if again else 0.0)
+    assert row["lead_ms"] == 0
+    assert row["correlation"] == pytest.approx(both / math.sqrt(counted * both), rel=1e-9)
+
+
+def naive(one, other, base_ms, end_ms, lag_ms):
+    """The sum over all pairs of moves whose times overlap, the second book's taken `lag_ms` earlier; the sums of squares.
+
+    A book is known at the ends of panes less than 5 s after its last message; a move counts where the other is.
+    """
 
     def moves(told):
-        seen, out = [], []
+        last, known, out = None, {}, []
         for end in range(base_ms, end_ms + 1, base_ms):
             before = [(t, m) for t, m in told if t <= end]
-            if before and (not seen or before[-1][0] > seen[-1][0]):
-                seen.append(before[-1])
-        for (t0, m0), (t1, m1) in zip(seen, seen[1:], strict=False):
-            if t1 > start_ms and m1 != m0:
-                out.append((t0, t1, math.log(m1 / m0)))
-        return out
+            known[end] = bool(before) and end - before[-1][0] < 5_000
+            if known[end] and last and before[-1][0] > last[0] and before[-1][1] != last[1]:
+                out.append((end, last[0], before[-1][0], math.log(before[-1][1] / last[1])))
+            last = before[-1] if known[end] else None
+        return out, known
 
-    return sum(
-        x * y for s0, s1, x in moves(one) for t0, t1, y in moves(other) if s0 < t1 - lag_ms and t0 - lag_ms < s1
-    ), [sum(x * x for *_, x in moves(told)) for told in (one, other)]
+    (xs, x_known), (ys, y_known) = moves(one), moves(other)
+    total = sum(
+        x * y
+        for x_end, s0, s1, x in xs
+        for y_end, t0, t1, y in ys
+        if s0 < t1 - lag_ms and t0 - lag_ms < s1 and (y_known[x_end] if x_end >= y_end else x_known[y_end])
+    )
+    return total, [sum(m[3] ** 2 for m in made if known[m[0]]) for made, known in ((xs, y_known), (ys, x_known))]
 
 
 @settings(max_examples=12, deadline=None)
@@ -165,7 +200,7 @@ def naive(one, other, base_ms, start_ms, end_ms, lag_ms):
 def test_every_correlation_is_that_of_all_pairs_of_moves_however_the_log_was_cut(seed, base_ms, cut, first_told):
     rng = np.random.default_rng(seed)
     books = []
-    for told in (first_told, 60):
+    for told in (first_told, 90):
         at = np.sort(rng.choice(np.arange(1, 60_000), told, replace=False))
         books.append([*zip(at.tolist(), (1_000 + rng.integers(-3, 4, told)).tolist(), strict=True)])
     given_rows = panes(books, base_ms, 60_000 // base_ms)
@@ -174,9 +209,10 @@ def test_every_correlation_is_that_of_all_pairs_of_moves_however_the_log_was_cut
     for part in (slice(None, cut), slice(cut, None)):
         said.append(running.rows({n: c[part] for n, c in given_rows.items()})["lead_lag"])
     (row,) = [{n: c[i].item() for n, c in s.items()} for s in said for i in range(len(s["row"]))]
+    assume(min(row["moves"], row["other_moves"]) >= LEAST)
     wanted = []
     for lag in LAGS_MS:
-        total, (xx, yy) = naive(*books, base_ms, 0, 60_000, lag)
+        total, (xx, yy) = naive(*books, base_ms, 60_000, lag)
         wanted.append(total / math.sqrt(xx * yy))
     assert row["correlation_at_once"] == pytest.approx(wanted[LAGS_MS.index(0)], rel=1e-9, abs=1e-12)
     assert abs(row["correlation"]) == pytest.approx(max(map(abs, wanted)), rel=1e-9)
