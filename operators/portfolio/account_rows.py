@@ -10,7 +10,7 @@ from operators.portfolio.news import MS, age_ms
 from operators.portfolio.positions import Positions, flatten
 from operators.portfolio.resting import Resting
 from operators.portfolio.revaluation import Revalued
-from operators.portfolio.valuing import WALLET
+from operators.portfolio.valuation_arrays import WALLET
 
 
 def values(

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from operators.contract import Array
-from operators.portfolio import valuing
+from operators.portfolio import valuation_arrays as arrays
 from operators.portfolio.assets import prices
 from operators.portfolio.crossing import CROSS, ENTRY, LEVERAGE, MARGIN, PURSE, QTY
 from operators.portfolio.positions import Positions, flatten
+from operators.portfolio.valuing import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def revalue(state: Positions) -> Revalued:
     flat = flatten(state)
     n, accounts, purses, t = len(flat.numbers), len(state.held), len(flat.purse_places), flat.tiers
     priced = prices(state.assets, state.mark, state.mark_ns, state.moved)
-    found = valuing.Valued(
+    found = arrays.Valued(
         np.full((12, n), np.nan),
         np.zeros((3, n), np.bool_),
         np.zeros(n, np.int64),
@@ -47,14 +48,14 @@ def revalue(state: Positions) -> Revalued:
         np.zeros(n, np.bool_),
         np.array(state.replaced, np.bool_),
     )
-    valuing.value(
-        valuing.Runs(flat.starts, flat.numbers, flat.places),
-        valuing.Runs(flat.purse_starts, flat.purse_numbers, flat.purse_places),
-        valuing.Pools(flat.pool_starts, flat.multi),
-        valuing.Prices(state.mark, state.mark_ns, state.moved),
-        valuing.Prices(priced.usd, priced.mark_ns, priced.moved),
-        valuing.Tiers(t.starts, t.floor, t.mmr, t.cum, t.max_leverage),
-        valuing.Worked(
+    value(
+        arrays.Runs(flat.starts, flat.numbers, flat.places),
+        arrays.Runs(flat.purse_starts, flat.purse_numbers, flat.purse_places),
+        arrays.Pools(flat.pool_starts, flat.multi),
+        arrays.Prices(state.mark, state.mark_ns, state.moved),
+        arrays.Prices(priced.usd, priced.mark_ns, priced.moved),
+        arrays.Tiers(t.starts, t.floor, t.mmr, t.cum, t.max_leverage),
+        arrays.Worked(
             *np.empty((9, n)),
             *np.empty((5, purses)),
             *np.empty((4, len(flat.pools))),
@@ -67,55 +68,55 @@ def revalue(state: Positions) -> Revalued:
     p, a = np.flatnonzero(found.due_position), np.flatnonzero(found.due_account)
     number, total, count = found.numbers[:, p], found.sums[:, a], found.counts[:, a]
     purse = flat.purse_places[flat.places[p, PURSE]]
-    settled, pool = purse[:, valuing.ASSET], purse[:, valuing.POOL]
+    settled, pool = purse[:, arrays.ASSET], purse[:, arrays.POOL]
     position: dict[str, Array] = {
         "row": p,
         "account": flat.owner[p],
         "market": flat.market[p],
         "qty_base": flat.numbers[p, QTY],
         "entry_price": flat.numbers[p, ENTRY],
-        "mark_price": number[valuing.PRICE],
-        "notional_usd": number[valuing.NOTIONAL_USD],
-        "unrealised_pnl_usd": number[valuing.PNL_USD],
-        "initial_margin_usd": number[valuing.INITIAL_USD],
-        "maintenance_margin_usd": number[valuing.NEED_USD],
-        "liquidation_price": number[valuing.LIQUIDATION],
-        "underlying_move_bps": number[valuing.MOVE_BPS],
-        "unrealised_pnl_settled": number[valuing.PNL_SETTLED],
-        "pool_equity_usd": number[valuing.POOL_USD],
-        "pool_maintenance_ratio": number[valuing.POOL_RATIO],
-        "tier_max_leverage": number[valuing.MOST_LEVERAGE],
+        "mark_price": number[arrays.PRICE],
+        "notional_usd": number[arrays.NOTIONAL_USD],
+        "unrealised_pnl_usd": number[arrays.PNL_USD],
+        "initial_margin_usd": number[arrays.INITIAL_USD],
+        "maintenance_margin_usd": number[arrays.NEED_USD],
+        "liquidation_price": number[arrays.LIQUIDATION],
+        "underlying_move_bps": number[arrays.MOVE_BPS],
+        "unrealised_pnl_settled": number[arrays.PNL_SETTLED],
+        "pool_equity_usd": number[arrays.POOL_USD],
+        "pool_maintenance_ratio": number[arrays.POOL_RATIO],
+        "tier_max_leverage": number[arrays.MOST_LEVERAGE],
         "isolated_margin_usd": flat.numbers[p, MARGIN] * priced.usd[settled],
         "leverage": np.nan_to_num(flat.numbers[p, LEVERAGE]),
         "cross": flat.places[p, CROSS] == 1,
-        "everywhere": found.flags[valuing.EVERYWHERE, p],
-        "over_leverage": found.flags[valuing.OVER, p],
-        "lacking": found.flags[valuing.LACKING, p],
+        "everywhere": found.flags[arrays.EVERYWHERE, p],
+        "over_leverage": found.flags[arrays.OVER, p],
+        "lacking": found.flags[arrays.LACKING, p],
         "oldest_mark_ns": found.oldest_ns[p],
-        "left": number[valuing.LEFT],
+        "left": number[arrays.LEFT],
         "pool": np.where(pool >= 0, pool, len(flat.pools) - 1),
         "settles": settled,
         "settled_known": ~np.isnan(priced.usd[settled]),
     }
     account: dict[str, Array] = {
         "account": a,
-        "equity_usd": total[valuing.EQUITY],
-        "gross_usd": total[valuing.GROSS],
-        "net_usd": total[valuing.NET],
-        "leverage_weight_usd": total[valuing.WEIGHT],
-        "leverage_max": total[valuing.LARGEST],
-        "initial_margin_usd": total[valuing.INITIAL],
-        "maintenance_margin_usd": total[valuing.NEEDED],
-        "nearest_liquidation_bps": total[valuing.NEAREST],
-        "pool_maintenance_ratio": total[valuing.WORST],
-        "pool_utilisation": total[valuing.USED],
+        "equity_usd": total[arrays.EQUITY],
+        "gross_usd": total[arrays.GROSS],
+        "net_usd": total[arrays.NET],
+        "leverage_weight_usd": total[arrays.WEIGHT],
+        "leverage_max": total[arrays.LARGEST],
+        "initial_margin_usd": total[arrays.INITIAL],
+        "maintenance_margin_usd": total[arrays.NEEDED],
+        "nearest_liquidation_bps": total[arrays.NEAREST],
+        "pool_maintenance_ratio": total[arrays.WORST],
+        "pool_utilisation": total[arrays.USED],
         "positions": np.diff(flat.starts)[a],
-        "positions_without_mark": count[valuing.WITHOUT_MARK],
-        "positions_without_tiers": count[valuing.WITHOUT_TIERS],
-        "oldest_mark_ns": count[valuing.OLDEST_NS],
-        "balances_not_valued": count[valuing.NOT_VALUED],
-        "pools_unknown": count[valuing.POOLS_UNKNOWN],
-        "pools_gone": count[valuing.POOLS_GONE],
-        "positions_over_leverage": count[valuing.OVER_LEVERAGE],
+        "positions_without_mark": count[arrays.WITHOUT_MARK],
+        "positions_without_tiers": count[arrays.WITHOUT_TIERS],
+        "oldest_mark_ns": count[arrays.OLDEST_NS],
+        "balances_not_valued": count[arrays.NOT_VALUED],
+        "pools_unknown": count[arrays.POOLS_UNKNOWN],
+        "pools_gone": count[arrays.POOLS_GONE],
+        "positions_over_leverage": count[arrays.OVER_LEVERAGE],
     }
     return Revalued(account, position, found.rates)
