@@ -9,9 +9,9 @@ value in force is not trusted it is one lower.
 Clear -> raised: level >= 1 for `hold_ns`, and not before the last clear plus `cooldown_ns`, unless graver than all that
 was told before that clear. Raised -> higher: at once, when the grade grows, by the value or by its trust. Raised ->
 lower: when the grade has been lower for `clear_hold_ns`. Raised -> clear: value < `clear_at` for `clear_hold_ns`, or no
-known value for `forget_ns` (0: never); the value -inf says that the subject is no more. A rise within `flap_ns` of a
-fall is a flap: each one in a row doubles the clear hold, up to `flap_ns`, so what swings through the whole band ends up
-raised, not in a stream of transitions.
+known value for `forget_ns` (0: never), or at once by the value -inf: the subject is no more, and no row of it will
+bring the end of a hold to light. A rise within `flap_ns` of a fall is a flap: each one in a row doubles the clear hold,
+up to `flap_ns`, so what swings through the whole band ends up raised, not in a stream of transitions.
 An unknown value (NaN) breaks a hold that is running and changes nothing else: what was raised stays raised.
 """
 
@@ -180,7 +180,9 @@ def _rose(marks: I8, s: int, at: int, times: I8) -> None:
 @inner
 def _clear_hold(marks: I8, value: float, s: int, times: I8) -> int:
     hold = int(times[_CLEAR_HOLD])
-    if marks[s, FLAPS] > 0 and value > -np.inf:
+    if value == -np.inf:
+        hold = 0
+    elif marks[s, FLAPS] > 0:
         doubled = max(hold, LEAST_FLAP_NS) << min(marks[s, FLAPS], 20)
         hold = max(hold, min(doubled, int(times[_FLAP])))
     return hold
@@ -307,7 +309,9 @@ def _follow(
                     marks[s, GRADE] = grade
                     _rose(marks, s, now, times)
                     n = _note(out, values, n, s, HIGHER, now, marks, v, i, 0)
-            if not v < held_at[0]:
+            if v == -np.inf:
+                marks[s, CLEARING], marks[s, LOWERING] = now, NEVER
+            elif not v < held_at[0]:
                 marks[s, CLEARING] = NEVER
             elif marks[s, CLEARING] == NEVER:
                 marks[s, CLEARING] = now

@@ -23,7 +23,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `subject` are the columns that name what an alert is about, `evidence` further columns it carries, `trust` a flag
     column (empty: none) whose false lowers the severity by one, `exists` a flag or a count whose false or 0 says that
-    the subject is no more, which clears. `hold_s` delays a raise, `clear_hold_s` a clear and a lower severity;
+    the subject is no more, which clears at once. `hold_s` delays a raise, `clear_hold_s` a clear and a lower severity;
     `cooldown_s` keeps quiet after a clear, but for what is graver than before it. A rise within `flap_s` of a fall
     doubles the clear hold, up to `flap_s`. `forget_s` clears what has had no known value for so long (0: never).
     `most_per_minute`: how many raises of a severity are told one by one; of more, a summary is.

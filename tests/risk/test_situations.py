@@ -80,6 +80,16 @@ def test_an_account_that_closed_what_its_stale_marks_were_of_keeps_no_alert_of_t
     assert raised(rows) == {}
 
 
+@pytest.mark.parametrize("end", [None, record({"USDT": 600})])
+def test_what_the_only_position_raised_is_cleared_by_its_last_row(end):
+    """No row of a position followed that could bring the end of clear_hold_s to light: it stayed raised for good."""
+    held = record({"USDT": 600}, cross("BTCUSDT", 0.1, 50_000, 125))
+    marks = [mark(s, "BTCUSDT", 50_000 if s < 4 else 44_800) for s in range(1, 200)]
+    rows = play([(0, held), (10, end)], marks)
+    assert ever(rows) == {"distance_to_liquidation"}
+    assert raised(rows) == {}
+
+
 def test_a_record_that_grows_old_says_its_age_and_is_told_of():
     rows = play(
         [(0, record({"USDT": 90_000}, cross("BTCUSDT", 1, 60_000)))],
