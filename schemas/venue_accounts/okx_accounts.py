@@ -13,6 +13,8 @@ import msgspec
 from schemas.venue_accounts.change import Change, Leg, Mode, every, none, number
 
 Text = str | float | None
+MULTI_CURRENCY, PORTFOLIO_MARGIN = "3", "4"
+"""Account modes (`acctLv`) in which all currencies back all positions."""
 
 
 class _Position(msgspec.Struct, rename="camel"):
@@ -87,7 +89,9 @@ def read(frame: bytes) -> Change | None:
         scope = none if not whole else every if it.arg is None else it.arg.names
         return _positions(msgspec.json.decode(it.data, type=list[_Position]), at_ms, stream, scope)
     if any(r.acct_lv for r in rows):
-        return Change(multi_assets=rows[0].acct_lv in ("3", "4"))
+        level = rows[0].acct_lv
+        unruled = "portfolio margin has no rules here" if level == PORTFOLIO_MARGIN else ""
+        return Change(multi_assets=level in (MULTI_CURRENCY, PORTFOLIO_MARGIN), unruled=unruled)
     if any(r.pos_data is not None or r.bal_data is not None for r in rows):
         whole = all(r.event_type == "snapshot" for r in rows)
         stream = "" if whole or it.arg is None else it.arg.channel

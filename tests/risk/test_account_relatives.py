@@ -163,6 +163,16 @@ def test_portfolio_margin_of_binance_says_that_it_has_no_rules_and_its_coin_m_pa
     assert told("binance-usdm", start, update(10, "7", "20", fs="UM")).left_out == account.left_out
 
 
+def test_portfolio_margin_of_okx_says_that_it_has_no_rules_until_the_mode_is_another():
+    """GET /api/v5/account/config: `acctLv` 4 is portfolio margin, whose maintenance no position tiers give."""
+    level = {n: {"code": "0", "data": [{"acctLv": n}]} for n in "234"}
+    balance = {"code": "0", "data": [{"details": [{"ccy": "USDT", "cashBal": "50"}]}]}
+    account = told("okx-swap", balance, level["4"])
+    assert account.left_out == ["portfolio margin has no rules here"]
+    assert account.multi_assets == {"okx-swap": True}
+    assert [told("okx-swap", balance, level["4"], level[n]).left_out for n in "23"] == [[], []]
+
+
 def test_an_answer_of_balances_that_names_none_is_refused_rather_than_an_empty_account():
     """`GET /papi/v1/balance` has `totalWalletBalance` and `umWalletBalance`, no `balance`: equity was 0."""
     reason = told("binance-usdm", [{"asset": "USDT", "totalWalletBalance": "122607.35", "umWalletBalance": "0.0"}])
