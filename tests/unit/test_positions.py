@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.portfolio import positions
+from operators.portfolio import position_rows, positions
 from operators.portfolio.distance import depth_usd, distance_bps
 from operators.portfolio.leverage import LEVERAGE
 from operators.portfolio.leverage import WRITES as LEVERAGE_WRITES
+from operators.portfolio.resting import BANDS, Resting
 from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 from schemas.brackets import Tiers, deductions
@@ -211,6 +212,20 @@ def test_depth_in_the_way_is_read_off_the_cumulative_bands(sign, mark_price, liq
     one = [np.array([float(x)]) for x in (sign, mark_price, liquidation, 100)]
     got = depth_usd(*one, np.array([10.0, 50.0]), np.array([[1000.0, 3000]]), np.array([[20.0, 40]]))
     assert got.tolist() == pytest.approx([expected], nan_ok=True, abs=1e-6)
+
+
+def test_a_short_leg_that_falls_with_the_long_one_has_the_bids_in_the_way():
+    """[HAND] W + .5 20000 (x - 1) = .004 1.5 20000 x at x = .997: both legs end 30 bps below, and a bps holds 1,000."""
+    state = book(account("a", 30 + 120 * 0.997, position(BTC, 1, 20_000), position(BTC, -0.5, 20_000)))
+    mark(state, {0: 20_000.0})
+    books = Resting()
+    books.widen(3)
+    books.mid[:], books.ok[:], books.bid[:], books.ask[:] = 20_000.0, True, 1_000 * BANDS, 7_000 * BANDS
+    row = position_rows.values(state, revalue(state), books, 1)
+    assert row["position_side"].tolist() == ["long", "short"]
+    assert row["liquidation_price"].tolist() == pytest.approx([19_940, 19_940])
+    assert row["distance_to_liquidation_bps"].tolist() == pytest.approx([30, 30])
+    assert row["depth_to_liquidation_usd"].tolist() == pytest.approx([30_000, 30_000])
 
 
 RECORDS = st.builds(
