@@ -55,7 +55,8 @@ TRADE_AGE = _stale(
 MEETING_AGE = _stale(
     "age of the last message of the book when the last mid is asked for, a minute later: as old are the mids of a book "
     "whose feed was away",
-    "a minute after the end of the window, or after the event - t of the last message",
+    "a minute after the end of the window, or after the event - t of the last message by the last end of a shortest "
+    "window until then",
     "the book has had no message with an event time yet",
 )
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)

@@ -5,7 +5,8 @@
     x(t)     = (D* - D(t)) / (D* - D(t0))   what is left of it; of the spread (S(t) - S*) / (S(t0) - S*)
     half-life: from t0 until x <= 0.5 first, linear within the pane in which it does; 120 s at most
 
-As seen at the ends of panes; the median is of six values, one each 10 s, of silence those in force. The number in force
+As seen at the ends of panes; the median is of six values, the first of each 10 s, of silence those in force, and all
+six from after the last shock. The number in force
 is the mean over shocks, each counting a fifth (an exponential average), null before the first; a shock that has not
 come back after 120 s counts as 120 s. A book that is not live, or was not trusted meanwhile, forgets the minute and the
 shock under way: what happened through a gap is not known. A shock is seen at the end of its pane, so what comes back
@@ -185,8 +186,8 @@ def _column(name: str, meaning: str, formula: str, null_when: str, *, dollars: b
 
 
 _FIRST = (
-    "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5, 120 s at most; D*: median of the minute before, of a value"
-    " each 10 s; at t0 "
+    "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5, 120 s at most; D*: median of the minute before, of the first"
+    " value of each 10 s, all six since the last shock was over; at t0 "
 )
 _DEPTH, _SPREAD = f"{_FIRST}D < D* / 2", f"{_FIRST}D > 2 D* and D - D* >= a tick"
 _NULL = f"no shock seen yet since the start ({NO_MID}: none is seen)"

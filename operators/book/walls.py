@@ -338,7 +338,14 @@ WALLS = Operator(
     columns=(
         Column("event_time", "time", "end of the pane after which it was seen", "ns since 1970 UTC", low=0),
         Column("side", "str", "bid or ask"),
-        Column("what", "str", "appeared, grew, hit, absorbed, consumed, pulled or outgrown"),
+        Column(
+            "what",
+            "str",
+            "appeared: large for 2 s; grew: by a quarter since last told; hit: its side's best price, absorbed: behind"
+            " another again; less than half left, and its side's best price is worse now: consumed, else pulled;"
+            " outgrown: one larger by a quarter took its place among the four watched of its side",
+            formula="large: z >= 3.5 and p q >= the running 0.95 quantile of levels within 100 bps",
+        ),
         Column("price", "f8", "price of the level", "quote", "p", _SOURCE, low=0),
         Column(
             "qty_base", "f8", "size that stands there now", "base", "q", _SOURCE, null_when="contract unknown", low=0

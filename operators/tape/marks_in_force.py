@@ -100,10 +100,10 @@ MARKS = Operator(
             "f8",
             "open interest in base units",
             "base",
-            "quantity * contract",
+            "quantity * contract; inverse: quantity * contract / mark",
             _VENUE,
             low=0.0,
-            null_when=_NOT_YET,
+            null_when=f"{_NOT_YET}, or what it needs: contract, of inverse contracts a mark",
         ),
         Column(
             "open_interest_usd",
@@ -113,7 +113,7 @@ MARKS = Operator(
             "base * mark",
             _VENUE,
             low=0.0,
-            null_when=_NOT_YET,
+            null_when=f"{_NOT_YET}, or what it needs: contract, of linear contracts a mark",
         ),
         Column(
             "mark_age_ms",
