@@ -90,6 +90,16 @@ def test_what_the_only_position_raised_is_cleared_by_its_last_row(end):
     assert raised(rows) == {}
 
 
+def test_an_account_of_which_no_position_could_be_read_keeps_what_its_margin_raised():
+    """Its utilisation is null and its level unknown, and the alert was cleared: "the subject is no more"."""
+    held, unread = (record({"USDT": 3_300}, cross("BTCUSDT", 1, entry, 20)) for entry in (60_000, -60_000))
+    marks = [mark(s, "BTCUSDT", 60_000 - s) for s in range(1, 200)]
+    rows = play([(0, held), (30, unread)], marks)
+    assert (last(rows)["margin_utilisation"], last(rows)["risk_level"]) == (None, "unknown")
+    assert raised(rows) == {"margin_utilisation a": "warning", "record_incomplete a": "warning"}
+    assert raised(play([(0, held), (30, unread), (60, record({"USDT": 3_300}))], marks)) == {}
+
+
 def test_a_record_that_grows_old_says_its_age_and_is_told_of():
     rows = play(
         [(0, record({"USDT": 90_000}, cross("BTCUSDT", 1, 60_000)))],

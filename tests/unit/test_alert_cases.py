@@ -65,7 +65,7 @@ def test_an_account_that_is_liquidated_to_nothing_clears_its_alerts(left):
     found = alerts([account("a", 3_100.0, 1.0), account("b", 31_000.0, 1.0), account("a", left, 0.0, 30)], marks)
     assert brief(found, "margin_utilisation") == [
         ("a", "raise", 2, ""),  # before there is a mark the position counts at its entry price
-        ("a", "clear", 30, "the subject is no more"),
+        ("a", "clear", 40, "the value"),
     ]
 
 
