@@ -13,7 +13,8 @@ one row has a standard error of about a third. All pairs of the first four books
 the first is that by venue and symbol. A book without a trusted two-sided mid begins anew, as does one that has said
 nothing for 5 s (it may be away, and would seem to make the price, for it corrects nothing), or shows a gap; after a gap
 of a second or more so do the sums of its pairs, in which it stood still as far as was known. Null with fewer than 200
-seconds of both, or where nothing moves.
+seconds of both, or where nothing moves; no row where a second is not whole panes (`windows.base_ms`), whose ends alone
+tell mids.
 
 Hasbrouck (1995), One security, many markets, Journal of Finance 50(4), 1175-1199; Gonzalo & Granger (1995), Journal of
 Business & Economic Statistics 13(1), 27-35; both compared: Baillie, Booth, Tse & Zabotina (2002).
@@ -172,7 +173,8 @@ def _step(state: State, panes: Columns) -> Columns:
     m, most = len(panes["pane_end_ns"]), len(_PAIRS)
     whole, real = np.empty((2 * most * m, 5), np.int64), np.empty((2 * most * m, _X + 2, _X + 2))
     heard = panes["pane_end_ns"][:, None] - panes["book_last_event_ns"] < quality.STALE_NS
-    sound = heard & (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"])
+    told = SECOND_NS % (panes["pane_end_ns"] - panes["pane_start_ns"]) == 0
+    sound = told[:, None] & heard & (panes["book_live"] == 1) & (panes["book_best_bid"] < panes["book_best_ask"])
     with np.errstate(divide="ignore", invalid="ignore"):
         mid = np.log(np.where(sound, panes["book_mid"], np.nan))
     n = _watch(
@@ -238,7 +240,7 @@ PRICE_DISCOVERY = Operator(
     "price_discovery",
     "asset",
     (
-        *("instrument", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live"),
+        *("instrument", "pane_start_ns", "pane_end_ns", "book_number", "book_venue", "book_symbol", "book_live"),
         *("book_last_event_ns", "book_gap_ns", "book_best_bid", "book_best_ask", "book_mid"),
     ),
     table=EventTable("price_discovery", "price.discovery", 90, key=pair_names.KEY),

@@ -16,7 +16,8 @@
     its standard error: the deviation of the slopes of the four quarters (m to 16) over 2
 
 All of the last 42 min 40 s, as of the last 5 s that ended before a trade; null until 512 returns are known, where no
-price changed, and once no trade came for that long. H is a description: no decision should hang on it.
+price changed, once no trade came for that long, and where 5 s are not whole panes (`windows.base_ms`), whose ends
+alone tell prices. H is a description: no decision should hang on it.
 
 Barndorff-Nielsen & Shephard (2004), J. Financial Econometrics 2(1); Andersen, Dobrev & Schaumburg (2012), J. of
 Econometrics 169(1); Lo & MacKinlay (1988), Review of Financial Studies 1(1); Chow & Denning (1993), J. of Econometrics
@@ -187,6 +188,7 @@ def _follow(
 
 def _step(state: State, rows: Columns) -> Columns:
     out = np.empty((len(OUT), len(rows["instrument"])))
+    told = GRID_NS % (rows["pane_end_ns"] - rows["pane_start_ns"]) == 0
     _follow(
         state["changes_ticks"],
         state["changes"],
@@ -199,7 +201,7 @@ def _step(state: State, rows: Columns) -> Columns:
         _RATIOS,
         rows["instrument"].astype(np.int64),
         rows["pane_end_ns"],
-        rows["close_ticks"],
+        np.where(told, rows["close_ticks"], 0),
         out,
     )
     return {f"trailing_{n}": out[c] for c, n in enumerate(OUT)} | {"trailing_end_ns": rows["pane_end_ns"]}
@@ -234,7 +236,7 @@ _STATE = (
     Field("said", "f8", np.nan, (len(OUT),)),
 )
 _SPAN = "last 512 returns of 5 s"
-_SHORT = "fewer than 512 returns of 5 s known, or no trade for as long"
+_SHORT = "fewer than 512 returns of 5 s known, no trade for as long, or windows.base_ms does not divide 5 s"
 _FLAT = f"{_SHORT}; no price changed"
 
 
@@ -256,7 +258,7 @@ _LO = "Lo & MacKinlay (1988)"
 TRAILING = Operator(
     "trailing",
     "pane",
-    ("instrument", "pane_end_ns", "close_ticks"),
+    ("instrument", "pane_start_ns", "pane_end_ns", "close_ticks"),
     table="features_efficiency",
     state=_STATE,
     statistics=(

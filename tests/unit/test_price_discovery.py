@@ -9,8 +9,8 @@ from operators.operator_states import Running
 VENUES = ("a", "b", "c")
 
 
-def rows(mids, numbers=None, cut=None, gap_ns=None, heard_s=None):
-    """Of log mids f8[seconds, books], a pane a second; batches are cut there; `gap_ns`: what panes show of gaps.
+def rows(mids, numbers=None, cut=None, gap_ns=None, heard_s=None, pane_s=1):
+    """Of log mids f8[panes, books], a pane a second; batches are cut there; `gap_ns`: what panes show of gaps.
 
     `heard_s`: the second of each book's last message by then.
     """
@@ -18,13 +18,16 @@ def rows(mids, numbers=None, cut=None, gap_ns=None, heard_s=None):
     price = np.exp(mids)
     given = {
         "instrument": np.zeros(n, np.int64),
-        "pane_end_ns": SECOND_NS * np.arange(1, n + 1),
+        "pane_start_ns": pane_s * SECOND_NS * np.arange(n),
+        "pane_end_ns": pane_s * SECOND_NS * np.arange(1, n + 1),
         "book_number": np.tile(np.arange(k) if numbers is None else np.array(numbers), (n, 1)),
         "book_venue": np.tile(np.array(VENUES[:k]), (n, 1)),
         "book_symbol": np.tile(np.array(["X"] * k), (n, 1)),
         "book_live": np.isfinite(mids).astype(np.int64),
         "book_gap_ns": np.zeros(mids.shape, np.int64) if gap_ns is None else gap_ns,
-        "book_last_event_ns": SECOND_NS * (np.tile(np.arange(1, n + 1)[:, None], k) if heard_s is None else heard_s),
+        "book_last_event_ns": pane_s
+        * SECOND_NS
+        * (np.tile(np.arange(1, n + 1)[:, None], k) if heard_s is None else heard_s),
         "book_best_bid": price * 0.9999,
         "book_best_ask": price * 1.0001,
         "book_mid": price,
@@ -117,6 +120,10 @@ def test_a_book_whose_feed_is_away_at_the_end_of_the_five_minutes_does_not_make_
     assert (row["seconds"], row["component_share"]) == (121, pytest.approx(np.nan, nan_ok=True))
     quiet = np.maximum(heard_s, np.arange(1, 311)[:, None] - 4)
     assert rows(mids, heard_s=quiet)[0]["seconds"] == 297, "a message every five seconds is heard"
+
+
+def test_mids_between_the_ends_of_panes_are_not_taken_for_those_of_before():
+    assert rows(led(9, n=1_000), pane_s=2) == [], "there were shares, of seconds of which every other moved nothing"
 
 
 def test_too_few_seconds_and_books_that_do_not_move_are_null_and_three_books_are_three_pairs():

@@ -115,12 +115,13 @@ def test_the_trap_of_a_rescaled_range_that_is_below_zero_where_ours_is_null_or_n
     assert hurst(noisy, 0, RETURNS, SCALES) < 0.1
 
 
-def run(trades):
+def run(trades, pane_ns=1):
     """Of trades (event ns, ticks), a pane each: what the last window says, and the state."""
     running = Running((TRAILING,))
     running.grow(1)
     at, ticks = (np.array(c, np.int64) for c in zip(*trades, strict=True))
-    rows = {"instrument": np.zeros(len(at), np.int32), "pane_end_ns": at, "close_ticks": ticks}
+    rows = {"instrument": np.zeros(len(at), np.int32), "pane_start_ns": at - pane_ns, "pane_end_ns": at}
+    rows["close_ticks"] = ticks
     out = running.step(rows)
     last = {name: array[-1:] for name, array in out.items()}
     found = TRAILING.compute(last | {"window_end_ns": at[-1:]})
@@ -166,6 +167,16 @@ def test_it_is_null_before_512_returns_and_where_no_price_changed():
     flat, _ = run(steps)
     assert flat["trailing_realised_variance"] == 0.0
     assert all(math.isnan(flat[n]) for n in ("jump_share", "variance_ratio_2", "efficiency", "hurst"))
+
+
+@pytest.mark.parametrize(("pane_s", "known"), [(1, True), (2.5, True), (5, True), (2, False), (10, False), (60, False)])
+def test_prices_between_the_ends_of_panes_are_not_taken_for_those_of_before(pane_s, known):
+    # of panes of 10 s every second return was 0 and so each product of two: all variance had come in jumps
+    pane_ns = round(pane_s * 1_000_000_000)
+    rng = np.random.default_rng(6)
+    ticks = (10_000 + np.cumsum(rng.integers(-9, 10, (RETURNS + 2) * GRID_NS // min(pane_ns, GRID_NS)))).tolist()
+    found, _ = run([(pane_ns * (i + 1), t) for i, t in enumerate(ticks)], pane_ns)
+    assert {math.isnan(v) for v in found.values()} == {not known}
 
 
 def test_a_refined_tick_changes_no_return():
