@@ -301,9 +301,9 @@ def around(folder: Path, kind: str) -> Iterator[Around]:
         stop(store)
 
 
-def forget(told: Settings, *, durable: bool) -> None:
-    """Delete what a replay left; a broker that keeps its logs needs the longer to come back, the more it has."""
-    connect(told.clickhouse).command(f"DROP DATABASE {told.clickhouse.database}")
+def forget(base: Settings, told: Settings, *, durable: bool) -> None:
+    """Delete what a replay left, with the patience of `base`; a broker that keeps its logs comes back the later."""
+    connect(base.clickhouse).command(f"DROP DATABASE {told.clickhouse.database}")
     if durable:
         delete_topics(told.kafka, every_topic(told))
 
@@ -366,7 +366,7 @@ def main() -> int:
             if found:
                 print(f"kept: {told.data}, database {told.clickhouse.database}", flush=True)
             else:
-                forget(told, durable=place.broker.durable)
+                forget(place.base, told, durable=place.broker.durable)
             good = good and not found
     if good:
         shutil.rmtree(folder)
