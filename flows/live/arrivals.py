@@ -48,9 +48,7 @@ class Watch:
 
     def routed(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> list[Routed]:
         """Frames and their ways; a stream's way is found once, from its first frame."""
-        heard = self._heard
-        for name in streams:
-            heard[name] += 1
+        self._heard.update(streams)
         ways = [*map(self._routes.get, streams)]
         if all(ways):
             return [*zip(ways, frames, strict=True)]  # type: ignore[list-item]
