@@ -65,11 +65,13 @@ def price_discovery(seed: int) -> dict[str, np.ndarray]:
     price = np.exp(5 + mids)
     panes = {
         "instrument": np.zeros(n, np.int64),
+        "pane_start_ns": SECOND_NS * np.arange(n),
         "pane_end_ns": SECOND_NS * np.arange(1, n + 1),
         "book_number": np.tile(np.arange(books), (n, 1)),
         "book_venue": np.tile(np.array([f"v{i}" for i in range(books)]), (n, 1)),
         "book_symbol": np.full((n, books), "X"),
         "book_live": np.ones((n, books), np.int64),
+        "book_last_event_ns": np.tile(SECOND_NS * np.arange(1, n + 1)[:, None] - 1, (1, books)),
         "book_gap_ns": np.zeros((n, books), np.int64),
         "book_best_bid": price * 0.9999,
         "book_best_ask": price * 1.0001,

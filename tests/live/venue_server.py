@@ -47,7 +47,7 @@ class VenueServer:
         """How many of the next books by REST end before the streams of their instruments began."""
         self.turned_away = 0
         """How many of the next sockets are told that there are too many."""
-        self.come_back: dict[str, str] = {}
+        self.come_back: dict[str, str] = {"Retry-After": "1"}
         """The headers with which they are told."""
         self.books = {symbol: TrueBook(1_000, n) for n, symbol in enumerate(dialect.symbols)}
         self.opened = self.subscriptions = self.rest_asked = self.sent = 0
