@@ -30,7 +30,7 @@ class Windows(Section, frozen=True):
     """Panes and the longer windows made of them."""
 
     base_ms: Positive = 1_000
-    """The shortest window, of which the others are made."""
+    """The shortest window, of which the others are made; it divides a minute."""
     spans_ms: tuple[Positive, ...] = (1_000, 10_000, 60_000, 300_000)
     """The longer windows, multiples of the shortest; forecasts need 60000."""
     lateness_ms: NotNegative = 500
@@ -279,13 +279,17 @@ class Settings(Section, frozen=True):
 
     def check(self) -> "Settings":
         """What types cannot say: windows that do not divide, a share that is none, an address that is none."""
+        if self.windows.base_ms < 100:
+            raise SettingsError(f"windows.base_ms: {self.windows.base_ms} is below 100, the shortest pane there is")
+        if 60_000 % self.windows.base_ms:
+            raise SettingsError(
+                f"windows.base_ms: {self.windows.base_ms} does not divide a minute, 60000, by which many features count"
+            )
         for length in self.windows.lengths_ms():
             if length % self.windows.base_ms:
                 raise SettingsError(
                     f"windows.spans_ms: {length} is not a multiple of windows.base_ms {self.windows.base_ms}"
                 )
-        if self.windows.base_ms < 100:
-            raise SettingsError(f"windows.base_ms: {self.windows.base_ms} is below 100, the shortest pane there is")
         if self.windows.keyframe_ms % self.windows.base_ms:
             raise SettingsError("windows.keyframe_ms is not a multiple of windows.base_ms")
         address = _address(self.clickhouse.url)

@@ -174,6 +174,10 @@ def test_instruments_and_maps_are_given_as_json():
             "windows.spans_ms: '1000,5000' is not a list [..., ...], each a whole number above 0",
         ),
         ("windows.base_ms=50", "windows.base_ms: 50 is below 100"),
+        (
+            "windows.base_ms=90000",
+            "windows.base_ms: 90000 does not divide a minute, 60000, by which many features count",
+        ),
         ("windows.keyframe_ms=1500", "windows.keyframe_ms is not a multiple of windows.base_ms"),
         ("share.ordinal=1", "share.ordinal 1 is not below share.count 1"),
         ('market.instruments=[{"venue":"x"}]', "market.instruments[0]: symbol is missing"),
