@@ -71,7 +71,12 @@ def told(returns):
     at = 1 + GRID_NS * np.arange(len(ticks))
     running = Running((TRAILING, EWMA, REGIME))
     running.grow(1)
-    rows = {"instrument": np.zeros(len(at), np.int32), "pane_end_ns": at, "close_ticks": ticks}
+    rows = {
+        "instrument": np.zeros(len(at), np.int32),
+        "pane_start_ns": at - GRID_NS,
+        "pane_end_ns": at,
+        "close_ticks": ticks,
+    }
     out = running.step(rows)
     last = {name: array[-1:] for name, array in out.items()} | {"window_end_ns": at[-1:]}
     return REGIME.compute(last)
@@ -98,7 +103,11 @@ def test_the_finer_tick_changes_no_rank():
     for finer in (1, 10):
         running = Running((EWMA, REGIME))
         running.grow(1)
-        rows = {"instrument": np.zeros(len(at), np.int32), "pane_end_ns": at, "close_ticks": finer * ticks}
+        rows = {
+            "instrument": np.zeros(len(at), np.int32),
+            "pane_end_ns": at,
+            "close_ticks": finer * ticks,
+        }
         ranks.append(running.step(rows)["regime_rank"])
     np.testing.assert_array_equal(*ranks)
     assert np.isfinite(ranks[0]).any()
