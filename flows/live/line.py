@@ -18,7 +18,7 @@ import aiohttp
 
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Stream
-from flows.live.patience import asked_s
+from flows.live.patience import asked_s, backoff_s
 from flows.live.websocket import Websocket
 from flows.monitoring import telemetry
 
@@ -178,8 +178,8 @@ class Line:
                 await self._say(socket, streams, on)
 
     async def _wait(self, failures: int) -> None:
-        most = min(self._pace.backoff_most_s, self._pace.backoff_s * 2.0 ** min(failures, 20))
-        await asyncio.sleep(self._chance.uniform(0, most))
+        pace = self._pace
+        await asyncio.sleep(backoff_s(failures, pace.backoff_s, pace.backoff_most_s, self._chance))
 
     def _hold(self, wait_s: float) -> str:
         """Open no line before; what to say of it. A venue counts addresses, and bans one that asks on for longer."""

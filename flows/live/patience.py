@@ -1,5 +1,6 @@
-"""Patience: how long a venue asks to be left alone, in a header or in words."""
+"""Patience: how long a venue asks to be left alone, in a header or in words, and how long one waits unasked."""
 
+import random
 import re
 import time
 from email.utils import parsedate_to_datetime
@@ -28,6 +29,15 @@ def asked_s(status: int | None, retry_after: str, words: str) -> float:
     if asked <= 0:
         asked = UNSAID_S if status in TOO_MUCH else 0.0
     return min(asked, MOST_S)
+
+
+def backoff_s(failures: int, first_s: float, most_s: float, chance: random.Random) -> float:
+    """Before the next attempt: drawn at random up to a bound that doubles with each failure in turn.
+
+    >>> 0 <= backoff_s(3, 0.5, 20.0, random.Random(1)) <= 4.0 and backoff_s(10**6, 0.5, 20.0, random.Random(1)) <= 20.0
+    True
+    """
+    return chance.uniform(0, min(most_s, first_s * 2.0 ** min(failures, 20)))
 
 
 def _header_s(text: str) -> float:

@@ -15,7 +15,7 @@ import aiohttp
 
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Snapshots
-from flows.live.patience import asked_s
+from flows.live.patience import asked_s, backoff_s
 from flows.monitoring import telemetry
 
 TAKEN = telemetry.LIVE_SNAPSHOTS.counter()
@@ -56,6 +56,7 @@ class Books:
         self._budget = Budget(self._wanted.per_minute, 60.0)
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
+        self._chance = random.Random()
         self._later: dict[str, asyncio.TimerHandle] = {}
         self._again: dict[str, int] = {}
         """Books that are only fetched again: how often in turn one came that its stream had gone beyond."""
@@ -79,7 +80,7 @@ class Books:
                 TAKEN.labels(self._venue, "failed").inc()
                 LOG.warning("%s: no snapshot of %s yet: %s", self._venue, symbol, str(error) or type(error).__name__)
                 self.ask(symbol)
-                await asyncio.sleep(random.uniform(0, min(BACKOFF_MOST_S, BACKOFF_S * 2.0 ** min(failures, 20))))
+                await asyncio.sleep(backoff_s(failures, BACKOFF_S, BACKOFF_MOST_S, self._chance))
                 continue
             failures = 0
             if body is None:

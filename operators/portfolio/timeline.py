@@ -78,7 +78,8 @@ class Second:
 
 
 class _Frozen(msgspec.Struct):
-    features: dict[str, tuple[dict[str, int], int]]
+    features: dict[str, tuple[dict[str, int], bool, int]]
+    """Ends and mark of each log; between them stood whether it is over, which `over` says."""
     clocks: dict[str, Clock]
     over: list[str]
     newest: dict[str, int]
@@ -233,7 +234,7 @@ class Timeline:
 
     def freeze(self) -> bytes:
         """All that waits and how the logs stand."""
-        features = {name: (p.ends_ms, p.marked_ms) for name, p in self.features.items()}
+        features = {name: (p.ends_ms, False, p.marked_ms) for name, p in self.features.items()}
         return msgspec.msgpack.encode(
             _Frozen(
                 features,
@@ -252,7 +253,9 @@ class Timeline:
         """Take up what was frozen."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
         awaited = {name: p.awaited for name, p in self.features.items()}
-        self.features = {n: Progress(*shown, awaited.get(n, ())) for n, shown in was.features.items()}
+        self.features = {
+            n: Progress(ends_ms, marked_ms, awaited.get(n, ())) for n, (ends_ms, _, marked_ms) in was.features.items()
+        }
         self.clocks, self.over, self.newest = was.clocks, set(was.over), was.newest
         for record in was.records:
             self.records.add(record.at_ms, record)

@@ -266,6 +266,7 @@ TRAILING = Operator(
         Statistic("trailing_end_ns", "i8", "asof"),
     ),
     step=_step,
+    anew=True,
     uses=("window_end_ns",),
     compute=_compute,
     columns=(

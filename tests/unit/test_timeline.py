@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from operators.book.bands import BANDS_BPS
@@ -162,3 +163,19 @@ def test_a_row_that_cannot_be_read_is_a_reject_with_its_reason():
 def test_a_book_row_reads_every_band_that_is_published(side):
     read = [n for n in BookRow.__struct_fields__ if n.startswith(side)]
     assert read == [f"{side}_depth_{x}bps_usd" for x in BANDS_BPS]
+
+
+def test_what_the_release_before_froze_is_taken_up():
+    """Of each log it told the ends, whether it was over, and the mark; what waited, as time and row."""
+    line = timeline()
+    read_marks(line, "tape/0", 10_000)
+    read_accounts(line, 12_000)
+    was = msgspec.msgpack.decode(line.freeze())
+    assert was["features"] == {"tape/0": [{VENUE: 10_000}, False, -1], "tape/1": [{}, False, -1]}
+    assert [at for at, _ in was["marks"]] == [10_000]
+    assert [record[0] for record in was["records"]] == [12_000]
+    later = timeline()
+    later.thaw(line.freeze())
+    for each in (line, later):
+        each.mark(["tape/0", "tape/1", "accounts/0"])
+    assert seconds(later) == seconds(line) == [(10_000, [], 1, "event"), (12_000, [12_000], 0, "end")]
