@@ -3,7 +3,8 @@
 Full books only: `books5`, `bbo-tbt` and `books-rpi` show a part and are left out; of the others, each with ids of its
 own, the deepest is kept. `trades` (fills of one order merged) and `trades-all` tell the same trades, which
 `operators/tape/feeds` counts once. An index ticker belongs to the swap of its pair. A REST book names no instrument.
-Channels of other names are of no use here and left out.
+Channels of other names are of no use here and left out. Tardis records liquidations asked by REST as `liquidations`,
+whose `arg` names the instrument. A funding rate had no time of its own until November 2023: it counts where its log is.
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ from schemas.venues.reading import (
 from schemas.venues.splitting import splitter
 
 NAME = "okx-swap"
+_ASKED = "liquidations"
 KINDS = {
     "books": "depth",
     "books-l2-tbt": "depth",
@@ -45,6 +47,7 @@ KINDS = {
     "trades": "trades",
     "trades-all": "trades",
     "liquidation-orders": "liquidations",
+    _ASKED: "liquidations",
     "mark-price": "derivatives",
     "index-tickers": "derivatives",
     "funding-rate": "derivatives",
@@ -120,6 +123,7 @@ _trades = msgspec.json.Decoder(list[_Trade]).decode
 _liquidations = msgspec.json.Decoder(list[_Liquidation]).decode
 _quotes = msgspec.json.Decoder(list[_Quote]).decode
 _one_trade = msgspec.json.Decoder(_Trade).decode
+_one_liquidation = msgspec.json.Decoder(_Liquidation).decode
 _details = msgspec.json.Decoder(list[_Detail]).decode
 _detail = msgspec.json.Decoder(_Detail).decode
 _one_quote = msgspec.json.Decoder(_Quote).decode
@@ -193,16 +197,26 @@ def _read_liquidations(data: bytes, named: str | None, orders: Orders) -> Sequen
     if data == b"pong":
         return ()
     body = _top(data)
-    if _of_kind(body, "liquidations") is None:
+    arg = _of_kind(body, "liquidations")
+    if arg is None:
         return ()
-    details = [(o.symbol, d) for o in _liquidations(raw(body.data, "data")) for d in listed(bytes(o.details), _details)]
+    inner = raw(body.data, "data")
+    if arg.channel == _ASKED:
+        inner = msgspec.json.encode([{"instId": present(arg.symbol, "instId"), "details": msgspec.Raw(inner)}])
+
+    def detailed(o: _Liquidation, _: int) -> list[tuple[str, _Detail | msgspec.Raw]]:
+        return [(o.symbol, d) for d in listed(bytes(o.details), _details)]
+
+    told = elements(listed(inner, _liquidations), _one_liquidation, detailed)
+    details = [t for t in told if not isinstance(t, Unusable)]
 
     def detail(d: _Detail, element: int) -> tuple[Print, ...]:
         at, side, paid = _ns(d.traded_ms, "ts"), one_of(_SIDES, d.side, "side"), stated(d.price, "bkPx")
         symbol, kind = details[max(element, 1) - 1][0], PriceKind.BANKRUPTCY
         return (Print(symbol, at, 0, b"", bytes(d.size), side, kind, True, paid, element=element),)
 
-    return elements([d for _, d in details], _detail, detail)
+    found = elements([d for _, d in details], _detail, detail)
+    return [*found, *(t for t in told if isinstance(t, Unusable))]
 
 
 def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote | Unusable]:
@@ -215,10 +229,11 @@ def _read_derivatives(data: bytes, named: str | None) -> Sequence[Quote | Unusab
     swap = "-SWAP" if arg.channel == "index-tickers" else ""
 
     def quote(q: _Quote, element: int) -> tuple[Quote, ...]:
+        untimed = arg.channel == "funding-rate" and q.sent_ms is None
         return (
             Quote(
                 q.symbol + swap,
-                _ns(q.sent_ms, "ts"),
+                0 if untimed else _ns(q.sent_ms, "ts"),
                 price(q.mark, "markPx"),
                 price(q.index, "idxPx"),
                 number(q.rate, "fundingRate"),

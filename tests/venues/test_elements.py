@@ -117,6 +117,17 @@ def test_liquidations_of_several_orders_lose_the_one_that_is_bad():
     assert rejects == ["out_of_range in element 1", "out_of_range in element 4"]
 
 
+@pytest.mark.parametrize("bad", [{"instId": ""}, {"instId": 7}, {"details": 7}, {"details": None}])
+def test_an_instrument_that_cannot_be_read_does_not_cost_the_liquidations_of_others(bad):
+    detail = {"bkPx": "99", "side": "sell", "sz": "2", "ts": str(T)}
+    data = [{"instId": s, "details": [detail]} for s in ("A-SWAP", "B-SWAP", "C-SWAP")]
+    data[1] |= bad
+    frame = {"arg": {"channel": "liquidation-orders", "instType": "SWAP"}, "data": data}
+    found, rejects, table = parsed(OKX, "liquidations", [frame])
+    assert ([r.symbol for r in table.rows], found.lots.tolist()) == (["A-SWAP", "C-SWAP"], [2, 2])
+    assert len(rejects) == 1 and rejects[0].endswith("in element 2")
+
+
 def test_one_mark_that_cannot_be_read_does_not_cost_all_the_others():
     """`!markPrice@arr` tells hundreds of contracts in a frame."""
     told = [("BTCUSDT", "100"), ("ETHUSDT", None), ("SOLUSDT", "5"), ("XRPUSDT", 7)]

@@ -8,6 +8,7 @@ from schemas.frames import frames
 from schemas.instrument import Instrument, InstrumentTable
 from schemas.venues.registry import VENUES
 from tests.venues import samples
+from tests.venues.cases import replayed, written
 
 LINEAR, INVERSE, OKX, DERIBIT = (VENUES[n] for n in ("bybit-linear", "bybit-inverse", "okx-swap", "deribit"))
 MS = 10**6
@@ -133,6 +134,32 @@ def test_an_okx_liquidation_message_holds_several_orders_with_the_side_of_the_or
     assert (rejects, forced.order_side.tolist(), forced.lots.tolist()) == ([], [1, -1], [39, 7])
     assert (forced.price.tolist(), forced.throttled.tolist()) == ([0.55205, 0.551], [True, True])
     assert forced.price_kind.tolist() == [PriceKind.BANKRUPTCY] * 2
+
+
+def test_okx_liquidations_that_tardis_asked_for_are_of_the_instrument_that_their_channel_names():
+    """tardis-node src/mappers/okex.ts: channel `liquidations`, symbol `arg.instId`, price `bkPx`, amount `sz`."""
+    detail = b'{"bkPx":"0.55205","posSide":"short","side":"buy","sz":"39","ts":"1690000000000"}'
+    frame = b'{"arg":{"channel":"liquidations","instId":"XRP-USDT-SWAP"},"generated":true,"data":[%b]}' % detail
+    assert (OKX.kind_of(frame), OKX.symbol_of(frame)) == ("liquidations", "XRP-USDT-SWAP")
+    forced, rejects = OKX.liquidations(log([frame]), table := InstrumentTable())
+    assert (rejects, [r.symbol for r in table.rows]) == ([], ["XRP-USDT-SWAP"])
+    assert (forced.order_side.tolist(), forced.price.tolist(), forced.lots.tolist()) == ([1], [0.55205], [39])
+
+
+def test_an_okx_funding_rate_that_has_no_time_yet_holds_from_where_its_log_is(tmp_path):
+    """`ts` of funding-rate came in November 2023; recordings from before have none."""
+    mark = '{"arg":{"channel":"mark-price"},"data":[{"instId":"A-USDT-SWAP","markPx":"9","ts":"%d"}]}'
+    rate = '{"arg":{"channel":"funding-rate","instId":"A-USDT-SWAP"},"data":[{"fundingRate":"%s","fundingTime":"%d",'
+    rate += '"instId":"A-USDT-SWAP","instType":"SWAP","nextFundingRate":"","nextFundingTime":"1690012800000"}]}'
+    ms = 1_690_000_000_000
+    lines = [(at, mark % at) for at in (ms, ms + 1_000, ms + 2_000, ms + 3_000)]
+    lines[1:1] = [(ms + 100, rate % ("0.0001", ms + 9_000))]
+    lines[3:3] = [(ms + 1_100, rate % ("0.0003", ms + 9_000))]
+    told = replayed([("okx-swap", written(tmp_path / "a.log", [(at * MS, f.encode()) for at, f in lines]))])
+    assert told.rejects == []
+    rows = told.rows("features_tape", window_ms=1_000)
+    assert [r["funding_rate"] for r in rows] == [0.0001, 0.0003]
+    assert {r["next_funding_time"] for r in rows} == {(ms + 9_000) * MS}
 
 
 def test_okx_quotes_fill_one_column_each_and_an_index_belongs_to_the_swap():
