@@ -5,7 +5,7 @@ There a frame is looked at while it is still at hand; the thread that publishes 
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from flows.live.book_continuity import Continuity
 from flows.live.feed import Channel, Feed, Stream
@@ -46,30 +46,25 @@ class Watch:
         """By instrument whose whole book is awaited: the patience with it, and when it is over."""
         self._continuity = Continuity(feed.chain) if feed.chain else None
 
-    def routed(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> list[Routed]:
+    def routed(self, frames: list[bytes], streams: list[bytes | None], symbol: str | None = None) -> Routed:
         """Frames and their ways; a stream's way is found once, from its first frame."""
         self._heard.update(streams)
         ways = [*map(self._routes.get, streams)]
         if all(ways):
-            return [*zip(ways, frames, strict=True)]  # type: ignore[list-item]
-        found: list[Routed] = []
+            return Routed(ways, frames)  # type: ignore[arg-type]
+        found: list[tuple[Route, bytes]] = []
         for way, name, frame in zip(ways, streams, frames, strict=True):
             if way is None:
                 found += self._find(frame, name, symbol)
             else:
                 found.append((way, frame))
-        return found
+        return Routed([way for way, _ in found], [frame for _, frame in found])
 
-    def broken(self, routed: Iterable[Routed]) -> list[str]:
+    def broken(self, routed: Routed) -> list[str]:
         """The instruments whose books lack an update."""
         if self._continuity is None:
             return []
-        follows = self._continuity.follows
-        broken = [
-            route.symbol
-            for route, frame in routed
-            if route.kind == "depth" and route.named and not follows(route.symbol, frame)
-        ]
+        broken = self._continuity.broken(routed)
         if broken:
             BROKEN.labels(self._feed.venue).inc(len(broken))
         return broken
@@ -126,7 +121,7 @@ class Watch:
             if stream.channel not in channels:
                 LOG.warning("%s: %s of %s is silent", self._feed.venue, stream.channel.name, stream.symbol)
 
-    def _find(self, frame: bytes, name: bytes | None, symbol: str | None) -> list[Routed]:
+    def _find(self, frame: bytes, name: bytes | None, symbol: str | None) -> list[tuple[Route, bytes]]:
         """A frame whose way is not known: split by instrument where it is of several; none if it is not published."""
         stream = self._stream(name) if name is not None else None
         kind = self._venue.kind_of(frame)
@@ -138,7 +133,7 @@ class Watch:
             named = self._venue.symbol_of(frame) or stream.symbol
             route = self._routes[name] = Route(kind, named, self._base(named), True)
             return [(route, frame)]
-        found: list[Routed] = []
+        found: list[tuple[Route, bytes]] = []
         for of, part in self._venue.split(frame):
             at = symbol or of or self._venue.symbol_of(part)
             if at is None:

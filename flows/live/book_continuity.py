@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from flows.live.feed import Chain
+from flows.live.outlet import Route, Routed
 
 SET_BACK = 100
 """So many updates in turn that are older than their book: the venue has set its ids back, and a second connection that
@@ -83,21 +84,34 @@ class Continuity:
         >>> [of.follows("A", b'"u":%d,"pu":%d' % ids) for ids in ((2, 1), (5, 2), (5, 2), (9, 7), (11, 9))]
         [True, True, True, False, True]
         """
-        book = self._books.get(symbol)
-        if book is None:
-            return self._begins(symbol, frame)
-        found = self._match(frame, book.at + len(frame) if self._chain.tail else book.at)
-        if found is None:
-            found = self._search(frame)
+        return not self.broken(Routed([Route("depth", symbol, b"", True)], [frame]))
+
+    def broken(self, routed: Routed) -> list[str]:
+        """The instruments whose updates do not continue their books, of frames of any kind; one loop, for it is hot."""
+        broken = []
+        books, match, tail = self._books, self._match, self._chain.tail
+        link_of, last_of, by_previous = self._link, self._last, self._by_previous
+        for (kind, symbol, _, named), frame in zip(*routed, strict=True):
+            if kind != "depth" or not named:
+                continue
+            book = books.get(symbol)
+            if book is None:
+                if not self._begins(symbol, frame):
+                    broken.append(symbol)
+                continue
+            found = match(frame, book.at + len(frame) if tail else book.at)
             if found is None:
-                return True
-            book.at = self._place(found, frame)
-        link, last = found.group(self._link, self._last)
-        if link == book.next:
-            book.last = last
-            book.next = last if self._by_previous else self._after(last)
-            return True
-        return self._steps(symbol, book, link, last, frame)
+                found = self._search(frame)
+                if found is None:
+                    continue
+                book.at = self._place(found, frame)
+            link, last = found.group(link_of, last_of)
+            if link == book.next:
+                book.last = last
+                book.next = last if by_previous else self._after(last)
+            elif not self._steps(symbol, book, link, last, frame):
+                broken.append(symbol)
+        return broken
 
     def _begins(self, symbol: str, frame: bytes) -> bool:
         if (found := self._search(frame)) is None:

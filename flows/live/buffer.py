@@ -23,7 +23,7 @@ class Received:
     """Frames that came in one piece; without any it is a tick."""
 
     at_ns: int
-    routed: list[Routed]
+    routed: Routed
     bytes: int
 
 
@@ -40,16 +40,17 @@ class Buffer:
         self._there = threading.Event()
         self._waiting = False
 
-    def put(self, routed: list[Routed]) -> int:
+    def put(self, routed: Routed) -> int:
         """Frames that have just been received (none at all: a tick); how many of them found room."""
         now_ns = self._last_ns = max(self._clock(), self._last_ns)
-        sizes = [len(frame) for _, frame in routed]
-        size, kept = sum(sizes), len(routed)
+        frames = routed.frames
+        size, kept = sum(map(len, frames)), len(frames)
         room = self._limit - self._put_bytes + self._taken_bytes
         if size > room:
-            kept = bisect_right(list(accumulate(sizes)), room)
-            routed, size = routed[:kept], sum(sizes[:kept])
-        if routed or not sizes:
+            kept = bisect_right(list(accumulate(map(len, frames))), room)
+            routed = routed.first(kept)
+            size = sum(map(len, routed.frames))
+        if kept or not frames:
             self._put_bytes += size
             if self._missed is not None:
                 # what was missed stands in the log where it was missed
@@ -58,8 +59,8 @@ class Buffer:
             self._held.append(Received(now_ns, routed, size))
             if self._waiting:
                 self._there.set()
-        for missed in sizes[kept:]:
-            self._miss(now_ns, missed)
+        for missed in frames[kept:]:
+            self._miss(now_ns, len(missed))
         return kept
 
     def _miss(self, now_ns: int, size: int) -> None:

@@ -4,7 +4,7 @@ import gzip
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,19 @@ class Route(NamedTuple):
     """Whether its bytes say its symbol."""
 
 
-Routed = tuple[Route, bytes]
+class Routed(NamedTuple):
+    """Frames that came in one piece, and the way of each: two lists, for a pair a frame costs more than its way."""
+
+    routes: list[Route]
+    frames: list[bytes]
+
+    def first(self, count: int) -> "Routed":
+        """The first so many."""
+        return Routed(self.routes[:count], self.frames[:count])
+
+
+TICK = Routed([], [])
+"""Nothing came; everything received up to now stands before it."""
 
 
 @dataclass(slots=True)
@@ -47,7 +59,7 @@ class Missed:
 class Outlet(Protocol):
     """Called from one thread."""
 
-    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+    def frames(self, received_ns: int, routed: Routed) -> None:
         """Frames that came in one piece, each of one base asset."""
         ...
 
@@ -95,10 +107,10 @@ class Topics:
         MISSED.labels(venue)
         self._marks = Marks(publisher, self._topics.values(), partitions, mark_ms, windows)
 
-    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+    def frames(self, received_ns: int, routed: Routed) -> None:
         """Queue each under its base asset."""
         topics, publish, stamp = self._topics, self._publisher.publish, received_ns // MILLISECOND_NS
-        for (kind, symbol, base, named), data in routed:
+        for (kind, symbol, base, named), data in zip(*routed, strict=True):
             publish(topics[kind], base, data, stamp, None if named else symbol)
             self._marks.wrote(base, stamp)
 
@@ -127,9 +139,9 @@ class Captures:
         self._files: dict[str, gzip.GzipFile] = {}
         self.paths: list[Path] = []
 
-    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
+    def frames(self, received_ns: int, routed: Routed) -> None:
         """Append a line each."""
-        for (_, symbol, _, _), data in routed:
+        for (_, symbol, _, _), data in zip(*routed, strict=True):
             file = self._files.get(symbol) or self._open(symbol)
             file.write(b"%d %s\n" % (received_ns, data.replace(b"\n", b" ")))
 

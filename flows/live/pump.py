@@ -46,7 +46,7 @@ class Pump:
                 for piece in taken:
                     if isinstance(piece, Missed):
                         self._outlet.missed(piece)
-                    elif piece.routed:
+                    elif piece.routed.frames:
                         self._outlet.frames(piece.at_ns, piece.routed)
                         self._buffer.release(piece.bytes)
                     else:

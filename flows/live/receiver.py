@@ -13,7 +13,7 @@ from flows.live.budget import Budget
 from flows.live.buffer import Buffer
 from flows.live.feed import Feed, Stream, streams
 from flows.live.line import Line, Pace
-from flows.live.outlet import Outlet
+from flows.live.outlet import TICK, Outlet
 from flows.live.pump import Pump
 from flows.live.snapshots import AGAIN_S, Books
 from flows.live.websocket import Websocket
@@ -109,7 +109,7 @@ class Receiver:
         """Say how far receiving has come, and notice when nobody takes any more."""
         looked_s = 0.0
         while self.pump.failed is None:
-            self.buffer.put([])
+            self.buffer.put(TICK)
             if (now_s := time.monotonic()) - looked_s > LOOK_S:
                 looked_s = now_s
                 TURNED.set(time.time())
@@ -124,9 +124,11 @@ class Receiver:
 
     def _take(self, frames: list[bytes], streams: list[bytes | None]) -> None:
         routed = self._watch.routed(frames, streams)
-        kept = self.buffer.put(routed) if routed else 0
+        if not routed.frames:
+            return
+        kept = self.buffer.put(routed)
         # one that found no room is missing from its book
-        for symbol in self._watch.broken(routed if kept == len(routed) else routed[:kept]):
+        for symbol in self._watch.broken(routed if kept == len(routed.frames) else routed.first(kept)):
             self._begin_anew(symbol)
 
     def _opened(self, line: Line, overlapped: bool) -> None:
@@ -146,7 +148,7 @@ class Receiver:
             LOG.warning(
                 "%s: the snapshot of %s is older than its stream; another is asked for", self.feed.venue, symbol
             )
-        if self.buffer.put(routed) < len(routed) or not joins:
+        if self.buffer.put(routed) < len(routed.frames) or not joins:
             # the stream goes on without a break, so nothing else would notice that its book never came
             self._books.ask_after(AGAIN_S, symbol)
         else:

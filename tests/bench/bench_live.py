@@ -20,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,8 +99,8 @@ class Dropped:
     def __init__(self) -> None:
         self.count = 0
 
-    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
-        self.count += len(routed)
+    def frames(self, received_ns: int, routed: Routed) -> None:
+        self.count += len(routed.frames)
 
     def tick(self, received_ns: int) -> None: ...
 
@@ -116,8 +115,8 @@ class Counted(Topics):
 
     count = 0
 
-    def frames(self, received_ns: int, routed: Sequence[Routed]) -> None:
-        self.count += len(routed)
+    def frames(self, received_ns: int, routed: Routed) -> None:
+        self.count += len(routed.frames)
         super().frames(received_ns, routed)
 
 

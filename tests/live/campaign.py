@@ -64,16 +64,16 @@ class Books:
         self.right_at: dict[str, int] = {}
         """The last update id at which a book was the true one."""
 
-    def frames(self, received_ns: int, routed: list[Routed]) -> None:
+    def frames(self, received_ns: int, routed: Routed) -> None:
         while not self.open:
             time.sleep(0.005)
-        self.frames_kept += len(routed)
-        self.sum += sum(hash(frame) for _, frame in routed)
-        depth = [(route, frame) for route, frame in routed if route.kind == "depth"]
+        self.frames_kept += len(routed.frames)
+        self.sum += sum(map(hash, routed.frames))
+        depth = [(route, frame) for route, frame in zip(*routed, strict=True) if route.kind == "depth"]
         if depth:
             self._read(received_ns, depth)
 
-    def _read(self, received_ns: int, depth: list[Routed]) -> None:
+    def _read(self, received_ns: int, depth: list[tuple[Route, bytes]]) -> None:
         names = {i: route.symbol for i, (route, _) in enumerate(depth) if not route.named}
         batch = frames("raw.depth", 0, [frame for _, frame in depth], [received_ns] * len(depth), 0, names)
         rows, rejects = self._venue.depth(batch, self._table)
@@ -121,9 +121,9 @@ class Arrivals:
         self.count += len(some)
         self.sum += sum(map(hash, some))
 
-    def refuse(self, routed: list[Routed]) -> None:
-        self.no_room += len(routed)
-        self.no_room_sum += sum(hash(frame) for _, frame in routed)
+    def refuse(self, frames: list[bytes]) -> None:
+        self.no_room += len(frames)
+        self.no_room_sum += sum(map(hash, frames))
 
 
 class Said(logging.Handler):
@@ -235,9 +235,9 @@ class Campaign:
             self._arrivals.see([body])
             hand(symbol, last, body)
 
-        def put_seen(routed: list[Routed]) -> int:
+        def put_seen(routed: Routed) -> int:
             kept = put(routed)
-            self._arrivals.refuse(routed[kept:])
+            self._arrivals.refuse(routed.frames[kept:])
             return kept
 
         receiver._take, receiver._snapshot = see, see_book  # type: ignore[method-assign]
@@ -368,7 +368,7 @@ def warm() -> None:
     server = VenueServer(DIALECTS["bybit-linear"])
     book = server.books["BTCUSDT"]
     frame = server.dialect.whole("orderbook.200.BTCUSDT", "BTCUSDT", book.id, book.sides())
-    Books(server, "bybit-linear").frames(time.time_ns(), [(Route("depth", "BTCUSDT", b"BTC", True), frame)])
+    Books(server, "bybit-linear").frames(time.time_ns(), Routed([Route("depth", "BTCUSDT", b"BTC", True)], [frame]))
 
 
 async def campaign(venues: list[str], seconds: float, compress: float, seed: int, rounds: int = 1) -> list[Found]:

@@ -26,7 +26,7 @@ from flows.live.buffer import Buffer
 from flows.live.feed import streams
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.line import REFUSED
-from flows.live.outlet import MISSED, Captures, Missed, Route, Topics
+from flows.live.outlet import MISSED, Captures, Missed, Route, Routed, Topics
 from flows.live.receiver import Receiver
 from flows.live.receivers import run
 from flows.monitoring import wall_clock
@@ -49,7 +49,9 @@ class Kept:
         self.kept, self.ticks, self.holes = [], 0, []
 
     def frames(self, received_ns, routed):
-        self.kept += [(kind, symbol, base, data, named) for (kind, symbol, base, named), data in routed]
+        self.kept += [
+            (kind, symbol, base, data, named) for (kind, symbol, base, named), data in zip(*routed, strict=True)
+        ]
 
     def tick(self, received_ns):
         self.ticks += 1
@@ -407,7 +409,7 @@ def test_frames_of_a_stream_whose_kind_cannot_be_told_are_counted_and_said_and_a
                 watch.routed(
                     [trade, b'{"stream":"btcusdt@depth@100ms","data":{"e":"new"}}'],
                     [b"btcusdt@aggTrade", b"btcusdt@depth@100ms"],
-                )
+                ).frames
             )
             == 1
         )
@@ -795,15 +797,15 @@ def test_a_buffer_holds_no_more_than_it_may_and_says_between_which_frames_some_a
     way = Route("depth", "A", b"A", True)
 
     def put(*frames):
-        return buffer.put([(way, frame) for frame in frames])
+        return buffer.put(Routed([way] * len(frames), [*frames]))
 
     assert put(b"aaaa", b"bbbb", b"cccc") == 2
     assert put(b"dddd") == 0
     (first,) = buffer.take(0)
-    assert (first.at_ns, first.routed, first.bytes) == (10, [(way, b"aaaa"), (way, b"bbbb")], 8)
+    assert (first.at_ns, first.routed, first.bytes) == (10, Routed([way, way], [b"aaaa", b"bbbb"]), 8)
     buffer.release(8)
     assert put(b"eeee") == 1
     hole, after = buffer.take(0)
     assert (hole.first_ns, hole.last_ns, hole.frames, hole.bytes) == (10, 20, 2, 8)
-    assert (after.at_ns, after.routed) == (20, [(way, b"eeee")]), "a clock that steps back does not reorder"
+    assert (after.at_ns, after.routed) == (20, Routed([way], [b"eeee"])), "a clock that steps back does not reorder"
     assert buffer.bytes == 4
