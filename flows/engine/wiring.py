@@ -16,7 +16,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from flows.recovery import sealing
 from flows.recovery.sealing import BEGIN_ANEW, place
-from flows.refusal import Refused
+from flows.refusal import Refused, Unreachable
 
 STATE = ".state"
 """How the names of the engine's steps end that keep the state of a shard."""
@@ -136,8 +136,11 @@ class _Stepping(StatefulBatchLogic[tuple[str, Any], Any, bytes]):
             raise Refused(f"{what}: {error}") from None
         try:
             self._shard = self._build(key, state)
-        except ValueError as error:
-            raise Refused(f"{what}: {error}; {BEGIN_ANEW}") from error
+        except (Refused, Unreachable):
+            raise
+        except Exception as error:  # sealed, so it is what some release froze, in a shape that this one cannot read
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            raise Refused(f"{what}: {kind}{error}; {BEGIN_ANEW}") from error
         self._saved = None
         return self._shard
 

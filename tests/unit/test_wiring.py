@@ -88,6 +88,16 @@ def test_a_state_that_the_operators_of_now_cannot_take_up_is_refused():
     )
 
 
+class Renamed(Sum):
+    def __init__(self, key: str, frozen: bytes | None) -> None:
+        super().__init__(key, {b"1": frozen}[frozen])
+
+
+def test_a_state_in_another_shape_than_is_read_is_refused_whatever_reading_it_raises():
+    """It was a crash that every restart met again, with exit code 1."""
+    assert "cannot be used: KeyError: b'12'; let the release that" in refusal(Renamed, sealed(b"12"))
+
+
 def test_a_thawed_state_that_got_nothing_is_saved_as_it_was():
     assert _Stepping("market.book", Sum, b"\x0112").snapshot() == b"\x0112"
 
