@@ -4,7 +4,7 @@ import msgspec
 
 from flows.dashboards.board import HELD, OF_MARKET, Board
 from flows.dashboards.microstructure import MICROSTRUCTURE, ORDER_BOOK
-from flows.dashboards.panel import Panel, Sql, figures, newest, over_time, tooltip
+from flows.dashboards.panel import WIDTH, Panel, Sql, figures, newest, over_time, tooltip
 from flows.monitoring import telemetry as t
 from flows.tables import BY_NAME
 
@@ -29,6 +29,16 @@ def together() -> Panel:
         " AND account IN (${account:singlequote}) ORDER BY as_of DESC LIMIT 1 BY account)"
     )
     return Panel("all accounts", "stat", (Sql(text),), tooltip(ACCOUNTS, columns), "currencyUSD", width=24)
+
+
+def alerts() -> Panel:
+    """The alerts that were raised at some time shown, whenever that began; those that still are stand first."""
+    columns = ("raised_at", "rule", "subject", "severity", "state", "kind", "value", "reason", "cleared_at")
+    text = (
+        f"SELECT {', '.join(columns)} FROM alerts FINAL WHERE raised_at <= $__toTime_ms"
+        " AND ifNull(cleared_at >= $__fromTime_ms, true) ORDER BY isNull(cleared_at) DESC, raised_at DESC LIMIT 100"
+    )
+    return Panel("alerts", "table", (Sql(text),), tooltip(ALERTS, columns), width=WIDTH)
 
 
 def quantiles(figure: t.Figure) -> list[tuple[t.Figure, str, str]]:
@@ -100,7 +110,7 @@ RISK = Board(
             ["account"],
             "open",
         ),
-        newest("alerts", ALERTS, ["rule", "subject", "severity", "state", "kind", "value", "reason", "cleared_at"]),
+        alerts(),
     ),
     HELD,
 )

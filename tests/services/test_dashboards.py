@@ -1,6 +1,5 @@
 """What panels of the dashboards say of rows of which the truth is known, asked of a store."""
 
-import re
 import uuid
 from collections.abc import Iterator
 
@@ -11,7 +10,7 @@ from flows.clickhouse.client import ClickHouse, Settings, connect
 from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.settings.secret import Secret
 from tests.services.backend import Store
-from tests.services.test_walk import BOARDS, PANELS, filled, made_up
+from tests.services.test_walk import BOARDS, PANELS, filled, made_up, shown
 
 PLANTED = {"venue": ["planted"], "symbol": ["first", "second"], "window": "60000"}
 START_MS = 1_700_000_100_000
@@ -41,10 +40,12 @@ def plant(clickhouse: ClickHouse, table: str, *rows: dict[str, object]) -> None:
         clickhouse.insert_block(table, msgspec.json.encode(row), uuid.uuid4().hex)
 
 
-def answered(clickhouse: ClickHouse, title: str, **chosen: list[str] | str) -> list[tuple]:
-    """What the first question of a panel is answered, whatever time is shown."""
+def answered(
+    clickhouse: ClickHouse, title: str, first_ms: int = 0, last_ms: int = 10**10, **chosen: list[str] | str
+) -> list[tuple]:
+    """What the first question of a panel is answered, of a time in ms since the start."""
     sql = next(t["rawSql"] for of, t in PANELS if of == title)
-    return clickhouse.rows(re.sub(r"\$__timeFilter_ms\((\w+)\)", "1", filled(sql, chosen)))
+    return clickhouse.rows(shown(filled(sql, chosen), START_MS + first_ms, START_MS + last_ms))
 
 
 def test_a_curve_of_markouts_weighs_each_side_by_its_own_volume_and_mixes_no_coins(clickhouse):
@@ -81,3 +82,19 @@ def test_all_positions_are_shown_also_those_at_venues_of_which_no_market_is_read
             chosen[variable["name"]] = [r[0] for r in clickhouse.rows(filled(variable["query"], chosen))]
     held = answered(clickhouse, "portfolio.json: positions", **chosen)
     assert [row[2:4] for row in held] == [("elsewhere", "only'held")]
+
+
+def test_an_alert_is_shown_for_as_long_as_it_is_raised_and_not_when_it_began_alone(clickhouse):
+    """A dashboard that shows a minute: raised an hour before and still so, cleared within it, over, yet to come."""
+    for subject, raised_ms, cleared_ms in (
+        ("since an hour", 0, None),
+        ("cleared meanwhile", 10, 3_630_000),
+        ("raised meanwhile", 3_600_001, 3_700_000),
+        ("over before", 20, 3_500_000),
+        ("to come", 3_700_000, None),
+    ):
+        cleared = None if cleared_ms is None else START_MS + cleared_ms
+        told = {"alert_id": subject, "subject": subject, "raised_at": START_MS + raised_ms, "cleared_at": cleared}
+        plant(clickhouse, "alerts", told)
+    found = answered(clickhouse, "risk.json: alerts", 3_600_000, 3_660_000)
+    assert [row[2] for row in found] == ["since an hour", "raised meanwhile", "cleared meanwhile"]

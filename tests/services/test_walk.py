@@ -161,13 +161,6 @@ def test_every_panel_of_the_dashboards_gets_an_answer_from_the_store(walked):
             "SELECT toUnixTimestamp64Milli(min(as_of)), toUnixTimestamp64Milli(max(as_of)) FROM risk_accounts"
         )
 
-        def shown_time(of: re.Match) -> str:
-            if of[1] == "ingested_at":  # of today, whenever the walk was recorded
-                return "ingested_at <= now64(3)"
-            return (
-                f"{of[1]} BETWEEN fromUnixTimestamp64Milli({first_ms - 60_000}) AND fromUnixTimestamp64Milli({last_ms})"
-            )
-
         chosen = {"window": "60000"}
         for board in BOARDS.values():
             for variable in board["templating"]["list"]:
@@ -178,14 +171,14 @@ def test_every_panel_of_the_dashboards_gets_an_answer_from_the_store(walked):
                     assert found, variable
                     chosen[variable["name"]] = found
         asks = " ".join(t["rawSql"] for _, t in PANELS if "rawSql" in t)
-        shown = set(re.findall(r"FROM (\w+?)(?:_dense| FINAL)", asks))
-        assert {name for name in shown if client.rows(f"SELECT count() FROM {name}") == [(0,)]} == NOTHING_OF
+        tables = set(re.findall(r"FROM (\w+?)(?:_dense| FINAL)", asks))
+        assert {name for name in tables if client.rows(f"SELECT count() FROM {name}") == [(0,)]} == NOTHING_OF
         for name in NOTHING_OF:
             client.insert_block(name, made_up(name, chosen, last_ms), name)
         empty = []
         for title, target in PANELS:
             if "rawSql" in target:
-                sql = re.sub(r"\$__timeFilter_ms\((\w+)\)", shown_time, filled(target["rawSql"], chosen))
+                sql = shown(filled(target["rawSql"], chosen), first_ms - 60_000, last_ms)
                 assert "$" not in sql, sql
                 if not client.rows(sql):
                     empty.append(title)
@@ -207,6 +200,14 @@ def test_what_all_accounts_have_is_told_only_where_that_of_each_is_known(walked)
             if name == "another":
                 shown = client.rows(filled(sql, {"account": names}))[0][:2]
                 assert shown == ((None, 2.0) if equity is None else (15.0, 2.0))
+
+
+def shown(sql: str, first_ms: int, last_ms: int) -> str:
+    """What the data source makes of the time that a dashboard shows; what is stored today is within it."""
+    first, last = (f"fromUnixTimestamp64Milli({ms})" for ms in (first_ms, last_ms))
+    sql = re.sub(r"\$__timeFilter_ms\((?!ingested_at)(\w+)\)", rf"\1 BETWEEN {first} AND {last}", sql)
+    sql = sql.replace("$__timeFilter_ms(ingested_at)", "ingested_at <= now64(3)")
+    return sql.replace("$__fromTime_ms", first).replace("$__toTime_ms", last)
 
 
 def filled(sql: str, chosen: dict) -> str:
