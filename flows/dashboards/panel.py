@@ -153,15 +153,16 @@ def of_first(table: Table) -> str:
 def curve(
     title: str, table: Table, along: str, points: Mapping[str, Sequence[str]], weights: Sequence[str] = ()
 ) -> Panel:
-    """Bars along `along`: what columns of the first instrument chosen were on average of the time shown.
+    """Bars along `along`: what columns of the first instrument chosen were on average of the windows shown.
 
     `points`: of each bar its label, and the columns, which are a colour each and named by what they share. `weights`:
-    of each colour how much each row counts; without any a value counts for as long as it is in force.
+    of each colour how much a window counts, which else count alike. A window that is like the one before has no row of
+    its own, so they are those of the dense view.
     """
     first = next(iter(points))
     names = [column.removesuffix("_bps").replace(f"_{first}", "") for column in points[first]]
     drawn = ", ".join(f"tupleElement(point, {n}) AS {name}" for n, name in enumerate(names, 2))
-    rows, mean = (f"{table.name} FINAL", "avgWeighted({}, {})") if weights else (f"{table.name}_dense", "avg({})")
+    mean = "avgWeighted({}, {})" if weights else "avg({})"
     means = {
         label: [mean.format(column, weight) for column, weight in zip_longest(of, weights)]
         for label, of in points.items()
@@ -169,7 +170,8 @@ def curve(
     tuples = ", ".join(f"tuple('{label}', {', '.join(of)})" for label, of in means.items())
     text = (
         f"SELECT tupleElement(point, 1) AS {along}, {drawn}"
-        f" FROM (SELECT [{tuples}] AS points FROM {rows} WHERE {of_first(table)}) ARRAY JOIN points AS point"
+        f" FROM (SELECT [{tuples}] AS points FROM {table.name}_dense WHERE {of_first(table)})"
+        " ARRAY JOIN points AS point"
     )
     columns = [column for of in points.values() for column in of]
     told = f"of the first instrument chosen\n\n{tooltip(table, columns)}"

@@ -98,3 +98,14 @@ def test_an_alert_is_shown_for_as_long_as_it_is_raised_and_not_when_it_began_alo
         plant(clickhouse, "alerts", told)
     found = answered(clickhouse, "risk.json: alerts", 3_600_000, 3_660_000)
     assert [row[2] for row in found] == ["since an hour", "raised meanwhile", "cleared meanwhile"]
+
+
+def test_a_curve_counts_a_window_also_where_it_was_like_the_one_before(clickhouse):
+    """Three seconds in a row with the same trades, of which the first is a row, then one with as much at 10 bps."""
+    traded = {"window_ms": 1_000, "measured_volume_base": 1.0}
+    rows = [{**traded, "window_start": 0, "realised_spread_1s_bps": 2.0}]
+    rows += [{**traded, "window_start": 3_000, "realised_spread_1s_bps": 10.0}]
+    plant(clickhouse, "features_costs", *({**row, "symbol": "quiet"} for row in rows))
+    panel = "microstructure.json: what makers kept, and how far the mid went, by horizon"
+    found = answered(clickhouse, panel, **PLANTED | {"symbol": ["quiet"], "window": "1000"})
+    assert found[0][:2] == ("1s", (3 * 2.0 + 10.0) / 4)
