@@ -12,6 +12,7 @@ VERSIONS = (
     Column("forecasts", "str", "sides and horizons it has a model for, such as long 5, short 5"),
     Column("data_hash", "str", "hash of the cases it was made of"),
 )
+_QUANTILE = "quantile {} of 2000 resamples of the n days, a = Phi(-sqrt(n / (n - 1)) t(0.975, n - 1)): 2.5 % for many"
 _ONE_CLASS = "only bursts, or only calm, in the test"
 SCORES = (
     Column("version", "str", "model version"),
@@ -75,20 +76,20 @@ SCORES = (
     Column(
         "skill_low",
         "f8",
-        "2.5 % of the bootstrap over days",
+        "lower end of its 95 % interval: a bootstrap over days",
         "1",
-        null_when="fewer than two days",
-        formula="2.5 % of 2000 resamples of days",
-        source="Efron (1979)",
+        null_when="fewer than six days",
+        formula=_QUANTILE.format("a"),
+        source="Efron (1979); Hesterberg (2015)",
     ),
     Column(
         "skill_high",
         "f8",
-        "97.5 % of it",
+        "upper end of it",
         "1",
-        null_when="fewer than two days",
-        formula="97.5 % of 2000 resamples of days",
-        source="Efron (1979)",
+        null_when="fewer than six days",
+        formula=_QUANTILE.format("1 - a"),
+        source="Efron (1979); Hesterberg (2015)",
     ),
     Column("beaten", "bool", "the whole interval lies above 0"),
 )

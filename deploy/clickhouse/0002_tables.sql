@@ -876,8 +876,8 @@ ALTER TABLE `forecast_scores`
   COMMENT COLUMN IF EXISTS `brier` 'mean squared error of the probability; unit: 1; formula: mean (p - y)^2; at least: 0; at most: 1; source: Brier (1950)',
   COMMENT COLUMN IF EXISTS `calibration_error` 'mean distance of forecast and observed share, 15 bins; unit: 1; formula: sum over bins of cases / all |mean p - share of bursts|; at least: 0; at most: 1; source: Naeini, Cooper & Hauskrecht (2015)',
   COMMENT COLUMN IF EXISTS `skill` 'Brier skill against the baseline; unit: 1; formula: 1 - Brier / Brier of the baseline; sign: better: > 0; source: Murphy (1973)',
-  COMMENT COLUMN IF EXISTS `skill_low` '2.5 % of the bootstrap over days; unit: 1; formula: 2.5 % of 2000 resamples of days; null when: fewer than two days; source: Efron (1979)',
-  COMMENT COLUMN IF EXISTS `skill_high` '97.5 % of it; unit: 1; formula: 97.5 % of 2000 resamples of days; null when: fewer than two days; source: Efron (1979)',
+  COMMENT COLUMN IF EXISTS `skill_low` 'lower end of its 95 % interval: a bootstrap over days; unit: 1; formula: quantile a of 2000 resamples of the n days, a = Phi(-sqrt(n / (n - 1)) t(0.975, n - 1)): 2.5 % for many; null when: fewer than six days; source: Efron (1979); Hesterberg (2015)',
+  COMMENT COLUMN IF EXISTS `skill_high` 'upper end of it; unit: 1; formula: quantile 1 - a of 2000 resamples of the n days, a = Phi(-sqrt(n / (n - 1)) t(0.975, n - 1)): 2.5 % for many; null when: fewer than six days; source: Efron (1979); Hesterberg (2015)',
   DROP CONSTRAINT IF EXISTS `finite`,
   ADD CONSTRAINT IF NOT EXISTS `finite` CHECK arrayAll(x -> ifNull(isFinite(x), true), [`prevalence`, `pr_auc`, `brier`, `calibration_error`, `skill`, `skill_low`, `skill_high`]);
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from models.evaluation import Score, Skill
+from models.evaluation import LEAST_DAYS, Score, Skill
 
 WIDTH = 180
 """Columns that the table needs; a narrower terminal breaks its lines, but no number."""
@@ -23,7 +23,7 @@ def _skill(of: Skill | None) -> str:
 def _verdict(score: Score) -> str:
     if not score.bursts:
         return "no bursts"
-    return "beats all" if won(score) else "not shown" if score.days < 2 else "no"
+    return "beats all" if won(score) else "not shown" if score.days < LEAST_DAYS else "no"
 
 
 def won(score: Score) -> bool:
@@ -67,8 +67,8 @@ def verdict(of: Mapping[tuple[str, int], Score]) -> str:
     """
     if of and not any(score.bursts for score in of.values()):
         return "nothing shown: there was no burst in the time of the test"
-    if of and all(score.days < 2 for score in of.values()):
-        return "nothing shown: an interval of the skill needs two days"
+    if of and all(score.days < LEAST_DAYS for score in of.values()):
+        return f"nothing shown: an interval of the skill needs {LEAST_DAYS} days"
     wins = [f"{side} {m} min" for (side, m), score in of.items() if won(score)]
     if not wins:
         return "no skill: no side and horizon beats every baseline (interval of the skill above 0 over days)"

@@ -205,10 +205,25 @@ def test_without_a_burst_there_is_no_skill_and_nothing_is_shown():
     assert cells[-2:] == ["-", "no bursts"]
 
 
-def test_skill_without_two_days_beats_nothing():
-    y, at = np.array([0, 1], np.int8), np.array([0, 1])
-    got = evaluation.skill("x", y, np.array([0.1, 0.9]), np.array([0.5, 0.5]), at)
-    assert (got.skill, got.low, got.beaten) == (0.96, None, False)
+def test_skill_without_six_days_beats_nothing_and_with_them_it_can():
+    y, p, rate = np.array([0, 1] * 6, np.int8), np.array([0.1, 0.9] * 6), np.full(12, 0.5)
+    at = np.repeat(np.arange(6), 2) * DAY
+    few, enough = (evaluation.skill("x", y[:n], p[:n], rate[:n], at[:n]) for n in (10, 12))
+    assert (few.skill, few.low, few.high, few.beaten) == (0.96, None, None, False)
+    assert (enough.skill, enough.low, enough.beaten) == (0.96, 0.96, True)
+
+
+def test_forecasts_of_pure_chance_beat_a_baseline_in_no_more_than_one_of_forty_tests_of_however_few_days():
+    """Each day's better or worse is a toss; two days, of which both are better once in four, were called a win."""
+    rng = np.random.default_rng(0)
+    for days in range(2, 9):
+        y, rate = np.tile(np.array([0, 1], np.int8), days), np.full(2 * days, 0.5)
+        at = np.repeat(np.arange(days), 2) * DAY
+        won = 0
+        for _ in range(400):
+            told = 0.5 + np.repeat(rng.choice((-0.01, 0.01), days), 2) * np.where(y == 1, 1, -1)
+            won += evaluation.skill("x", y, told, rate, at).beaten
+        assert won <= 400 / 40 + 3 * np.sqrt(400 / 40), (days, won)
 
 
 def test_many_positives_are_calibrated_isotonically_and_inside_the_edges():
