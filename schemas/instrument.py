@@ -17,7 +17,7 @@ DOLLARS = frozenset(
 )
 """Quotes that count as US dollars. What is quoted in anything else has no value in USD, and what says so is null."""
 
-_DATE = re.compile(r"[-_]\d{6}(-|$)|-\d{1,2}[A-Z]{3}\d{2}|USDT?[FGHJKMNQUVXZ]\d{2}$")
+_DATE = re.compile(r"(?<!_XPERP)[-_]\d{6}(-|$)|-\d{1,2}[A-Z]{3}\d{2}|USDT?[FGHJKMNQUVXZ]\d{2}$")
 
 
 class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,9 +58,13 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def expires(self) -> bool:
         """Whether its symbol names a date of expiry: futures, options and spreads of them, as venues write them.
 
+        OKX's X-Perps do name one, years ahead, and are funded and priced as perpetuals until then.
+
         >>> symbols = "BTCUSDT", "BTCUSDT_250627", "BTC-USD-250627", "BTC-27JUN25-60000-C", "BTCUSDM25", "BTC-PERPETUAL"
         >>> [Instrument("v", s, "BTC", "USD", "linear", "1", "1").expires for s in symbols]
         [False, True, True, True, True, False]
+        >>> Instrument("okx-swap", "BTC-USD_UM_XPERP-310404", "BTC", "USD", "linear", "1", "1").expires
+        False
         """
         return _DATE.search(self.symbol) is not None
 

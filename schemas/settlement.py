@@ -17,6 +17,8 @@ from schemas.venues.bybit import inverse
 Market = tuple[str, str]
 _INFER: dict[str, Callable[[str], Instrument]] = {v.NAME: v.infer for v in (binance_usdm, bybit_linear, okx_swap)}
 _OPTION = re.compile(r"-[0-9d.]+-[CP](-[A-Z]+)?$")
+_DOLLARS_OF_ANY = re.compile(r"-USD_UM(_XPERP)?-")
+"""OKX: quoted in USD, settled in USD, USDC or USDG by where the account is, which the name does not say."""
 
 
 class Contract(NamedTuple):
@@ -34,6 +36,8 @@ def contract(venue: str, symbol: str, told: str = "", known: Mapping[Market, Ins
     (Contract(base='ETH', settles_in='BTC', kind='linear'), 'USDC')
     >>> contract("binance-usdm", "BTCU").settles_in, contract("binance-usdm", "BTCU", "U").settles_in
     ('', 'U')
+    >>> contract("okx-swap", "BTC-USD_UM-SWAP").settles_in, contract("okx-swap", "BTC-USD_UM-SWAP", "USDC").settles_in
+    ('', 'USDC')
     >>> names = ("binance-usdm", "BTCUSD_PERP"), ("bybit-linear", "BTCUSDZ26"), ("okx-swap", "BTC-USD-261225-90000-C")
     >>> [contract(*name).kind for name in names]
     ['inverse', 'inverse', 'option']
@@ -42,7 +46,8 @@ def contract(venue: str, symbol: str, told: str = "", known: Mapping[Market, Ins
     told_by_settings = row is not None
     if row is None:
         row = _INFER[venue](symbol)
-    named = row.base if row.kind == "inverse" else row.quote
+    unsaid = not told_by_settings and _DOLLARS_OF_ANY.search(symbol)
+    named = "" if unsaid else row.settlement
     if told and not (told_by_settings and named):
         named = told
     base = row.base.removesuffix(told) if told and not row.quote else row.base

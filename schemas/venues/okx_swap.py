@@ -292,8 +292,8 @@ def base(symbol: str) -> str:
 def infer(symbol: str) -> Instrument:
     """An instrument from its symbol. The contract's size is unknown, except where quantities are coins (spot).
 
-    >>> [(i.quote, i.kind) for i in map(infer, ("BTC-USD-SWAP", "BTC-USD_UM-SWAP"))]
-    [('USD', 'inverse'), ('USD', 'linear')]
+    >>> [(i.quote, i.kind) for i in map(infer, ("BTC-USD-SWAP", "BTC-USD_UM-SWAP", "BTC-USD_UM_XPERP-310404"))]
+    [('USD', 'inverse'), ('USD', 'linear'), ('USD', 'linear')]
     """
     coin, _, rest = symbol.partition("-")
     quote, _, dated = rest.partition("-")
@@ -301,7 +301,7 @@ def infer(symbol: str) -> Instrument:
         return Instrument(NAME, symbol, coin, quote, "spot", "1", "1", 1.0, inferred=True)
     option = dated.count("-") == 2
     kind: Kind = "inverse" if quote == "USD" and not option else "linear"
-    quoted = coin if option else quote.removesuffix("_UM")
+    quoted = coin if option else quote.removesuffix("_XPERP").removesuffix("_UM")
     return Instrument(NAME, symbol, coin, quoted, kind, "1", "1", None, inferred=True)
 
 

@@ -214,6 +214,23 @@ def test_an_answer_of_okx_about_what_changed_long_ago_is_no_old_record():
     assert (last(rows)["record_age_ms"], last(rows)["late_rows"], raised(rows)) == (1000, 0, {})
 
 
+@pytest.mark.parametrize("symbol", ["BTC-USD_UM-SWAP", "BTC-USD_UM_XPERP-310404"])
+def test_a_contract_quoted_in_usd_and_settled_in_usdc_is_backed_by_the_usdc(symbol):
+    """OKX, `settleCcy`. [HAND] (5,000 - .5 * 60,000) / (.5 * .005 - .5) = 50,251.26; by a pool of USD 60,301.51, above the mark."""
+    key = "okx-swap", symbol
+    row = Instrument(*key, "BTC", "USD", "linear", "0.1", "1", 0.001, settle="USDC")
+    held = cross(symbol, 0.5, 60_000, venue="okx-swap")
+    marks, tiers = [mark(1, symbol, 59_500, "okx-swap")], {key: one_tier(0.005, 100)}
+    single = record({"USDC": 5_000}, held, multi_assets=False)
+    rows = play([(0, single)], marks, Terms(tiers, instruments={key: row}, taker_fee={}))
+    position = last(rows, "risk_positions")
+    assert (position["pool"], position["settlement_asset"]) == ("okx-swap/cross/USDC", "USDC")
+    assert position["liquidation_price"] == pytest.approx(25_000 / 0.4975)
+    assert (last(rows)["insolvent"], last(rows)["equity_usd"]) == (False, 4_750)
+    unsaid = last(play([(0, single)], marks, Terms(tiers, taker_fee={})), "risk_positions")
+    assert (unsaid["liquidation_price"], unsaid["null_reason"]) == (None, "its settlement asset is not known")
+
+
 def test_a_coin_margined_swap_of_an_okx_frame_is_left_out_for_what_it_is():
     account = told("okx-swap", okx("BTC-USD-SWAP", "cross", ""))
     reason = "position 'okx-swap' 'BTC-USD-SWAP': only linear contracts are valued, this one is inverse"

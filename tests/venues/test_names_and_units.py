@@ -72,6 +72,7 @@ def test_okx_contracts_margined_in_dollars_are_linear_and_counted_in_dollars():
             ("BTC-USD_UM-SWAP", "0.001", "USDC", "linear"),
             ("BTC-USD-SWAP", "100", "BTC", "inverse"),
             ("XYZ-USD-SWAP", "1", "USD", "linear"),
+            ("ETH-USD_UM_XPERP-310404", "0.01", "USDC", "linear"),
         )
     ]
     found = okx_swap.instruments(msgspec.json.encode({"code": "0", "data": rows}))
@@ -79,6 +80,7 @@ def test_okx_contracts_margined_in_dollars_are_linear_and_counted_in_dollars():
         ("BTC", "USD", "linear", 0.001, True),
         ("BTC", "USD", "inverse", 100.0, True),
         ("XYZ", "USD", "linear", 1.0, True),
+        ("ETH", "USD", "linear", 0.01, True),
     ]
 
 
@@ -189,7 +191,7 @@ def test_what_expires_has_no_funding_whatever_a_venue_sends_in_its_place(venue, 
 @pytest.mark.parametrize(
     ("venue", "symbol"),
     [(USDM, "BTCUSDT"), (COINM, "BTCUSD_PERP"), (BYBIT, "BTCUSDT"), (INVERSE, "BTCUSD"), (OKX, "BTC-USDT-SWAP"),
-     (DERIBIT, "BTC-PERPETUAL")],
+     (OKX, "BTC-USD_UM_XPERP-310404"), (DERIBIT, "BTC-PERPETUAL")],
 )  # fmt: skip
 def test_a_funding_rate_of_0_of_what_does_not_expire_is_0(venue, symbol):
     found, rejects, _ = parsed(venue, "derivatives", [dated(venue, symbol)])
