@@ -87,7 +87,7 @@ class SimulatedMarket:
 
     def said(self, session: Session) -> str:
         """How far the model is."""
-        return session.supervisor.children["model"].last_line()
+        return session.supervisor.children["model"].last_line("model: starts")
 
 
 class LiveMarket:
@@ -117,4 +117,4 @@ class LiveMarket:
 
     def said(self, session: Session) -> str:
         """The last thing that the receiving process noted."""
-        return f"live: {session.supervisor.children['live'].last_line()}"
+        return f"live: {session.supervisor.children['live'].last_line('starts')}"

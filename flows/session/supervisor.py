@@ -44,10 +44,10 @@ class Child:
     """When, on a clock that never steps, it is to be started again; 0 while that is not so."""
     finished: bool = False
 
-    def last_line(self) -> str:
+    def last_line(self, none: str = "it wrote nothing") -> str:
         """The last line that it wrote."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return printable(told(lines[-1].strip())) if lines else "it wrote nothing"
+        return printable(told(lines[-1].strip())) if lines else none
 
 
 @dataclass(slots=True)

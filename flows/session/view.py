@@ -15,6 +15,8 @@ from flows.monitoring.health import Health
 from flows.printable import printable
 
 SECOND_MS = 1_000
+_QUOTED = 8
+"""Instruments in the line for where there is no terminal."""
 EVENT_TIME = telemetry.EVENT_LAG.name
 
 
@@ -168,10 +170,12 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
     books = [r for r in seen.rows[prefix + "features.book"].values() if r["window_ms"] == SECOND_MS]
     rejects = sum(h.totals.get(telemetry.REJECTS.total, 0.0) for h in health.values())
     up = sum(h.up for h in health.values())
-    quoted = ", ".join(
+    quoted = [
         f"{r['symbol']} {_number(r['best_bid'], ',.6g')}/{_number(r['best_ask'], ',.6g')}"
-        for r in sorted(books, key=lambda r: r["symbol"])
-    )
+        for r in sorted(books, key=lambda r: r["symbol"])[:_QUOTED]
+    ]
+    if len(books) > _QUOTED:
+        quoted.append(f"{len(books) - _QUOTED} more")
     total = sum(seen.counts.values())
     forced = seen.counts[prefix + "liquidations"]
     levels = Counter(r["risk_level"] for r in seen.rows.get(prefix + "risk.accounts", {}).values())
@@ -183,4 +187,5 @@ def line(seen: Seen, prefix: str, health: Mapping[str, Health]) -> str:
         f"{total:,} rows, {forced:,} liquidations, {told:,} alert records, {rejects:,.0f} rejects, lag {behind:,.0f}"
         f", event time lag {f'{max(lags):,.1f} s' if lags else '-'}"
     )
-    return printable(f"{up}/{len(health)} flows up, {counts}; accounts: {judged or 'none yet'}; {quoted}")
+    books_told = ", ".join(quoted) or "no book yet"
+    return printable(f"{up}/{len(health)} flows up, {counts}; accounts: {judged or 'none yet'}; {books_told}")

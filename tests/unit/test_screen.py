@@ -155,6 +155,14 @@ def test_without_a_terminal_the_same_is_one_line(seen):
     assert "\n" not in text
 
 
+def test_the_line_of_a_market_of_many_instruments_names_a_few_and_counts_the_rest(seen):
+    row = next(r for r in seen.rows["p.features.book"].values() if r["window_ms"] == 1_000)
+    many = {str(i): row | {"symbol": f"ZZ{i:03d}"} for i in range(200)}
+    text = line(Seen({"p.features.book": many}, {}, Counter()), "p.", {"market-0": UP})
+    assert "ZZ007" in text and "ZZ008" not in text and text.endswith(", 192 more")
+    assert line(Seen({"p.features.book": {}}, {}, Counter()), "p.", {"market-0": UP}).endswith("; no book yet")
+
+
 def test_health_sums_the_samples_of_a_metric_over_its_labels():
     registry = CollectorRegistry()
     counted = Counted("alphaplus_rows", "rows", ["table"], registry=registry)
