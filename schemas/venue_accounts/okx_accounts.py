@@ -3,7 +3,9 @@
 `pos` counts contracts: what one is comes from the instrument. `cashBal` and the `margin` put aside for isolated
 positions make the wallet: the venue's equity is balance, isolated margin and profits together. A snapshot in pages
 begins with its first page and goes on with the others; it is all there is of what its subscription names (`arg`). The
-times of an answer are those of what changed last, which may be long ago: it holds for when it came.
+times of an answer are those of what changed last, which may be long ago: it holds for when it came. What is no
+collateral (`collateralEnabled`) backs nothing in the modes in which all currencies back all positions; in others the
+venue says that of every currency.
 """
 
 from collections.abc import Callable
@@ -32,6 +34,7 @@ class _Position(msgspec.Struct, rename="camel"):
 class _Detail(msgspec.Struct, rename="camel"):
     ccy: str
     cash_bal: Text = None
+    collateral_enabled: bool | None = None
 
 
 class _Row(msgspec.Struct, rename="camel"):
@@ -99,8 +102,14 @@ def read(frame: bytes) -> Change | None:
         wallets = _wallets([d for r in rows for d in r.bal_data or []])
         return msgspec.structs.replace(told, wallets=wallets, all_wallets=whole)
     if any(r.details is not None for r in rows):
-        wallets = _wallets([d for r in rows for d in r.details or []])
-        return Change(at_ms=at_ms, stream=stream, wallets=wallets, all_wallets=whole and not (it.arg and it.arg.ccy))
+        details = [d for r in rows for d in r.details or []]
+        return Change(
+            at_ms=at_ms,
+            stream=stream,
+            wallets=_wallets(details),
+            rates={d.ccy: (0.0 if d.collateral_enabled is False else None, None) for d in details},
+            all_wallets=whole and not (it.arg and it.arg.ccy),
+        )
     return Change(all_legs=every) if it.arg is None and not rows else None
 
 

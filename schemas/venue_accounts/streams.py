@@ -18,6 +18,8 @@ from schemas.venue_accounts.change import Change, Leg, Mode, none
 
 MARGIN_APART = frozenset({"okx-swap"})
 """Venues whose balance is without the margin put aside for isolated positions (OKX: `posBal` is beside `bal`)."""
+RATED_WHEN_MULTI = frozenset({"okx-swap"})
+"""Venues that call all assets no collateral in modes in which each backs the positions that settle in it."""
 
 READERS: dict[str, Callable[[bytes], Change | None]] = {
     "binance-usdm": binance_accounts.read,
@@ -114,8 +116,9 @@ class Streams:
                 if venue in MARGIN_APART and position.isolated_margin:
                     asset = contract_of(venue, leg.symbol, leg.settles_in, self.known).settles_in
                     wallets[asset] = wallets.get(asset, 0.0) + position.isolated_margin
+            rates = at.rates if at.multi_assets or venue not in RATED_WHEN_MULTI else {}
             for asset, wallet in wallets.items():
-                bid, ask = at.rates.get(asset, (None, None))
+                bid, ask = rates.get(asset, (None, None))
                 balances.append(Balance(asset, wallet, venue, bid, ask))
         return checked(Account(name, held.as_of, balances, positions, multi, balances_unread=unread), left_out)
 

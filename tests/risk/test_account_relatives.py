@@ -126,6 +126,25 @@ def test_what_is_no_collateral_at_bybit_backs_nothing_until_it_is(flag):
     assert price(off, pushed(coin("BTC", "1"))) is None
 
 
+def test_what_is_no_collateral_at_okx_backs_nothing_where_all_currencies_do():
+    """account/balance, `collateralEnabled`, "applicable to Multi-currency margin"; in futures mode all are false."""
+    rows = [{"ccy": "USDT", "cashBal": "100"}, {"ccy": "BTC", "cashBal": "1"}]
+    off = {"code": "0", "data": [{"details": [{**row, "collateralEnabled": row["ccy"] != "BTC"} for row in rows]}]}
+    none = {"code": "0", "data": [{"details": [{**row, "collateralEnabled": False} for row in rows]}]}
+    level = {n: {"code": "0", "data": [{"acctLv": n}]} for n in "23"}
+    again = {
+        "arg": {"channel": "account"},
+        "data": [{"uTime": "1", "details": [{**rows[1], "collateralEnabled": True}]}],
+    }
+
+    def counts(*frames: Any) -> dict[str, Any]:
+        return {b.asset: b.bid_rate for b in told("okx-swap", *frames).balances}
+
+    assert counts(level["3"], off) == counts(off, level["3"]) == {"USDT": None, "BTC": 0.0}
+    assert counts(level["3"], off, again) == {"USDT": None, "BTC": None}
+    assert counts(level["2"], none) == counts(none) == {"USDT": None, "BTC": None}
+
+
 @pytest.mark.parametrize("kind", ["CONTRACT", "SPOT"])
 def test_wallets_of_bybits_classic_accounts_do_not_replace_those_of_the_unified_one(kind):
     """`wallet` pushes both accounts (UTA 1.0), each with its own USDT."""
