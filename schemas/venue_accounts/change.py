@@ -45,7 +45,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     answer. `all_wallets`: what is not among them is no more; `all_legs`: of which positions the frame is all there is.
     `rates`: asset to the dollars of one unit, of a positive and a negative balance, None: not said. `mode`: of those
     positions that do not say it themselves. `unruled`: why the account's mode has no rules here, "": it has. `classic`:
-    of wallets that a unified account has beside its own.
+    of wallets that a unified account has beside its own. `piece`: a snapshot that may be told in several frames, of
+    which none says so.
     """
 
     at_ms: int = 0
@@ -60,6 +61,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     all_legs: Callable[[Leg], bool] = none
     unruled: str | None = None
     classic: bool = False
+    piece: bool = False
 
 
 def number(text: str | float | None) -> float | None:

@@ -2,7 +2,8 @@
 
 `pos` counts contracts: what one is comes from the instrument. `cashBal` and the `margin` put aside for isolated
 positions make the wallet: the venue's equity is balance, isolated margin and profits together. A snapshot in pages
-begins with its first page and goes on with the others; it is all there is of what its subscription names (`arg`). The
+begins with its first page and goes on with the others (`balance_and_position` numbers none, `streams` tells them by
+their time); it is all there is of what its subscription names (`arg`). The
 times of an answer are those of what changed last, which may be long ago: it holds for when it came. What is no
 collateral (`collateralEnabled`) backs nothing in the modes in which all currencies back all positions; in others the
 venue says that of every currency.
@@ -100,7 +101,7 @@ def read(frame: bytes) -> Change | None:
         stream = "" if whole or it.arg is None else it.arg.channel
         told = _positions([p for r in rows for p in r.pos_data or []], at_ms, stream, every if whole else none)
         wallets = _wallets([d for r in rows for d in r.bal_data or []])
-        return msgspec.structs.replace(told, wallets=wallets, all_wallets=whole)
+        return msgspec.structs.replace(told, wallets=wallets, all_wallets=whole, piece=whole and it.arg is not None)
     if any(r.details is not None for r in rows):
         details = [d for r in rows for d in r.details or []]
         return Change(

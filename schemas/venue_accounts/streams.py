@@ -20,6 +20,8 @@ MARGIN_APART = frozenset({"okx-swap"})
 """Venues whose balance is without the margin put aside for isolated positions (OKX: `posBal` is beside `bal`)."""
 RATED_WHEN_MULTI = frozenset({"okx-swap"})
 """Venues that call all assets no collateral in modes in which each backs the positions that settle in it."""
+PIECES_MS = 1_000
+"""A snapshot that may come in pieces goes on with one that was sent within so long of the one before."""
 
 READERS: dict[str, Callable[[bytes], Change | None]] = {
     "binance-usdm": binance_accounts.read,
@@ -49,6 +51,8 @@ class _AtVenue(msgspec.Struct):
     unruled: str = ""
     told_ms: dict[str, int] = {}
     """When what a stream tells was told last, since the last answer."""
+    piece_ms: int = 0
+    """When the last snapshot was sent that may come in pieces."""
 
 
 class _Held(msgspec.Struct):
@@ -179,6 +183,9 @@ def _apply(at: _AtVenue, change: Change, *, whole: bool) -> None:
     if change.classic and at.multi_assets:
         return
     change = _latest(at, change)
+    if change.piece:
+        whole = whole and not (at.piece_ms and 0 <= change.at_ms - at.piece_ms <= PIECES_MS)
+        at.piece_ms = change.at_ms
     if (change.all_wallets or change.all_legs is not none) and whole:
         at.told_ms = {}
     if change.all_wallets and whole:

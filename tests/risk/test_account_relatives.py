@@ -325,6 +325,26 @@ def test_a_snapshot_of_one_subscription_to_okx_positions_closes_no_position_of_a
     assert told("okx-swap", start, first, snapshot("", instType="SWAP", instFamily="BTC-USDT")).positions == []
 
 
+def piece(ms: int, cash: str, *held: tuple[str, str], kind: str = "snapshot") -> dict[str, Any]:
+    """A message of OKX's `balance_and_position`."""
+    row = {"instType": "SWAP", "mgnMode": "cross", "posSide": "net", "avgPx": "60000"}
+    rows = [{**row, "instId": symbol, "pos": size} for symbol, size in held]
+    balances = [{"ccy": "USDT", "cashBal": cash}] if cash else []
+    data = {"pTime": str(START_MS + ms), "eventType": kind, "balData": balances, "posData": rows}
+    return {"arg": {"channel": "balance_and_position"}, "data": [data]}
+
+
+@pytest.mark.parametrize("apart_ms", [0, 40])
+def test_a_snapshot_of_okx_that_is_split_into_messages_is_all_of_them(apart_ms):
+    """balance_and_position: "if the data is too large ... it will be split into multiple messages", without numbers."""
+    first, second = piece(0, "5000", ("BTC-USDT-SWAP", "10")), piece(apart_ms, "", ("BTC-USDT-261225", "5"))
+    account = told("okx-swap", first, second)
+    assert {p.symbol: p.qty_base for p in account.positions} == {"BTC-USDT-SWAP": 0.1, "BTC-USDT-261225": 0.05}
+    assert (wallets(account), account.left_out) == ({"USDT": 5000}, [])
+    again = told("okx-swap", first, second, piece(9_000, "4000", ("BTC-USDT-SWAP", "10")))
+    assert ([p.symbol for p in again.positions], wallets(again)) == (["BTC-USDT-SWAP"], {"USDT": 4000})
+
+
 def test_a_snapshot_of_one_currency_of_okx_leaves_the_others():
     start = {"code": "0", "data": [{"details": [{"ccy": "USDT", "cashBal": "5000"}, {"ccy": "BTC", "cashBal": "1"}]}]}
     arg = {"channel": "account", "ccy": "BTC"}
