@@ -58,10 +58,16 @@ def with_broker(told: Settings) -> Settings:
 
 def running_broker(told: Settings) -> tuple[Settings, Path]:
     """The settings with the brokers of the demo or replay that runs in this data folder, and the folder of its run."""
+    found, folder = under_way(told)
+    return msgspec.structs.replace(told, kafka=found.kafka), folder
+
+
+def under_way(told: Settings) -> tuple[Settings, Path]:
+    """The settings of the demo or replay that runs in this data folder, and the folder of its run."""
     folder = Path(told.data)
     for data in (folder, folder / DEMO):
         if (found := _running(data)) is not None:
-            return msgspec.structs.replace(told, kafka=found[0].kafka), found[1]
+            return found
     raise SettingsError(f"kafka.brokers is not set, and no demo or replay runs on {folder}")
 
 

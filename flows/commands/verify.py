@@ -6,7 +6,6 @@ Two comparisons: what the flows derive of the recorded inputs with what was deri
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import msgspec
 from rich.table import Table as Grid
@@ -14,6 +13,7 @@ from rich.table import Table as Grid
 from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.printer import Printer
+from flows.commands.reach import under_way
 from flows.engine.signals import interrupted_by_sigterm
 from flows.job_graph import FEATURES, FORECASTS, RISK
 from flows.kafka import glance
@@ -25,8 +25,7 @@ from flows.printable import printable
 from flows.refusal import Refused, Unreachable
 from flows.session.session import Session
 from flows.session.supervisor import ProcessFailed
-from flows.settings.sources import environment, load
-from flows.settings.tree import Settings, SettingsError
+from flows.settings.tree import Settings
 from flows.tables import TABLES as STORED
 from flows.topic_names import every_topic, guess_topics, input_topics
 
@@ -40,7 +39,9 @@ def verify(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     interrupted_by_sigterm()
     told, since_ms = asked(config, set, data), 0
     if not told.kafka.brokers:
-        told, since_ms = under_way(Path(told.data))
+        told, folder = under_way(told)
+        # the store of its data folder may hold rows of earlier runs
+        since_ms = int((folder / "settings.json").stat().st_mtime * 1e3)
     present(told.kafka, glance.ANSWER_S)
     say = Printer()
     try:
@@ -52,18 +53,6 @@ def verify(*, set: Sets = (), config: File = None, data: Data = None) -> int:
         more = f" (and {len(differences) - 1} more differences)" if len(differences) > 1 else ""
         print(printable(f"alphaplus: {differences[0]}{more}"), file=sys.stderr)
     return 1 if differences else 0
-
-
-def under_way(data: Path) -> tuple[Settings, int]:
-    """The settings of the demo that runs on a data folder, and when it began, Unix time in milliseconds.
-
-    Its store may hold rows of earlier ones.
-    """
-    for file in sorted((data / "runs").glob("demo-*/settings.json"), key=lambda f: f.stat().st_mtime, reverse=True):
-        told = load(file, environment())
-        if told.kafka.brokers:
-            return told, int(file.stat().st_mtime * 1e3)
-    raise SettingsError(f"no demo runs on {data}, and kafka.brokers is not set: there are no topics to replay")
 
 
 def compare(told: Settings, say: Printer, since_ms: int = 0) -> list[str]:

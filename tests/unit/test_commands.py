@@ -439,6 +439,14 @@ def test_who_asks_a_demo_that_is_being_verified_asks_the_demo_and_not_the_copies
         assert running_broker(asks)[1].name == "demo-20261128T022721-1"
 
 
+def test_a_demo_that_has_ended_left_no_topics_to_verify(refused, tmp_path):
+    folder = tmp_path / "d" / "runs" / "demo-20261128T022721-1"
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_bytes(written(load(None, {}, [f"data={tmp_path}", f"kafka.brokers={nobody()}"])))
+    said = refused("verify", "--data", str(tmp_path / "d"), left=["d"])
+    assert said == f"kafka.brokers is not set, and no demo or replay runs on {tmp_path / 'd'}"
+
+
 def test_a_store_that_somebody_else_is_just_opening_is_one_line(tmp_path, capsys):
     (tmp_path / "store").mkdir()
     with (tmp_path / "store.lock").open("w") as lock:
