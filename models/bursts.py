@@ -200,9 +200,11 @@ class Bursts:
         threshold = q.transpose(0, 2, 1).reshape(n, k)
         force = np.zeros((n, k), np.int64)
         if by is not None:
-            made = forecast(by, x, book_ok)
-            reason[:] = f"the model does not forecast this side and horizon: {by.version.version}"
             cards = by.version.metadata.models
+            known = np.column_stack([threshold, np.full(n, np.nan)])
+            asked = [self.grid.index(card.key) if card.key in self.grid else k for card in cards]
+            made = forecast(by, x, book_ok, known[:, asked])
+            reason[:] = f"the model does not forecast this side and horizon: {by.version.version}"
             little = np.isnan(x).mean(axis=1) > 1 - LEAST_KNOWN
             for c, card in enumerate(cards):
                 if card.key not in self.grid:
@@ -216,7 +218,9 @@ class Bursts:
                 why = np.where(unset, "too little history: the threshold of a burst is not known yet", why)
                 why = np.where((why == "") & little, "too little history: most features are not known yet", why)
                 reason[:, g] = why
-                force[:, g] = self._held(instrument, g, numbers, reason[:, g] == "", card.base_rate, card.q99_usd)
+                force[:, g] = self._held(
+                    instrument, g, numbers, reason[:, g] == "", card.base_rate, card.q99_ratio * threshold[:, g]
+                )
         used = reason == ""
         for name, column in numbers.items():
             if name != "base_rate":
@@ -233,12 +237,12 @@ class Bursts:
         }
 
     def _held(
-        self, instrument: I8, g: int, of: dict[str, F8], known: NDArray[np.bool_], base_rate: float, q99_usd: float
+        self, instrument: I8, g: int, of: dict[str, F8], known: NDArray[np.bool_], base_rate: float, q99_usd: F8
     ) -> I8:
         """The risk levels of one side and horizon, held against flicker."""
         p, usd = of["p_burst"][:, g], of["expected_notional_usd"][:, g]
-        b, q99 = np.full(len(p), base_rate), np.full(len(p), q99_usd)
-        now, slack = risk_levels.level(p, b, usd, q99), risk_levels.level(p, b, usd, q99, risk_levels.SLACK)
+        b = np.full(len(p), base_rate)
+        now, slack = risk_levels.level(p, b, usd, q99_usd), risk_levels.level(p, b, usd, q99_usd, risk_levels.SLACK)
         force, calm = risk_levels.hold(self.level[instrument, g], self.calm[instrument, g], now, slack, known)
         self.level[instrument, g], self.calm[instrument, g] = force, calm
         return force

@@ -1,7 +1,10 @@
 """The forecaster: a checked model version in, burst probabilities out, for every instrument, side and horizon at once.
 
-    confidence = (1 - (p_burst_high - p_burst_low)) Q,  Q = share of fed feature families that are fresh
-    expected_notional_usd = p E[V | burst] + (1 - p) E[V | calm], both means of the span the model was fitted on
+    confidence = (1 - (p_burst_high - p_burst_low)) F,  F = share of fed feature families that are fresh
+    expected_notional_usd = Q (p E[V / Q | burst] + (1 - p) E[V / Q | calm]), means of the span the model was fitted on
+
+V: USD liquidated within the horizon, Q: its threshold of a burst. A model is of instruments of all sizes, and V / Q is
+what they have in common: a mean of V itself, mostly Bitcoin's, would be told of each of them.
 
 Abstains, with its reason and nulls, when the book is not to be trusted or too little is fresh: a forecast of stale
 numbers looks like any other. Factors are contributions to the uncalibrated log-odds, summed by family (`models.trees`).
@@ -86,7 +89,8 @@ WRITES = (
         "f8",
         "Expected liquidations within the horizon; a lower bound where the venue is throttled",
         "USD",
-        "p E[V | burst] + (1 - p) E[V | calm]",
+        "threshold_usd (p E[V / Q | burst] + (1 - p) E[V / Q | calm]), V: USD liquidated within the horizon, Q: the"
+        " threshold then; means of the fitted span, all its instruments",
         null_when=NULL,
         low=0.0,
         source="definition of our own",
@@ -106,9 +110,9 @@ WRITES = (
     Column(
         "risk_level",
         "str",
-        "low, medium from p_burst of 2 base rates, high from 5, critical from 10 where expected_notional_usd is half"
-        " the 99 % quantile of the fitted span; up at once, down after 3 minutes below .8 of that; empty when the"
-        " forecast abstains",
+        "low, medium from p_burst of 2 base rates, high from 5, critical from 10 where expected_notional_usd is half of"
+        " threshold_usd times the 99 % quantile of V / Q in the fitted span; up at once, down after 3 minutes below .8"
+        " of that; empty when the forecast abstains",
     ),
     Column("top_factors", "str", "JSON: families with their signed log-odds in the uncalibrated score, largest first"),
     Column("model_version", "str", "Which model version"),
@@ -155,15 +159,19 @@ def freshness(x: F8) -> F8:
     return 1 - stale / sum(len(families) for families in _FED_BY.values())
 
 
-def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_]) -> Columns:
-    """The columns of `WRITES` for vectors `x`, and `row`, the number of the vector; by vector, then model."""
+def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_], threshold_usd: F8) -> Columns:
+    """The columns of `WRITES` for vectors `x`, and `row`, the number of the vector; by vector, then model.
+
+    `threshold_usd`: what a burst of each vector and model is, in the order of the version's models; NaN: not known.
+    """
     fresh = freshness(x)
     reason = np.where(
         ~book_ok, "the book is not to be trusted", np.where(fresh < LEAST_FRESH, "features are stale", "")
     )
     used = reason == ""
     seen = {side: seen_by(side, x) for side in {card.position_side for card in by.version.metadata.models}}
-    parts = [_model(by, c, seen[c.position_side], used, fresh) for c in by.version.metadata.models]
+    cards = by.version.metadata.models
+    parts = [_model(by, c, seen[c.position_side], used, fresh, threshold_usd[:, i]) for i, c in enumerate(cards)]
     names = parts[0].keys() if parts else ()
     columns: dict[str, Array] = {name: np.stack([p[name] for p in parts], axis=1).reshape(-1) for name in names}
     columns["row"] = np.repeat(np.arange(len(x)), len(parts))
@@ -172,7 +180,9 @@ def forecast(by: Forecaster, x: F8, book_ok: NDArray[np.bool_]) -> Columns:
     return columns
 
 
-def _model(by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8) -> dict[str, Array]:
+def _model(
+    by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8, threshold_usd: F8
+) -> dict[str, Array]:
     n, calibrator = len(x), by.version.calibrators[card.key]
     raw = np.full(n, np.nan)
     factors = np.full(n, "{}", object)
@@ -182,8 +192,8 @@ def _model(by: Forecaster, card: Card, x: F8, used: NDArray[np.bool_], fresh: F8
         factors[used] = _factors(contributions)
     p = probability(calibrator, raw)
     low, high = interval(calibrator, raw)
-    expected = p * card.mean_burst_usd + (1 - p) * card.mean_calm_usd
-    levels = LEVELS[level(p, np.full(n, card.base_rate), expected, np.full(n, card.q99_usd))]
+    expected = threshold_usd * (p * card.mean_burst_ratio + (1 - p) * card.mean_calm_ratio)
+    levels = LEVELS[level(p, np.full(n, card.base_rate), expected, card.q99_ratio * threshold_usd)]
     return {
         "position_side": np.full(n, card.position_side),
         "horizon_min": np.full(n, card.horizon_min),

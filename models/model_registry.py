@@ -25,7 +25,9 @@ Settle = Callable[[Path], None]
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of a version: what it forecasts, what it was trained on, how it scored; money in USD.
+    """One model of a version: what it forecasts, what it was trained on, how it scored.
+
+    Ratios are liquidated USD to the threshold of a burst, of the cases that it was fitted on: means, 99 % quantile.
 
     `baselines` are those of its own training, so that it can be scored wherever it is used.
     """
@@ -36,9 +38,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibrator: str
     rounds: int
     base_rate: float
-    mean_burst_usd: float
-    mean_calm_usd: float
-    q99_usd: float
+    mean_burst_ratio: float
+    mean_calm_ratio: float
+    q99_ratio: float
     score: dict[str, float | None]
     baselines: dict[str, Baseline] = {}
 
@@ -162,7 +164,7 @@ def load(root: Path, version: str) -> Version:
     described = _read(folder / "metadata.json", version)
     if "v" + _hash(described)[:12] != version:
         raise ValueError(f"model {version} is corrupt: metadata.json does not have the hash that names it")
-    about = _decode(described, Metadata, f"model {version} is corrupt: metadata.json")
+    about = _decode(described, Metadata, f"model {version} is of another release, train it again: metadata.json")
     if about.feature_version != FEATURE_VERSION or about.features != list(NAMES):
         raise ValueError(f"model {version} was made for features {about.feature_version}, here are {FEATURE_VERSION}")
     if about.label_version != LABEL_VERSION:

@@ -47,27 +47,33 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """One row an instrument and minute, in order of time; `past_ratio` is V(t - h, h) / Q(t, h)."""
+    """One row an instrument and minute, in order of time.
+
+    `future_ratio` is V(t, h) / Q(t, h), `past_ratio` V(t - h, h) / Q(t, h).
+    """
 
     at_ns: I8
     available_ns: I8
     x: F8
     y: NDArray[np.int8]
-    volume_usd: F8
+    future_ratio: F8
     past_ratio: F8
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model, its calibrator and its own baselines; base rate and volumes (USD) are of all that was fitted on."""
+    """A model, its calibrator and its own baselines; base rate and ratios are of all that was fitted on.
+
+    Volumes go by V / Q, the threshold of their own instrument and minute: instruments of all sizes share a model.
+    """
 
     booster: str
     calibrator: Calibrator
     rounds: int
     base_rate: float
-    mean_burst_usd: float
-    mean_calm_usd: float
-    q99_usd: float
+    mean_burst_ratio: float
+    mean_calm_ratio: float
+    q99_ratio: float
     baselines: dict[str, Baseline]
 
 
@@ -83,15 +89,14 @@ def join(vectors: Columns, labels: Mapping[int, Labels]) -> Cases:
         known = (of.y[at] != NULL) & (of.at_ns[at] == vectors["at_ns"][mine])
         mine, at = mine[known], at[known]
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = of.past_usd[at] / of.threshold_usd[at]
-        ratio = np.where(np.isfinite(ratio), ratio, np.nan)
-        parts.append((of.at_ns[at], of.available_ns[at], x[mine], of.y[at], of.volume_usd[at], ratio))
+            future, past = (usd[at] / of.threshold_usd[at] for usd in (of.volume_usd, of.past_usd))
+        past = np.where(np.isfinite(past), past, np.nan)
+        parts.append((of.at_ns[at], of.available_ns[at], x[mine], of.y[at], future, past))
     if not parts:
         raise ValueError("no labels to train on")
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[0], kind="stable")
-    at_ns, available_ns, rows, y, volume_usd, past_ratio = (column[order] for column in columns)
-    return Cases(at_ns, available_ns, rows, y, volume_usd, past_ratio)
+    return Cases(*(column[order] for column in columns))
 
 
 def joined(views: Sequence[Cases]) -> Cases:
@@ -177,7 +182,7 @@ def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list
     text = booster.model_to_string(num_iteration=rounds)
     windows = (cases.available_ns[calibrate] - cases.at_ns[calibrate]) // STEP_NS - 1
     calibrator = calibration.fit(score, cases.y[calibrate], 1 / max(1.0, float(windows.max())))
-    y, usd = cases.y[fit], cases.volume_usd[fit]
+    y, ratio = cases.y[fit], cases.future_ratio[fit]
     out = []
     for of in views:
         *known, test = blocks(of, ends)
@@ -187,9 +192,9 @@ def train_together(views: Sequence[Cases], by: Parameters | None = None) -> list
             calibrator,
             rounds,
             float(y.mean()),
-            float(usd[y == 1].mean()),
-            float(usd[y == 0].mean()),
-            float(np.quantile(usd, 0.99)),
+            float(ratio[y == 1].mean()),
+            float(ratio[y == 0].mean()),
+            float(np.quantile(ratio, 0.99)),
             {name: baselines.fit(x[seen], of.y[seen]) for name, x in baseline_inputs(of).items()},
         )
         out.append((trained, test))

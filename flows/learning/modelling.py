@@ -111,9 +111,9 @@ def save(
             f"{horizon}.json",
             trained.rounds,
             trained.base_rate,
-            trained.mean_burst_usd,
-            trained.mean_calm_usd,
-            trained.q99_usd,
+            trained.mean_burst_ratio,
+            trained.mean_calm_ratio,
+            trained.q99_ratio,
             {"pr_auc": result.pr_auc, "prevalence": result.prevalence, "brier": result.brier}
             | {f"skill_{s.baseline}": s.skill for s in result.skills},
             trained.baselines,

@@ -52,7 +52,7 @@ def later(of: Dataset, shift_ns: int) -> Dataset:
 def shuffled(cases: training.Cases, seed: int) -> training.Cases:
     """The same cases with labels that say nothing."""
     y = np.random.default_rng(seed).permutation(cases.y)
-    return training.Cases(cases.at_ns, cases.available_ns, cases.x, y, cases.volume_usd, cases.past_ratio)
+    return training.Cases(cases.at_ns, cases.available_ns, cases.x, y, cases.future_ratio, cases.past_ratio)
 
 
 def main() -> None:

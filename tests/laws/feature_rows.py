@@ -54,10 +54,10 @@ def model(root, seed: int, horizons: tuple[int, ...] = (5, 15), floor_usd: float
     x = rng.normal(size=(n, len(NAMES)))
     y = (rng.random(n) < 1 / (1 + np.exp(2 - x[:, NAMES.index("spread_bps")]))).astype(np.int8)
     at = (28_000_000 + np.arange(n)) * STEP_NS
-    cases = Cases(at, at + 5 * STEP_NS, x, y, np.where(y == 1, 1e6, 1e3), rng.random(n))
+    cases = Cases(at, at + 5 * STEP_NS, x, y, np.where(y == 1, 3.0, 0.1), rng.random(n))
     trained, _ = train(cases, Parameters(learning_rate=0.3, num_leaves=4, rounds=5, patience=5, seed=seed, threads=1))
     cards = [
-        model_registry.Card(side, h, f"{side}{h}.txt", f"{side}{h}.json", trained.rounds, 0.1, 1e6, 1e3, 1e6, {})
+        model_registry.Card(side, h, f"{side}{h}.txt", f"{side}{h}.json", trained.rounds, 0.1, 3.0, 0.1, 2.0, {})
         for side in ("long", "short")
         for h in horizons
     ]

@@ -32,7 +32,7 @@ def forecasts(seed: int) -> dict[str, np.ndarray]:
 def scores(seed: int) -> dict[str, np.ndarray]:
     """Skills over few and many days, one of which may weigh more than all others."""
     rng = np.random.default_rng(seed)
-    days = int(rng.choice([2, 3, 30]))
+    days = int(rng.choice([6, 7, 30]))
     n = 50 * days
     y = (rng.random(n) < rng.choice([0.02, 0.3])).astype(np.int8)
     p, reference = rng.random(n) ** rng.choice([1, 8]), np.full(n, 0.1)
@@ -123,7 +123,8 @@ def test_the_rows_that_a_model_writes_hold_their_own_points(tmp_path):
     from models.vector_items import NAMES
 
     by = build(model_registry.load(tmp_path, feature_rows.model(tmp_path, 3)))
-    out = forecast(by, np.random.default_rng(5).normal(size=(300, len(NAMES))), np.ones(300, np.bool_))
+    x = np.random.default_rng(5).normal(size=(300, len(NAMES)))
+    out = forecast(by, x, np.ones(300, np.bool_), np.full((300, 4), 1e5))
     used = out["abstain_reason"] == ""
     assert used.any()
     assert (out["p_burst_low"][used] <= out["p_burst"][used]).all()

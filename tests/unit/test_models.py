@@ -36,8 +36,8 @@ def world(seed: int = 0, n: int = 8000, *, shuffled: bool = False) -> Cases:
     y = (rng.random(n) < 1 / (1 + np.exp(3.0 - np.nan_to_num(drive)))).astype(np.int8)
     if shuffled:
         y = rng.permutation(y)
-    volume = np.where(y == 1, 5e5, 1e4) * rng.lognormal(0, 0.3, n)
-    return Cases(at, at + 5 * STEP_NS, x, y, volume, rng.random(n))
+    ratio = np.where(y == 1, 5.0, 0.1) * rng.lognormal(0, 0.3, n)
+    return Cases(at, at + 5 * STEP_NS, x, y, ratio, rng.random(n))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_equal_cases_make_byte_equal_models(learned):
 def test_blocks_are_in_order_and_no_label_reaches_into_the_next():
     made = world()
     late = made.at_ns + 31 * STEP_NS
-    cases = Cases(made.at_ns, late, made.x, made.y, made.volume_usd, made.past_ratio)
+    cases = Cases(made.at_ns, late, made.x, made.y, made.future_ratio, made.past_ratio)
     parts = blocks(cases, edges(cases, FAST.shares))
     assert [len(p) > 0 for p in parts] == [True] * 4
     for before, after in pairwise(parts):
@@ -112,7 +112,7 @@ def test_blocks_hold_their_share_of_the_cases_however_the_time_between_them_is_s
     cases = world()
     apart = np.where(cases.at_ns > cases.at_ns[2000], 500 * DAY, 0)
     spread = Cases(
-        cases.at_ns + apart, cases.available_ns + apart, cases.x, cases.y, cases.volume_usd, cases.past_ratio
+        cases.at_ns + apart, cases.available_ns + apart, cases.x, cases.y, cases.future_ratio, cases.past_ratio
     )
     sizes = [len(part) / len(cases.y) for part in blocks(spread, edges(spread, FAST.shares))]
     assert sizes == pytest.approx(FAST.shares, abs=0.001)
@@ -126,7 +126,7 @@ def test_without_a_stop_block_all_rounds_are_used():
 
 def test_a_block_of_one_class_is_refused_by_name():
     cases = world()
-    quiet = Cases(cases.at_ns, cases.available_ns, cases.x, cases.y * 0, cases.volume_usd, cases.past_ratio)
+    quiet = Cases(cases.at_ns, cases.available_ns, cases.x, cases.y * 0, cases.future_ratio, cases.past_ratio)
     with pytest.raises(ValueError, match="the fit block has 0 bursts in 4800 cases: too little to train on"):
         train(quiet, FAST)
 
@@ -151,7 +151,7 @@ def test_vectors_meet_the_labels_of_their_instrument_and_minute():
     cases = join(vectors, {7: labels})
     assert cases.x[:, 0].tolist() == [1, 3]
     assert cases.y.tolist() == [1, 1]
-    assert cases.volume_usd.tolist() == [2, 4]
+    assert cases.future_ratio.tolist() == [1, 2]
     assert cases.past_ratio.tolist() == [0.5, 2]
     assert (cases.available_ns // STEP_NS).tolist() == [17, 19]
 
@@ -377,9 +377,9 @@ def save(root, trained, settle=lambda path: None, **changes) -> str:
             f"{side}_{minutes}.json",
             trained.rounds,
             trained.base_rate,
-            trained.mean_burst_usd,
-            trained.mean_calm_usd,
-            trained.q99_usd,
+            trained.mean_burst_ratio,
+            trained.mean_calm_ratio,
+            trained.q99_ratio,
             {"pr_auc": 0.5},
             trained.baselines,
         )
@@ -555,7 +555,7 @@ def test_a_version_that_names_a_file_outside_its_folder_is_refused(tmp_path, lea
 def test_a_forecast_row_for_every_vector_side_and_horizon(kept, learned):
     cases, trained, _ = learned
     by = build(model_registry.load(*kept))
-    out = forecast(by, cases.x[:50], np.ones(50, np.bool_))
+    out = forecast(by, cases.x[:50], np.ones(50, np.bool_), np.full((50, 4), 1e5))
     assert set(out) == {c.name for c in WRITES} | {"row"}
     assert len(out["row"]) == 50 * 4
     expected = probability(trained.calibrator, booster_of(trained).predict(cases.x[:50]))
@@ -573,12 +573,25 @@ def test_it_abstains_with_a_reason_when_book_or_features_are_bad(kept, learned):
     by = build(model_registry.load(*kept))
     x = cases.x[:3].copy()
     x[1, [NAMES.index(n) for n in ("book_age_s", "tape_age_s", "derivatives_age_s")]] = [9, np.nan, 1]
-    out = forecast(by, x, np.array([False, True, True]))
+    out = forecast(by, x, np.array([False, True, True]), np.full((3, 4), 1e5))
     reasons = out["abstain_reason"].reshape(3, 4)[:, 0].tolist()
     assert reasons == ["the book is not to be trusted", "features are stale", ""]
     for name in ("p_burst", "confidence", "expected_notional_usd"):
         assert np.isnan(out[name].reshape(3, 4)).tolist() == [[True] * 4, [True] * 4, [False] * 4]
     assert set(out["risk_level"][:8].tolist()) == {""}
+
+
+def test_what_is_expected_of_an_instrument_goes_by_its_own_size_though_all_share_a_model(kept, learned):
+    """A mean of USD over all that it was fitted on had told of BTC a quarter of what came, of DOGE twice."""
+    cases, trained, _ = learned
+    by = build(model_registry.load(*kept))
+    x, usd = np.repeat(cases.x[:1], 3, axis=0), np.array([1e5, 1e7, np.nan])
+    out = {n: c.reshape(3, 4)[:, 0] for n, c in forecast(by, x, np.ones(3, np.bool_), np.tile(usd, (4, 1)).T).items()}
+    p = out["p_burst"][0]
+    ratio = p * trained.mean_burst_ratio + (1 - p) * trained.mean_calm_ratio
+    assert out["expected_notional_usd"] == pytest.approx(usd * ratio, nan_ok=True)
+    assert out["risk_level"][0] == out["risk_level"][1]
+    assert trained.mean_burst_ratio == pytest.approx(5.0, rel=0.1) and trained.mean_calm_ratio < 0.2
 
 
 def test_freshness_counts_families():
@@ -616,7 +629,9 @@ def test_the_walk_equals_lightgbm_whether_training_saw_gaps_or_zeros(missing):
 
 
 def test_an_empty_batch_gives_no_rows(kept):
-    out = forecast(build(model_registry.load(*kept)), np.empty((0, len(NAMES))), np.empty(0, np.bool_))
+    out = forecast(
+        build(model_registry.load(*kept)), np.empty((0, len(NAMES))), np.empty(0, np.bool_), np.empty((0, 4))
+    )
     assert len(out["p_burst"]) == 0
 
 
