@@ -52,6 +52,11 @@ def main(arguments: list[str] | None = None) -> None:
     141 nobody reads its output any more.
     """
     os.umask(0o077)  # whatever is written here is its owner's alone
+    _hold_streams()
+    try:
+        os.getcwd()
+    except OSError:
+        _fail("the folder in which this was started is gone: change to one that is there", 2)
     compiled.cache()
     try:
         code = app(
@@ -81,6 +86,20 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _hold_streams() -> None:
+    """A standard stream that is closed leads nowhere: else the next file that is opened would get what is said."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            os.set_inheritable(number, True)
+            if nowhere != number:
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode))  # noqa: SIM115
 
 
 def _refusal(error: CycloptsError) -> str:

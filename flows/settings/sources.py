@@ -4,6 +4,7 @@ A secret comes from the environment (`ALPHAPLUS_CLICKHOUSE__PASSWORD`), from a s
 that `..._file` names (`ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE=/run/secrets/clickhouse`), never from an argument.
 """
 
+import json
 import os
 import tomllib
 from codecs import BOM_UTF8
@@ -96,6 +97,25 @@ def _read_secrets(tree: dict[str, Any]) -> None:
             raise SettingsError(f"{name}_file {file}: it is empty")
 
 
+def _json(data: bytes) -> Any:
+    """JSON in which no name stands twice: nobody could say which of the two is meant."""
+    if not data.strip():
+        raise msgspec.DecodeError("it is empty")
+    found = msgspec.json.decode(data)
+    json.loads(data, object_pairs_hook=_once, parse_int=str)
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise _Doubled(f"{doubled[0]!r} stands twice in one table")
+
+
+class _Doubled(ValueError):
+    """A name that stands twice; the message is one line."""
+
+
 def _value(hint: Any, text: str, name: str) -> Any:
     """The text of `--set` or of the environment, as JSON where it is JSON, else as the string it is."""
     try:
@@ -105,12 +125,14 @@ def _value(hint: Any, text: str, name: str) -> Any:
     if hint is Secret:
         return text
     try:
-        return msgspec.convert(msgspec.json.decode(encoded), hint, strict=True)
+        return msgspec.convert(_json(encoded), hint, strict=True)
     except msgspec.ValidationError as error:
         if text.startswith(("[", "{")):
             raise SettingsError(refused(error, msgspec.json.decode(encoded), hint, name)) from None
     except msgspec.DecodeError:
         pass
+    except _Doubled as error:
+        raise SettingsError(f"{name}: {error}") from None
     except RecursionError:
         raise SettingsError(f"{name}: nested too deeply") from None
     try:
@@ -151,7 +173,7 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
     if file is not None:
         try:
             text = file.read_bytes().removeprefix(BOM_UTF8)
-            tree = msgspec.json.decode(text) if file.suffix == ".json" else tomllib.loads(text.decode())
+            tree = _json(text) if file.suffix == ".json" else tomllib.loads(text.decode())
             msgspec.convert(tree, Settings, dec_hook=_decoded)
         except OSError as error:
             raise SettingsError(f"settings {file}: {error.strerror}") from None
@@ -159,7 +181,7 @@ def load(file: Path | None, environ: Mapping[str, str], sets: Iterable[str] = ()
             raise SettingsError(f"settings {file}: {refused(error, tree, Settings)}") from None
         except UnicodeDecodeError:
             raise SettingsError(f"settings {file}: it is not text, in UTF-8") from None
-        except (msgspec.MsgspecError, tomllib.TOMLDecodeError) as error:
+        except (msgspec.MsgspecError, tomllib.TOMLDecodeError, _Doubled) as error:
             raise SettingsError(f"settings {file}: {error}") from None
         except RecursionError:
             raise SettingsError(f"settings {file}: nested too deeply") from None

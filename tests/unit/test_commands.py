@@ -98,6 +98,27 @@ def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(words):
     assert told.wait(60) == 141
 
 
+@pytest.mark.parametrize(
+    ("closed", "words", "code"),
+    [(">&-", "graph", 0), ("2>&-", "query 'SELECT 1'", 2), ("<&- >&- 2>&-", "query 'SELECT 1'", 2)],
+)
+def test_a_stream_that_is_closed_changes_no_exit_code_and_its_number_goes_to_no_file(tmp_path, closed, words, code):
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = f"{sys.executable} -m flows {words} {closed}"
+    told = subprocess.run(line, check=False, shell=True, capture_output=True, text=True, env=environ, cwd=tmp_path)
+    assert (told.returncode, told.stderr) == (code, "")
+
+
+def test_a_folder_that_is_gone_is_one_line_whatever_is_asked(tmp_path):
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f"rmdir {gone}; {sys.executable} -P -m flows demo"
+    told = subprocess.run(line, check=False, shell=True, capture_output=True, text=True, env=environ, cwd=gone)
+    said = "alphaplus: the folder in which this was started is gone: change to one that is there\n"
+    assert (told.returncode, told.stdout, told.stderr) == (2, "", said)
+
+
 def test_the_commands_are_those_of_the_design():
     assert {name for name in app if not name.startswith("-")} >= set(COMMANDS)
 

@@ -182,6 +182,7 @@ def test_instruments_and_maps_are_given_as_json():
         ("share.ordinal=1", "share.ordinal 1 is not below share.count 1"),
         ('market.instruments=[{"venue":"x"}]', "market.instruments[0]: symbol is missing"),
         ("clickhouse.url=localhost:8123", "clickhouse.url: 'localhost:8123' is not http://host:port"),
+        ('risk.haircuts={"BTC": 0.1, "BTC": 0.5}', "risk.haircuts: 'BTC' stands twice in one table"),
     ],
 )
 def test_a_wrong_word_on_the_command_line_is_named(said, why):
@@ -206,6 +207,9 @@ def test_an_environment_variable_of_ours_that_means_nothing_is_an_error():
         ("a.json", b"[1]", "it is not a table with: alerts, "),
         ("a.json", b"null", "it is not a table with: alerts, "),
         ("a.json", b'{"kafka": ', ""),
+        ("a.json", b"", "it is empty"),
+        ("a.json", b'{"windows": {"base_ms": 1000, "base_ms": 2000}}', "'base_ms' stands twice in one table"),
+        ("a.json", b'{"windows": {"base_ms": 1000}, "windows": {}}', "'windows' stands twice in one table"),
     ],
 )
 @pytest.mark.parametrize("sets", [(), ("kafka.brokers=x",)])
