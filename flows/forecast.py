@@ -50,8 +50,6 @@ def how(settings: Settings) -> How:
     """What is forecast."""
     if MINUTE_MS not in settings.windows.lengths_ms():
         raise SettingsError("windows.spans_ms: the forecast flow needs windows of 60000 ms")
-    if MINUTE_MS % settings.windows.keyframe_ms:
-        raise SettingsError("windows.keyframe_ms: the forecast flow needs a row a minute: 60000 must be a multiple")
     horizons = settings.forecast.horizons_min
     if not horizons or len(set(horizons)) < len(horizons):
         raise SettingsError("forecast.horizons_min: name at least one horizon, each once")

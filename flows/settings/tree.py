@@ -36,7 +36,7 @@ class Windows(Section, frozen=True):
     lateness_ms: NotNegative = 500
     """How long a window waits for events of its time; later ones are counted and rejected."""
     keyframe_ms: Positive = 60_000
-    """Where nothing moved a row is written this often all the same."""
+    """Where nothing moved a row is written this often all the same; it divides a minute."""
 
     def lengths_ms(self) -> tuple[int, ...]:
         """All window lengths, the base first."""
@@ -292,6 +292,11 @@ class Settings(Section, frozen=True):
                 )
         if self.windows.keyframe_ms % self.windows.base_ms:
             raise SettingsError("windows.keyframe_ms is not a multiple of windows.base_ms")
+        if 60_000 % self.windows.keyframe_ms:
+            raise SettingsError(
+                f"windows.keyframe_ms: {self.windows.keyframe_ms} does not divide a minute, 60000: all who read rows"
+                " count on one a minute"
+            )
         address = _address(self.clickhouse.url)
         if address.username or address.password:
             raise SettingsError("clickhouse.url names a user or password: use clickhouse.user and clickhouse.password")

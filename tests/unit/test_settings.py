@@ -179,6 +179,8 @@ def test_instruments_and_maps_are_given_as_json():
             "windows.base_ms: 90000 does not divide a minute, 60000, by which many features count",
         ),
         ("windows.keyframe_ms=1500", "windows.keyframe_ms is not a multiple of windows.base_ms"),
+        # the dense views give a row for two minutes at most: of each five, three would be missing
+        ("windows.keyframe_ms=300000", "windows.keyframe_ms: 300000 does not divide a minute, 60000"),
         ("share.ordinal=1", "share.ordinal 1 is not below share.count 1"),
         ('market.instruments=[{"venue":"x"}]', "market.instruments[0]: symbol is missing"),
         ("clickhouse.url=localhost:8123", "clickhouse.url: 'localhost:8123' is not http://host:port"),
