@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models import risk_levels
 from models.forecaster import WRITES, Forecaster, forecast
-from models.minutes import CLOSED_BY, Minute
+from models.minutes import CLOSED_BY, Minute, liquidates
 from models.thresholds import Thresholds
 from models.vector import VECTOR, VectorState, matrix
 from models.vector_items import FEATURE_VERSION, HORIZONS_MIN, ITEMS, NAMES, READS
@@ -29,6 +29,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 SIDES = ("long", "short")
 LEAST_KNOWN = 0.5
+SPOT = "nothing is liquidated on a spot market"
 
 STAMP = (quality.BOOK_OK, quality.GAP_MS, quality.STALE_MS, quality.LATE_ROWS, quality.CLOSED, quality.INFERRED)
 _STAMP = tuple(
@@ -36,6 +37,7 @@ _STAMP = tuple(
     for c in STAMP
 )
 _AS_OF = Column("as_of", "time", "the minute at whose end this was known")
+_UNTOLD = "a size in it is not known; nothing was heard of the instrument in the minute; a spot market"
 _OLD = "a row or minute that it needs was not seen"
 
 
@@ -55,7 +57,7 @@ VECTORS = (
         "f8",
         "longs liquidated in the minute",
         "USD",
-        null_when="not known",
+        null_when=_UNTOLD,
         low=0.0,
         formula="sum p q",
         source="sums of the table liquidations",
@@ -65,7 +67,7 @@ VECTORS = (
         "f8",
         "shorts liquidated in the minute",
         "USD",
-        null_when="not known",
+        null_when=_UNTOLD,
         low=0.0,
         formula="sum p q",
         source="sums of the table liquidations",
@@ -87,7 +89,10 @@ VECTORS = (
 FORECASTS = (
     *KEY[:2],
     _AS_OF,
-    *(msgspec.structs.replace(c, null_when="there is no model") if c.name == "base_rate" else c for c in WRITES),
+    *(
+        msgspec.structs.replace(c, null_when="there is no model; a spot market") if c.name == "base_rate" else c
+        for c in WRITES
+    ),
     Column(
         "threshold_usd",
         "f8",
@@ -95,7 +100,7 @@ FORECASTS = (
         "USD",
         "max(forecast.floor_usd, .95-quantile, type 7, of USD in windows as long as the horizon that begin each minute"
         " and lie in the last 7 days; without those of which more than 2 % of the minutes is not known)",
-        null_when="fewer than 60 such windows have ended",
+        null_when="fewer than 60 such windows have ended; a spot market",
         low=0.0,
         source="definition of our own",
     ),
@@ -170,7 +175,11 @@ class Bursts:
             **stamp,
         }
         when = [minute.end_ms] * len(seen)
-        forecasts = self._forecasts(by, matrix(made), of["book_ok"], q[:, :, asked], instrument)
+        forecasts = (
+            self._forecasts(by, "there is no model", matrix(made), of["book_ok"], q[:, :, asked], instrument)
+            if liquidates(minute.venue)
+            else self._forecasts(None, SPOT, matrix(made), of["book_ok"], q[:, :, asked], instrument)
+        )
         k = len(self.grid)
         wide: dict[str, Array | list[str]] = {n: _repeat(c, k) for n, c in {**key, **stamp}.items()}
         marks = [f"{h}|{side}" for side, h in self.grid]
@@ -187,16 +196,16 @@ class Bursts:
         ]
 
     def _forecasts(
-        self, by: Forecaster | None, x: F8, book_ok: NDArray[np.bool_], q: F8, instrument: I8
+        self, by: Forecaster | None, without: str, x: F8, book_ok: NDArray[np.bool_], q: F8, instrument: I8
     ) -> dict[str, Array | list[str]]:
-        """By instrument, then horizon, then side."""
+        """By instrument, then horizon, then side; `without` a model, that is why it abstains."""
         n, k = len(x), len(self.grid)
         numbers = {
             name: np.full((n, k), np.nan)
             for name in ("p_burst", "p_burst_low", "p_burst_high", "base_rate", "expected_notional_usd", "confidence")
         }
         factors = np.full((n, k), "{}", object)
-        reason = np.full((n, k), "there is no model", object)
+        reason = np.full((n, k), without, object)
         threshold = q.transpose(0, 2, 1).reshape(n, k)
         force = np.zeros((n, k), np.int64)
         if by is not None:

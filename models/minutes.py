@@ -3,6 +3,10 @@
 A minute of a venue is complete when both of its feature logs have shown a later window end of it or a mark (or are
 ended): its 60 s rows are then all there, because a venue's rows are published end by end. Nothing depends on how the
 two logs were interleaved, nor on another venue. What one of the rows would have said and does not is NaN.
+
+Rows come each minute, of a feed that is silent too. A minute in which nothing was heard of an instrument, no depth
+message, trade or mark, tells of no liquidations because nobody would have: counts and money are NaN, not 0. So they are
+on a spot market, always.
 """
 
 from collections.abc import Iterator
@@ -25,6 +29,7 @@ from schemas.venues.registry import VENUES
 MINUTE_MS = 60_000
 KINDS = ("book", "tape")
 CLOSED_BY = ("event", "end", "idle")
+LIQUIDATIONS = ("long_liquidations", "short_liquidations", "long_liquidated_usd", "short_liquidated_usd")
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -199,6 +204,15 @@ class Minutes:
         return state
 
 
+def liquidates(venue: str) -> bool:
+    """Whether a venue has positions that it can liquidate; a spot market has none.
+
+    >>> liquidates("deribit"), liquidates("binance-spot")
+    (True, False)
+    """
+    return "derivatives" in VENUES[venue].kinds
+
+
 def _minute(venue: str, end_ms: int, rows: list[_Waits]) -> Minute:
     names = list(dict.fromkeys(row.symbol for row in rows))
     n = len(names)
@@ -225,6 +239,10 @@ def _minute(venue: str, end_ms: int, rows: list[_Waits]) -> Minute:
         of["inferred"][i] |= row.inferred
         of["late_rows"][i] += row.late_rows
         closed[i] = max(closed[i], CLOSED_BY.index(row.closed_by))
+    heard_s = np.fmin(np.fmin(of["book_age_s"], of["tape_age_s"]), of["derivatives_age_s"])
+    told = (heard_s < MINUTE_MS / 1e3) | (of["long_liquidations"] > 0) | (of["short_liquidations"] > 0)
+    for column in LIQUIDATIONS:
+        of[column][~told | (not liquidates(venue))] = np.nan
     of["stale_ms"] = 1e3 * np.maximum(of["book_age_s"], of["tape_age_s"])
     of["closed_by"] = closed
     return Minute(venue, end_ms, names, of)

@@ -67,6 +67,11 @@ def run(settings, log, cuts, restart=lambda i: False):
     return out
 
 
+def in_one_piece(book, tape) -> list[tuple[str, int, int]]:
+    """Both logs in one piece each, behind the promotions."""
+    return [("models", 0, 1), ("book", 0, len(book)), ("tape", 0, len(tape))]
+
+
 def ids(records):
     return [json.loads(v)["id"] for v in records]
 
@@ -169,6 +174,55 @@ def test_a_book_that_is_not_trusted_makes_it_abstain_and_say_so(told):
     assert {(r["abstain_reason"], r["p_burst"], r["book_ok"]) for r in rows} == {
         ("the book is not to be trusted", None, False)
     }
+
+
+def test_a_spot_market_has_nothing_to_forecast_and_tells_a_training_no_calm(told):
+    settings, one, _ = told
+    book, tape = logs(90, symbols=("BTCUSDT",))
+    tape = [(ms, v.replace(b"binance-usdm", b"binance-spot")) for ms, v in tape]
+    book = [(ms, v.replace(b"binance-usdm", b"binance-spot")) for ms, v in book]
+    out = run(settings, {"book": book, "tape": tape, "models": [promotion(1, one, T0)]}, in_one_piece(book, tape))
+    vectors = [json.loads(v) for v in out["forecast.vectors"]]
+    rows = [json.loads(v) for v in out["forecasts.liquidation"]]
+    assert {(v["long_liquidated_usd"], v["short_liquidations_1m"]) for v in vectors} == {(None, None)}
+    assert {r["abstain_reason"] for r in rows} == {"nothing is liquidated on a spot market"}
+    assert {(r["threshold_usd"], r["p_burst"], r["base_rate"]) for r in rows} == {(None, None, None)}
+
+
+def test_a_minute_in_which_nothing_was_heard_is_down_and_not_calm(told):
+    """A feed that is silent for an hour still has a row each minute, of ages that grow: it had taught that all was calm."""
+    settings, _, _ = told
+    book, tape = logs(70, symbols=("BTCUSDT",))
+    silent = range(30, 41)
+
+    def aged(log: list[tuple[int, bytes]], **ages: float) -> list[tuple[int, bytes]]:
+        """The log, of ages such as a silent feed's rows tell in these minutes."""
+        of = [(ms, json.loads(v)) for ms, v in log]
+        return [
+            (ms, msgspec.json.encode(v | ages if (ms - T0) // 60_000 in silent and v["window_ms"] == 60_000 else v))
+            for ms, v in of
+        ]
+
+    book, tape = (
+        aged(book, stale_ms=60_000.0),
+        aged(
+            tape,
+            stale_ms=60_500.0,
+            mark_age_ms=61_000.0,
+            long_liquidations=0,
+            short_liquidations=0,
+            long_liquidated_usd=0.0,
+        ),
+    )
+    out = run(settings, {"book": book, "tape": tape, "models": []}, in_one_piece(book, tape)[1:])
+    vectors = {(v["as_of"] - T0) // 60_000: v for v in map(json.loads, out["forecast.vectors"])}
+    unknown = [m for m, v in vectors.items() if v["long_liquidated_usd"] is None]
+    assert unknown == list(silent)
+    assert [m for m, v in vectors.items() if v["long_liquidations_5m"] is None] == [1, 2, 3, 4, *range(30, 45)]
+    thresholds = {
+        (r["as_of"] - T0) // 60_000: r["threshold_usd"] for r in map(json.loads, out["forecasts.liquidation"])
+    }
+    assert {m for m, q in thresholds.items() if q is not None} == set(), "51 windows of 5 minutes were heard whole"
 
 
 def test_a_bounded_shard_waits_until_the_promotions_are_read(told):
