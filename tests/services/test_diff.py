@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from flows.clickhouse.client import connect
+from flows.clickhouse.kept import beside
 from flows.commands.diff import diff
 from flows.refusal import Refused
 from flows.settings.sources import load
@@ -55,6 +56,24 @@ def test_equal_rows_are_equal_whatever_their_order_and_repeats(two, capsys):
     out = capsys.readouterr()
     assert ["walls", "50", "50", "0", "0", "0", "equal"] in [line.split() for line in out.out.splitlines()]
     assert out.err == ""
+
+
+def test_rows_that_are_stored_while_the_topics_are_read_once_more_are_not_held_against_the_store(two):
+    (name, _), sets, insert, _ = two
+    first, later, never = (row("walls", symbol=symbol) for symbol in ("first", "later", "never"))
+    insert("a", "walls", first, later)
+    told = load(None, {}, [*sets, f"clickhouse.database={name}"]).clickhouse
+
+    def while_the_run_goes_on():
+        yield "walls", later
+        insert("a", "walls", row("walls", symbol="last"))
+
+    with beside(told, f"{name}_kept", [BY_NAME["walls"]]) as kept:
+        kept.take([("walls", first)])
+        assert kept.differences(while_the_run_goes_on, 5.0) == {}
+        insert("a", "walls", never)
+        found = kept.differences(list, 5.0)["walls"]
+    assert found.startswith("2 stored rows are not as the topic has them, the first is ("), "last and never"
 
 
 def test_what_differs_is_named_by_key_and_column(two, capsys):
