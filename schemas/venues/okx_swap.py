@@ -331,7 +331,7 @@ def instruments(data: bytes) -> list[Instrument]:
             continue
         guess = infer(row.symbol)
         contract = 1.0
-        if row.type != "SPOT":
+        if row.type not in ("SPOT", "MARGIN"):
             if not row.value:
                 raise ValueError(f"{row.symbol}: ctVal is missing")
             contract = number(row.value, "ctVal") * number(row.multiplier or "1", "ctMult")

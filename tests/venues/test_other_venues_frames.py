@@ -181,6 +181,13 @@ def test_okx_instruments_multiply_value_and_multiplier_and_leave_out_what_is_not
     assert OKX.instruments(info) == [Instrument("okx-swap", "BTC-USDT-SWAP", "BTC", "USDT", "linear", "0.1", "1", 0.01)]
 
 
+@pytest.mark.parametrize("kind", ["SPOT", "MARGIN"])
+def test_what_okx_counts_in_coins_has_no_contract_size_and_needs_none(kind):
+    row = b'{"instId":"BTC-USDT","instType":"%b","tickSz":"0.1","lotSz":"0.00000001","ctVal":"","ctMult":""}'
+    found = OKX.instruments(b'{"code":"0","data":[%b]}' % (row % kind.encode()))
+    assert [(r.kind, r.contract) for r in found] == [("spot", 1.0)]
+
+
 def test_deribit_floats_are_read_from_their_digits_and_delete_means_no_lots():
     depth, rejects = DERIBIT.depth(log(samples.DERIBIT_DEPTH), table := InstrumentTable())
     assert rejects == []
