@@ -10,6 +10,7 @@ venue says that of every currency.
 """
 
 from collections.abc import Callable
+from math import isfinite
 
 import msgspec
 
@@ -87,7 +88,7 @@ def read(frame: bytes) -> Change | None:
     rows = msgspec.json.decode(it.data, type=list[_Row])
     whole = it.arg is None or (it.event_type == "snapshot" and it.cur_page <= 1)
     timed = rows if it.arg is not None else []
-    at_ms = max([int(number(r.p_time) or number(r.u_time) or 0) for r in timed], default=0)
+    at_ms = max([_ms(r.p_time) or _ms(r.u_time) for r in timed], default=0)
     stream = "" if whole or it.arg is None else it.arg.channel
     if (it.arg is not None and it.arg.channel == "positions") or any(r.inst_id for r in rows):
         scope = none if not whole else every if it.arg is None else it.arg.names
@@ -112,6 +113,12 @@ def read(frame: bytes) -> Change | None:
             all_wallets=whole and not (it.arg and it.arg.ccy),
         )
     return Change(all_legs=every) if it.arg is None and not rows else None
+
+
+def _ms(time: Text) -> int:
+    """A time in ms; 0 where it is none."""
+    ms = number(time) or 0.0
+    return int(ms) if isfinite(ms) else 0
 
 
 def _wallets(details: list[_Detail]) -> dict[str, float]:

@@ -68,7 +68,7 @@ class Streams:
     """The accounts of one log or several that come as frames; `known` says what a contract of OKX is."""
 
     def __init__(self, known: Mapping[tuple[str, str], Instrument] | None = None, ahead_ms: int = 5_000) -> None:
-        """Nothing seen yet. A time more than `ahead_ms` past its receipt is none: it would hold up what comes."""
+        """Nothing seen yet. A time before 1970, or more than `ahead_ms` past its receipt, is none: it would hold up others."""
         self.known, self.ahead_ms = known or {}, ahead_ms
         self.held: dict[str, _Held] = {}
 
@@ -96,7 +96,7 @@ class Streams:
             return None
         held = self.held.setdefault(it.account, _Held())
         at = held.venues.setdefault(it.venue, _AtVenue())
-        if change.at_ms > received_ms + self.ahead_ms:
+        if not 0 <= change.at_ms <= received_ms + self.ahead_ms:
             change = msgspec.structs.replace(change, at_ms=0)
         _apply(at, change, whole=it.all)
         held.as_of = max(held.as_of, change.at_ms or received_ms)

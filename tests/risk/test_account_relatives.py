@@ -345,6 +345,19 @@ def test_a_snapshot_of_okx_that_is_split_into_messages_is_all_of_them(apart_ms):
     assert ([p.symbol for p in again.positions], wallets(again)) == (["BTC-USDT-SWAP"], {"USDT": 4000})
 
 
+@pytest.mark.parametrize("time", ["inf", "-inf", "1e999", "nan", -(2**70), 10**30, "-1"])
+def test_a_time_that_is_none_stops_no_flow(time):
+    """An OverflowError, when the frame was read or when its account was frozen, ended the flow at each start anew."""
+    frame = piece(0, "5000", ("BTC-USDT-SWAP", "10"))
+    frame["data"][0]["pTime"] = time
+    streams = Streams(KNOWN)
+    account = streams.read(json.dumps({"account": "a", "venue": "okx-swap", "frame": frame}).encode(), START_MS)
+    assert isinstance(account, str) or (wallets(account), account.as_of) == ({"USDT": 5000}, START_MS)
+    again = Streams(KNOWN)
+    again.thaw(streams.freeze())
+    assert again.held == streams.held
+
+
 def test_a_snapshot_of_one_currency_of_okx_leaves_the_others():
     start = {"code": "0", "data": [{"details": [{"ccy": "USDT", "cashBal": "5000"}, {"ccy": "BTC", "cashBal": "1"}]}]}
     arg = {"channel": "account", "ccy": "BTC"}
