@@ -68,7 +68,7 @@ class Streams:
     """The accounts of one log or several that come as frames; `known` says what a contract of OKX is."""
 
     def __init__(self, known: Mapping[tuple[str, str], Instrument] | None = None, ahead_ms: int = 5_000) -> None:
-        """Nothing seen yet. A time before 1970, or more than `ahead_ms` past its receipt, is none: it would hold up others."""
+        """Nothing seen yet. A time before 1970 or `ahead_ms` past its receipt is none: it would hold up what comes."""
         self.known, self.ahead_ms = known or {}, ahead_ms
         self.held: dict[str, _Held] = {}
 
