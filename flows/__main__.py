@@ -3,13 +3,16 @@
 import os
 import sys
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+try:
+    from cyclopts import App, CycloptsError, UnknownCommandError
 
-from flows.clickhouse.errors import MigrationError, StoreError
-from flows.engine import compiled
-from flows.monitoring.log_lines import fail
-from flows.refusal import Refused, Unreachable
-from flows.settings.tree import SettingsError
+    from flows.clickhouse.errors import MigrationError, StoreError
+    from flows.engine import compiled
+    from flows.monitoring.log_lines import fail
+    from flows.refusal import Refused, Unreachable
+    from flows.settings.tree import SettingsError
+except KeyboardInterrupt:  # who changes their mind while all this is loaded needs no traceback
+    sys.exit(130)
 
 SHOWN = 80
 """So many characters of what is refused."""

@@ -27,6 +27,21 @@ def test_a_start_loads_nothing_that_it_does_not_use(modules, left_out):
     assert sorted(loaded(f"flows.__main__, {modules}") & {*left_out}) == []
 
 
+def test_who_interrupts_it_while_it_is_loaded_gets_no_traceback():
+    """For three seconds on a busy machine Ctrl-C was answered with forty lines."""
+    interrupted = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'cyclopts': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+        "import flows.__main__"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", interrupted], check=False, capture_output=True, text=True, env=environ)
+    assert (told.returncode, told.stderr) == (130, "")
+
+
 def test_compiled_code_is_loaded_without_what_it_takes_to_compile():
     ids = record_ids(frames("alerts", 0, [b'{"id":"a|1"}'], [0]))  # whatever is not compiled yet is compiled here
     assert ids.order.tolist() == [1]
