@@ -124,6 +124,7 @@ class ForecastShard:
             for published in self.bursts.step(minute, self._in_force(minute.end_ms)):
                 self._packed = None
                 out.append(outgoing.rows(published, self.prefix, self.shard))
+        self.promotions.forget(min(self.minutes.done_ms.values(), default=-1))
         return out
 
     def _promote(self, log: Frames) -> list[Reject]:

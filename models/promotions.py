@@ -31,8 +31,18 @@ class Promotions:
     held: list[Promotion] = field(default_factory=list)
 
     def add(self, promotion: Promotion) -> None:
-        """The next record; the oldest of more than eight are forgotten, they stopped to hold long ago."""
-        self.held = [*self.held, promotion][-KEPT:]
+        """The next record."""
+        self.held = [*self.held, promotion]
+
+    def forget(self, until_ms: int) -> None:
+        """No minute up to this time will be asked for again: of the records that held by then the last eight stay.
+
+        One would do; the others are for versions that turn out to be unusable. By number alone nothing is forgotten: a
+        reader that catches up has the promotions of many days before their minutes.
+        """
+        begun = [i for i, p in enumerate(self.held) if p.in_force_from <= until_ms]
+        gone = set(begun[:-KEPT])
+        self.held = [p for i, p in enumerate(self.held) if i not in gone]
 
     def at(self, ms: int) -> str:
         """The version in force at a minute; empty before the first."""

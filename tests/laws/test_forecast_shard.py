@@ -113,6 +113,18 @@ def test_a_swap_changes_the_version_once_at_its_minute_and_loses_no_row(told):
     assert reasons[90] == {""}
 
 
+def test_who_catches_up_on_many_promotions_forecasts_each_minute_with_the_version_of_then(told):
+    """All promotions are read before the minutes of a backlog: of thirty the first twenty-two had been forgotten."""
+    settings, one, two = told
+    book, tape = logs(90, symbols=("BTCUSDT",))
+    swaps = [promotion(k, (one, two)[k % 2], T0 + (3 * k + 1) * 60_000) for k in range(30)]
+    whole = [("models", 0, 30), ("book", 0, len(book)), ("tape", 0, len(tape))]
+    out = run(settings, {"book": book, "tape": tape, "models": swaps}, whole, lambda i: i == 2)
+    for r in map(json.loads, out["forecasts.liquidation"]):
+        minute = (r["as_of"] - T0) // 60_000
+        assert r["model_version"] == (one, two)[(minute - 1) // 3 % 2], minute
+
+
 def test_a_corrupt_version_and_one_of_another_floor_are_refused_with_one_line_and_the_champion_goes_on(tmp_path, capfd):
     settings = Settings(forecast=Forecast(models=str(tmp_path), horizons_min=(5,)))
     good, bad, other = model(tmp_path, 1), model(tmp_path, 2), model(tmp_path, 3, floor_usd=1.0)
@@ -219,10 +231,8 @@ def test_a_minute_in_which_nothing_was_heard_is_down_and_not_calm(told):
     unknown = [m for m, v in vectors.items() if v["long_liquidated_usd"] is None]
     assert unknown == list(silent)
     assert [m for m, v in vectors.items() if v["long_liquidations_5m"] is None] == [1, 2, 3, 4, *range(30, 45)]
-    thresholds = {
-        (r["as_of"] - T0) // 60_000: r["threshold_usd"] for r in map(json.loads, out["forecasts.liquidation"])
-    }
-    assert {m for m, q in thresholds.items() if q is not None} == set(), "51 windows of 5 minutes were heard whole"
+    rows = [r for r in map(json.loads, out["forecasts.liquidation"]) if r["horizon_min"] == 5]
+    assert {r["threshold_usd"] for r in rows} == {None}, "51 windows of 5 minutes were heard whole, it takes 60"
 
 
 def test_a_bounded_shard_waits_until_the_promotions_are_read(told):
