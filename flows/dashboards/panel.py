@@ -127,8 +127,15 @@ def _unit(table: Table, columns: Sequence[str]) -> str:
 def over_time(
     title: str, table: Table, columns: Sequence[str], steps: tuple[tuple[float, str], ...] = (), width: int = 12
 ) -> Panel:
-    """Columns over their time, a line for each of what the table's key tells apart."""
-    by = [name for name in table.key if name not in (table.time, "window_ms", "nth")]
+    """Columns over their time, a line for each of what the table's key tells apart.
+
+    Grafana tells lines apart by text alone; a number would be a line of its own, and those that it names one.
+    """
+    by = [
+        name if table.column(name).dtype == "str" else f"toString({name}) AS {name}"
+        for name in table.key
+        if name not in (table.time, "window_ms", "nth")
+    ]
     conditions = " AND ".join([f"$__timeFilter_ms({table.time})", *chosen(table)])
     select = ", ".join([f"{table.time} AS time", *by, *columns])
     text = f"SELECT {select} FROM {table.name} FINAL WHERE {conditions} ORDER BY time"

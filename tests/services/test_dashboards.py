@@ -109,3 +109,12 @@ def test_a_curve_counts_a_window_also_where_it_was_like_the_one_before(clickhous
     panel = "microstructure.json: what makers kept, and how far the mid went, by horizon"
     found = answered(clickhouse, panel, **PLANTED | {"symbol": ["quiet"], "window": "1000"})
     assert found[0][:2] == ("1s", (3 * 2.0 + 10.0) / 4)
+
+
+def test_the_lines_of_a_chart_are_told_apart_by_text_for_by_numbers_grafana_does_not(clickhouse):
+    """Forecasts of one minute for two horizons: by a number alone, the line of one held now this and now that one."""
+    of = {"as_of": START_MS, "position_side": "long"}
+    plant(clickhouse, "forecasts_liquidation", *({**of, "horizon_min": m, "p_burst": m / 100} for m in (5, 60)))
+    found = answered(clickhouse, "forecasts.json: probability of a burst", **PLANTED | {"side": ["long"]})
+    lines = {tuple(v for v in row if isinstance(v, str)): row[-2] for row in found}
+    assert lines == {("planted", "first", "5", "long"): 0.05, ("planted", "first", "60", "long"): 0.6}
