@@ -15,7 +15,7 @@ from models import risk_levels
 from models.forecaster import WRITES, Forecaster, forecast
 from models.minutes import CLOSED_BY, Minute, liquidates
 from models.thresholds import Thresholds
-from models.vector import VECTOR, VectorState, matrix
+from models.vector import LEVERAGES, MAINTENANCE, VECTOR, VectorState, matrix
 from models.vector_items import FEATURE_VERSION, HORIZONS_MIN, ITEMS, NAMES, READS
 from operators import quality
 from operators.contract import Array
@@ -32,18 +32,28 @@ LEAST_KNOWN = 0.5
 SPOT = "nothing is liquidated on a spot market"
 
 STAMP = (quality.BOOK_OK, quality.GAP_MS, quality.STALE_MS, quality.LATE_ROWS, quality.CLOSED, quality.INFERRED)
-_STAMP = tuple(
-    msgspec.structs.replace(c, null_when="no book was seen of the instrument") if c.name == "gap_ms" else c
-    for c in STAMP
-)
+_SAID_HERE = {
+    "gap_ms": {"null_when": "no book was seen of the instrument"},
+    "stale_ms": {
+        "meaning": "age at the minute's end of the last depth message or of the last trade, whichever is older",
+        "formula": "1000 max(book_age_s, tape_age_s)",
+        "null_when": "one of the two is not known",
+    },
+}
+_STAMP = tuple(msgspec.structs.replace(c, **_SAID_HERE.get(c.name, {})) for c in STAMP)
 _AS_OF = Column("as_of", "time", "the minute at whose end this was known")
 _UNTOLD = "a size in it is not known; nothing was heard of the instrument in the minute; a spot market"
-_OLD = "a row or minute that it needs was not seen"
+_OLD = "a row, value or minute that it needs was not seen, or what it is divided by is 0"
+_NEVER_HERE = "always: BTC is in another shard"
+_LEVELS = (
+    f"definition of our own: liquidated at the mid then (1 -+ 1 / L) / (1 -+ {MAINTENANCE:g}), L "
+    f"{', '.join(f'{leverage:.0f}' for leverage in LEVERAGES)} in equal parts, until a mid has reached it"
+)
 
 
 def _unit(feature: str) -> str:
-    for part, unit in (("bps", "bps"), ("age_s", "s"), ("minutes_", "minutes"), ("liquidations_", "count")):
-        if part in feature and not feature.startswith("imbalance"):
+    for part, unit in (("_bps", "bps"), ("_age_s", "s"), ("minutes_", "minutes"), ("liquidations_", "count")):
+        if part in feature:
             return unit
     return "1"
 
@@ -79,8 +89,8 @@ VECTORS = (
             f"feature of the family {item.family}",
             _unit(item.name),
             item.definition,
-            "definition of our own",
-            null_when=_OLD,
+            _LEVELS if item.family == "levels" else "definition of our own",
+            null_when=_NEVER_HERE if item.family == "leader" else _OLD,
         )
         for item in ITEMS
     ),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.bursts import VECTORS
 from models.vector import MINUTE_NS, VECTOR, matrix
 from models.vector_items import FEATURE_VERSION, ITEMS, NAMES, READS, STANDING, seen_by
 
@@ -52,6 +53,16 @@ def leaks(of, rows: dict[str, np.ndarray], seed: int = 3) -> bool:
 def test_there_are_at_least_twenty_features_with_a_name_and_a_definition_each():
     assert len(NAMES) == len(set(NAMES)) >= 20
     assert all(item.definition and item.family for item in ITEMS)
+
+
+def test_every_feature_is_published_with_its_own_unit():
+    """A mass within 50 bps is USD over USD and had been published as bps."""
+    told = {c.name: c.unit for c in VECTORS if c.name in NAMES}
+    assert {told[f"{side}_mass_{d}bps"] for side in ("long", "short") for d in (50, 150)} == {"1"}
+    assert {name for name, unit in told.items() if unit == "bps"} == {name for name in NAMES if name.endswith("_bps")}
+    assert {name for name, unit in told.items() if unit == "s"} == {name for name in NAMES if name.endswith("_age_s")}
+    assert told["minutes_to_funding"] == "minutes" and told["short_liquidations_5m"] == "count"
+    assert told["imbalance_10bps"] == told["long_liquidated_share_5m"] == "1"
 
 
 def test_the_fingerprint_is_known_so_that_a_change_of_definition_is_a_decision():
