@@ -1,6 +1,7 @@
 """Supervisor: the processes of a demo or replay; restarts what dies, ends all that it started."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.monitoring.log_lines import told
+from flows.monitoring.log_lines import LOG, told
 from flows.printable import printable
 
 MOST_FAILURES = 20
 """Ends by an error, one after another, after which a process is given up: about a minute and a half."""
+SAYER = {"sayer": "alphaplus"}
+ROOM_BYTES = 1 << 20
+"""A disk with less is full: what is written comes in blocks."""
 WELL_S = 60.0
 """How long a process runs before what ended those before it no longer counts."""
 FROM_OUTSIDE, AT_ONCE_S = (-signal.SIGKILL, -signal.SIGTERM), 1.0
@@ -43,11 +47,18 @@ class Child:
     due_s: float = 0.0
     """When, on a clock that never steps, it is to be started again; 0 while that is not so."""
     finished: bool = False
+    told: str = ""
+    """Why it ended, as it was said last: what goes on failing for the same reason says so once."""
 
     def last_line(self, none: str = "it wrote nothing") -> str:
         """The last line that it wrote."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return printable(told(lines[-1].strip())) if lines else none
+
+    def why(self) -> str:
+        """Its last line, and whether it could write one."""
+        full = shutil.disk_usage(self.log.parent).free < ROOM_BYTES
+        return self.last_line() + (f"; the disk of {self.log.parent} is full" if full else "")
 
 
 @dataclass(slots=True)
@@ -97,14 +108,17 @@ class Supervisor:
             elif code == 0 or not (child.keep or child.vital):
                 child.finished = True
             elif not child.keep or code == 2 or child.restarts >= self.most_restarts:
-                raise ProcessFailed(f"{child.name} ended with {code}: {child.last_line()}")
+                raise ProcessFailed(f"{child.name} ended with {code}: {child.why()}")
             else:
                 child.restarts += 1
                 lived_s = time.monotonic() - child.started_s
                 failed = code not in FROM_OUTSIDE or lived_s < AT_ONCE_S
                 child.failures = failed + (child.failures if lived_s < WELL_S else 0)
                 if child.failures > MOST_FAILURES:
-                    raise ProcessFailed(f"{child.name} failed {child.failures} times: {child.last_line()}")
+                    raise ProcessFailed(f"{child.name} failed {child.failures} times: {child.why()}")
+                if failed and child.told != (why := child.why()):
+                    child.told = why
+                    LOG.warning("%s ended with %d and is started again: %s", child.name, code, why, extra=SAYER)
                 waits_s = min(0.2 * child.failures, 5.0) if child.failures > 3 and failed else 0.0
                 child.due_s = time.monotonic() + waits_s
 

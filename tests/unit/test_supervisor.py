@@ -85,6 +85,17 @@ def test_what_keeps_failing_is_given_up_with_its_last_line(watched, monkeypatch)
     assert child.log.read_bytes().count(b"first") == 5
 
 
+def test_why_something_is_started_again_is_said_once_and_that_a_full_disk_is_why(watched, monkeypatch, capfd):
+    """A demo on a full disk showed `1/5 flows up` and `done`, and no reason."""
+    monkeypatch.setattr(module, "MOST_FAILURES", 3)
+    watched.start("one", "failing")
+    with pytest.raises(ProcessFailed):
+        watched.wait(lambda: False, timeout_s=WAIT_S)
+    assert capfd.readouterr().err == "alphaplus: one ended with 3 and is started again: no such thing\n"
+    monkeypatch.setattr(module, "ROOM_BYTES", 1 << 62)
+    assert watched.children["one"].why() == f"no such thing; the disk of {watched.folder} is full"
+
+
 def test_what_keeps_aborting_is_given_up_like_what_keeps_failing_and_not_without_a_pause(watched, monkeypatch):
     monkeypatch.setattr(module, "MOST_FAILURES", 4)
     child = watched.start("one", "aborting")
