@@ -16,6 +16,7 @@ ALERTS, REJECTS, BBO = BY_NAME["alerts"], BY_NAME["rejects"], BY_NAME["consolida
 Steps = tuple[tuple[float, str], ...]
 BAD: Steps = ((1e-9, "red"),)
 UTILISATION: Steps = ((0.6, "yellow"), (0.8, "orange"), (0.95, "red"))
+MAINTENANCE: Steps = ((0.5, "yellow"), (0.7, "orange"), (0.8, "red"))
 LAG_S: Steps = ((10, "yellow"), (60, "red"))
 RATE = "sum by (instance) (rate({}[$__rate_interval]))"
 
@@ -87,7 +88,7 @@ RISK = Board(
     ("account", "venue", "symbol", "side"),
     (
         over_time("margin utilisation", ACCOUNTS, ["margin_utilisation"], UTILISATION),
-        over_time("maintenance ratio", ACCOUNTS, ["maintenance_ratio"], UTILISATION),
+        over_time("maintenance ratio", ACCOUNTS, ["maintenance_ratio"], MAINTENANCE),
         over_time("nearest liquidation", ACCOUNTS, ["nearest_liquidation_bps"]),
         over_time("distance to liquidation", POSITIONS, ["distance_to_liquidation_bps"]),
         over_time("tail loss within an hour", ACCOUNTS, ["var_99_1h_usd", "es_99_1h_usd"]),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.dashboards.boards import RISK
 from flows.tables import ALERTED_COLUMNS
 from operators import hysteresis
 from operators.alerts.alert_step import GONE, WRITES, advance, alert_id, alerts
@@ -54,6 +55,15 @@ def rows(*given_rows: tuple[str, float, float], ok: bool = True) -> dict[str, np
 def told(out) -> list[tuple[str, str, str, float]]:
     parts = (out["kind"], out["subject"], out["severity"], out["at"] / S)
     return list(zip(*(part.tolist() for part in parts), strict=True))
+
+
+def test_the_colours_of_the_risk_dashboard_change_where_the_shipped_rules_raise():
+    """Of 0.85 of the maintenance margin a critical alert was raised, and the chart was orange until 0.95."""
+    raised = {r.metric: tuple(r.thresholds.values()) for r in load(FILE.read_text()) if r.table == "risk_accounts"}
+    coloured = {panel.title: panel.steps for panel in RISK.panels if panel.steps}
+    assert coloured
+    for title, steps in coloured.items():
+        assert tuple(value for value, _ in steps) == raised[title.replace(" ", "_")], title
 
 
 def test_a_raise_waits_for_its_hold_and_a_clear_for_its_own():
