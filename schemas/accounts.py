@@ -15,7 +15,8 @@ import msgspec
 MAX_BYTES = 1_000_000
 MAX_POSITIONS = 2_000
 MAX_NUMBER = 1e15
-MAX_LEVERAGE = 1_000.0
+MIN_LEVERAGE, MAX_LEVERAGE = 0.01, 1_000.0
+"""OKX's least, and more than any venue gives."""
 MAX_NAME = 128
 MAX_LEFT_OUT = 20
 LAST_MS = 4_102_444_800_000
@@ -237,8 +238,8 @@ def _position_reason(position: Position) -> str | None:
 def _known(position: Position) -> tuple[Position, list[str]]:
     """The position with a leverage or margin that cannot be true taken as not known, and what was wrong."""
     leverage, margin, notes = position.leverage, position.isolated_margin, []
-    if leverage is not None and not 0 < leverage <= MAX_LEVERAGE:
-        notes.append(f"leverage {leverage:g} is not within (0, {MAX_LEVERAGE:g}]")
+    if leverage is not None and not MIN_LEVERAGE <= leverage <= MAX_LEVERAGE:
+        notes.append(f"leverage {leverage:g} is not within [{MIN_LEVERAGE:g}, {MAX_LEVERAGE:g}]")
         leverage = None
     if position.margin_mode == "cross":
         if margin:

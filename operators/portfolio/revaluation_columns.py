@@ -56,8 +56,8 @@ POSITION_WRITES = (
         " fee to close",
         "USD",
         "(q mark mmr - cum + fee q EP (1 - s / l)) d, by the rule of 2024-09 q EP mmr - cum; fee as in"
-        " initial_margin_usd, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) d, mmr by the contracts of"
-        " both legs",
+        " initial_margin_usd, never below 0, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) d, mmr by the"
+        " contracts of both legs",
         null_when=NO_TIERS,
         low=0.0,
         source="the venue's own documentation",

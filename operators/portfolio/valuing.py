@@ -131,7 +131,7 @@ def _positions(a: int, held: Runs, purses: Runs, pools: Pools, marks: Prices, ti
         w.fixed[i] = w.need[i]
         if held.numbers[i, FEE] > 0:
             lost = 0.0 if np.isnan(leverage) else 1 / leverage
-            closing = held.numbers[i, FEE] * at_entry * (1 - np.sign(held.numbers[i, QTY]) * lost)
+            closing = held.numbers[i, FEE] * at_entry * max(1 - np.sign(held.numbers[i, QTY]) * lost, 0.0)
             w.initial[i] += closing
             w.need[i] += closing
         if np.isnan(w.need[i]):

@@ -371,6 +371,18 @@ def test_bybits_margins_include_the_fee_to_close(price):
     assert row["maintenance_margin_usd"] == pytest.approx(9.73795)
 
 
+@pytest.mark.parametrize(("leverage", "maintenance"), [(2, 100 + 6), (1, 100), (0.5, 100), (0.01, 100)])
+def test_closing_what_cannot_be_bankrupt_costs_nothing(leverage, maintenance):
+    """A long by less than its value has no price of bankruptcy above 0. [HAND] 20,000 * .005 + .0006 * 20,000 * (1 - 1 / l).
+
+    At a leverage of .01 maintenance was -1,088.
+    """
+    held = record({"USDT": 50_000}, cross("BTCUSDT", 1, 20_000, leverage, venue="bybit-linear"))
+    known = Terms({("bybit-linear", "BTCUSDT"): one_tier(0.005, 100)})
+    row = last(play([(0, held)], [mark(1, "BTCUSDT", 20_000, "bybit-linear")], known), "risk_positions")
+    assert row["maintenance_margin_usd"] == pytest.approx(maintenance)
+
+
 def test_the_rule_of_2024_is_the_default_and_that_of_2026_can_be_chosen():
     """[EXT] Bybit help centre: 1 BTC @20,000, 50x, .5 %, initial margin 400: 19,700; by the other text 19,600 / .995.
 

@@ -104,8 +104,9 @@ def test_a_bad_position_is_left_out_by_name_and_the_rest_is_used(changes, reason
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"leverage": 0}, "leverage 0 is not within (0, 1000]"),
-        ({"leverage": -3}, "leverage -3 is not within (0, 1000]"),
+        ({"leverage": 0}, "leverage 0 is not within [0.01, 1000]"),
+        ({"leverage": 1e-300}, "leverage 1e-300 is not within [0.01, 1000]"),
+        ({"leverage": -3}, "leverage -3 is not within [0.01, 1000]"),
         ({"isolated_margin": -1}, "isolated_margin -1 is not within [0, 1e+15]"),
         ({"isolated_margin": None}, "isolated_margin is missing on an isolated position"),
         ({"margin_mode": "cross"}, "isolated_margin 4000 on a cross position"),
