@@ -15,7 +15,7 @@ from flows.clickhouse.migrations import FOLDER, apply_migrations
 from flows.commands.apart import apart, make_database
 from flows.commands.options import DEMO, Data, File, Minutes, Sets, settings
 from flows.commands.printer import Printer
-from flows.engine.signals import interrupted_by_sigterm
+from flows.engine.signals import interrupted_when_told
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
 from flows.kafka.topic_tail import Tail
@@ -62,7 +62,7 @@ def demo(
     Its rows are in a database of their own, `simulated` (with `--live`: `live`); in a configured ClickHouse its name
     begins with that of the configured one, and on configured brokers its topics begin with `simulated.`.
     """
-    interrupted_by_sigterm()
+    interrupted_when_told()
     market: DemoMarket = LiveMarket(live) if live else SimulatedMarket(instruments, seed, past)
     told = settings(config, set, data)
     if data is None:

@@ -13,7 +13,7 @@ from flows.commands import reasons
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.printer import Printer
 from flows.commands.reach import store, with_broker
-from flows.engine.signals import interrupted_by_sigterm
+from flows.engine.signals import interrupted_when_told
 from flows.settings.tree import SettingsError
 from flows.upkeep.resubmission import PUBLISHED, STORED, Outcome, Rejected, hand_in
 
@@ -59,7 +59,7 @@ def replay(
 
     Rows that the store did not take are stored; inputs are published again at the end of their partition.
     """
-    interrupted_by_sigterm()
+    interrupted_when_told()
     if most < 1:
         raise SettingsError("--most must be at least 1")
     told = with_broker(asked(config, set, data))

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from flows.commands.options import Data, File, Sets, settings
 from flows.engine.incoming import share
 from flows.engine.runner import run as run_flow
-from flows.engine.signals import interrupted_by_sigterm
+from flows.engine.signals import interrupted_when_told
 from flows.job_graph import FLOWS
 from flows.kafka.epochs import Stopping
 from flows.kafka.source import shards_of
@@ -103,7 +103,7 @@ def _each(names: tuple[str, ...], told: Settings, config: Path | None, sets: tup
     """One process a flow; when one cannot be kept running, all end."""
     if told.metrics_port and told.metrics_port + len(names) - 1 > 65_535:
         raise SettingsError(f"metrics_port: {len(names)} flows from {told.metrics_port} on go beyond the last, 65535")
-    interrupted_by_sigterm()
+    interrupted_when_told()
     supervisor = Supervisor(Path(told.data) / "logs")
     shared = [*(["--settings", str(config)] if config else []), *(a for s in sets for a in ("--set", s))]
     read: dict[Path, int] = {}

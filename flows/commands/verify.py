@@ -14,7 +14,7 @@ from flows.clickhouse.kept import Record, beside
 from flows.commands.options import Data, File, Sets, asked
 from flows.commands.printer import Printer
 from flows.commands.reach import under_way
-from flows.engine.signals import interrupted_by_sigterm
+from flows.engine.signals import interrupted_when_told
 from flows.job_graph import FEATURES, FORECASTS, RISK
 from flows.kafka import glance
 from flows.kafka.recorded import Derived, Place, copy, digest, records
@@ -36,7 +36,7 @@ STILL_S = 60.0
 
 def verify(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """Replay the recorded topics of a run (of a demo under way, or of the settings), and compare every table."""
-    interrupted_by_sigterm()
+    interrupted_when_told()
     told, since_ms = asked(config, set, data), 0
     if not told.kafka.brokers:
         told, folder = under_way(told)

@@ -13,6 +13,7 @@ from flows.monitoring.log_lines import fail
 from flows.monitoring.wall_clock import LOOK_S, WallClock
 from flows.refusal import Unreachable
 from flows.settings.tree import Live, SettingsError
+from flows.stops import stops
 
 AGAIN = "starting again, and asking for whole books"
 
@@ -62,7 +63,7 @@ def run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock |
 
 async def _run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stops():
         loop.add_signal_handler(number, _stop, number, over)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(receiver.run()) for receiver in receivers]

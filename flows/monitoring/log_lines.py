@@ -11,6 +11,7 @@ standard error. `extra={"shard": ...}` says of which shard a line is.
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -43,8 +44,9 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         out = sys.stdout if record.levelno < logging.WARNING else sys.stderr
-        out.write(self.line(record) + "\n")
-        out.flush()
+        with suppress(OSError):  # a flow does not end because its log has no room or its terminal is gone
+            out.write(self.line(record) + "\n")
+            out.flush()
 
     def line(self, record: logging.LogRecord) -> str:
         """The record as it is written."""

@@ -26,6 +26,7 @@ from flows.monitoring.log_lines import speak
 from flows.refusal import Refused
 from flows.settings.sources import load, written
 from flows.settings.tree import Settings
+from flows.stops import stops
 from flows.tables import TABLES
 
 LINE = b'1723161255030314667 {"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}\n'
@@ -38,12 +39,13 @@ def _apart(tmp_path, monkeypatch):
     """A folder of its own, none of this machine's settings, and nothing that a command changes stays changed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(compiled, "cache", lambda: None)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in stops()}
     for name in [n for n in os.environ if n.startswith("ALPHAPLUS_")]:
         monkeypatch.delenv(name)
     yield
     speak("")
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -320,6 +322,7 @@ def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):
     assert sorted(p.name for p in (tmp_path / "logs").iterdir()) == ["archive.log", "market.log"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
     ("command", "begins", "words"),
     [
@@ -327,7 +330,7 @@ def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):
         ("flows.upkeep.resubmission", "_store", "rejects"),
     ],
 )
-def test_a_command_that_is_told_to_stop_takes_away_what_it_began(tmp_path, command, begins, words):
+def test_a_command_that_is_told_to_stop_takes_away_what_it_began(tmp_path, command, begins, words, number):
     began, left = tmp_path / "began", tmp_path / "left"
     code = f"""
 import time, pathlib, {command} as module
@@ -356,7 +359,7 @@ __main__.main([*arguments, "--set", "kafka.brokers=nobody:1", "--data", {str(tmp
         assert started.poll() is None
         assert time.monotonic() < end
         time.sleep(0.05)
-    started.send_signal(signal.SIGTERM)
+    started.send_signal(number)
     assert started.wait(30) == 130
     assert left.exists()
 

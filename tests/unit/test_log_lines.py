@@ -1,6 +1,7 @@
 """Log lines: each one line, as text or JSON, with flow, shard and where the shard stands; nothing is printed past them."""
 
 import ast
+import contextlib
 import json
 import os
 import signal
@@ -116,6 +117,15 @@ def test_nothing_that_a_flow_runs_prints_past_the_log():
             ):
                 found.append(f"{path.name}:{node.lineno}")
     assert found == []
+
+
+def test_a_line_that_cannot_be_written_ends_nothing(monkeypatch):
+    """A log on a full disk, or a terminal that was closed, ended the flow that said something."""
+    full = Path("/dev/full").open("w")  # noqa: SIM115
+    monkeypatch.setattr(sys, "stdout", full)
+    LOG.info("market: ready")
+    with contextlib.suppress(OSError):
+        full.close()
 
 
 def test_every_line_of_a_flow_process_is_json_from_its_first_to_its_last(tmp_path):
