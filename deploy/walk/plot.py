@@ -11,7 +11,7 @@ import polars as pl
 book_file, account_file, picture = sys.argv[1:]
 book = pl.read_csv(book_file, try_parse_dates=True)
 account = pl.read_csv(account_file, try_parse_dates=True)
-joined = account.sort("as_of").join_asof(book.sort("window_start"), left_on="as_of", right_on="window_start")
+joined = account.sort("as_of").join_asof(book.sort("window_end"), left_on="as_of", right_on="window_end")
 print(joined.select("as_of", "mid", "equity_usd", "margin_utilisation").tail(3))
 
 figure, (above, below) = plt.subplots(2, sharex=True, figsize=(9, 6))

@@ -133,10 +133,25 @@ def walk_the_page(tmp_path: Path) -> None:
     assert steps == 4
     assert (tmp_path / "walk.png").read_bytes().startswith(b"\x89PNG")
     assert "180 rows of account.csv" in said
+    (tmp_path / "plot.txt").write_text(said)
 
 
 def test_every_command_of_the_walk_does_what_the_page_says(walked):
     assert (walked[0] / "walk.png").exists()
+
+
+def test_the_walk_joins_to_each_second_the_book_that_was_known_then_and_not_that_of_the_next(walked):
+    joined = re.findall(r"│ (\S+ \S+) +┆ (\d\S+) +┆", (walked[0] / "plot.txt").read_text())
+    assert len(joined) == 3
+    with store(asked(None, (), walked[0] / "walk")) as told:
+        client = connect(told.clickhouse)
+        for at, mid in joined:
+            known = client.rows(
+                "SELECT mid FROM features_book FINAL WHERE window_ms = 1000 AND window_start < {at:DateTime64(3, 'UTC')}"
+                " ORDER BY window_start DESC LIMIT 1",
+                at=at,
+            )
+            assert float(mid) == pytest.approx(known[0][0], abs=0.01), at
 
 
 BOARDS = {p.name: json.loads(p.read_text()) for p in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))}
