@@ -31,10 +31,10 @@ def evaluate(
 
     told = with_broker(asked(config, set, data))
     root = folder(told)
-    chosen = version or model_registry.champion(root)
-    if chosen is None:
-        raise Refused(f"{root} has no champion: name a version, see `alphaplus models list`")
     try:
+        chosen = version or model_registry.champion(root)
+        if chosen is None:
+            raise Refused(f"{root} has no champion: name a version, see `alphaplus models list`")
         of = model_registry.load(root, chosen)
     except ValueError as error:
         raise Refused(str(error)) from None

@@ -27,7 +27,10 @@ Named = Annotated[str, Parameter(help="model version, see `alphaplus models list
 def list_versions(*, set: Sets = (), config: File = None, data: Data = None) -> int:
     """All versions; the champion is marked."""
     root = folder(asked(config, set, data))
-    champion = model_registry.champion(root)
+    try:
+        champion = model_registry.champion(root)
+    except ValueError as error:
+        raise Refused(str(error)) from None
     grid = Table("", "version", "forecasts", "trained to (UTC)", "PR-AUC / prevalence", box=None)
     for name in model_registry.versions(root):
         try:

@@ -11,8 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from flows.clickhouse.errors import StoreError
 from flows.commands import models as commands
-from flows.refusal import Unreachable
+from flows.commands.evaluate import evaluate
+from flows.learning import vectors
+from flows.refusal import Refused, Unreachable
 from models import baselines, calibration, evaluation, model_registry, risk_levels, trees
 from models.calibrator import Calibrator, interval, probability
 from models.forecaster import WRITES, build, confidence, forecast, freshness
@@ -465,6 +468,25 @@ def test_a_corrupt_version_is_refused_in_one_line_and_the_champion_goes_on(kept,
             use(root, version)
         assert "\n" not in str(error.value)
     assert model_registry.champion(root) == champion
+
+
+def test_a_database_without_vectors_is_said_in_one_short_line():
+    """ClickHouse's own words repeat the statement: five thousand characters."""
+
+    class Empty:
+        def rows(self, statement, **_):
+            raise StoreError(f"Unknown table expression identifier 'forecast_vectors' in scope {statement}", 60)
+
+    with pytest.raises(Refused, match=r"^there is no table forecast_vectors: run `alphaplus migrate`, or name another"):
+        vectors.read(Empty(), 60)
+
+
+@pytest.mark.parametrize("ask", [commands.list_versions, evaluate, commands.rollback], ids=lambda ask: ask.__name__)
+def test_a_champion_that_cannot_be_read_is_said_in_one_line_by_every_command_that_asks_for_it(kept, ask):
+    root, _ = kept
+    (root / "champion.json").write_bytes(b"{bad")
+    with pytest.raises(Refused, match=r"^[^\n]*champion\.json is corrupt[^\n]*$"):
+        ask(set=(f"forecast.models={root}",), data=root)
 
 
 def test_a_version_and_the_champion_are_on_the_disk_before_they_count(tmp_path, learned):
