@@ -227,8 +227,8 @@ def _problem(frame: bytes) -> str | None:
 def read(path: Path, venue: Venue) -> Iterator[Recorded]:
     """The frames of a file in its order, those of several instruments as one each.
 
-    A frame that names no symbol (a REST snapshot) is given the file's one symbol; a file with such a frame and several
-    symbols is refused.
+    A frame that names no symbol is given the file's one symbol. Of a file of several it is a reject; but where it is of
+    the kind that never does (a REST snapshot), the file is refused.
     """
     alone: str | None = None
     looked = False
@@ -244,6 +244,9 @@ def read(path: Path, venue: Venue) -> Iterator[Recorded]:
             if kind is not None and own is None:
                 if not looked:
                     alone, looked = only_symbol(path, venue), True
+                if alone is None and not whole.startswith(venue.nameless):
+                    yield Recorded(at_ns, None, None, False, frame, "symbol_missing", path.name, number)
+                    continue
                 if alone is None:
                     raise CaptureError(
                         f"{path}: line {number} names no symbol, and the file's frames are not of one symbol"

@@ -71,6 +71,20 @@ def test_a_snapshot_without_a_symbol_is_refused_in_a_file_of_two_symbols_or_of_n
     assert refusal(none) == "line 1 names no symbol, and the file's frames are not of one symbol"
 
 
+@pytest.mark.parametrize("data", [b"[]", b'[{"T":1790000000000,"S":"Buy","v":"1","p":"100","i":"c"}]'])
+def test_a_frame_that_should_name_a_symbol_and_does_not_costs_no_other_frame(tmp_path, data):
+    """One `data: []` among two symbols, and the whole file was refused."""
+    row = b'[{"T":1790000000000,"s":"%b","S":"Buy","v":"1","p":"100","i":"a"}]'
+    told = b'{"topic":"publicTrade.ETHUSDT","type":"snapshot","ts":1790000000000,"data":%b}'
+    path = file(tmp_path, *(at(told % d) for d in (row % b"BTCUSDT", data, row % b"ETHUSDT")))
+    got = list(read(path, VENUES["bybit-linear"]))
+    assert [(r.symbol, r.problem, r.line) for r in got] == [
+        ("BTCUSDT", None, 0),
+        (None, "symbol_missing", 2),
+        ("ETHUSDT", None, 0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
