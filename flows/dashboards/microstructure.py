@@ -17,10 +17,14 @@ RATIOS = ("variance_ratio_2", "variance_ratio_4", "variance_ratio_8", "variance_
 
 
 def depth_by_price_and_time() -> Panel:
-    """The strips of `depth_grid` as cells: of the first instrument chosen, as a heatmap is of one."""
+    """The strips of `depth_grid` as cells: of the first instrument chosen, as a heatmap is of one.
+
+    Grafana puts its rows in the order of their labels as text, so 99,999 is led by a blank to stand below 100,001.
+    """
     codes = f"arrayMap(i -> ascii(substring(depth, i + 1, 1)) - {NOTHING}, range({CELLS}))"
     text = (
-        f"SELECT event_time AS time, toString(price_low + (cell + 0.5) * step) AS price,"
+        "WITH price_low + (cell + 0.5) * step AS middle SELECT event_time AS time,"
+        " concat(repeat(' ', 12 - length(toString(toInt64(middle)))), toString(middle)) AS price,"
         f" if(code = 0, 0, pow(2, (code - (code > {LEFT_OUT - NOTHING}) - 0.5) / {THIRDS})) AS notional"
         f" FROM depth_grid FINAL ARRAY JOIN range({CELLS}) AS cell, {codes} AS code"
         f" WHERE {of_first(GRID)} AND code != {UNKNOWN - NOTHING} ORDER BY time, price"

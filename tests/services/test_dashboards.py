@@ -118,3 +118,11 @@ def test_the_lines_of_a_chart_are_told_apart_by_text_for_by_numbers_grafana_does
     found = answered(clickhouse, "forecasts.json: probability of a burst", **PLANTED | {"side": ["long"]})
     lines = {tuple(v for v in row if isinstance(v, str)): row[-2] for row in found}
     assert lines == {("planted", "first", "5", "long"): 0.05, ("planted", "first", "60", "long"): 0.6}
+
+
+def test_the_prices_of_the_heatmap_are_in_order_as_text_by_which_grafana_sorts_its_rows(clickhouse):
+    """Around 100,000: as they were, 100,000.5 came before 99,999.5."""
+    strip = {"event_time": START_MS, "price_low": 99_936.0, "step": 1.0, "depth": "$" * 128}
+    plant(clickhouse, "depth_grid", strip)
+    labels = sorted(row[1] for row in answered(clickhouse, "book.json: depth by price and time", **PLANTED))
+    assert [float(label) for label in labels] == [99_936.5 + i for i in range(128)]
