@@ -34,7 +34,7 @@ class Trees:
 
 
 def parse(text: str) -> Trees:
-    """The trees of `Booster.model_to_string`; ValueError when it is none, or splits on categories."""
+    """The trees of `Booster.model_to_string`; ValueError when it is none, is not whole, or splits on categories."""
     head, *sections = text.split("\nTree=")
     names = _fields(head).get("feature_names", "").split()
     nodes: dict[str, list[float]] = {key: [] for key in ("feature", "threshold", "decision", "left", "right", "value")}
@@ -67,6 +67,15 @@ def parse(text: str) -> Trees:
     whole = {key: np.array(nodes[key]).astype(np.int64) for key in ("feature", "decision", "left", "right")}
     if np.any(whole["decision"] & 1):
         raise ValueError("a tree that splits on categories")
+    n = len(whole["feature"])
+    for side in ("left", "right"):
+        child = whole[side]
+        inner = child >= 0
+        # a child stands behind its parent, as LightGBM numbers them: so every walk comes to an end
+        if np.any(inner & ((child <= np.arange(n)) | (child >= n))) or np.any(~inner & (-1 - child >= len(leaves))):
+            raise ValueError("a tree with a child that it does not have")
+    if any(root >= n for root in roots) or np.any((whole["feature"] < 0) | (whole["feature"] >= len(names))):
+        raise ValueError("a tree that splits on what it does not have")
     threshold, value = (np.array(nodes[key], np.float64) for key in ("threshold", "value"))
     return Trees(
         tuple(names),

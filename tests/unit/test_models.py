@@ -470,6 +470,22 @@ def test_a_corrupt_version_is_refused_in_one_line_and_the_champion_goes_on(kept,
     assert model_registry.champion(root) == champion
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("left_child", "0", "a tree with a child that it does not have"),
+        ("right_child", "-99999", "a tree with a child that it does not have"),
+        ("split_feature", "9999", "a tree that splits on what it does not have"),
+    ],
+)
+def test_a_booster_whose_trees_run_in_a_circle_or_out_of_themselves_is_refused(learned, field, value, why):
+    """Its hash may be right: walked, the first would never end, the others read what is beside the arrays."""
+    _, trained, _ = learned
+    head, told, rest = trained.booster.partition(f"\n{field}=")
+    with pytest.raises(ValueError, match=why):
+        trees.parse(head + told + value + rest[min(rest.index(" "), rest.index("\n")) :])
+
+
 def test_a_database_without_vectors_is_said_in_one_short_line():
     """ClickHouse's own words repeat the statement: five thousand characters."""
 
