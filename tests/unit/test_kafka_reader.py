@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from prometheus_client import REGISTRY
 
 from flows import market
 from flows.kafka import end_offset
@@ -110,6 +111,17 @@ def test_a_log_may_hold_more_than_its_share_as_long_as_the_others_leave_room():
     log.take(None, 1, 1 << 62)
     found.pump()
     assert consumer.paused == set()
+
+
+def test_the_first_offsets_that_are_missing_are_seen_as_growth_for_the_count_was_told_before():
+    topic, count = "holed", "alphaplus_read_offset_gaps_total"
+    found, consumer = Reader(Kafka("nowhere:9"), (topic,), 1), Consumer()
+    found._consumer = consumer  # type: ignore[assignment]
+    found.add(0, None)
+    assert REGISTRY.get_sample_value(count, {"topic": topic}) == 0
+    consumer.next = [Message(topic, 0, i, key=None, value=b"{}", timestamp=(1, 1_000)) for i in (0, 1, 5)]
+    found.pump()
+    assert REGISTRY.get_sample_value(count, {"topic": topic}) == 3
 
 
 @pytest.mark.parametrize("code", [KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART])
