@@ -27,7 +27,7 @@ def convert(
     if out.exists():
         raise SettingsError(f"{out} exists already")
     left_out: Counter[str] = Counter()
-    partial, count, first_ns, last_ns = out.with_name(out.name + ".partial"), 0, 0, 0
+    partial, whole, count, first_ns, last_ns = out.with_name(out.name + ".partial"), False, 0, 0, 0
     try:
         with gzip.open(partial, "wb") if out.suffix == ".gz" else partial.open("wb") as file:
             for at_ns, frame in converted(recorder, files, left_out):
@@ -35,9 +35,12 @@ def convert(
                 first_ns, last_ns, count = first_ns or at_ns, at_ns, count + 1
         if not count:
             raise CaptureError(f"{', '.join(map(str, files))}: hold no frames")
+        whole = True
     except CaptureError as error:
-        partial.unlink(missing_ok=True)
         raise SettingsError(str(error)) from None
+    finally:  # also where the disk is full, or somebody changes their mind
+        if not whole:
+            partial.unlink(missing_ok=True)
     partial.replace(out)
     print(f"{out}: {count:,} frames from {np.datetime64(first_ns, 'ns')} to {np.datetime64(last_ns, 'ns')} UTC")
     for what, times in left_out.most_common():

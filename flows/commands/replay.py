@@ -22,6 +22,7 @@ from flows.commands.apart import apart, make_database
 from flows.commands.options import Data, File, Sets, settings
 from flows.commands.printer import Printer
 from flows.commands.reasons import grid, reasons
+from flows.engine.signals import interrupted_when_told
 from flows.forecast import folder
 from flows.job_graph import FLOWS, raw_topic
 from flows.kafka.prefix_publisher import Publisher
@@ -168,6 +169,7 @@ def replay(
     Its rows are in a database of their own, `replay_<run>`, and on configured brokers its topics begin with
     `replay-<run>.`.
     """
+    interrupted_when_told()
     chosen = captures(files)
     if accounts is not None:
         _check(accounts)

@@ -327,6 +327,7 @@ def test_several_flows_end_in_good_order_when_told_to_stop(tmp_path):
     ("command", "begins", "words"),
     [
         ("flows.commands.verify", "compare", "verify"),
+        ("flows.commands.replay", "captures", "replay"),
         ("flows.upkeep.resubmission", "_store", "rejects"),
     ],
 )
@@ -335,11 +336,11 @@ def test_a_command_that_is_told_to_stop_takes_away_what_it_began(tmp_path, comma
     code = f"""
 import time, pathlib, {command} as module
 from flows import __main__
-from flows.commands import rejects, verify
+from flows.commands import rejects, replay, verify
 
 def work(*given, **more):
-    pathlib.Path({str(began)!r}).touch()
     try:
+        pathlib.Path({str(began)!r}).touch()
         time.sleep(60)
     finally:
         pathlib.Path({str(left)!r}).touch()
@@ -348,7 +349,8 @@ module.{begins} = work
 verify.present = lambda *given: None
 rejects.connect = lambda told: None
 rejects._chosen = lambda *given: [rejects.Rejected("archive", "walls", 0, 0, "")]
-arguments = ["verify"] if {words!r} == "verify" else ["rejects", "replay", "--set", "clickhouse.url=http://nobody:1"]
+rejected = ["rejects", "replay", "--set", "clickhouse.url=http://nobody:1"]
+arguments = rejected if {words!r} == "rejects" else [{words!r}]
 __main__.main([*arguments, "--set", "kafka.brokers=nobody:1", "--data", {str(tmp_path)!r}])
 """
     started = subprocess.Popen(

@@ -1,12 +1,15 @@
 """Conversion: what other recorders wrote becomes a capture, every frame of it, in the order of receipt."""
 
+import errno
 import gzip
+import sys
 from pathlib import Path
 
 import pytest
 
 from flows.__main__ import main
 from flows.captures.capture import read
+from flows.commands.convert import convert as converting
 from schemas.venues.registry import VENUES
 
 CRYPTOFEED = Path(__file__).parents[2].parent / "shared" / "captures" / "cryptofeed"
@@ -77,6 +80,19 @@ def test_a_mistake_is_one_line_and_leaves_no_file(capsys, tmp_path):
         assert (code, said) == (2, "")
         assert why in err and err.count("\n") == 1
         assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "there", "ws"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_conversion_that_is_cut_short_leaves_no_part_of_it(monkeypatch, tmp_path, end):
+    def some(*_):
+        yield 1, b"{}"
+        raise end
+
+    (tmp_path / "ws").write_bytes(WS)
+    monkeypatch.setattr(sys.modules[converting.__module__], "converted", some)
+    with pytest.raises(type(end)):
+        converting("cryptofeed", tmp_path / "ws", out=tmp_path / "o")
+    assert [p.name for p in tmp_path.iterdir()] == ["ws"]
 
 
 @pytest.mark.parametrize(
