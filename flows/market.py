@@ -24,6 +24,7 @@ from operators.cut import Cut
 from operators.evolving import Part, fingerprint
 from operators.market_tables import delays_ns
 from operators.operator_states import part
+from operators.stages import check
 from operators.venue_market import VenueMarket
 from schemas.instrument import Instrument
 from schemas.shard import Batch, Rows
@@ -49,9 +50,19 @@ def cut(settings: Settings) -> Cut:
         ahead_ns=settings.clock.ahead_ms * 1_000_000,
         keyframe_ns=w.keyframe_ms * 1_000_000,
         idle_ns=settings.clock.idle_ms * 1_000_000,
-        without=frozenset(settings.market.without),
+        without=left_out(settings),
         micro_prices=micro_prices(settings),
     )
+
+
+def left_out(settings: Settings) -> frozenset[str]:
+    """The tables that are not computed; SettingsError where an operator that stays reads what is said in one."""
+    without = frozenset(settings.market.without)
+    try:
+        check(catalog.chosen(without))
+    except ValueError as error:
+        raise SettingsError(f"market.without: {error}") from None
+    return without
 
 
 def micro_prices(settings: Settings) -> dict[str, dict[str, Array]]:

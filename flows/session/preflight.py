@@ -5,18 +5,18 @@ from collections.abc import Iterable, Mapping
 
 from flows.settings.tree import Settings
 
-CHECKS: Mapping[str, str] = {
-    "market": "known_instruments",
-    "risk": "terms",
-    "forecast": "how",
-    "alerts": "rules",
+CHECKS: Mapping[str, tuple[str, ...]] = {
+    "market": ("known_instruments", "cut"),
+    "risk": ("terms",),
+    "forecast": ("how",),
+    "alerts": ("rules",),
 }
-"""Of each flow's module the function that reads what settings name; a process loads only what it is to run."""
+"""Of each flow's module the functions that read what settings name; a process loads only what it is to run."""
 
 
 def check(settings: Settings, flows: Iterable[str] = CHECKS) -> Settings:
     """The settings, if each of the flows would start by them; SettingsError in one line if not."""
     for name in flows:
-        if name in CHECKS:
-            getattr(importlib.import_module(f"flows.{name}"), CHECKS[name])(settings)
+        for reads in CHECKS.get(name, ()):
+            getattr(importlib.import_module(f"flows.{name}"), reads)(settings)
     return settings

@@ -8,7 +8,7 @@ import pytest
 
 from flows.market import cut as cut_of
 from flows.market import parts
-from flows.settings.tree import Market, Settings
+from flows.settings.tree import Market, Settings, SettingsError
 from models.simulator import Settings as Simulated
 from models.simulator import instruments as listed
 from models.simulator import market as simulated
@@ -109,6 +109,16 @@ def test_whatever_is_left_out_no_operator_that_stays_reads_of_it():
     for n in range(len(OPTIONAL) + 1):
         for without in combinations(OPTIONAL, n):
             check(catalog.chosen(frozenset(without)))
+
+
+def test_settings_that_leave_out_what_an_operator_reads_are_refused_at_the_start(monkeypatch):
+    reader = next(o for o in catalog.OPERATORS if o.name == "regime")
+    column = catalog.of("features_liquidity")[0].columns[0].name
+    grown = replace(reader, reads=(*reader.reads, column))
+    monkeypatch.setattr(catalog, "OPERATORS", tuple(grown if o is reader else o for o in catalog.OPERATORS))
+    told = msgspec.structs.replace(Settings(), market=Market(without=("features_liquidity",)))
+    with pytest.raises(SettingsError, match=rf"^market.without: operator regime reads {column}, which the stage "):
+        cut_of(told)
 
 
 def test_the_tables_that_can_be_left_out_are_tables_and_the_recovered_state_goes_by_the_setting():

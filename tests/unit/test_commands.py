@@ -251,6 +251,7 @@ MISTAKES = {
         "alerts.rules: fatal.toml: rule 1 \"level\", raise, line 6: Invalid enum value 'fatal'; there are info, warning, ",
     ),
     'risk.brackets_json={"binance-usdm":"brackets.json"}': ("[", "risk.brackets_json: brackets.json: "),
+    "market.micro_price=fitted.json": ("[", "market.micro_price: fitted.json: "),
     "forecast.horizons_min=[]": ("", "forecast.horizons_min: name at least one horizon"),
 }
 
@@ -265,7 +266,7 @@ def test_a_mistake_in_a_file_that_some_flow_reads_is_refused_before_any_process_
     (tmp_path / name).write_text(text)
     (tmp_path / "frames.log").write_bytes(LINE)
     broker = ["--set", f"kafka.brokers={nobody()}"]
-    flow = {"alerts": "alerts", "risk": "risk", "forecast": "forecast"}[said.split(".")[0]]
+    flow = {"alerts": "alerts", "risk": "risk", "forecast": "forecast", "market": "market"}[said.split(".")[0]]
     words = {
         "demo": ["demo", "--minutes", "0.01"],
         "replay": ["replay", "binance-usdm=frames.log"],
