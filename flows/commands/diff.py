@@ -80,6 +80,8 @@ def _side(told: Settings, text: str) -> Iterator[ClickHouse]:
     elif (path.parent / "store").is_dir() and len(path.parts) > 1:
         at = Clickhouse(database=path.name)
         asked = msgspec.structs.replace(told, data=str(path.parent), clickhouse=at)
+    elif len(path.parts) > 1:
+        raise Refused(f"{text}: there is no embedded store")
     else:
         at = msgspec.structs.replace(told.clickhouse, database=text)
         asked = msgspec.structs.replace(told, clickhouse=at)

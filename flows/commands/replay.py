@@ -52,7 +52,7 @@ MARKED_MS = 1_000
 
 def captures(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
     """The arguments, checked before anything starts."""
-    out = []
+    out: list[tuple[Venue, Path]] = []
     for pair in pairs:
         name, equals, file = pair.partition("=")
         if not equals or name not in VENUES:
@@ -60,6 +60,8 @@ def captures(pairs: tuple[str, ...]) -> list[tuple[Venue, Path]]:
         path = Path(file)
         if not path.is_file():
             raise SettingsError(f"{file}: there is no such file")
+        if any(path.samefile(other) for _, other in out):
+            raise SettingsError(f"{file}: it is named twice")
         try:
             deque(read(path, VENUES[name]), maxlen=0)  # to its last line: nothing is published of a broken file
         except CaptureError as error:

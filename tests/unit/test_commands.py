@@ -199,6 +199,7 @@ def test_an_unknown_command_is_named(refused):
         (("topics", "--set", "kafka"), "--set 'kafka': write section.key=value"),
         (("migrate",), "clickhouse.url is not set"),
         (("record", os.fsdecode(b"deribit:\xff"), "--minutes", "0.01"), "'book.\\udcff.100ms' is not text, in UTF-8"),
+        (("diff", "no/such", "no/other"), "no/such: there is no embedded store"),
         (("demo", "--instruments", "0"), "--instruments must be at least 1"),
         (("demo", "--minutes", "soon"), "soon"),
         (("demo", "--set", "windows.base_ms=7"), "windows."),
@@ -219,6 +220,13 @@ def test_a_wrong_argument_is_one_line_and_begins_nothing(refused, arguments, why
 def test_a_capture_that_is_broken_anywhere_is_refused_before_anything_is_published(refused, tmp_path, name, data, why):
     (tmp_path / name).write_bytes(data)
     assert why in refused("replay", f"binance-usdm={name}", left=[name])
+
+
+def test_a_capture_that_is_named_twice_is_refused(refused, tmp_path):
+    """Every frame of it would have come twice: books lost their trust, and what has no id counted again."""
+    (tmp_path / "frames.log").write_bytes(LINE)
+    said = ("replay", "binance-usdm=frames.log", "binance-usdm=./frames.log")
+    assert refused(*said, left=["frames.log"]) == "./frames.log: it is named twice"
 
 
 def test_a_replay_with_wrong_instruments_is_refused_before_anything_starts(refused, tmp_path):
