@@ -1,6 +1,7 @@
 """Bybit v5: the topics `position` and `wallet`, and the answers position/list, wallet-balance and account/info.
 
 `positionBalance` is taken as the margin put aside for an isolated position. Contracts that are not linear are left out.
+USDC contracts are settled every few hours: their profit goes into the wallet and counts anew from `sessionAvgPrice`.
 An answer names its category, and is all there is of that one.
 A wallet is `walletBalance` less `spotBorrow`, as the venue counts equity (wallet-balance: equity = walletBalance -
 spotBorrow + unrealisedPnl + option value); what is no collateral (`marginCollateral`, `collateralSwitch`) backs
@@ -22,6 +23,7 @@ class _Position(msgspec.Struct, rename="camel"):
     category: str = ""
     entry_price: Text = None
     avg_price: Text = None
+    session_avg_price: Text = None
     leverage: Text = None
     trade_mode: int | None = None
     position_balance: Text = None
@@ -93,12 +95,13 @@ def _positions(rows: msgspec.Raw, category: str, at_ms: int, *, whole: bool) -> 
 def _leg(p: _Position, category: str) -> Leg:
     size = number(p.size) or 0.0
     mode: Mode | None = "isolated" if p.trade_mode == 1 else None
+    entry = number(p.entry_price if p.entry_price is not None else p.avg_price)
     return Leg(
         symbol=p.symbol,
         side=("both", "long", "short")[p.position_idx],
         key=str(p.position_idx),
         quantity=-size if p.side == "Sell" else size,
-        entry_price=number(p.entry_price if p.entry_price is not None else p.avg_price),
+        entry_price=number(p.session_avg_price) or entry,
         leverage=number(p.leverage),
         mode=mode,
         margin=number(p.position_balance),

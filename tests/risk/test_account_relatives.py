@@ -262,6 +262,23 @@ def listed(category: str, *rows: dict[str, Any]) -> dict[str, Any]:
     return {"result": {"category": category, "list": told}, "time": START_MS}
 
 
+@pytest.mark.parametrize(("session", "profit"), [("52000", 100), ("", 275), ("0", 275), (None, 275)])
+def test_the_profit_of_a_usdc_contract_of_bybit_counts_from_its_last_settlement(session, profit):
+    """Bybit's help, session settlement: .1 BTC of 50,250 at 52,000 pays 175 into the wallet; at 53,000 it has 100 more, not 275.
+
+    position/list: `avgPrice` "will not be changed with 8-hour session settlement", `sessionAvgPrice` is.
+    """
+    row = {"symbol": "BTCPERP", "size": "0.1", "avgPrice": "50250", "sessionAvgPrice": session}
+    pushed_row = {**row, "category": "linear", "side": "Buy", "positionIdx": 0, "entryPrice": "50250"}
+    pushed_row = {"topic": "position", "creationTime": START_MS + 1, "data": [pushed_row]}
+    start = answer(coin("USDC", "1175"))
+    for frame in (listed("linear", row), pushed_row):
+        texts = [json.dumps({"account": "a", "venue": "bybit-linear", "frame": f}).encode() for f in (start, frame)]
+        rows = play(list(enumerate(texts)), [mark(2, "BTCPERP", 53_000, "bybit-linear")])
+        assert last(rows)["equity_usd"] == 1175 + profit
+        assert last(rows, "risk_positions")["unrealised_pnl_usd"] == profit
+
+
 def test_an_answer_of_bybits_inverse_positions_closes_no_linear_one():
     """`category` is required of GET /v5/position/list, so both are asked for in turn; the linear ones were gone."""
     linear, none = listed("linear", {"symbol": "BTCUSDT", "size": "1"}), listed("inverse")
