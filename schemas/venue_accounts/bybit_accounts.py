@@ -1,11 +1,11 @@
 """Bybit v5: the topics `position` and `wallet`, and the answers position/list, wallet-balance and account/info.
 
-`positionBalance` is taken as the margin put aside for an isolated position. Contracts that are not linear are left out.
-USDC contracts are settled every few hours: their profit goes into the wallet and counts anew from `sessionAvgPrice`.
-An answer names its category, and is all there is of that one.
-A wallet is `walletBalance` less `spotBorrow`, as the venue counts equity (wallet-balance: equity = walletBalance -
-spotBorrow + unrealisedPnl + option value); what is no collateral (`marginCollateral`, `collateralSwitch`) backs
-nothing. Beside a unified account, the wallets of the classic ones do not count.
+`positionBalance` is taken as the margin put aside for an isolated position, `positionIM` where it is not told or 0, as
+the venue advises since it gave it up. Contracts that are not linear are left out. USDC contracts are settled every few
+hours: their profit goes into the wallet and counts anew from `sessionAvgPrice`. An answer names its category, and is
+all there is of that one. A wallet is `walletBalance` less `spotBorrow`, as the venue counts equity (wallet-balance:
+equity = walletBalance - spotBorrow + unrealisedPnl + option value); what is no collateral (`marginCollateral`,
+`collateralSwitch`) backs nothing. Beside a unified account, the wallets of the classic ones do not count.
 """
 
 import msgspec
@@ -27,6 +27,7 @@ class _Position(msgspec.Struct, rename="camel"):
     leverage: Text = None
     trade_mode: int | None = None
     position_balance: Text = None
+    initial_margin: Text = msgspec.field(name="positionIM", default=None)
     position_idx: int = 0
 
 
@@ -104,7 +105,7 @@ def _leg(p: _Position, category: str) -> Leg:
         entry_price=number(p.session_avg_price) or entry,
         leverage=number(p.leverage),
         mode=mode,
-        margin=number(p.position_balance),
+        margin=number(p.position_balance) or number(p.initial_margin),
         product=category,
         unvalued="" if category == "linear" else f"only linear contracts are valued, this one is {category}",
     )

@@ -262,6 +262,19 @@ def listed(category: str, *rows: dict[str, Any]) -> dict[str, Any]:
     return {"result": {"category": category, "list": told}, "time": START_MS}
 
 
+@pytest.mark.parametrize("told_margin", [{}, {"positionBalance": ""}, {"positionBalance": "0"}])
+def test_the_margin_of_an_isolated_position_of_bybit_is_its_initial_one_where_no_other_is_told(told_margin):
+    """position/list: `positionBalance` is "deprecated, can refer to `positionIM`". [HAND] 60,000 - (6,000 - 300) / 1 = 54,300."""
+    row = {"symbol": "BTCUSDT", "size": "1", "leverage": "10", "positionIM": "6000", "tradeMode": 0, **told_margin}
+    mode = {"result": {"marginMode": "ISOLATED_MARGIN"}, "time": START_MS}
+    frames = answer(coin("USDT", "9000")), mode, listed("linear", row)
+    texts = [json.dumps({"account": "a", "venue": "bybit-linear", "frame": f}).encode() for f in frames]
+    terms = Terms({("bybit-linear", "BTCUSDT"): one_tier(0.005, 100)}, taker_fee={})
+    rows = play(list(enumerate(texts)), [mark(3, "BTCUSDT", 60_000, "bybit-linear")], terms)
+    position = last(rows, "risk_positions")
+    assert (position["margin_mode"], position["liquidation_price"]) == ("isolated", pytest.approx(54_300))
+
+
 @pytest.mark.parametrize(("session", "profit"), [("52000", 100), ("", 275), ("0", 275), (None, 275)])
 def test_the_profit_of_a_usdc_contract_of_bybit_counts_from_its_last_settlement(session, profit):
     """Bybit's help, session settlement: .1 BTC of 50,250 at 52,000 pays 175 into the wallet; at 53,000 it has 100 more, not 275.
