@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from operators import catalog
 from operators.contract import Array
-from operators.portfolio import leverage, risk_rows, tail_loss
+from operators.portfolio import risk_rows, tail_loss
 from operators.portfolio.assets import prices
 from operators.portfolio.crossing import ENTRY, PURSE, QTY
 from operators.portfolio.news import MS, age_ms
@@ -26,7 +27,10 @@ def values(
     age = age_ms(at_ms, a["oldest_mark_ns"])
     none = a["oldest_mark_ns"] == 0
     marks_ok = (a["positions_without_mark"] == 0) & (none | (age <= risk_rows.MARK_STALE_MS))
-    told: dict[str, Array] = {**a, **leverage.compute(a), **tails}
+    told: dict[str, Array] = {**a, **tails}
+    for operator in catalog.at("account"):
+        assert operator.compute is not None
+        told |= operator.compute(told)
     hidden = (lacking > 0) & (a["positions"] == 0)  # nothing is valued, which is not nothing held
     told |= {n: np.where(hidden, np.nan, told[n]) for n in ("margin_utilisation", "maintenance_ratio")}
     level = risk_rows.risk_level(

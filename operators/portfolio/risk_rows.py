@@ -8,9 +8,9 @@ from itertools import product
 
 import numpy as np
 
-from operators import quality
+from operators import catalog, quality
 from operators.contract import Array
-from operators.portfolio import distance, leverage, tail_loss
+from operators.portfolio import distance, tail_loss
 from operators.portfolio.revaluation_columns import ACCOUNT_WRITES, POOL_WRITES, POSITION_WRITES
 from schemas.column import Column
 
@@ -117,7 +117,7 @@ RISK_ACCOUNTS = (
     _AS_OF,
     Column("record_as_of", "time", "time of the account's record in force", tolerance=_AGE),
     *ACCOUNT_WRITES,
-    *leverage.WRITES,
+    *(c for operator in catalog.at("account") for c in operator.columns),
     *tail_loss.WRITES,
     Column(
         "risk_level",

@@ -1,11 +1,15 @@
 """The book of positions: what is due, what it is worth, and that missing data is null and never a number."""
 
+import runpy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.portfolio import position_rows, positions
+from operators import catalog
+from operators.contract import Operator
+from operators.portfolio import account_rows, position_rows, positions, risk_rows
 from operators.portfolio.distance import depth_usd, distance_bps
 from operators.portfolio.leverage import LEVERAGE
 from operators.portfolio.leverage import WRITES as LEVERAGE_WRITES
@@ -13,6 +17,7 @@ from operators.portfolio.resting import BANDS, Resting
 from operators.portfolio.revaluation import revalue
 from schemas.accounts import Account, Balance, Position
 from schemas.brackets import Tiers, deductions
+from schemas.column import Column
 
 FLOOR, MMR = np.array([0.0, 50_000, 250_000]), np.array([0.004, 0.005, 0.01])
 TIERS = Tiers(FLOOR, np.array([50_000, 250_000, 1e12]), MMR, deductions(FLOOR, MMR), np.array([125.0, 100, 50]))
@@ -103,6 +108,21 @@ def test_without_tiers_margin_is_null_and_leverage_is_not():
     assert row["leverage_total"][0] == pytest.approx(0.1)
     assert np.isnan(row["maintenance_ratio"][0])
     assert out.account["positions_without_tiers"][0] == 1
+
+
+def test_what_the_catalog_lists_at_the_stage_account_is_computed_and_is_a_column(monkeypatch):
+    def compute(sums):
+        return {"longs_usd": (sums["gross_usd"] + sums["net_usd"]) / 2}
+
+    added = Operator(
+        "longs", "account", ("gross_usd", "net_usd"), (Column("longs_usd", "f8", "longs"),), compute=compute
+    )
+    monkeypatch.setattr(catalog, "OPERATORS", (*catalog.OPERATORS, added))
+    state, books = book(account("a", 1000, position(BTC, 2, 100), position(ETH, -1, 10))), Resting()
+    mark(state, {0: 100.0, 1: 10.0})
+    books.widen(3)
+    assert account_rows.values(state, revalue(state), books, {}, [0], 2)["longs_usd"].tolist() == [200.0]
+    assert "longs_usd" in [c.name for c in runpy.run_path(risk_rows.__file__)["RISK_ACCOUNTS"]]
 
 
 def test_collateral_without_a_price_makes_equity_null_and_is_counted():
