@@ -2,7 +2,7 @@
 
 `isolatedWallet` is the margin put aside; where only `isolatedMargin` is told, the profit in it is taken out. An account
 (v3) names no price of entry: it is (notional - profit) / size. Portfolio margin (`fs` in its frames) has no rules here,
-and what it tells of COIN-M is left out.
+and what it tells of COIN-M is left out. Answers may come over a websocket (`status` and `result`).
 """
 
 from math import copysign
@@ -77,6 +77,9 @@ class _Frame(msgspec.Struct):
     positions: list[_Position] | None = None
     multi_assets: bool | None = msgspec.field(name="multiAssetsMargin", default=None)
     data: msgspec.Raw = msgspec.Raw()
+    status: int = 0
+    result: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
     code: int = 0
     msg: str = ""
 
@@ -97,8 +100,8 @@ def read(frame: bytes) -> Change | None:
     if frame.lstrip()[:1] == b"[":
         return _rows(frame)
     it = msgspec.json.decode(frame, type=_Frame)
-    if data := bytes(it.data):
-        return read(data)
+    if inner := bytes(it.data) or (it.status and (bytes(it.error) or bytes(it.result))):
+        return read(inner)
     if it.event == "ACCOUNT_UPDATE" and it.update is not None:
         wallets = {w.a: number(w.wb) or 0.0 for w in it.update.wallets}
         legs = [_leg(_told(p)) for p in it.update.held]

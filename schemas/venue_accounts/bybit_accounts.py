@@ -79,6 +79,8 @@ def read(frame: bytes) -> Change | None:
         return None
     if b'"coin"' in bytes(it.result.list):
         return _wallets(it.result.list, it.time)
+    if not it.result.category:
+        raise ValueError("a list without a category, which is none of positions and none of wallets")
     return _positions(it.result.list, it.result.category, it.time, whole=True)
 
 

@@ -248,6 +248,18 @@ def test_a_stream_of_the_venues_frames_gives_the_rows_of_our_own_record(venue):
         assert newest[0] == newest[1] != []
 
 
+@pytest.mark.parametrize("of", ["account", "parts"])
+def test_an_answer_of_binance_over_a_websocket_is_the_answer(of):
+    """`v2/account.status`, `v2/account.balance`, `v2/account.position`: the answer is the `result`; they were passed over."""
+    account = BINANCE[0]
+    parts = [account] if of == "account" else [account["assets"], account["positions"]]
+    wrapped = [{"id": "1", "status": 200, "result": part, "rateLimits": []} for part in parts]
+    told, asked = read("binance-usdm", *wrapped), read("binance-usdm", *parts)
+    assert told == asked
+    assert told.positions
+    assert told.balances
+
+
 def test_the_profit_in_binances_isolated_margin_is_taken_out():
     """[EXT] the public answer behind case P05b: 1.45109202 with -.12 of profit in it; liquidated at 10.03654386."""
     rows = [
@@ -368,6 +380,8 @@ def test_contracts_without_rules_or_size_are_left_out_by_name():
         {"e": "ORDER_TRADE_UPDATE", "E": 1, "o": {}},
         {"e": "listenKeyExpired", "E": 1},
         {"result": None, "id": 3},
+        {"result": [], "id": 3},
+        {"result": {"listenKey": "k"}, "status": 200, "id": "3"},
     ],
 )
 def test_frames_that_say_nothing_of_an_account_change_nothing(frame):
@@ -387,6 +401,11 @@ def test_frames_that_say_nothing_of_an_account_change_nothing(frame):
         ("okx-swap", {"code": "50011", "msg": "Rate limit reached", "data": []}, "an error of OKX: 50011 Rate limit"),
         ("bybit-linear", {"retCode": 10006, "retMsg": "Too many visits", "result": {"list": []}}, "an error of Bybit"),
         ("binance-usdm", {"code": -1021, "msg": "Timestamp"}, "an error of Binance: -1021 Timestamp"),
+        (
+            "binance-usdm",
+            {"id": "1", "status": 400, "error": {"code": -1021, "msg": "Time"}},
+            "an error of Binance: -1021",
+        ),
         ("bybit-linear", 5, "not an account frame that is known: Expected `object`, got `int`"),
     ],
 )
@@ -402,6 +421,7 @@ def test_a_frame_that_cannot_be_read_says_why(venue, frame, reason):
         ("okx-swap", {"code": "50011", "msg": "Rate limit reached", "data": []}),
         ("okx-swap", {"arg": {"channel": "account"}, "eventType": "snapshot", "curPage": 1, "data": []}),
         ("bybit-linear", {"retCode": 10006, "retMsg": "Too many visits", "result": {"category": "linear", "list": []}}),
+        ("bybit-linear", {"retCode": 0, "retMsg": "OK", "result": {"list": []}, "time": 1}),
     ],
 )
 def test_an_error_of_a_venue_or_an_empty_snapshot_of_something_else_closes_no_position(venue, error):
