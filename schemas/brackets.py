@@ -96,17 +96,17 @@ _okx = msgspec.json.Decoder(_OkxReply, strict=False)
 def binance(data: bytes) -> dict[str, Tiers]:
     """Tiers by symbol from `GET /fapi/v1/leverageBracket`, or from the same keyed by unified symbol (`BTC/USDT:USDT`).
 
-    Asked for one symbol, the venue may answer with it alone, in no list. ValueError says which contract is wrong and
-    how.
+    Asked for one symbol, the venue may answer with it alone, in no list; files by unified symbol may write numbers as
+    text. ValueError says which contract is wrong and how.
     """
     by_symbol: Mapping[str, Sequence[_BinanceInfo]]
     try:
         alone = data.lstrip()[:1] == b"{" and "symbol" in msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         if alone or data.lstrip()[:1] == b"[":
-            rows = msgspec.json.decode(b"[" + data + b"]" if alone else data, type=list[_BinanceSymbol])
+            rows = msgspec.json.decode(b"[" + data + b"]" if alone else data, type=list[_BinanceSymbol], strict=False)
             by_symbol = {r.symbol: r.brackets for r in rows}
         else:
-            unified = msgspec.json.decode(data, type=dict[str, list[_UnifiedTier]])
+            unified = msgspec.json.decode(data, type=dict[str, list[_UnifiedTier]], strict=False)
             by_symbol = {_native(s): [t.info for t in tiers] for s, tiers in unified.items()}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not a leverage bracket file of Binance: {error}") from None

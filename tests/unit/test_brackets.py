@@ -78,6 +78,16 @@ def test_tiers_in_any_order_are_sorted():
     assert tiers.cum.tolist() == pytest.approx([0, 50])
 
 
+@pytest.mark.parametrize("quote", ["USDT", "USDC"])
+def test_tiers_by_unified_symbol_may_have_their_numbers_as_text(quote):
+    """[EXT] freqtrade's public file of Binance's tiers, as its library keeps answers: the file was refused."""
+    names = "bracket", "initialLeverage", "notionalCap", "notionalFloor", "maintMarginRatio", "cum"
+    rows = ("1", "50", "5000", "0", "0.01", "0.0"), ("2", "25", "50000", "5000", "0.02", "50.0")
+    file = {f"1000BONK/{quote}:{quote}": [{"tier": 1.0, "info": dict(zip(names, row, strict=True))} for row in rows]}
+    tiers = brackets.binance(json.dumps(file).encode())[f"1000BONK{quote}"]
+    assert (tiers.mmr.tolist(), tiers.cum.tolist(), tiers.max_leverage.tolist()) == ([0.01, 0.02], [0, 50], [50, 25])
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
