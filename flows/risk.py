@@ -50,6 +50,19 @@ def tiers(settings: Settings) -> dict[tuple[str, str], Tiers]:
     return out
 
 
+def haircuts(settings: Settings) -> dict[str, float]:
+    """By asset as venues write it, in capitals: the environment's names have none left."""
+    return {asset.upper(): share for asset, share in settings.risk.haircuts.items()}
+
+
+def taker_fee(settings: Settings) -> dict[str, float]:
+    """By venue; SettingsError for one that counts none, whose own rate would count in its place."""
+    told = settings.risk.taker_fee
+    if others := sorted(set(told) - set(TAKER_FEE)):
+        raise SettingsError(f"risk.taker_fee: {others[0]!r} counts no fee within margins, only {', '.join(TAKER_FEE)}")
+    return told
+
+
 def terms(settings: Settings) -> Terms:
     """What of the settings the numbers depend on."""
     w = settings.windows
@@ -62,8 +75,8 @@ def terms(settings: Settings) -> Terms:
         w.keyframe_ms,
         settings.clock.idle_ms,
         {(venue, s): row for venue, rows in known_instruments(settings).items() for s, row in rows.items()},
-        settings.risk.haircuts,
-        {**TAKER_FEE, **settings.risk.taker_fee},
+        haircuts(settings),
+        {**TAKER_FEE, **taker_fee(settings)},
         candles(settings),
         settings.market.venues,
     )
@@ -159,7 +172,7 @@ def parts(settings: Settings) -> list[Part]:
     told = {
         "risk.bybit_rule": risk.bybit_rule,
         **{f"risk.brackets_json of {venue}": mark for venue, mark in brackets.items()},
-        "risk.haircuts": _listed(risk.haircuts),
+        "risk.haircuts": _listed(haircuts(settings)),
         "risk.taker_fee": _listed(risk.taker_fee),
     }
     return [*(Part(name, now, "goes on") for name, now in told.items()), *contracts(settings)]

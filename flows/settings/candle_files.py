@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flows.settings.tree import Settings, SettingsError
 from schemas.candles import Hours, hours, merged
+from schemas.venues.registry import VENUES
 
 KINDS = (".csv", ".zip", ".json")
 
@@ -15,6 +16,8 @@ def candles(settings: Settings) -> dict[tuple[str, str], Hours]:
     """
     found: dict[tuple[str, str], list[Hours]] = {}
     for venue, name in settings.risk.candles.items():
+        if venue not in VENUES:
+            raise SettingsError(f"risk.candles: there is no venue {venue!r}; there are: {', '.join(VENUES)}")
         folder = Path(name)
         if not folder.is_dir():
             raise SettingsError(f"risk.candles: {folder}: there is no such folder")

@@ -259,6 +259,11 @@ MISTAKES = {
         "alerts.rules: fatal.toml: rule 1 \"level\", raise, line 6: Invalid enum value 'fatal'; there are info, warning, ",
     ),
     'risk.brackets_json={"binance-usdm":"brackets.json"}': ("[", "risk.brackets_json: brackets.json: "),
+    "risk.taker_fee.bybit=0.0001": (
+        "",
+        "risk.taker_fee: 'bybit' counts no fee within margins, only bybit-linear, okx-swap",
+    ),
+    "risk.candles.binance=.": ("", "risk.candles: there is no venue 'binance'; there are: binance-usdm, "),
     "market.micro_price=fitted.json": ("[", "market.micro_price: fitted.json: "),
     "forecast.horizons_min=[]": ("", "forecast.horizons_min: name at least one horizon"),
 }

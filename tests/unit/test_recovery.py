@@ -285,6 +285,11 @@ def test_every_rule_that_accounts_are_valued_by_is_told_of_when_it_changes(tmp_p
     assert "risk.haircuts none to BTC 0.95, risk.taker_fee none to okx-swap 0.0005" in said
 
 
+def test_a_haircut_from_the_environment_whose_names_have_no_capitals_left_is_of_the_asset_that_it_names():
+    told = load(None, {"ALPHAPLUS_RISK__HAIRCUTS__BTC": "0.05"}, ["risk.haircuts.ETH=0.1"])
+    assert risk.terms(told).haircuts == {"BTC": 0.05, "ETH": 0.1}
+
+
 def test_a_process_that_died_while_making_the_directory_does_not_spoil_it(tmp_path):
     (tmp_path / PART).write_bytes(b"")
     Recovery(tmp_path).close()
