@@ -14,7 +14,7 @@ import msgspec
 
 MAX_BYTES = 1_000_000
 MAX_POSITIONS = 2_000
-MAX_NUMBER = 1e15
+MIN_NUMBER, MAX_NUMBER = 1e-15, 1e15
 MIN_LEVERAGE, MAX_LEVERAGE = 0.01, 1_000.0
 """OKX's least, and more than any venue gives."""
 MAX_NAME = 128
@@ -230,6 +230,9 @@ def _position_reason(position: Position) -> str | None:
         return reason
     if position.entry_price <= 0:
         return f"entry_price {position.entry_price} is not positive"
+    for name, value in (("qty_base", position.qty_base), ("entry_price", position.entry_price)):
+        if abs(value) < MIN_NUMBER:
+            return f"{name} {value:g} is smaller than {MIN_NUMBER:g}"
     if position.position_side != "both" and (position.position_side == "long") != (position.qty_base > 0):
         return f"qty_base {position.qty_base:g} of a position on the {position.position_side} side"
     return None

@@ -108,7 +108,7 @@ def nearest_root(
         if value < 0 and slope <= 0:
             low = np.nan
             break
-        step = x - value / slope
+        step = x - value / slope if slope != 0 else x
         low = step
         if value >= 0 or step <= x:
             break

@@ -287,7 +287,7 @@ def _liquidations(
         if not cross:
             backing = numbers[i, MARGIN] - (w.need[i] - w.fixed[i])
         left = backing + r * pnl - s * w.fixed[i]
-        if places[i, LEG] == i and r == s and (not cross or w.turned[u] == 0):
+        if places[i, LEG] == i and r == s and r != 0 and (not cross or w.turned[u] == 0):
             price = first_crossing(
                 np.sign(numbers[i, QTY]),
                 abs(numbers[i, QTY]),

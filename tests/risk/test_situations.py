@@ -223,6 +223,35 @@ def test_a_flat_row_is_ignored():
     assert (last(rows)["record_ok"], rows["rejects"]) == (True, [])
 
 
+@pytest.mark.parametrize("wallet", [200, -200])
+@pytest.mark.parametrize("ask", [0, None])
+def test_a_margin_asset_that_counts_nothing_in_its_pool_ends_no_flow(wallet, ask):
+    """No collateral, and not owed for either (no mark): a ZeroDivisionError ended the risk flow at each start anew.
+
+    What such a position gains and loses counts nothing, so no price of it is where the pool of 1,000 is gone.
+    """
+    nothing = {"asset": "USDG", "wallet": wallet, "bid_rate": 0.0, "ask_rate": ask}
+    held = record({"USDT": 1000}, cross("BTCUSDG", 1, 60_000, settlement_asset="USDG"), multi_assets=True)
+    held["balances"].append(nothing)
+    terms = Terms({("binance-usdm", "BTCUSDG"): one_tier(0.004, 100)})
+    rows = play([(0, held)], [mark(1, "BTCUSDG", 59_000)], terms)
+    position = last(rows, "risk_positions")
+    assert (position["liquidation_price"], position["null_reason"]) == (None, "no price liquidates it")
+    assert position["pool_equity_usd"] == 1000
+
+
+def test_a_pool_that_a_move_of_the_mark_leaves_as_it_is_ends_no_flow():
+    """[HAND] beyond 64 a dollar more is half a dollar of collateral and half a dollar of maintenance: f is 0 and stays 0.
+
+    Its slope of 0 was divided by.
+    """
+    held = record({"USDC": -16}, cross("BTCUSDT", 1, 128), multi_assets=True)
+    held["balances"].append({"asset": "USDT", "wallet": 128, "bid_rate": 0.5, "ask_rate": 1})
+    terms = Terms({("binance-usdm", "BTCUSDT"): one_tier(0.25, 4, (64, 0.5, 2))})
+    position = last(play([(0, held)], [mark(1, "BTCUSDT", 128)], terms), "risk_positions")
+    assert (position["pool_maintenance_ratio"], position["liquidation_price"]) == (1, 64)
+
+
 def test_dust_without_a_mark_or_tiers_does_not_silence_what_is_beside_it():
     held = record({"USDT": 5000}, cross("BTCUSDT", 1, 60_000, 50), cross("NEWUSDT", 1, 1.0))
     rows = play([(0, held)], falling("BTCUSDT", 60_000, 60, 100))

@@ -83,6 +83,8 @@ OTHER = {**POSITION, "symbol": "ETHUSDT"}
         ({"qty_base": True}, "Expected `float`, got `bool`"),
         ({"entry_price": 0}, "entry_price 0.0 is not positive"),
         ({"entry_price": -1}, "entry_price -1.0 is not positive"),
+        ({"qty_base": -5e-324}, "qty_base -4.94066e-324 is smaller than 1e-15"),
+        ({"entry_price": 5e-324}, "entry_price 4.94066e-324 is smaller than 1e-15"),
         ({"margin_mode": "portfolio"}, "Invalid enum value 'portfolio' - at `$.margin_mode`"),
         ({"venue": "mtgox"}, "unknown venue; known are binance-usdm, bybit-linear, okx-swap"),
         ({"venue": "binance-spot"}, "unknown venue"),
