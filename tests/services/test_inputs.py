@@ -90,3 +90,18 @@ def test_the_commands_of_the_page_run_and_frames_arrive_where_flows_look_for_the
         TOPICS[0]: (b"BTC", None),
         TOPICS[1]: (b"BTC", [("symbol", b"BTCUSDT")]),
     }
+
+
+@pytest.mark.services
+def test_a_file_of_more_frames_than_a_producers_queue_takes_is_handed_over_whole():
+    frames = b"".join(b'{"a":%d}\n' % i for i in range(120_000))
+    with brokers() as address:
+        create_topics(address, TOPICS, 4, forever=True)
+        script = [sys.executable, str(PAGE.parent / "producer.py"), address, "binance-usdm", "trades", "BTC"]
+        done = subprocess.run(script, input=frames, capture_output=True, check=False, timeout=120)
+        assert (done.returncode, done.stderr) == (0, b"")
+        consumer = Consumer({"bootstrap.servers": address, "group.id": "test"})
+        consumer.assign([TopicPartition(TOPICS[0], partition_of(b"BTC", 4), 119_999)])
+        last = consumer.poll(30.0)
+        consumer.close()
+    assert last is not None and last.value() == b'{"a":119999}'
