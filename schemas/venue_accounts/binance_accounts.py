@@ -2,7 +2,8 @@
 
 `isolatedWallet` is the margin put aside; where only `isolatedMargin` is told, the profit in it is taken out. An account
 (v3) names no price of entry: it is (notional - profit) / size. Portfolio margin (`fs` in its frames) has no rules here,
-and what it tells of COIN-M is left out. Answers may come over a websocket (`status` and `result`).
+and what it tells of COIN-M is left out. What is no margin in multi-assets mode (`marginAvailable`) backs nothing
+there. Answers may come over a websocket (`status` and `result`).
 """
 
 from math import copysign
@@ -63,6 +64,7 @@ class _Asset(msgspec.Struct, rename="camel"):
     asset: str
     wallet_balance: Text = None
     balance: Text = None
+    margin_available: bool | None = None
 
 
 class _Frame(msgspec.Struct):
@@ -121,6 +123,7 @@ def read(frame: bytes) -> Change | None:
         return None
     return Change(
         wallets=_wallets(it.assets or []),
+        backs=_backs(it.assets or []),
         legs=[_leg(p) for p in it.positions or []],
         multi_assets=it.multi_assets,
         all_wallets=it.assets is not None,
@@ -134,7 +137,8 @@ def _rows(frame: bytes) -> Change | None:
         rates = {r.symbol.removesuffix("USD"): (number(r.bid_rate), number(r.ask_rate)) for r in rows}
         return Change(rates={a: (bid, ask) for a, (bid, ask) in rates.items() if bid is not None and ask is not None})
     if any(r.asset for r in rows):
-        return Change(wallets=_wallets(msgspec.json.decode(frame, type=list[_Asset])), all_wallets=True)
+        assets = msgspec.json.decode(frame, type=list[_Asset])
+        return Change(wallets=_wallets(assets), backs=_backs(assets), all_wallets=True)
     positions = msgspec.json.decode(frame, type=list[_Position])
     return Change(legs=[_leg(p) for p in positions], all_legs=every)
 
@@ -145,6 +149,10 @@ def _wallets(assets: list[_Asset]) -> dict[str, float]:
             raise ValueError(f"{a.asset} has neither walletBalance nor balance")
     told = {a.asset: number(a.wallet_balance if a.wallet_balance is not None else a.balance) for a in assets}
     return {asset: wallet for asset, wallet in told.items() if wallet}
+
+
+def _backs(assets: list[_Asset]) -> dict[str, bool]:
+    return {a.asset: a.margin_available for a in assets if a.margin_available is not None}
 
 
 def _told(p: _Held) -> _Position:

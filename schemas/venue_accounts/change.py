@@ -43,10 +43,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `at_ms` 0: the frame has no time. `stream`: the venue's stream whose frames have an order of their own; "" of an
     answer. `all_wallets`: what is not among them is no more; `all_legs`: of which positions the frame is all there is.
-    `rates`: asset to the dollars of one unit, of a positive and a negative balance, None: not said. `mode`: of those
-    positions that do not say it themselves. `unruled`: why the account's mode has no rules here, "": it has. `classic`:
-    of wallets that a unified account has beside its own. `piece`: a snapshot that may be told in several frames, of
-    which none says so.
+    `rates`: asset to the dollars of one unit, of a positive and a negative balance. `backs`: whether an asset is
+    collateral. `mode`: of those positions that do not say it themselves. `unruled`: why the account's mode has no rules
+    here, "": it has. `classic`: of wallets that a unified account has beside its own. `piece`: a snapshot that may be
+    told in several frames, of which none says so.
     """
 
     at_ms: int = 0
@@ -54,7 +54,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     wallets: dict[str, float] = {}
     legs: list[Leg] = []
     leverages: dict[str, float] = {}
-    rates: dict[str, tuple[float | None, float | None]] = {}
+    rates: dict[str, tuple[float, float]] = {}
+    backs: dict[str, bool] = {}
     multi_assets: bool | None = None
     mode: Mode | None = None
     all_wallets: bool = False

@@ -109,7 +109,7 @@ def read(frame: bytes) -> Change | None:
             at_ms=at_ms,
             stream=stream,
             wallets=_wallets(details),
-            rates={d.ccy: (0.0 if d.collateral_enabled is False else None, None) for d in details},
+            backs={d.ccy: d.collateral_enabled is not False for d in details},
             all_wallets=whole and not (it.arg and it.arg.ccy),
         )
     return Change(all_legs=every) if it.arg is None and not rows else None

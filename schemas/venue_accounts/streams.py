@@ -18,7 +18,7 @@ from schemas.venue_accounts.change import Change, Leg, Mode, none
 
 MARGIN_APART = frozenset({"okx-swap"})
 """Venues whose balance is without the margin put aside for isolated positions (OKX: `posBal` is beside `bal`)."""
-RATED_WHEN_MULTI = frozenset({"okx-swap"})
+BACKING_WHEN_MULTI = frozenset({"okx-swap"})
 """Venues that call all assets no collateral in modes in which each backs the positions that settle in it."""
 PIECES_MS = 1_000
 """A snapshot that may come in pieces goes on with one that was sent within so long of the one before."""
@@ -45,6 +45,7 @@ class _AtVenue(msgspec.Struct):
     leverages: dict[str, float] = {}
     """Of a symbol, or of a symbol and side; also of what is flat, since a frame that opens it may not say it again."""
     rates: dict[str, tuple[float | None, float | None]] = {}
+    backs: dict[str, bool] = {}
     multi_assets: bool | None = None
     mode: Mode | None = None
     known_wallets: bool = False
@@ -120,10 +121,10 @@ class Streams:
                 if venue in MARGIN_APART and position.isolated_margin:
                     asset = contract_of(venue, leg.symbol, leg.settles_in, self.known).settles_in
                     wallets[asset] = wallets.get(asset, 0.0) + position.isolated_margin
-            rates = at.rates if at.multi_assets or venue not in RATED_WHEN_MULTI else {}
+            backs = at.backs if at.multi_assets or venue not in BACKING_WHEN_MULTI else {}
             for asset, wallet in wallets.items():
-                bid, ask = rates.get(asset, (None, None))
-                balances.append(Balance(asset, wallet, venue, bid, ask))
+                bid, ask = at.rates.get(asset, (None, None))
+                balances.append(Balance(asset, wallet, venue, bid if backs.get(asset, True) else 0.0, ask))
         return checked(Account(name, held.as_of, balances, positions, multi, balances_unread=unread), left_out)
 
     def _position(self, venue: str, at: _AtVenue, leg: Leg) -> Position | str:
@@ -194,6 +195,7 @@ def _apply(at: _AtVenue, change: Change, *, whole: bool) -> None:
     sided = {key: x for key, x in at.leverages.items() if key.partition(" ")[0] not in change.leverages}
     at.leverages = {**sided, **change.leverages}
     at.rates = {**at.rates, **change.rates}
+    at.backs = {**at.backs, **change.backs}
     at.multi_assets = change.multi_assets if change.multi_assets is not None else at.multi_assets
     at.mode = change.mode or at.mode
     at.unruled = at.unruled if change.unruled is None else change.unruled

@@ -126,6 +126,26 @@ def test_what_is_no_collateral_at_bybit_backs_nothing_until_it_is(flag):
     assert price(off, pushed(coin("BTC", "1"))) is None
 
 
+def test_what_is_no_margin_in_multi_assets_mode_of_binance_backs_nothing_until_it_is():
+    """`marginAvailable`: "whether the asset can be used as margin in Multi-Assets mode". [HAND] (3000 - 100) / .996."""
+    rows = [{"asset": "USDT", "walletBalance": "100"}, {"asset": "BNB", "walletBalance": "5", "marginAvailable": False}]
+    held = {"symbol": "ETHUSDT", "positionAmt": "1", "entryPrice": "3000", "leverage": "20", "positionSide": "BOTH"}
+    index = [{"symbol": "BNBUSD", "bidRate": "570", "askRate": "630"}]
+
+    def price(*frames: Any) -> Any:
+        told_by = [json.dumps({"account": "a", "venue": "binance-usdm", "frame": f}).encode() for f in frames]
+        marks = [mark(5, "ETHUSDT", 3000), mark(5, "BNBUSDT", 600)]
+        return last(play(list(enumerate(told_by)), marks), "risk_positions")["liquidation_price"]
+
+    def account(multi: bool) -> dict[str, Any]:
+        return {"multiAssetsMargin": multi, "assets": rows, "positions": [held]}
+
+    again = [{"asset": row["asset"], "balance": row["walletBalance"], "marginAvailable": True} for row in rows]
+    assert price(account(True)) == price(account(True), index) == pytest.approx((3000 - 100) / 0.996)
+    assert price(account(False)) == pytest.approx((3000 - 100) / 0.996)
+    assert price(account(True), index, again) == pytest.approx((3000 - 100 - 5 * 570) / 0.996)
+
+
 def test_what_is_no_collateral_at_okx_backs_nothing_where_all_currencies_do():
     """account/balance, `collateralEnabled`, "applicable to Multi-currency margin"; in futures mode all are false."""
     rows = [{"ccy": "USDT", "cashBal": "100"}, {"ccy": "BTC", "cashBal": "1"}]
