@@ -50,14 +50,24 @@ class Table(msgspec.Struct, frozen=True):
         raise KeyError(name)
 
 
+def declared(column: Column) -> dict[str, str]:
+    """What is declared of a column beside its meaning, by what it is called to people; what is not said is left out."""
+    bounds = {"at least": column.low, "at most": column.high}
+    named = {
+        "unit": column.unit,
+        "formula": column.formula,
+        "sign": column.sign,
+        "null when": column.null_when,
+        **{name: f"{bound:g}" for name, bound in bounds.items() if bound is not None},
+        "source": column.source,
+    }
+    return {name: text for name, text in named.items() if text}
+
+
 def describe(column: Column) -> str:
     """All that is declared of a column, as one line for people.
 
     >>> describe(Column("mid", "f8", "middle of the touch", "USD", "(bid + ask) / 2", null_when="a side is empty"))
     'middle of the touch; unit: USD; formula: (bid + ask) / 2; null when: a side is empty'
     """
-    named = {"unit": column.unit, "formula": column.formula, "sign": column.sign, "null when": column.null_when}
-    bounds = {"at least": column.low, "at most": column.high}
-    named |= {name: f"{bound:g}" for name, bound in bounds.items() if bound is not None}
-    named["source"] = column.source
-    return "; ".join([column.meaning, *(f"{name}: {text}" for name, text in named.items() if text)])
+    return "; ".join([column.meaning, *(f"{name}: {text}" for name, text in declared(column).items())])

@@ -7,19 +7,18 @@ from cyclopts import Parameter
 from flows.settings.tree import SettingsError
 from flows.tables import TABLES
 from schemas.column import Column
+from schemas.table import declared
 
 
 def _lines(column: Column) -> list[str]:
-    unit = f" [{column.unit}]" if column.unit else ""
-    lines = [f"  {column.name}{unit}: {column.meaning}"]
-    for label in ("formula", "sign", "null_when", "source"):
-        if value := getattr(column, label):
-            lines.append(f"      {label.replace('_', ' ')}: {value}")
-    return lines
+    said = declared(column)
+    unit = said.pop("unit", "")
+    head = f"  {column.name} [{unit}]: {column.meaning}" if unit else f"  {column.name}: {column.meaning}"
+    return [head, *(f"      {name}: {text}" for name, text in said.items())]
 
 
 def metrics(table: Annotated[str, Parameter(help="only this table")] = "") -> int:
-    """Print the definition of every published number: unit, formula, sign, source, when it is null."""
+    """Print the definition of every published number: unit, formula, sign, bounds, source, when it is null."""
     chosen = [t for t in TABLES if table in ("", t.name)]
     if not chosen:
         raise SettingsError(f"there is no table {table!r}; there are: {', '.join(t.name for t in TABLES)}")

@@ -409,6 +409,8 @@ def test_metrics_defines_every_column_of_every_table_and_of_one_alone(capsys):
         assert f"{table.name}  (topic {table.topic}, key {', '.join(table.key)})" in whole
         for c in table.columns:
             assert re.search(rf"^  {c.name}( \[|:)", whole, re.MULTILINE)
+    ratio = ("formula: buy volume / volume", "null when: no trade in the window", "at least: 0", "at most: 1")
+    assert "\n      ".join(ratio) in ran(capsys, "metrics", "features_tape")
     alone = ran(capsys, "metrics", "liquidations")
     assert alone in whole
     assert "features_book" not in alone
