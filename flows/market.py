@@ -26,7 +26,7 @@ from operators.market_tables import delays_ns
 from operators.operator_states import part
 from operators.stages import check
 from operators.venue_market import VenueMarket
-from schemas.instrument import Instrument
+from schemas.instrument import Instrument, scale
 from schemas.shard import Batch, Rows
 from schemas.venue import Venue
 from schemas.venues.registry import VENUES
@@ -98,12 +98,21 @@ def known_instruments(settings: Settings) -> Known:
             raise SettingsError(f"market.instruments_json: {file}: {error.strerror}") from None
         except ValueError as error:
             raise SettingsError(f"market.instruments_json: {file}: {error}") from None
-        out[name] |= {row.symbol: row for row in found}
+        out[name] |= {row.symbol: _stepped(row, f"market.instruments_json: {file}") for row in found}
     for row in settings.market.instruments:
         if row.venue not in out:
             raise SettingsError(f"market.instruments: {row.symbol}: venue {row.venue!r} is not among market.venues")
-        out[row.venue][row.symbol] = row
+        out[row.venue][row.symbol] = _stepped(row, "market.instruments")
     return out
+
+
+def _stepped(row: Instrument, where: str) -> Instrument:
+    """An instrument whose steps can be counted in."""
+    try:
+        scale(row.tick), scale(row.lot)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {row.symbol}: {error}") from None
+    return row
 
 
 def topics(settings: Settings) -> dict[str, tuple[str, str]]:

@@ -1,10 +1,14 @@
-"""Binance's `exchangeInfo`: the instruments of its markets, with ticks, lots and what a contract is."""
+"""Binance's `exchangeInfo`: the instruments of its markets, with ticks, lots and what a contract is.
+
+A step of 0 says that there is no rule, and the instrument is left out: its steps show in its frames.
+"""
 
 from collections.abc import Callable
 
 import msgspec
 
 from schemas.instrument import Instrument
+from schemas.venues.binance import COIN_M
 
 
 class _Filter(msgspec.Struct):
@@ -40,7 +44,11 @@ def instruments(venue: str) -> Callable[[bytes], list[Instrument]]:
             missing = {"PRICE_FILTER", "LOT_SIZE"} - set(filters)
             if missing:
                 raise ValueError(f"{row.symbol}: filter {min(missing)} is missing")
+            if inverse != bool(COIN_M.fullmatch(row.symbol)):
+                raise ValueError(f"{row.symbol} is no instrument of {venue}")
             tick, lot = filters["PRICE_FILTER"].tick, filters["LOT_SIZE"].step
+            if not (tick.strip("0.") and lot.strip("0.")):
+                continue
             kind = "inverse" if inverse else "spot" if spot else "linear"
             contract = row.contract if inverse else 1.0
             told = venue, row.symbol, row.base, row.quote, kind, tick, lot, contract

@@ -289,6 +289,7 @@ class _Row(msgspec.Struct):
 
 class _List(msgspec.Struct):
     list: list[_Row]
+    category: str = ""
 
 
 class _Instruments(msgspec.Struct):
@@ -303,9 +304,12 @@ def instruments(venue: str) -> Callable[[bytes], list[Instrument]]:
 
     def read(data: bytes) -> list[Instrument]:
         kind: Kind = "inverse" if venue == "bybit-inverse" else "linear"
+        result = _instruments(data).result
+        if result.category not in ("", kind):
+            raise ValueError(f"a list of the category {result.category}, not {kind}")
         return [
             Instrument(venue, r.symbol, r.base, r.quote, kind, r.price.tick, r.lot.step, 1.0, settle=r.settle)
-            for r in _instruments(data).result.list
+            for r in result.list
         ]
 
     return read

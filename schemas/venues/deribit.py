@@ -281,7 +281,7 @@ class _Row(msgspec.Struct):
     tick: float = msgspec.field(name="tick_size")
     least: float = msgspec.field(name="min_trade_amount")
     contract: float = msgspec.field(name="contract_size")
-    settle: str = msgspec.field(name="settlement_currency", default="")
+    settle: str | None = msgspec.field(name="settlement_currency", default=None)
 
 
 class _Instruments(msgspec.Struct):
@@ -299,7 +299,7 @@ def instruments(data: bytes) -> list[Instrument]:
             tick=repr(row.tick),
             lot=repr(min(row.least, row.contract)),
             inferred=False,
-            settle=row.settle,
+            settle=row.settle or "",
         )
         for row in _instruments(data).result
     ]

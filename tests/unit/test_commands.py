@@ -238,6 +238,11 @@ def test_a_replay_with_wrong_instruments_is_refused_before_anything_starts(refus
     said = 'market.instruments_json={"deribit":"info.json"}'
     line = refused("replay", "binance-usdm=frames.log", "--set", said, left=["frames.log", "info.json"])
     assert line == "market.instruments_json: 'deribit' is not among market.venues"
+    row = '{"venue":"binance-usdm","symbol":"X","base":"X","quote":"USDT","kind":"linear","tick":"0","lot":"1"}'
+    line = refused(
+        "replay", "binance-usdm=frames.log", "--set", f"market.instruments=[{row}]", left=["frames.log", "info.json"]
+    )
+    assert line == "market.instruments: X: a step must be positive, not '0'"
 
 
 RULE = """[[rule]]

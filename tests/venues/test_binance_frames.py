@@ -169,3 +169,21 @@ def test_exchange_info_becomes_instruments_and_says_what_is_missing():
     ]
     with pytest.raises(ValueError, match="BTCUSD_PERP: filter LOT_SIZE is missing"):
         COINM.instruments(b'{"symbols":[%b]}' % (row % tick))
+
+
+@pytest.mark.parametrize(("venue", "symbol"), [(USDM, "BTCUSD_PERP"), (COINM, "BTCUSDT")])
+def test_instruments_of_the_other_host_are_refused_rather_than_counted_in_its_unit(venue, symbol):
+    """Five contracts of 100 USD were five BTC."""
+    filters = b'{"filterType":"PRICE_FILTER","tickSize":"0.1"},{"filterType":"LOT_SIZE","stepSize":"1"}'
+    row = b'{"symbol":"%b","baseAsset":"BTC","quoteAsset":"USD","filters":[%b]}' % (symbol.encode(), filters)
+    with pytest.raises(ValueError, match=f"{symbol} is no instrument of {venue.name}"):
+        venue.instruments(b'{"symbols":[%b]}' % row)
+
+
+@pytest.mark.parametrize(("tick", "lot"), [("0.00000000", "0.001"), ("0.01", "0.00000000"), ("0", "0")])
+def test_a_step_of_0_says_that_there_is_no_rule(tick, lot):
+    """Binance, filters: `tickSize` "is disabled on tickSize == 0"; the first frame of such a symbol ended the market flow."""
+    filters = b'{"filterType":"PRICE_FILTER","tickSize":"%b"},{"filterType":"LOT_SIZE","stepSize":"%b"}'
+    steps = filters % (tick.encode(), lot.encode())
+    info = b'{"symbols":[{"symbol":"BTCUSDT","baseAsset":"BTC","quoteAsset":"USDT","filters":[%b]}]}' % steps
+    assert USDM.instruments(info) == []

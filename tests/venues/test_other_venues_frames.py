@@ -98,6 +98,15 @@ def test_bybit_instruments_info_becomes_instruments():
     ]
 
 
+@pytest.mark.parametrize(("venue", "category"), [(INVERSE, "linear"), (LINEAR, "inverse"), (LINEAR, "option")])
+def test_a_list_of_bybits_other_category_is_refused_rather_than_counted_in_its_unit(venue, category):
+    """instruments-info, `category`: 5,000 dollars of BTCUSD were 5,000 BTC."""
+    row = '{"symbol":"BTCUSD","baseCoin":"BTC","quoteCoin":"USD","priceFilter":{"tickSize":"0.5"},"lotSizeFilter":{"qtyStep":"1"}}'
+    info = f'{{"retCode":0,"result":{{"category":"{category}","list":[{row}]}}}}'
+    with pytest.raises(ValueError, match=f"a list of the category {category}"):
+        venue.instruments(info.encode())
+
+
 def test_an_okx_book_passes_its_ids_through_and_marks_absent_ones():
     depth, rejects = OKX.depth(log(samples.OKX_DEPTH), table := InstrumentTable())
     assert rejects == []
