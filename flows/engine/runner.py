@@ -83,7 +83,7 @@ def _panics_into(log: Path) -> Iterator[None]:
     sys.stderr.flush()
     visible = os.dup(2)
     python_stderr = sys.stderr
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(target, 2)
     os.close(target)
     sys.stderr = os.fdopen(os.dup(visible), "w", buffering=1)

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from flows.commands.apart import apart, make_database
+from flows.engine.runner import _panics_into
 from flows.recovery.directory import Recovery
 from flows.refusal import Refused
 from flows.settings.sources import load
@@ -14,6 +15,12 @@ def test_a_new_directory_is_its_owners_alone_and_opens_again(tmp_path):
     Recovery(tmp_path / "deep" / "r").close()
     assert (tmp_path / "deep" / "r").stat().st_mode & 0o077 == 0
     Recovery(tmp_path / "deep" / "r").close()
+
+
+def test_the_log_of_a_crash_is_its_owners_alone_and_nothing_to_run(tmp_path):
+    with _panics_into(tmp_path / "crash.log"):
+        pass
+    assert (tmp_path / "crash.log").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("name", ["part-0.sqlite3", "manifest.json", "."])
