@@ -82,6 +82,7 @@ class _Frame(msgspec.Struct):
     status: int = 0
     result: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
+    bid_rate: Text = msgspec.field(name="bidRate", default=None)
     code: int = 0
     msg: str = ""
 
@@ -104,6 +105,8 @@ def read(frame: bytes) -> Change | None:
     it = msgspec.json.decode(frame, type=_Frame)
     if inner := bytes(it.data) or (it.status and (bytes(it.error) or bytes(it.result))):
         return read(inner)
+    if it.bid_rate is not None:
+        return _rows(b"[" + frame + b"]")
     if it.event == "ACCOUNT_UPDATE" and it.update is not None:
         wallets = {w.a: number(w.wb) or 0.0 for w in it.update.wallets}
         legs = [_leg(_told(p)) for p in it.update.held]

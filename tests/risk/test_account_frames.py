@@ -354,8 +354,12 @@ def test_modes_are_told_by_frames_too():
 
 
 def test_rates_of_binances_asset_index_are_taken():
+    """Asked for one symbol the venue answers with it alone, in no list: that was passed over without a word."""
     index = [{"symbol": "USDTUSD", "bidRate": "0.9801", "askRate": "0.99495"}]
-    assert [(b.bid_rate, b.ask_rate) for b in read("binance-usdm", BINANCE[0], index).balances] == [(0.9801, 0.99495)]
+    for told in (index, index[0]):
+        assert [(b.bid_rate, b.ask_rate) for b in read("binance-usdm", BINANCE[0], told).balances] == [
+            (0.9801, 0.99495)
+        ]
 
 
 def test_contracts_without_rules_or_size_are_left_out_by_name():
