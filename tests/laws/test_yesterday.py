@@ -15,6 +15,9 @@ KEPT = {path.stem.removeprefix("frozen_at_"): path for path in sorted(Path(__fil
 EVOLVED = {("1342dee", "market"): "changed, begins anew: trailing, lead_lag, price_discovery"}
 """What is said of the states of a release and flow; of all others nothing: they are taken up as they are."""
 
+COUNTED = {("1342dee", "forecast"), ("9a43326", "forecast")}
+"""States that hold what would not be counted today: minutes in which nothing was heard were calm ones to thresholds."""
+
 
 @pytest.fixture(scope="module", params=KEPT)
 def release(request):
@@ -32,12 +35,15 @@ def test_states_of_an_earlier_release_are_taken_up_or_begin_anew_as_is_declared_
 
 @pytest.mark.parametrize("name", MODULES)
 def test_from_states_of_an_earlier_release_come_the_rows_of_a_run_without_an_upgrade(release, name):
-    """All columns but those of operators that begin anew; where none does, the state is the same to the byte."""
+    """All columns but those of operators that begin anew; where none does, the state is the same to the byte.
+
+    But for `COUNTED`.
+    """
     commit, flows = release
     was, whole = flows[name], opened(name, None)
     on(name, whole, was.read)
     upgraded = opened(name, was.frozen)
-    if (commit, name) not in EVOLVED:
+    if (commit, name) not in EVOLVED and (commit, name) not in COUNTED:
         on(name, upgraded, [])
         assert upgraded.freeze() == whole.freeze()
     expected, found = (on(name, shard, was.to_come, ended=True) for shard in (whole, upgraded))
