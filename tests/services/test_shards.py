@@ -15,7 +15,7 @@ from flows.kafka.source import KafkaShards, Pace, Shard
 from flows.kafka.topic_making import create_topics, end_offsets
 from flows.kafka.written_marks import Marks
 from flows.refusal import Refused, Unreachable
-from flows.session.session import free_port
+from flows.session.free_ports import free_port
 from flows.settings.services import Kafka as Brokers
 from schemas.frames import Frames
 from schemas.shard import Batch
