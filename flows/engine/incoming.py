@@ -13,10 +13,14 @@ from flows.settings.tree import Settings
 
 
 def kafka(settings: Settings, flow: str) -> Kafka:
-    """The brokers, how long they may be away and may hold a fetch."""
+    """The brokers, how long they may be away and may hold a fetch, and how much may be read ahead."""
     wanted = settings.kafka
     return Kafka(
-        wanted, retry_s=wanted.retry_s, fetch_wait_ms=wanted.fetch_wait_ms, offsets_group=wanted.group_of(flow)
+        wanted,
+        buffer_bytes=settings.source.buffer_bytes,
+        retry_s=wanted.retry_s,
+        fetch_wait_ms=wanted.fetch_wait_ms,
+        offsets_group=wanted.group_of(flow),
     )
 
 

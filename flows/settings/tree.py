@@ -67,6 +67,8 @@ class Source(Section, frozen=True):
     """How far, in time of receipt, one topic may run ahead of another."""
     held_rows: Positive = 1_000_000
     """So many trades and panes of a shard may wait in memory for a topic that is at its end; more wait in Kafka."""
+    buffer_bytes: Positive = 128_000_000
+    """Bytes that a process may have fetched and not handed over, as of topics ahead of others; more wait in Kafka."""
 
 
 class Recovery(Section, frozen=True):

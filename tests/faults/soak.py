@@ -28,6 +28,9 @@ from tests.faults.live_run import SYMBOLS, LiveRun, live, settings, simulated
 LINE_S, START_S, NEAR_S = 1800, 300.0, 10.0
 GROWS, SMALL_MB, COMMITS_S, DISK = 1.1, 16.0, 15.0, 1.5
 MB = 2**20
+BUFFER_BYTES = 32 << 20
+"""What a flow may read ahead. A flow that reads others' rows fetches those of the fastest until the slowest has come as
+far: with the 128 MB of the settings that fills all eight hours long, and looks like a leak."""
 HELD = "SELECT sumIf(bytes_on_disk, active), sum(bytes_on_disk), sumIf(rows, active) FROM system.parts"
 
 
@@ -135,10 +138,10 @@ def main() -> int:
     market = simulated(symbols=SYMBOLS[: given.instruments])
     begun_s = time.time() - 3600 * given.hours
     with tempfile.TemporaryDirectory(prefix="alphaplus-soak-") as name:
-        folder = Path(name)
+        folder, sets = Path(name), (f"source.buffer_bytes={BUFFER_BYTES}",)
         with (
             brokers(given.broker, folder / "kafka") as address,
-            live(settings(folder / "data", address), market, past_minutes=round(60 * given.hours)) as run,
+            live(settings(folder / "data", address, "", sets), market, past_minutes=round(60 * given.hours)) as run,
         ):
             lines = found(soak(run, given.hours, begun_s), given.hours)
     for said in lines:
