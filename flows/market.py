@@ -1,6 +1,7 @@
 """The market flow: raw frames of all venues -> feature rows, liquidations, quality and rejects, shard by shard."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from flows.settings.tree import Settings, SettingsError
 from models import micro_price_fit
 from operators import catalog
 from operators.asset_books import AssetBooks
-from operators.contract import Array
+from operators.contract import Array, Operator
 from operators.cut import Cut
 from operators.evolving import Part, fingerprint
 from operators.market_tables import delays_ns
@@ -59,10 +60,16 @@ def left_out(settings: Settings) -> frozenset[str]:
     """The tables that are not computed; SettingsError where an operator that stays reads what is said in one."""
     without = frozenset(settings.market.without)
     try:
-        check(catalog.chosen(without))
+        _coherent(catalog.chosen(without))
     except ValueError as error:
         raise SettingsError(f"market.without: {error}") from None
     return without
+
+
+@cache
+def _coherent(operators: tuple[Operator, ...]) -> None:
+    """Once a process: it takes two milliseconds, and each shard asks."""
+    check(operators)
 
 
 def micro_prices(settings: Settings) -> dict[str, dict[str, Array]]:

@@ -57,7 +57,7 @@ class Clock(Section, frozen=True):
 class Source(Section, frozen=True):
     """How raw topics are read: the larger a batch, the less a frame costs that had to wait anyway."""
 
-    batch_frames: Positive = 10_000
+    batch_frames: Positive = 20_000
     """Messages of a batch at the most."""
     batch_bytes: Positive = 8_000_000
     """Bytes of a batch at the most."""
