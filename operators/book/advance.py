@@ -15,6 +15,7 @@ from operators.book.closings import (
     BEFORE_NS,
     CEILING,
     CROSSED_NS,
+    DOUBTED,
     DUE,
     EVENT_NS,
     FLOOR,
@@ -27,6 +28,7 @@ from operators.book.closings import (
     STATE,
     close,
     fits,
+    trusted_now,
 )
 from operators.book.continuity import (
     APPLY,
@@ -78,7 +80,8 @@ AT, SIDE, PAGES = 3, 4, 5
 """The cursor, behind what `closings` counts in it: message to go on with, side that needs room, pages it needs."""
 
 CROSSED_LIMIT_NS = 1_000_000_000
-"""For how much event time a crossed or locked book is believed."""
+"""For how much event time a crossed or locked book is believed. Venues keep books crossed before they open and in call
+auctions, so one whose chain of ids goes on is believed again once it is not crossed; one without ids begins anew."""
 
 _NONE = -2
 
@@ -155,10 +158,11 @@ def advance(
                     close(by_snapshot, book, heads, tables, rows, ladder, cursor)
                 head[PANE] = pane[i]
                 head[OPEN] = 1
-            trusted = head[STATE] != EMPTY
+            trusted = trusted_now(head)
+            newer = snapshot[i] and u > head[LAST]
             what = verdict(
                 sequencing,
-                head[STATE],
+                EMPTY if head[CROSSED_NS] == DOUBTED and newer else head[STATE],
                 head[LAST],
                 head[PREVIOUS],
                 snapshot[i],
@@ -212,33 +216,39 @@ def advance(
                     head[HELD] = 0
                     return JOIN
         joined = False
+        doubted = head[CROSSED_NS] == DOUBTED
         before_ns = head[EVENT_NS]
         head[EVENT_NS] = max(before_ns, event_ns[i])
         if head[STATE] != EMPTY and what in (APPLY, REPLACE):
             if sides[bid, LEVELS] == 0 or sides[ask, LEVELS] == 0 or MOST_TICKS - tops[bid, 0] < tops[ask, 0]:
                 head[CROSSED_NS] = -1
+            elif doubted:
+                pass
             elif head[CROSSED_NS] <= 0:
                 head[CROSSED_NS] = head[EVENT_NS]
             elif head[EVENT_NS] - head[CROSSED_NS] > CROSSED_LIMIT_NS:
-                what = GAP
+                if head[SEQUENCED]:
+                    head[CROSSED_NS] = DOUBTED
+                else:
+                    what = GAP
         mark = 0
         if what == GAP:
             for side in range(bid, ask + 1):
                 clear(tables, side)
             head[STATE] = EMPTY
             head[CROSSED_NS] = -1
-            mark |= MARK_GAP if trusted else 0
         elif what == DROP:
             mark |= MARK_DROPPED
-        if since_ns >= 0:
+        live = trusted_now(head)
+        if since_ns >= 0 or (trusted and not live):
             mark |= MARK_GAP
         if what in (GAP, HOLD) and not snapshot[i] and u >= NO_ID:
             mark |= MARK_HELD
             head[HELD] = 1
-        if head[STATE] != EMPTY:
+        if live:
             # by REST, a book that takes over has all of the changes from the one before; a streamed one may be another
             # view, with fewer levels
-            begun = what == REPLACE and not (trusted and by_snapshot)
+            begun = doubted or (what == REPLACE and not (trusted and by_snapshot))
             mark |= MARK_LIVE | (MARK_FRESH if begun else 0)
         if not replay and u != BESIDE:
             if counts(sequencing):
@@ -256,7 +266,7 @@ def advance(
                 untrusted_ns[i] = head[EVENT_NS] - before_ns
             elif since_ns > 0:
                 untrusted_ns[i] = head[EVENT_NS] - since_ns
-            if head[STATE] != EMPTY:
+            if live:
                 _report(tables, touch, i, bid, ask)
     return DONE
 

@@ -33,13 +33,16 @@ LEAST_LEVELS = 20
     BEFORE_NS,
     DUE,
 ) = range(15)
-"""Columns of `heads`, one row per instrument: the state, id and previous id of `continuity`; the latest event time; the
-pane of the last message and whether it is still open; since when the book is crossed (-1: it is not); whether all ids
-since the snapshot were there; lowest bid and highest ask of the last snapshot; whether diffs are held; event time of
-the message applied last; until the next diff says whether anything was missed before a snapshot by REST, the id that
-the book stood at before it, plus 1 (0: nothing to ask), and the event time then; the id that is due next in the stream
-(0: none came yet), where ids count."""
+"""Columns of `heads`, one row per instrument: the state, id and previous id of `continuity`; the latest event time;
+the pane of the last message and whether it is still open; since when the book is crossed (-1: it is not; `DOUBTED`:
+for too long to be believed, though its chain goes on); whether all ids since the snapshot were there; lowest bid and
+highest ask of the last snapshot; whether diffs are held; event time of the message applied last; until the next diff
+says whether anything was missed before a snapshot by REST, the id that the book stood at before it, plus 1 (0:
+nothing to ask), and the event time then; the id that is due next in the stream (0: none came yet), where ids count."""
 HEAD_COLUMNS = 16
+
+DOUBTED = -2
+"""In the place of `CROSSED_NS`, of a book that is not trusted until it is no longer crossed."""
 
 (
     ROW_PANE,
@@ -62,6 +65,12 @@ ROW_COLUMNS = 13
 CLOSED, WRITTEN = 0, 1
 """The cursor: closings written; bids and, one further, asks written to `ladder`, int64[2, 2, n]: side, ticks and lots.
 """
+
+
+@inner
+def trusted_now(head: I8) -> bool:
+    """Whether a book has its chain since its last snapshot, and is not crossed for too long to be believed."""
+    return bool(head[STATE] != EMPTY and head[CROSSED_NS] != DOUBTED)
 
 
 @inner
@@ -97,7 +106,7 @@ def close(
     row[ROW_INSTRUMENT] = instrument
     row[ROW_LAST_ID] = NO_ID
     row[ROW_EVENT_NS] = head[EVENT_NS]
-    if head[STATE] == EMPTY:
+    if not trusted_now(head):
         return
     bids, asks = 2 * instrument, 2 * instrument + 1
     sides, tops = tables.sides, tables.tops

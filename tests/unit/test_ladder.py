@@ -1,6 +1,6 @@
 """The books against dictionaries: what each message leaves, what each pane closes with, however the log is cut."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from operators.book.continuity import APPLY, DROP, EMPTY, GAP, HOLD, JOINING, LI
 from operators.book.ladder import TOP, Applied, Books
 from operators.evolving import Changed
 from operators.pack import pack, unpack
-from schemas.batches import Depth, Sequencing
+from schemas.batches import ASKED, Depth, Sequencing
 
 MOST_TICKS = 2**50 - 1
 SECOND_NS = 1_000_000_000
@@ -91,10 +91,16 @@ class Plain:
         self.held: list[Message] = []
         self.crossed_ns, self.sequenced, self.ends = -1, True, (0, 0)
         self.applied_ns, self.asked, self.since = 0, None, None
+        self.doubted, self.regained = False, False
+
+    @property
+    def trusted(self) -> bool:
+        return self.state != EMPTY and not self.doubted
 
     def act(self, m: Message, replay: bool) -> int:
         first, u, previous = m.ids
-        state = int(self.venue), self.state, self.last, self.previous
+        judged = EMPTY if self.doubted and m.snapshot and u > self.last else self.state
+        state = int(self.venue), judged, self.last, self.previous
         later = m.event_ns - self.applied_ns if m.event_ns else 1
         what = verdict(*state, m.snapshot, first, u, previous, replay, later)
         if not replay:
@@ -102,7 +108,7 @@ class Plain:
         if what in (APPLY, REPLACE):
             self.applied_ns = m.event_ns if what == REPLACE else max(self.applied_ns, m.event_ns)
         if what == REPLACE:
-            self.bids, self.asks, self.crossed_ns = {}, {}, -1
+            self.bids, self.asks, self.crossed_ns, self.doubted = {}, {}, -1, False
             self.state, self.previous, self.sequenced = JOINING, -2, u != -1
         if what == APPLY:
             self.state = LIVE
@@ -126,13 +132,15 @@ class Plain:
         self.event_ns = max(self.event_ns, m.event_ns)
         if what in (APPLY, REPLACE) and self.state != EMPTY:
             if not (self.bids and self.asks and max(self.bids) >= min(self.asks)):
-                self.crossed_ns = -1
+                self.crossed_ns, self.regained, self.doubted = -1, self.doubted, False
             elif self.crossed_ns <= 0:
                 self.crossed_ns = self.event_ns
+            elif self.event_ns - self.crossed_ns > SECOND_NS and self.sequenced:
+                self.doubted = True
             elif self.event_ns - self.crossed_ns > SECOND_NS:
                 what = GAP
         if what == GAP:
-            self.state, self.bids, self.asks, self.crossed_ns = EMPTY, {}, {}, -1
+            self.state, self.bids, self.asks, self.crossed_ns, self.doubted = EMPTY, {}, {}, -1, False
         if what in (GAP, HOLD) and not m.snapshot:
             self.held.append(m)
         return what
@@ -146,9 +154,9 @@ class Plain:
             before, before_ns = self.asked
             goes_on = previous == before if self.venue == FUTURES else first <= before + 1
             since, self.asked = (None if goes_on else before_ns), None
-        if what == GAP and self.state != EMPTY and since is None:
+        if what == GAP and self.trusted and since is None:
             since = self.event_ns
-        if what == REPLACE and self.state == EMPTY:
+        if what == REPLACE and not self.trusted:
             self.asked = None
         elif what == REPLACE and by_rest:
             self.asked = self.asked or (self.last, self.event_ns)
@@ -158,20 +166,20 @@ class Plain:
         return since
 
     def take(self, m: Message) -> tuple[object, ...]:
-        trusted, before = self.state != EMPTY, self.event_ns
+        trusted, before, self.regained = self.trusted, self.event_ns, False
         what = self.act(m, False)
         self.pane = m.pane
-        live = self.state != EMPTY
+        live = self.trusted
         untrusted = 0 if trusted or not before else max(0, m.event_ns - before)
         if trusted and self.since:
             untrusted = self.event_ns - self.since
         best = sorted(self.bids.items(), reverse=True)[:TOP], sorted(self.asks.items())[:TOP]
-        begins = live and what == REPLACE and not (trusted and self.venue in (FUTURES, SPOT))
+        begins = live and (self.regained or (what == REPLACE and not (trusted and self.venue in (FUTURES, SPOT))))
         flags = live, begins, (trusted and not live) or self.since is not None, what == DROP
         return (*flags, untrusted, *(best if live else ([], [])))
 
     def close(self) -> tuple[object, ...]:
-        if self.state == EMPTY:
+        if not self.trusted:
             return (self.pane, self.number, 0, 0, 0, -1, self.event_ns, 0, 0, 0, 0, [], [])
         bids, asks = sorted(self.bids.items(), reverse=True), sorted(self.asks.items())
         ends = self.ends
@@ -382,7 +390,7 @@ def test_a_snapshot_inside_the_live_chain_changes_nothing_and_a_newer_one_takes_
     assert applied.bid_ticks[:, 0].tolist() == [10, 11, 11, 9, 12, 12]
 
 
-def test_a_book_crossed_for_more_than_a_second_is_a_gap() -> None:
+def test_a_book_crossed_for_more_than_a_second_is_not_believed() -> None:
     books = ladder.init(SPOT)
     begin = Message((-1, 1, -1), [(10, 1)], [(20, 1)], True, event_ns=SECOND_NS)
     locked = Message((2, 2, -1), [(20, 1)], event_ns=2 * SECOND_NS)
@@ -395,6 +403,55 @@ def test_a_book_crossed_for_more_than_a_second_is_a_gap() -> None:
     assert applied.close_live.tolist() == [True, True, False]
     uncrossed = Message((3, 3, -1), [(20, 0)], event_ns=3 * SECOND_NS)
     assert feed(ladder.init(SPOT), [begin, locked, uncrossed, longer]).live.all()
+
+
+def auction(venue: Sequencing, at: int) -> list[Message]:
+    """A call auction: crossed from 2 s on, more orders at 4 and 6 s, matched at 7 s; message `at` (from 0) is left out."""
+
+    def diff(n: int, event_ns: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> Message:
+        return Message((n if venue in (SPOT, FUTURES) else -1, n, n - 1), bids, asks, event_ns=event_ns)
+
+    begin = Message((-1, 1, -1), [(10, 1)], [(20, 1)], True, event_ns=SECOND_NS)
+    orders = [diff(2, 2 * SECOND_NS, [(22, 3)], []), diff(3, 4 * SECOND_NS, [(21, 4)], [(15, 2)])]
+    more = diff(4, 6 * SECOND_NS, [(18, 1)], [(19, 2)])
+    matched = diff(5, 7 * SECOND_NS, [(22, 0), (21, 2)], [(15, 0), (19, 0), (20, 0), (23, 9)])
+    log = [begin, *orders, more, matched, diff(6, 8 * SECOND_NS, [(21, 1)], [])]
+    return [m for n, m in enumerate(log) if n != at]
+
+
+@pytest.mark.parametrize("venue", Sequencing)
+def test_a_book_whose_chain_went_on_through_a_call_auction_is_believed_again_when_it_is_not_crossed(venue) -> None:
+    log = auction(venue, -1)
+    for cut in range(len(log)):
+        books = ladder.init(venue)
+        parts = [feed(books, log[:cut])]
+        books = packing.thaw(packing.freeze(books))
+        parts.append(feed(books, log[cut:]))
+        live, gap, fresh, untrusted = (
+            [x for p in parts for x in getattr(p, name).tolist()] for name in ("live", "gap", "fresh", "untrusted_ns")
+        )
+        assert live == [True, True, False, False, True, True]
+        assert gap == [False, False, True, False, False, False]
+        assert fresh == [True, False, False, False, True, False]
+        assert untrusted == [0, 0, 0, 2 * SECOND_NS, SECOND_NS, 0]
+        assert levels_of(books) == ([(21, 1), (18, 1), (10, 1)], [(23, 9)])
+
+
+@pytest.mark.parametrize("venue", Sequencing)
+@pytest.mark.parametrize("lost", [2, 3, 4])
+def test_a_crossed_book_whose_chain_breaks_waits_for_a_snapshot(venue, lost: int) -> None:
+    assert feed(ladder.init(venue), auction(venue, lost)).live.tolist()[3:] == [False, False]
+
+
+def test_a_crossed_book_without_ids_is_not_believed_again_before_a_snapshot() -> None:
+    log = [replace(m, ids=(-1, -1, -1)) for m in auction(Sequencing.OKX, -1)]
+    assert feed(ladder.init(Sequencing.OKX), log).live.tolist() == [True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize("venue", [Sequencing.BYBIT, Sequencing.OKX, Sequencing.DERIBIT])
+def test_a_book_that_was_asked_for_and_is_newer_replaces_one_that_is_crossed(venue) -> None:
+    asked = Message((-1, 9, ASKED), [(10, 1)], [(20, 1)], True, event_ns=6 * SECOND_NS + 1)
+    assert feed(ladder.init(venue), [*auction(venue, -1)[:4], asked]).live.tolist()[3:] == [False, True]
 
 
 def test_okx_without_ids_is_applied_and_says_that_it_is_unverified() -> None:
