@@ -152,8 +152,9 @@ def okx(data: bytes) -> dict[str, Tiers]:
     """Tiers by swap from `GET /api/v5/public/position-tiers?instType=SWAP`: one answer, or several, one a line.
 
     A tier reaches from the one below up to `maxSz` contracts, and its rate holds for the whole position. An answer
-    names families; it does not say whether their swaps or futures, and is taken to be of swaps. ValueError says which
-    contract is wrong and how.
+    names families; it does not say whether their swaps or futures, and is taken to be of swaps, but for families of
+    X-Perps (`instType=FUTURES&instFamily=BTC-USD_UM_XPERP`), which have no others. ValueError says which contract is
+    wrong and how.
     """
     try:
         try:
@@ -169,8 +170,9 @@ def okx(data: bytes) -> dict[str, Tiers]:
         if reply.code != "0":
             raise ValueError(f"not position tiers but an error of OKX: {reply.code} {reply.msg}")
         for row in reply.data:
-            symbol = row.inst_id or (row.inst_family or row.uly) + "-SWAP"
-            if not symbol.endswith("-SWAP"):
+            family = row.inst_family or row.uly
+            symbol = row.inst_id or (family if family.endswith("_XPERP") else family + "-SWAP")
+            if not symbol.endswith(("-SWAP", "_XPERP")) and "_XPERP-" not in symbol:
                 raise ValueError(f"{symbol} is no swap: ask OKX for tiers with instType=SWAP")
             by_symbol.setdefault(symbol, []).append(row)
     result = {}

@@ -18,7 +18,7 @@ from operators.portfolio.assets import Assets
 from operators.portfolio.collateral import Holdings, holdings
 from operators.portfolio.crossing import BASE, CROSS, KIN, LEG, MARKET, PURSE, RULE, TIERS
 from operators.portfolio.margin import BINANCE_USDM, BYBIT_LINEAR_V2024, BYBIT_LINEAR_V2026
-from operators.portfolio.tiers import TierTable, by_size, table
+from operators.portfolio.tiers import TierTable, by_size, of_market, table
 from schemas.accounts import Account, Position
 from schemas.brackets import Tiers
 from schemas.instrument import Instrument
@@ -223,7 +223,7 @@ def _held(state: Positions, account: Account) -> Held:
             remarks.append(
                 f"position {p.venue!r} {p.symbol!r}: its settlement asset is not known; name it, or its instrument"
             )
-        tiers = state.rules.tiers_of.get(key)
+        tiers = of_market(state.rules.tiers_of, key)
         if tiers is not None and tiers.by_contracts and _contract_size(state.rules, key) is None:
             remarks.append(
                 f"position {p.venue!r} {p.symbol!r}: its tiers count contracts, whose size is not known; name its"
@@ -284,7 +284,7 @@ def _rows(
                 places[group, column] = np.roll(group, -1)
     for group in legs.values():
         key = taken[group[0]].venue, taken[group[0]].symbol
-        tiers = rules.tiers_of.get(key)
+        tiers = of_market(rules.tiers_of, key)
         if tiers is not None and tiers.by_contracts:
             size = _contract_size(rules, key)
             held_contracts = None if size is None else sum(abs(taken[i].qty_base) for i in group) / size

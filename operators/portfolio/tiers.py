@@ -30,6 +30,16 @@ class TierTable:
     max_leverage: F8
 
 
+def of_market(of: Mapping[Market, Tiers], market: Market) -> Tiers | None:
+    """The tiers of a market: its own or, as OKX tells those of its X-Perps, its family's, a name without the date.
+
+    >>> family = Tiers(*np.array([[0.0], [4000], [0.004], [0], [10]]), True)
+    >>> of_market({("okx-swap", "BTC-USD_UM_XPERP"): family}, ("okx-swap", "BTC-USD_UM_XPERP-310404")) is family
+    True
+    """
+    return of.get(market) or of.get((market[0], market[1].rpartition("-")[0]))
+
+
 def table(
     markets: Sequence[Market], of: Mapping[Market, Tiers], taker_fee: Mapping[str, float] | None = None
 ) -> TierTable:
@@ -42,7 +52,7 @@ def table(
     first = np.zeros(len(markets), np.int64)
     columns: list[tuple[F8, F8, F8, F8]] = [(np.empty(0),) * 4]
     for at, market in enumerate(markets):
-        t = of.get(market)
+        t = of_market(of, market)
         first[at] = len(lengths)
         if t is None:
             lengths.append(0)

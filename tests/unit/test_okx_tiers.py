@@ -97,6 +97,22 @@ def test_answers_of_several_families_are_read_from_one_file_a_line_each():
     assert set(okx(answer(tier(0, 9, 0.01, 50, instId="ETH-USDT-SWAP")))) == {"ETH-USDT-SWAP"}
 
 
+@pytest.mark.parametrize("named", [{}, {"instId": "ETH-USD_UM_XPERP-310404"}])
+def test_the_tiers_of_an_x_perp_are_its_familys_whatever_its_date(named):
+    """OKX tells them by `instType=FUTURES&instFamily=ETH-USD_UM_XPERP`; the contract's name ends in a date."""
+    key = "okx-swap", "ETH-USD_UM_XPERP-310404"
+    x_perp = {"instFamily": "ETH-USD_UM_XPERP", "uly": "ETH-USD", **named}
+    of = {(key[0], s): t for s, t in okx(answer(*(tier(*t, **x_perp) for t in PUBLISHED))).items()}
+    known = {key: Instrument(*key, "ETH", "USD", "linear", "0.01", "1", 0.01, settle="USDC")}
+    state = positions.Positions(positions.Rules(of, instruments=known, taker_fee={key[0]: 0.0}))
+    positions.market(state, *key)
+    held = Position(*key, 4_000 * 0.01, 2_000.0, 10.0, "cross", None, "both", "USDC")
+    positions.replace(state, Account("a", 1, [Balance("USDC", 1e5)], [held]))
+    row = valued(state)
+    assert row["maintenance_margin_usd"][0] == pytest.approx(40 * 2_000 * 0.005)
+    assert row["tier_max_leverage"][0] == 100
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
