@@ -274,6 +274,10 @@ def _misplaced(o: Operator) -> Iterable[str]:
         yield f"keeps {o.statistics[0].name}, which nothing fills"
     if o.columns and o.compute is None and (o.step is None or not (own or "compute" in stage.calls)):
         yield f"has {o.columns[0].name}, which nothing gives"
+    if o.fold is None and o.step is None and o.compute is None:
+        yield "has no fold, step or compute: nothing of it would be called"
+    if early := [h for h in o.horizons_ns if h <= 0]:
+        yield f"asks {early[0]} ns after an event, which is not after it"
     if o.horizons_ns and o.stage not in HORIZONS:
         yield f"has horizons_ns, which the stage {o.stage} does not look at; {', '.join(HORIZONS)} do"
     if "mid_after" in o.reads and not o.horizons_ns:

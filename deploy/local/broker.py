@@ -17,7 +17,8 @@ from pathlib import Path
 
 from deploy.local.process import LOOPBACK, announce, free_port, orphaned, refuse, stop_on_signals, withdraw
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 600.0
+"""A binary on a cold disk is not there at once."""
 STOPS_WITHIN_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None

@@ -55,7 +55,7 @@ def diff(
         raise Refused(f"neither {a} nor {b} has any of the tables")
     found = [d for d in found if d not in absent]
     say = Printer()
-    say.print(grid(found))
+    say.print(grid(found, common))
     lines = [line for d in found for line in told_of(d, common)]
     for line in lines:
         say.print(line, soft_wrap=True)
@@ -93,14 +93,14 @@ def _side(told: Settings, text: str) -> Iterator[ClickHouse]:
             client.close()
 
 
-def grid(found: list[Difference]) -> Grid:
-    """All tables, for people."""
+def grid(found: list[Difference], common: bool = False) -> Grid:
+    """All tables, for people; `common` as in `told_of`."""
     table = Grid("table", "rows in A", "in B", "only in A", "only in B", "differ", "", box=None, pad_edge=False)
     for column in table.columns[1:6]:
         column.justify = "right"
     for d in found:
         counts = [f"{n:,}" for n in (*d.rows, *d.only, d.differing)]
-        table.add_row(d.table, *counts, "equal" if d.equal else "DIFFERENT")
+        table.add_row(d.table, *counts, "DIFFERENT" if told_of(d, common) else "equal")
     return table
 
 

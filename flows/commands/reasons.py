@@ -18,6 +18,7 @@ ADVICE = {
     "event_time_ahead": "its event time is after its receive time by more than clock.ahead_ms: set the recorder's clock"
     " right, or raise clock.ahead_ms",
     "late": "it came after its window was closed: raise windows.lateness_ms",
+    "not_json": "it is cut short or no frame of the venue: its writer must hand over what came, whole and unchanged",
 }
 _MICROSECONDS = re.compile(rb'"(?:E|T|ts|cts|timestamp)":"?\d{16}\b')
 

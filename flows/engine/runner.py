@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ DONE, FAILED, REFUSED = 0, 1, 2
 YOUNG = 50_000
 """Objects made and not yet dropped before the collector looks for cycles: more than the messages of a fetch, which it
 would else look through thirty times while they come."""
+CRASHES_BYTES = 1 << 20
+"""A longer `crash.log` becomes `crash.log.1` at the next start, in the place of the one before."""
 
 
 def run(
@@ -40,7 +43,7 @@ def run(
 
     0: the input ended or the stop was granted, everything handed over is committed. 2: refused, a restart would be too.
     1: anything else, a stop that was not granted within seconds among it; a restart goes on from the last committed
-    epoch. The engine's panic and the whole trace are in `crash.log` of the recovery directory.
+    epoch. The engine's panic and the whole trace are in `crash.log` of the recovery directory, behind those before it.
     """
     log = recovery.directory / "crash.log"
     try:
@@ -60,6 +63,7 @@ def run(
         LOG.error("%s", f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0])
         try:
             with log.open("a") as file:
+                file.write(time.strftime("%Y-%m-%dT%H:%M:%SZ\n", time.gmtime()))
                 file.write(printable("".join(traceback.format_exception(error)), keep="\n"))
         except OSError as unwritten:
             LOG.error("%s: %s not written: %s", dataflow.flow_id, log, unwritten.strerror)
@@ -79,11 +83,13 @@ def root(error: BaseException) -> BaseException:
 
 @contextmanager
 def _panics_into(log: Path) -> Iterator[None]:
-    """What compiled code writes to file descriptor 2 goes to `log`; Python's own stderr stays where it is."""
+    """What compiled code writes to file descriptor 2 goes behind what `log` has; Python's own stderr stays as it is."""
     sys.stderr.flush()
     visible = os.dup(2)
     python_stderr = sys.stderr
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if log.exists() and log.stat().st_size > CRASHES_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(target, 2)
     os.close(target)
     sys.stderr = os.fdopen(os.dup(visible), "w", buffering=1)

@@ -11,14 +11,16 @@ import msgspec
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.ends import announce
 from flows.kafka.topic_making import end_offsets
+from flows.monitoring.log_lines import LOG
 from flows.refusal import Refused, Unreachable
 from flows.session.embedded import asking, running_store
 from flows.session.free_ports import free_port
-from flows.session.supervisor import Child, ProcessFailed, Supervisor
+from flows.session.supervisor import SAYER, Child, ProcessFailed, Supervisor
 from flows.settings.sources import environment, environment_of, written
 from flows.settings.tree import Settings
 
-START_S = 60.0
+SAID_S, START_S = 10.0, 600.0
+"""When a start is said to be going on, and after how long it is one no more: a cold disk gives an engine in minutes."""
 EMBEDDED_LINGER_MS = 200.0
 EMBEDDED_FETCH_WAIT_MS = 200
 EMBEDDED_MARK_MS = 500
@@ -101,7 +103,7 @@ class Session:
         self.supervisor.environ = environment_of(self.settings, environment())
 
     def _await_port(self, file: Path, name: str) -> int:
-        """The port that a service writes down once it is ready."""
+        """The port that a service writes down once it is ready; for as long as its process lives and loads."""
 
         def ready() -> bool:
             if self.supervisor.children[name].finished:
@@ -109,7 +111,10 @@ class Session:
             return file.exists()
 
         try:
-            came = self.supervisor.wait(ready, timeout_s=START_S)
+            came = self.supervisor.wait(ready, timeout_s=SAID_S)
+            if not came:
+                LOG.warning("the embedded %s is still starting", name, extra=SAYER)
+                came = self.supervisor.wait(ready, timeout_s=START_S - SAID_S)
         except ProcessFailed as error:
             raise Unreachable(f"the embedded {error}") from None
         if not came:

@@ -430,6 +430,8 @@ MISFITS = {
     "has a fold, which the stage pane does not call": (declared("pane"),),
     "keeps counted, which nothing fills": (declared(fold=None),),
     "has counted_twice, which nothing gives": (declared(compute=None),),
+    "has no fold, step or compute: nothing of it": (declared(fold=None, compute=None, columns=(), statistics=()),),
+    "asks -1 ns after an event, which is not after it": (declared("meeting", "features_costs", horizons_ns=(-1,)),),
     "has horizons_ns, which the stage trade does not look at; ": (declared(horizons_ns=(1,)),),
     "reads mid_after and does not say in horizons_ns": (declared("meeting", "features_costs", reads=("mid_after",)),),
     "names sise in its table, which is not among its columns": (rows_of_its_own(sums=("sise",)),),

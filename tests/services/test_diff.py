@@ -107,8 +107,11 @@ def test_tables_and_times_can_be_chosen_and_columns_of_one_side_passed_over(two,
     assert diff(a, b, set=sets, table=("walls",)) == 0
     clients[1].command("ALTER TABLE walls ADD COLUMN newer Nullable(Float64)")
     assert diff(a, b, set=sets, until=until) == 1
-    assert "walls: only B has the columns newer (--common passes over them)" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "walls: only B has the columns newer (--common passes over them)" in said.err
+    assert ["walls", "DIFFERENT"] in [line.split()[::6] for line in said.out.splitlines()], "it was called equal"
     assert diff(a, b, set=sets, until=until, common=True) == 0
+    assert "DIFFERENT" not in capsys.readouterr().out
 
 
 def test_sides_are_databases_addresses_or_nothing_at_all(two, store, capsys):

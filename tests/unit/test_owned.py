@@ -5,7 +5,7 @@ import os
 import pytest
 
 from flows.commands.apart import apart, make_database
-from flows.engine.runner import _panics_into
+from flows.engine.runner import CRASHES_BYTES, _panics_into
 from flows.recovery.directory import Recovery
 from flows.refusal import Refused
 from flows.settings.sources import load
@@ -21,6 +21,20 @@ def test_the_log_of_a_crash_is_its_owners_alone_and_nothing_to_run(tmp_path):
     with _panics_into(tmp_path / "crash.log"):
         pass
     assert (tmp_path / "crash.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_log_of_a_crash_outlives_the_starts_that_follow_it_and_does_not_grow_for_ever(tmp_path):
+    """Each start emptied it: of a flow that was started again by itself nobody could read why it had ended."""
+    log = tmp_path / "crash.log"
+    log.write_text("why it ended\n")
+    with _panics_into(log):
+        os.write(2, b"a panic\n")
+    assert log.read_text() == "why it ended\na panic\n"
+    log.write_bytes(bytes(CRASHES_BYTES + 1))
+    with _panics_into(log):
+        pass
+    assert log.stat().st_size == 0
+    assert (tmp_path / "crash.log.1").stat().st_size == CRASHES_BYTES + 1
 
 
 @pytest.mark.parametrize("name", ["part-0.sqlite3", "manifest.json", "."])

@@ -60,6 +60,7 @@ def test_a_reject_says_what_to_do_where_that_is_known():
     assert "murmur2" in reason("misplaced BTC").advice and "market.misplaced=use" in reason("misplaced BTC").advice
     assert "clock.ahead_ms" in reason("event_time_ahead").advice
     assert "windows.lateness_ms" in reason("late").advice
+    assert "cut short" in reason("not_json").advice and "cut short" in reason("not_json line 7").advice
     for times in ('"E":1741000000000123', '"ts":"1741000000000123"'):
         assert "microseconds?" in reason("out_of_range E", f"{{{times}}}".encode()).advice
     assert reason("out_of_range E", b'{"E":-1}').advice == ""
