@@ -19,6 +19,7 @@ import aiohttp
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Stream
 from flows.live.patience import asked_s, backoff_s
+from flows.live.proxy import Proxy
 from flows.live.websocket import Websocket
 from flows.monitoring import telemetry
 
@@ -74,7 +75,7 @@ class Line:
         connections: Budget,
         take: Take,
         pace: Pace,
-        proxy: str | None,
+        proxy: Proxy,
         seed: int,
     ) -> None:
         self.feed = feed
@@ -189,7 +190,12 @@ class Line:
     async def _open(self) -> _Socket:
         async with asyncio.timeout(self._pace.connect_s):
             ws = await self._session.ws_connect(
-                self._url, decode_text=False, heartbeat=self._pace.heartbeat_s, max_msg_size=0, proxy=self._proxy
+                self._url,
+                decode_text=False,
+                heartbeat=self._pace.heartbeat_s,
+                max_msg_size=0,
+                proxy=self._proxy.url,
+                proxy_headers=self._proxy.headers,
             )
         return _Socket(cast(Websocket, ws))
 

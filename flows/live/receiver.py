@@ -14,6 +14,7 @@ from flows.live.buffer import Buffer
 from flows.live.feed import Feed, Stream, streams
 from flows.live.line import Line, Pace
 from flows.live.outlet import TICK, Outlet
+from flows.live.proxy import proxy_of
 from flows.live.pump import Pump
 from flows.live.snapshots import AGAIN_S, Books
 from flows.live.websocket import Websocket
@@ -63,7 +64,7 @@ class Receiver:
                 if self.feed.snapshots is not None:
                     rest = self.settings.rest.get(self.feed.venue, self.feed.rest)
                     books = len({s.symbol for s in self.streams if s.channel.name == "depth"})
-                    proxy = self.settings.proxy or None
+                    proxy = proxy_of(self.settings)
                     self._books = Books(self.feed, rest, session, proxy, books, self.settings.books_every_s)
                     tasks.create_task(self._books.run(self._snapshot))
                 tasks.create_task(self._tick())
@@ -99,7 +100,7 @@ class Receiver:
                     connections,
                     self._take,
                     pace,
-                    settings.proxy or None,
+                    proxy_of(settings),
                     seed + len(self.lines),
                 )
                 line.on_open = self._opened

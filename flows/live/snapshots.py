@@ -16,6 +16,7 @@ import aiohttp
 from flows.live.budget import Budget
 from flows.live.feed import Feed, Snapshots
 from flows.live.patience import asked_s, backoff_s
+from flows.live.proxy import Proxy
 from flows.monitoring import telemetry
 
 TAKEN = telemetry.LIVE_SNAPSHOTS.counter()
@@ -42,7 +43,7 @@ class Books:
         feed: Feed,
         rest: str,
         session: aiohttp.ClientSession,
-        proxy: str | None,
+        proxy: Proxy,
         books: int,
         every_s: float,
     ) -> None:
@@ -120,7 +121,8 @@ class Books:
     async def _once(self, symbol: str) -> tuple[int, bytes] | None:
         await self._budget.take(self._wanted.weight)
         url = self._rest + self._wanted.path.replace("{SYMBOL}", quote(symbol, safe=""))
-        async with self._session.get(url, proxy=self._proxy, timeout=aiohttp.ClientTimeout(total=20)) as answer:
+        proxy, timeout = self._proxy, aiohttp.ClientTimeout(total=20)
+        async with self._session.get(url, proxy=proxy.url, proxy_headers=proxy.headers, timeout=timeout) as answer:
             body = await answer.read()
             found = self._wanted.id.match(body) if answer.status == 200 else None
             if found is not None:

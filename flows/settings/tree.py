@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from flows.settings.secret import Secret
 from flows.settings.services import Clickhouse, Kafka, Positive, Section
 from operators.optional import OptionalTable
 from schemas.instrument import Instrument
@@ -17,12 +18,19 @@ class SettingsError(ValueError):
     """A setting that does not exist or does not fit; the message is one line and names it."""
 
 
-def _address(url: str) -> SplitResult:
+def _without_login(name: str, address: str, instead: str) -> None:
+    """Addresses are shown in files and error lines. "@" wherever it is: by a "/" in a password the host ends early."""
+    if "@" in address:
+        raise SettingsError(f"{name} names a user or password: {instead}")
+
+
+def _address(name: str, url: str, instead: str) -> SplitResult:
+    _without_login(name, url, instead)
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise SettingsError(f"clickhouse.url: {url!r}: {error}") from None
+        raise SettingsError(f"{name}: {url!r}: {error}") from None
     return parts
 
 
@@ -168,7 +176,13 @@ class Live(Section, frozen=True):
     rest: dict[str, str] = msgspec.field(default_factory=dict)
     """Venue -> address of its REST interface, if another than its own."""
     proxy: str = ""
-    """http://... through which sockets and requests go."""
+    """http://host:port through which sockets and requests go."""
+    proxy_user: str = ""
+    """Who asks, where the proxy wants to know."""
+    proxy_password: Secret = Secret("")
+    """The password of that user."""
+    proxy_password_file: str = ""
+    """A file that holds the password instead."""
     buffer_bytes: Positive = 256_000_000
     """What may wait for Kafka; frames beyond are counted, marked and lost."""
     lifetime_s: Annotated[float, msgspec.Meta(gt=0)] = 82_800.0
@@ -299,9 +313,7 @@ class Settings(Section, frozen=True):
                 f"windows.keyframe_ms: {self.windows.keyframe_ms} does not divide a minute, 60000: all who read rows"
                 " count on one a minute"
             )
-        address = _address(self.clickhouse.url)
-        if address.username or address.password:
-            raise SettingsError("clickhouse.url names a user or password: use clickhouse.user and clickhouse.password")
+        address = _address("clickhouse.url", self.clickhouse.url, "use clickhouse.user and clickhouse.password")
         if self.clickhouse.url and (address.scheme not in ("http", "https") or not address.hostname):
             raise SettingsError(f"clickhouse.url: {self.clickhouse.url!r} is not http://host:port or https://host:port")
         if self.clickhouse.ca_file and address.scheme == "http":
@@ -309,6 +321,7 @@ class Settings(Section, frozen=True):
         if self.share.ordinal >= self.share.count:
             raise SettingsError(f"share.ordinal {self.share.ordinal} is not below share.count {self.share.count}")
         self._check_kafka()
+        self._check_live()
         self._check_tuning()
         return self
 
@@ -339,6 +352,21 @@ class Settings(Section, frozen=True):
             told = msgspec.structs.replace(told, **{section: msgspec.structs.replace(part, **{field: value})})
         return told
 
+    def _check_live(self) -> None:
+        live = self.live
+        proxy = _address("live.proxy", live.proxy, "use live.proxy_user and live.proxy_password")
+        if live.proxy and (proxy.scheme not in ("http", "https") or not proxy.hostname):
+            raise SettingsError(f"live.proxy: {live.proxy!r} is not http://host:port")
+        if live.proxy_user and not live.proxy:
+            raise SettingsError("live.proxy_user is told, but live.proxy is not set")
+        if ":" in live.proxy_user:
+            raise SettingsError("live.proxy_user has a colon, which no login of HTTP may")
+        if live.proxy_password and not live.proxy_user:
+            raise SettingsError("live.proxy_password needs live.proxy_user")
+        for of, addresses in (("sockets", live.sockets), ("rest", live.rest)):
+            for venue, url in addresses.items():
+                _without_login(f"live.{of}.{venue}", url, "there is no place for them")
+
     def _check_tuning(self) -> None:
         tuning = self.tuning
         for section, field in (("source", "batch_frames"), ("kafka", "linger_ms"), ("source", "epoch_bytes")):
@@ -349,6 +377,8 @@ class Settings(Section, frozen=True):
 
     def _check_kafka(self) -> None:
         tls, sasl = self.kafka.tls, self.kafka.sasl
+        for name, told in (("kafka.brokers", self.kafka.brokers), ("kafka.sasl.token_url", sasl.token_url)):
+            _without_login(name, told, "use kafka.sasl.user and kafka.sasl.password")
         if not tls.on and (tls.ca_file or tls.certificate_file):
             raise SettingsError("kafka.tls has files, but kafka.tls.on is false")
         if bool(tls.certificate_file) != bool(tls.key_file):

@@ -1,6 +1,7 @@
 """Live feeds against local servers that speak as the venues do and misbehave on purpose."""
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
 import json
@@ -27,10 +28,12 @@ from flows.live.feed import streams
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.line import REFUSED
 from flows.live.outlet import MISSED, Captures, Missed, Route, Routed, Topics
+from flows.live.proxy import Proxy
 from flows.live.receiver import Receiver
 from flows.live.receivers import run
 from flows.monitoring import wall_clock
 from flows.refusal import Unreachable
+from flows.settings.secret import Secret
 from flows.settings.tree import Live
 from schemas.venues.registry import VENUES
 from tests.live import dialects
@@ -188,10 +191,38 @@ def test_a_book_is_fetched_again_now_and_then_and_replaces_the_one_before_withou
     asyncio.run(bounded(run()))
 
 
+def test_a_proxy_is_told_who_asks_and_what_it_refuses_shows_no_password(caplog):
+    heads = []
+
+    async def refuse(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def run():
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            told = Live(**FAST, proxy=proxy, proxy_user="me", proxy_password=Secret("s:e/s@me%#é"))
+            receiver = Receiver(FEEDS["binance-usdm"], VENUES["binance-usdm"], ["BTCUSDT"], {}, told, Kept())
+            task = asyncio.create_task(receiver.run())
+            await until(lambda: len(heads) > 4)
+            receiver._books.ask("BTCUSDT")
+            await until(lambda: "no snapshot of BTCUSDT yet: 407" in caplog.text)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    asyncio.run(bounded(run()))
+    login = base64.b64encode("me:s:e/s@me%#é".encode())
+    assert all(b"Proxy-Authorization: Basic " + login in head for head in heads)
+    assert "407, message='Proxy Authentication Required', url='http://127.0.0.1:" in caplog.text
+    assert not re.search(r"s%3Ae|s:e/s|me@|me:s|Basic", caplog.text)
+
+
 def test_books_are_fetched_again_within_half_of_the_venues_budget():
     of = FEEDS["binance-usdm"].snapshots
     for books in (1, 1_000):
-        every_s = snapshots.Books(FEEDS["binance-usdm"], "", None, None, books, 60.0).every_s
+        every_s = snapshots.Books(FEEDS["binance-usdm"], "", None, Proxy(None, None), books, 60.0).every_s
         assert every_s >= 60
         assert books * of.weight * 60 / every_s <= of.per_minute / 2
 
@@ -221,7 +252,7 @@ def test_no_window_of_a_venue_holds_more_than_it_allows(amount, per_s, much, mon
 
 def test_a_book_that_its_stream_had_gone_beyond_is_asked_for_again_soon_and_then_less_often():
     async def run():
-        asked = snapshots.Books(FEEDS["binance-usdm"], "", None, None, 1, 60.0)
+        asked = snapshots.Books(FEEDS["binance-usdm"], "", None, Proxy(None, None), 1, 60.0)
         waits = []
         asked._set = lambda wait_s, then, *given: (waits.append(wait_s), then(*given) if then != asked.ask else None)
         asked.came("A", newer=False)  # the first one: held updates join it

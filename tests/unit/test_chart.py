@@ -216,9 +216,12 @@ def _named(container):
 
 def test_every_secret_of_the_settings_can_be_given_by_reference():
     paths = [".".join(p) for p in SECRETS] + ["recovery.key_file", "clickhouse.ca_file", "kafka.tls.key_file"]
-    told = rendered({"secrets": [{"setting": p, "secret": "s", "key": "k"} for p in paths]})
-    (market,) = [m for m in told if m["kind"] == "StatefulSet" and m["metadata"]["name"] == "desk-market"]
-    names = {e["name"] for e in market["spec"]["template"]["spec"]["containers"][0]["env"]}
+    secrets = [{"setting": p, "secret": "s", "key": "k"} for p in paths]
+    told = rendered({"secrets": secrets, "live": {"instruments": ["deribit:BTC-PERPETUAL"]}})
+    parts = [
+        m for m in told if m["metadata"]["name"] in ("desk-market", "desk-live") and "template" in m.get("spec", {})
+    ]
+    names = {e["name"] for m in parts for e in m["spec"]["template"]["spec"]["containers"][0]["env"]}
     known = msgspec.to_builtins(Settings(), enc_hook=str)
     for variable in names:
         at = known

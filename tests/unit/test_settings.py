@@ -124,6 +124,16 @@ def test_what_a_session_writes_down_has_no_secret_and_its_children_are_told_by_t
         ),
         (["clickhouse.url=http://a:1", "clickhouse.ca_file=a"], "clickhouse.ca_file is for https"),
         (["clickhouse.url=https://me:sesame@a:1"], "clickhouse.url names a user or password: use clickhouse.user"),
+        (["clickhouse.url=https://me:/sesame@a:1"], "clickhouse.url names a user or password: use clickhouse.user"),
+        (["clickhouse.url=me:sesame@a:1"], "clickhouse.url names a user or password: use clickhouse.user"),
+        (["kafka.brokers=a:1,me:sesame@b:1"], "kafka.brokers names a user or password: use kafka.sasl.user"),
+        (["kafka.sasl.token_url=https://me:sesame@a/"], "kafka.sasl.token_url names a user or password: use "),
+        (["live.proxy=http://me:sesame@a:3128"], "live.proxy names a user or password: use live.proxy_user"),
+        (["live.rest.deribit=https://me:sesame@a"], "live.rest.deribit names a user or password: there is no place"),
+        (["live.sockets.deribit=wss://me:sesame@a"], "live.sockets.deribit names a user or password: there is no"),
+        (["live.proxy=a:3128"], "live.proxy: 'a:3128' is not http://host:port"),
+        (["live.proxy_user=a"], "live.proxy_user is told, but live.proxy is not set"),
+        (["live.proxy=http://a:1", "live.proxy_user=a:b"], "live.proxy_user has a colon"),
     ],
 )
 def test_a_connection_that_is_half_described_is_named(sets, why):

@@ -24,11 +24,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- mergeOverwrite (deepCopy .Values.settings) $ours | toPrettyJson -}}
 {{- end }}
 
-{{/* Whether a part reads a secret: states are recovered by flows alone, and what receives asks no ClickHouse. */}}
+{{/* Whether a part reads a secret: flows alone recover states, what receives asks no ClickHouse, it alone a proxy. */}}
 {{- define "alphaplus.reads" -}}
 {{- $kept := and (hasPrefix "recovery." .setting) (ne .part "flow") -}}
 {{- $stored := and (hasPrefix "clickhouse." .setting) (eq .part "live") -}}
-{{- if not (or $kept $stored) }}yes{{ end -}}
+{{- $received := and (hasPrefix "live." .setting) (ne .part "live") -}}
+{{- if not (or $kept $stored $received) }}yes{{ end -}}
 {{- end }}
 
 {{/* ALPHAPLUS_SECTION__NAME of each secret that a part (`flow`, `live`, `setup`, `train`) reads, by its file's path. */}}
