@@ -35,7 +35,7 @@ from tests.venues.cases import sides
 EVERY_S = 0.02
 """What stands for the 100 ms between two updates."""
 RIGHT_S = 15.0
-"""How long books may take at most; a snapshot costs less than a second of the venues' budgets."""
+"""How long books may take at most; a snapshot costs less than a second of the venues' budgets, compressed as the hour."""
 COMPARE_S = 0.05
 BUFFER = 40_000
 QUIET_S = 1.0
@@ -210,7 +210,10 @@ class Campaign:
         channels = tuple(
             c._replace(quiet_s=c.quiet_s and max(QUIET_S, c.quiet_s / self._compress)) for c in feed.channels
         )
-        feed = dataclasses.replace(feed, channels=channels)
+        snapshots = feed.snapshots
+        if snapshots is not None:
+            snapshots = snapshots._replace(per_minute=int(snapshots.per_minute * self._compress))
+        feed = dataclasses.replace(feed, channels=channels, snapshots=snapshots)
         ways = {"public": "/public/stream", "market": "/market/stream"}
         sockets = {f"{feed.venue}/{n}" if n else feed.venue: server.http + ways.get(n, "/ws") for n in feed.sockets}
         told = Live(
