@@ -96,6 +96,7 @@ def test_the_chart_is_installed_upgraded_rolled_back_and_uninstalled_and_its_cla
     with helm_python.Config(kubeconfig_path=CONFIG, namespace=namespace) as helm:
         helm.install(str(CHART), "desk", first, timeout=120)
         ready(namespace, ones)
+        stop(namespace, "desk-market", "desk-risk")
         helm.upgrade(str(CHART), "desk", grown, timeout=120)
         ready(namespace, ones | {"desk-market": 3, "desk-risk": 2})
         pod = json.loads(kubectl("-n", namespace, "get", "pod", "desk-market-2", "-o", "json").stdout)
@@ -104,6 +105,7 @@ def test_the_chart_is_installed_upgraded_rolled_back_and_uninstalled_and_its_cla
         assert [budget[k] for k in ("expectedPods", "desiredHealthy", "disruptionsAllowed")] == [3, 2, 1]
         evict(namespace, "desk-market-0")
         ready(namespace, ones | {"desk-market": 3, "desk-risk": 2})
+        stop(namespace, "desk-market", "desk-risk")
         helm.rollback("desk", version=1)
         ready(namespace, ones)
         claims = kubectl("-n", namespace, "get", "pvc", "-o", "name").stdout.split()
@@ -112,6 +114,41 @@ def test_the_chart_is_installed_upgraded_rolled_back_and_uninstalled_and_its_cla
     assert left == []
     assert kubectl("-n", namespace, "get", "pvc", "-o", "name").stdout.split() == claims
     assert {f"persistentvolumeclaim/data-desk-market-{i}" for i in range(3)} <= set(claims)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"flows": {"market": {"storage": "20Gi"}}}, r'desk-market has claims of 8Gi of class .*"Larger volumes"'),
+        ({"storageClassName": "other"}, r'has claims of .* of class .*"Larger volumes"'),
+        ({"flows": {"risk": {"replicas": 2}}}, r'desk-risk runs as 1, .*"Another number of processes"'),
+    ],
+    ids=str,
+)
+def test_an_upgrade_that_a_stateful_set_cannot_take_is_refused_before_anything_is_changed(namespace, values, why):
+    """The API refuses other claims half-way, and another number of processes it takes: two then write one share."""
+    first = {"storageClassName": namespace}
+    with helm_python.Config(kubeconfig_path=CONFIG, namespace=namespace) as helm:
+        helm.install(str(CHART), "desk", first, timeout=120)
+        before = generations(namespace)
+        with pytest.raises(helm_python.HelmError, match=why):
+            helm.upgrade(str(CHART), "desk", {"image": {"tag": "next"}} | first | values, timeout=120)
+        assert generations(namespace) == before
+        helm.upgrade(str(CHART), "desk", {"image": {"tag": "next"}} | first, timeout=120)
+        assert generations(namespace) != before
+        helm.uninstall("desk")
+
+
+def generations(namespace):
+    """What changes when anything is told another way, jobs included."""
+    of = json.loads(kubectl("-n", namespace, "get", "sts,cm,job", "-o", "json").stdout)["items"]
+    return {(i["kind"], i["metadata"]["name"]): (i["metadata"]["uid"], i["metadata"].get("generation")) for i in of}
+
+
+def stop(namespace, *sets):
+    """As the runbook says before another number of processes."""
+    kubectl("-n", namespace, "scale", "sts", *sets, "--replicas=0")
+    kubectl("-n", namespace, "wait", "--for=jsonpath={.status.replicas}=0", "--timeout=60s", "sts", *sets)
 
 
 def evict(namespace, pod):

@@ -16,6 +16,34 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
+{{/*
+What a StatefulSet that is there cannot take is refused before anything is changed. Helm would find out half-way: hooks and
+other parts are new by then. Another number of processes it would not find out at all: new ones take over partitions of
+old ones that run, and these are refused when they are started again, for their states are of another share.
+*/}}
+{{- define "alphaplus.refuse" -}}
+{{- $values := printf "flows.%s" .flow }}
+{{- with lookup "apps/v1" "StatefulSet" .root.Release.Namespace .set }}
+{{- $claim := (first .spec.volumeClaimTemplates).spec }}
+{{- $storage := $claim.resources.requests.storage }}
+{{- $class := $claim.storageClassName | default "" }}
+{{- $claims := printf "has claims of %s of class %q, which stay as they are; see \"Larger volumes\" in the runbook" $storage $class }}
+{{- if ne $storage $.told.storage }}
+{{- fail (printf "%s.storage: %s; %s %s" $values $.told.storage $.set $claims) }}
+{{- end }}
+{{- if and $.root.Values.storageClassName (ne $class $.root.Values.storageClassName) }}
+{{- fail (printf "storageClassName: %s; %s %s" $.root.Values.storageClassName $.set $claims) }}
+{{- end }}
+{{- range (first .spec.template.spec.containers).env }}
+{{- if and (eq .name "ALPHAPLUS_SHARE__COUNT") (ne (int .value) (int $.told.replicas)) (gt (int $.told.replicas) 0) }}
+{{- with (lookup "apps/v1" "StatefulSet" $.root.Release.Namespace $.set).spec.replicas }}
+{{- fail (printf "%s.replicas: %v; %s runs as %v, of whose shares its states are: stop it first, see \"Another number of processes\" in the runbook" $values $.told.replicas $.set .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The settings file: what values say, and where this chart puts things. */}}
 {{- define "alphaplus.settings" -}}
 {{- $ours := dict "data" "/var/lib/alphaplus" "metrics_host" "0.0.0.0" "metrics_port" (int .Values.metricsPort) -}}
