@@ -13,7 +13,7 @@ from flows.kafka.source import KafkaShards
 from flows.monitoring.event_time import Closing
 from flows.recovery.directory import Identity
 from flows.settings.tree import Settings, SettingsError
-from flows.tables import ALERTED, ALERTED_COLUMNS, BY_NAME, BY_TOPIC
+from flows.tables import ALERTED, BY_NAME, BY_TOPIC
 from operators.alerts.rules import Rule, load
 from operators.alerts.watch import Watch
 from operators.once import Once
@@ -25,9 +25,9 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
     """The rules of the settings' file, or those of the package; a mistake is one line that says where."""
     file = settings.alerts.rules
     if not file:
-        return load((importlib.resources.files("deploy") / "settings" / "alerts.toml").read_text(), ALERTED_COLUMNS)
+        return load((importlib.resources.files("deploy") / "settings" / "alerts.toml").read_text(), ALERTED)
     try:
-        return load(Path(file).read_text(), ALERTED_COLUMNS)
+        return load(Path(file).read_text(), ALERTED)
     except OSError as error:
         raise SettingsError(f"alerts.rules: {file}: {error.strerror}") from None
     except ValueError as error:

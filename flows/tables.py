@@ -78,7 +78,5 @@ TABLES: tuple[Table, ...] = (
 )
 BY_NAME = {t.name: t for t in TABLES}
 BY_TOPIC = {t.topic: t for t in TABLES}
-ALERTED = tuple(t.name for t in TABLES if t.time and t.name not in ("alerts", "rejects"))
-"""The tables that rules may read."""
-ALERTED_COLUMNS = {name: {c.name: c for c in BY_NAME[name].columns} for name in ALERTED}
-"""Their columns, by name."""
+ALERTED = {t.name: t for t in TABLES if t.time and t.name not in ("alerts", "rejects")}
+"""The tables that rules may read, by name."""

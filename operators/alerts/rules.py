@@ -8,24 +8,26 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.column import Column, Dtype
+from schemas.column import Dtype
+from schemas.table import Table
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-Tables = Mapping[str, Mapping[str, Column]]
-"""The columns of the tables that rules may read, by their names."""
+Tables = Mapping[str, Table]
+"""The tables that rules may read, by their names."""
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`metric` of `table` against thresholds; `raise` gives one for each severity that the rule knows.
 
-    `subject` are the columns that name what an alert is about, `evidence` further columns it carries, `trust` a flag
-    column (empty: none) whose false lowers the severity by one, `exists` a flag or a count whose false or 0 says that
-    the subject is no more, which clears at once. `hold_s` delays a raise, `clear_hold_s` a clear and a lower severity;
-    `cooldown_s` keeps quiet after a clear, but for what is graver than before it. A rise within `flap_s` of a fall
-    doubles the clear hold, up to `flap_s`. `forget_s` clears what has had no known value for so long (0: never).
+    `subject` are the columns that name what an alert is about, all that tell rows of one time apart among them,
+    `evidence` further columns it carries, `trust` a flag column (empty: none) whose false lowers the severity by one,
+    `exists` a flag or a count whose false or 0 says that the subject is no more, which clears at once. `hold_s` delays
+    a raise, `clear_hold_s` a clear and a lower severity; `cooldown_s` keeps quiet after a clear, but for what is graver
+    than before it. A rise within `flap_s` of a fall doubles the clear hold, up to `flap_s`. `forget_s` clears what has
+    had no known value for so long (0: never).
     `most_per_minute`: how many raises of a severity are told one by one; of more, a summary is.
     """
 
@@ -107,6 +109,8 @@ _READ: dict[str, tuple[Dtype, ...]] = {
     "trust": ("bool",),
     "exists": ("bool", "i8"),
 }
+_ORDERS = ("window_ms", "nth")
+"""Of a key, what tells rows of one subject apart, beside their time."""
 _TYPES: dict[Dtype, str] = {"f8": "number", "i8": "whole number", "bool": "flag", "str": "text", "time": "time"}
 
 
@@ -125,7 +129,8 @@ def _mistake(rule: Rule, before: list[str], tables: Tables | None) -> tuple[str,
         return "table", f"no table {rule.table!r}; there are {', '.join(sorted(tables))}"
     if tables is None:
         return "", ""
-    columns = tables[rule.table]
+    table = tables[rule.table]
+    columns = {column.name: column for column in table.columns}
     for field, types in _READ.items():
         value = getattr(rule, field)
         for name in filter(None, (value,) if isinstance(value, str) else value):
@@ -134,6 +139,9 @@ def _mistake(rule: Rule, before: list[str], tables: Tables | None) -> tuple[str,
             if columns[name].dtype not in types:
                 wanted = " or ".join(_TYPES[t] for t in types)
                 return field, f"column {name!r} is a {_TYPES[columns[name].dtype]}, {field} needs a {wanted}"
+    if left_out := [name for name in table.key if name not in (*rule.subject, table.time, *_ORDERS)]:
+        rows = f"rows of {rule.table!r} that differ in it would count as one"
+        return "subject", f"{left_out[0]!r} is left out: {rows}"
     metric = columns[rule.metric]
     for severity, threshold in zip(rule.severities, thresholds, strict=True):
         if rule.comparison == "above" and metric.high is not None and threshold > metric.high:

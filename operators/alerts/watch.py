@@ -3,7 +3,8 @@
 Rows that hold for the same time, of one venue, are judged together; before the first of them, the time that the venue
 has reached lets holds run out that no row brings to light. Each venue has its own clock, so what is raised and cleared,
 and when, depends on its rows alone, not on how the log interleaves them with another venue's. Of a table with windows
-only the base window is judged: a longer one repeats it. More raises than anybody reads become a summary (`storm`).
+only the base window is judged: a longer one repeats it. One that the end of a log closed reaches beyond all that is
+known, so it does not count as time either. More raises than anybody reads become a summary (`storm`).
 """
 
 from itertools import groupby
@@ -61,7 +62,7 @@ class Watch:
         self.windowed = "window_ms" in names
         self.by_venue = "venue" in names and "account" not in names
         wanted = dict.fromkeys(c for rule in rules for c in rule.columns)
-        wanted |= dict.fromkeys((table.time, *["window_ms"] * self.windowed, *["venue"] * self.by_venue))
+        wanted |= dict.fromkeys((table.time, *["window_ms", "closed_by"] * self.windowed, *["venue"] * self.by_venue))
         fields: list[tuple[str, Any]] = []
         for name in wanted:
             kind = _TYPES[table.column(name).dtype]
@@ -70,13 +71,17 @@ class Watch:
 
     def read(self, frames: Frames) -> tuple[Published, list[Reject]]:
         """Judge the next rows of the log; what cannot be read comes back with its reason."""
-        rows, rejects = [], []
+        rows: list[Any] = []
+        rejects = []
         for i in range(len(frames)):
             try:
-                rows.append(self._decode(frames.frame(i)))
+                row: Any = self._decode(frames.frame(i))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:300]
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
+                continue
+            if not (self.windowed and row.closed_by == "end" and row.window_ms > self.base_ms):
+                rows.append(row)
         out: list[Alert] = []
         for run, together in groupby(rows, self._run):
             out += self._judge(run, list(together))

@@ -55,4 +55,4 @@ def test_from_states_of_an_earlier_release_come_the_rows_of_a_run_without_an_upg
         {topic: [{k: v for k, v in row.items() if k not in anew} for row in rows] for topic, rows in of.items()}
         for of in map(records, (found, expected))
     ]
-    assert kept[0] == kept[1] and sum(map(len, kept[0].values())) > 1
+    assert kept[0] == kept[1] and sum(map(len, kept[0].values())) > 0

@@ -20,7 +20,6 @@ from flows.archive import Block, Fresher
 from flows.engine.wiring import Shard
 from flows.job_graph import FLOWS, raw_topic
 from flows.settings.tree import Kafka, Market, Settings, Windows
-from flows.tables import ALERTED_COLUMNS
 from operators.alerts.rules import load
 from operators.evolving import Part
 from schemas.frames import Frames, frames, marks
@@ -111,7 +110,7 @@ def opened(name: str, frozen: bytes | None) -> Shard:
     if name == "forecast":
         return forecast.ForecastShard(SETTINGS, forecast.loader(SETTINGS), False, 0, frozen)
     if name == "alerts":
-        return alerts.AlertShard(SETTINGS, load(RULES, ALERTED_COLUMNS), 0, frozen)
+        return alerts.AlertShard(SETTINGS, load(RULES), 0, frozen)
     return Fresher("shard-0000", frozen)
 
 

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from flows.captures.capture import read
 from flows.kafka.partitioner import partition_of
 from flows.kafka.topic_making import create_topics
-from flows.tables import ALERTED_COLUMNS
+from flows.tables import ALERTED
 from operators.alerts.rules import load
 from schemas.brackets import binance
 from schemas.venues.registry import VENUES
@@ -39,7 +39,7 @@ def test_every_form_of_a_capture_that_is_shown_is_read(tmp_path):
 
 
 def test_the_rule_and_the_brackets_that_are_shown_are_read():
-    (rule,) = load(example("rules"), ALERTED_COLUMNS)
+    (rule,) = load(example("rules"), ALERTED)
     assert rule.name == "margin"
     assert list(binance(example("brackets").encode())) == ["BTCUSDT"]
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from flows.engine.json_rows import records
-from flows.tables import ALERTED_COLUMNS, BY_NAME
+from flows.tables import ALERTED, BY_NAME
 from operators.alerts.rules import load
 from operators.alerts.watch import Watch
 from operators.portfolio.ledger import Ledger, Terms
@@ -36,9 +36,9 @@ def alerts(accounts: list[tuple[int, dict]], marks: list[tuple[int, str, float]]
         log = frames(name, 0, values, [(T0_MS + 1_000 * s) * 1_000_000 for s in seconds])
         assert ledger.read(name, f"{name}/0", log) == []
     ledger.mark({"accounts/0", "tape/0"})
-    rules = load((importlib.resources.files("deploy") / "settings" / "alerts.toml").read_text(), ALERTED_COLUMNS)
+    rules = load((importlib.resources.files("deploy") / "settings" / "alerts.toml").read_text(), ALERTED)
     out = []
-    watches = {t: Watch(BY_NAME[t], tuple(r for r in rules if r.table == t), 1_000) for t in ALERTED_COLUMNS}
+    watches = {t: Watch(BY_NAME[t], tuple(r for r in rules if r.table == t), 1_000) for t in ALERTED}
     for _, published in ledger.advance():
         values = [value for _, value in records(published, BY_NAME[published.table].columns)]
         found, rejects = watches[published.table].read(frames(published.table, 0, values, published.at_ms))

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.dashboards.boards import RISK
-from flows.tables import ALERTED_COLUMNS
+from flows.tables import ALERTED
 from operators import hysteresis
 from operators.alerts.alert_step import GONE, WRITES, advance, alert_id, alerts
 from operators.alerts.rules import Rule, load
 from schemas.column import Column
+from schemas.table import Table
 
 S = 1_000_000_000
 FILE = Path(__file__).parents[2] / "deploy" / "settings" / "alerts.toml"
@@ -390,7 +391,7 @@ def test_the_rules_that_are_shipped_load():
 
 
 def test_the_rules_that_are_shipped_read_columns_that_are_declared():
-    assert load(FILE.read_text(), ALERTED_COLUMNS) == load(FILE.read_text())
+    assert load(FILE.read_text(), ALERTED) == load(FILE.read_text())
 
 
 def test_rules_may_be_json():
@@ -411,14 +412,20 @@ def test_rules_may_be_json():
 
 
 TABLES = {
-    "risk_accounts": {
-        "account": Column("account", "str", "who"),
-        "use": Column("use", "f8", "share used", low=0.0, high=1.0),
-        "equity_usd": Column("equity_usd", "f8", "what is there"),
-        "ok": Column("ok", "bool", "trusted"),
-        "risk_level": Column("risk_level", "str", "in words"),
-        "as_of": Column("as_of", "time", "when"),
-    }
+    "risk_accounts": Table(
+        "risk_accounts",
+        "risk.accounts",
+        (
+            Column("account", "str", "who"),
+            Column("use", "f8", "share used", low=0.0, high=1.0),
+            Column("equity_usd", "f8", "what is there"),
+            Column("ok", "bool", "trusted"),
+            Column("risk_level", "str", "in words"),
+            Column("as_of", "time", "when"),
+        ),
+        key=("account", "as_of"),
+        time="as_of",
+    )
 }
 
 
@@ -450,6 +457,10 @@ TABLES = {
         ({"metric": '"usage"'}, "metric, line 5: table 'risk_accounts' has no column 'usage'"),
         ({"evidence": '["gone"]'}, "evidence, line 13: table 'risk_accounts' has no column 'gone'"),
         ({"subject": "[]"}, 'rule 1 "margin", subject, line 9'),
+        (
+            {"subject": '["risk_level"]'},
+            "subject, line 9: 'account' is left out: rows of 'risk_accounts' that differ in it would count as one",
+        ),
         ({"table": '"risk"'}, "table, line 4: no table 'risk'; there are risk_accounts"),
         ({"cooldown_s": "20\ncooldown = 3"}, 'rule 1 "margin", cooldown, line 13: Object contains unknown field'),
         ({"clear": "0.7\n="}, "the rule file cannot be read: Invalid statement (at line 9, column 1)"),

@@ -142,13 +142,25 @@ def test_of_a_table_with_windows_only_the_base_window_is_judged():
         + 'raise = { info = 10 }\nclear = 5\nsubject = ["venue", "symbol"]'
     )
     one = Watch(BY_NAME["features_book"], rules, 1_000)
-    base = {"venue": "v", "symbol": "s", "spread_bps": 50.0}
+    base = {"venue": "v", "symbol": "s", "spread_bps": 50.0, "closed_by": "event"}
     long = json.dumps({"id": "x|0", **base, "window_ms": 10_000, "window_start": 0}).encode()
     short = json.dumps({"id": "y|0", **base, "window_ms": 1_000, "window_start": 9_000}).encode()
     assert one.read(frames("features.book", 0, [long], [0]))[0].base == []
     assert brief(told(one.read(frames("features.book", 0, [short], [0]))[0])) == [
         ("spread", "v/s", "raise", "info", 10)
     ]
+
+
+def test_windows_that_the_end_of_a_recording_closed_let_no_hold_run_out_beyond_it():
+    """Of a recording of six minutes, closed with a window until 00:05, six of eleven alerts were raised, lowered or
+    cleared after its last frame, at times of which it holds nothing.
+    """
+    one = Watch(BY_NAME["features_book"], load(BROKEN), 1_000)
+    base = {"venue": "v", "symbol": "s", "book_ok": False, "stale_ms": 0, "closed_by": "end"}
+    rows = [
+        json.dumps({"id": f"x|{ms}", **base, "window_ms": ms, "window_start": 0}).encode() for ms in (1_000, 300_000)
+    ]
+    assert told(one.read(log(*rows))[0]) + told(one.end()) == [], "it would be raised 3 s later"
 
 
 BROKEN = """
@@ -170,7 +182,13 @@ def test_venues_whose_times_lie_years_apart_do_not_change_each_others_alerts(see
     chance = random.Random(seed)
 
     def book(venue, second):
-        told = {"venue": venue, "symbol": "BTCUSDT", "window_ms": 1_000, "window_start": 1_000 * second}
+        told = {
+            "venue": venue,
+            "symbol": "BTCUSDT",
+            "window_ms": 1_000,
+            "window_start": 1_000 * second,
+            "closed_by": "event",
+        }
         return json.dumps({"id": f"{venue}|{second}", **told, "book_ok": chance.random() < 0.3, "stale_ms": second})
 
     rows = {"deribit": [book("deribit", n) for n in range(40)]}
@@ -275,7 +293,7 @@ def test_a_whole_number_that_is_null_is_no_end_of_the_flow():
     of = BY_NAME["features_book"]
     table = msgspec.structs.replace(of, columns=(*of.columns, Column("n", "i8", "a count", null_when="unknown")))
     one = Watch(table, load(BROKEN.replace('evidence = ["stale_ms"]', 'evidence = ["n"]')), 1_000)
-    base = {"venue": "v", "symbol": "s", "book_ok": False, "window_ms": 1_000}
+    base = {"venue": "v", "symbol": "s", "book_ok": False, "window_ms": 1_000, "closed_by": "event"}
     values = [json.dumps({"id": f"x|{n}", **base, "window_start": 1_000 * n, "n": None}).encode() for n in range(9)]
     rows = told(one.read(log(*values))[0])
     assert brief(rows) == [("book_broken", "v/s", "raise", "warning", 4)]
