@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 Kind = Literal["linear", "inverse", "spot"]
 DOLLARS = frozenset(
-    ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDE", "USD1", "USDS", "PYUSD", "GUSD", "RLUSD", "DAI")
-)
+    ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDE", "USD1", "USDS", "USDG", "PYUSD", "GUSD", "RLUSD",
+     "XUSD", "DAI", "U")
+)  # fmt: skip
 """Quotes that count as US dollars. What is quoted in anything else has no value in USD, and what says so is null."""
 
 _DATE = re.compile(r"(?<!_XPERP)[-_]\d{6}(-|$)|-\d{1,2}[A-Z]{3}\d{2}|USDT?[FGHJKMNQUVXZ]\d{2}$")

@@ -34,8 +34,8 @@ def contract(venue: str, symbol: str, told: str = "", known: Mapping[Market, Ins
 
     >>> contract("binance-usdm", "ETHBTC"), contract("bybit-linear", "BTCPERP").settles_in
     (Contract(base='ETH', settles_in='BTC', kind='linear'), 'USDC')
-    >>> contract("binance-usdm", "BTCU").settles_in, contract("binance-usdm", "BTCU", "U").settles_in
-    ('', 'U')
+    >>> contract("binance-usdm", "BTCODD").settles_in, contract("binance-usdm", "BTCODD", "ODD").settles_in
+    ('', 'ODD')
     >>> contract("okx-swap", "BTC-USD_UM-SWAP").settles_in, contract("okx-swap", "BTC-USD_UM-SWAP", "USDC").settles_in
     ('', 'USDC')
     >>> names = ("binance-usdm", "BTCUSD_PERP"), ("bybit-linear", "BTCUSDZ26"), ("okx-swap", "BTC-USD-261225-90000-C")

@@ -357,9 +357,9 @@ def test_a_contract_that_settles_in_a_coin_is_not_taken_for_dollars():
 
 def test_a_contract_whose_settlement_asset_nobody_names_is_null_with_its_reason():
     rows = play(
-        [(0, record({"USDT": 900}, cross("BTCU", 0.1, 60_000)))],
-        [mark(1, "BTCU", 60_001)],
-        Terms({("binance-usdm", "BTCU"): one_tier(0.01, 50)}),
+        [(0, record({"USDT": 900}, cross("BTCODD", 0.1, 60_000)))],
+        [mark(1, "BTCODD", 60_001)],
+        Terms({("binance-usdm", "BTCODD"): one_tier(0.01, 50)}),
     )
     row = last(rows, "risk_positions")
     assert (row["settlement_asset"], row["unrealised_pnl_usd"], row["liquidation_price"]) == ("", None, None)
@@ -371,12 +371,12 @@ def test_a_contract_whose_settlement_asset_nobody_names_is_null_with_its_reason(
 @pytest.mark.parametrize("first", [[], ["a"]])
 def test_what_one_account_says_of_a_contract_says_nothing_of_anothers(first):
     """The settlement asset that one record named held for all that came after it, and after a restart for all."""
-    told = {name: {**record({"USDT": 900}, cross("BTCU", 0.1, 60_000)), "account": name} for name in ("a", "b")}
+    told = {name: {**record({"USDT": 900}, cross("BTCODD", 0.1, 60_000)), "account": name} for name in ("a", "b")}
     told["a"]["positions"][0]["settlement_asset"] = "USDT"
     rows = play(
         [(i, told[name]) for i, name in enumerate([*first, "b"])],
-        [mark(5, "BTCU", 60_001)],
-        Terms({("binance-usdm", "BTCU"): one_tier(0.01, 50)}),
+        [mark(5, "BTCODD", 60_001)],
+        Terms({("binance-usdm", "BTCODD"): one_tier(0.01, 50)}),
     )
     assert last(rows, account="b")["equity_usd"] is None
 

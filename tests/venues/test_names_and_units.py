@@ -50,6 +50,21 @@ def test_every_quote_that_counts_as_dollars_is_recognised_at_the_end_of_a_name()
 
 
 @pytest.mark.parametrize(
+    ("venue", "symbol", "base", "quote", "dollars"),
+    [(USDM, "BTCU", "BTC", "U", True), (SPOT, "ETHU", "ETH", "U", True), (SPOT, "BTCXUSD", "BTC", "XUSD", True),
+     (SPOT, "USDTCZK", "USDT", "CZK", False), (SPOT, "USDTIDR", "USDT", "IDR", False),
+     (SPOT, "BTCIDRT", "BTC", "IDRT", False), (SPOT, "BTCBIDR", "BTC", "BIDR", False),
+     (SPOT, "USDTKGST", "USDT", "KGST", False), (OKX, "KITE-USDG", "KITE", "USDG", True)],
+)  # fmt: skip
+def test_a_market_of_a_newer_quote_is_of_its_own_coin(venue, symbol, base, quote, dollars, monkeypatch):
+    """Binance's BTCU (quoteAsset and marginAsset U) was a coin of that name: another shard and key than BTCUSDT's."""
+    monkeypatch.setitem(SYMBOLS, venue, symbol)
+    *_, table = parsed(venue, "trades", [trade(venue, 1)])
+    row = table.rows[0]
+    assert (VENUES[venue].base(symbol), row.base, row.quote, row.in_dollars) == (base, base, quote, dollars)
+
+
+@pytest.mark.parametrize(
     ("venue", "symbol", "base_known"),
     [(BYBIT, "BTCUSDT", True), (BYBIT, "BTCUSD", False), (BYBIT, "ETHUSDZ26", False), (BYBIT, "BTCPERP", True),
      (INVERSE, "BTCUSD", True), (INVERSE, "ETHUSDZ26", True), (INVERSE, "BTCUSDT", False)],
