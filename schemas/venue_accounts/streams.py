@@ -21,7 +21,8 @@ MARGIN_APART = frozenset({"okx-swap"})
 BACKING_WHEN_MULTI = frozenset({"okx-swap"})
 """Venues that call all assets no collateral in modes in which each backs the positions that settle in it."""
 PIECES_MS = 1_000
-"""A snapshot that may come in pieces goes on with one that was sent within so long of the one before."""
+"""A snapshot that may come in pieces goes on with one that was sent within so long of the one before, unless it names
+what its first piece named: then it is another snapshot, and all there is."""
 
 READERS: dict[str, Callable[[bytes], Change | None]] = {
     "binance-usdm": binance_accounts.read,
@@ -54,6 +55,8 @@ class _AtVenue(msgspec.Struct):
     """When what a stream tells was told last, since the last answer."""
     piece_ms: int = 0
     """When the last snapshot was sent that may come in pieces."""
+    piece_names: list[str] = []
+    """The assets and positions that the first piece of that snapshot named."""
 
 
 class _Held(msgspec.Struct):
@@ -185,7 +188,12 @@ def _apply(at: _AtVenue, change: Change, *, whole: bool) -> None:
         return
     change = _latest(at, change)
     if change.piece:
-        whole = whole and not (at.piece_ms and 0 <= change.at_ms - at.piece_ms <= PIECES_MS)
+        names = [*change.wallets, *(f"{leg.symbol} {leg.key}" for leg in change.legs)]
+        soon = at.piece_ms and 0 <= change.at_ms - at.piece_ms <= PIECES_MS
+        if not soon or not set(names).isdisjoint(at.piece_names):
+            at.piece_names = names
+        else:
+            whole = False
         at.piece_ms = change.at_ms
     if (change.all_wallets or change.all_legs is not none) and whole:
         at.told_ms = {}

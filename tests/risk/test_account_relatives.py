@@ -395,6 +395,21 @@ def test_a_snapshot_of_okx_that_is_split_into_messages_is_all_of_them(apart_ms):
     assert ([p.symbol for p in again.positions], wallets(again)) == (["BTC-USDT-SWAP"], {"USDT": 4000})
 
 
+def test_another_snapshot_of_okx_soon_after_the_first_is_all_there_is():
+    """A connection that comes again at once: the position that was closed meanwhile stayed, as of a next piece."""
+    held = ("BTC-USDT-SWAP", "10"), ("BTC-USDT-261225", "5")
+    first, second = piece(0, "5000", *held), piece(400, "5100", held[0])
+    account = told("okx-swap", first, second)
+    assert ([p.symbol for p in account.positions], wallets(account)) == (["BTC-USDT-SWAP"], {"USDT": 5100})
+
+
+def test_pieces_that_two_connections_bring_in_turns_are_all_of_the_snapshot():
+    one, two = ("BTC-USDT-SWAP", "10"), ("BTC-USDT-261225", "5")
+    account = told("okx-swap", piece(0, "5000", one), piece(5, "5000", one), piece(9, "", two), piece(14, "", two))
+    assert {p.symbol for p in account.positions} == {one[0], two[0]}
+    assert wallets(account) == {"USDT": 5000}
+
+
 @pytest.mark.parametrize("time", ["inf", "-inf", "1e999", "nan", -(2**70), 10**30, "-1"])
 def test_a_time_that_is_none_stops_no_flow(time):
     """An OverflowError, when the frame was read or when its account was frozen, ended the flow at each start anew."""
