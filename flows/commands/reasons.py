@@ -17,6 +17,7 @@ ADVICE = {
     " or set market.misplaced=use if all producers partition in another way, the same",
     "event_time_ahead": "its event time is after its receive time by more than clock.ahead_ms: set the recorder's clock"
     " right, or raise clock.ahead_ms",
+    "price_not_positive": "nothing: a combination is priced by the difference of its legs, books count prices above 0",
     "late": "it came after its window was closed: raise windows.lateness_ms",
     "not_json": "it is cut short or no frame of the venue: its writer must hand over what came, whole and unchanged",
 }

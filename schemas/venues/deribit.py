@@ -4,16 +4,17 @@ Options are quoted in their coin. A trade with `liquidation` is a liquidation to
 the forced order has the trade's direction; M, its maker was, and the order stood on the other side; MT, both were.
 Block trades are left out of the tape: they do not meet the order book. Nor do legs of combinations (`combo_id`): a
 combination has an order book of its own, where its trade counts, and what its legs cost is worked out from their marks.
-A liquidation among either is one. Combinations (`BTC-FS-...`, `BTC-CS-...`) are
-priced by the difference of their legs, so what a USD amount of them is in coins cannot be told, and they have no mark
-and no index here; options have no index: it is of another unit than their premium. Of a book's views
-(`raw`, `100ms`, `agg2`) one is kept; grouped ones (`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and
-are left out. A book message that nothing comes before (`prev_change_id` missing or 0) begins the book, whatever its
-type. Channels of other names are of no use here and left out.
+A liquidation among either is one. Combinations (`BTC-FS-...`, `BTC-CS-...`) are priced by the difference of their
+legs, so what a USD amount of them is in coins cannot be told, and they have no mark and no index here; where that is
+0 or less, which a book cannot count, a message is a reject that says so; options have no index: it is of another unit
+than their premium. Of a book's views (`raw`, `100ms`, `agg2`) one is kept; grouped ones
+(`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and are left out. A book message that nothing comes
+before (`prev_change_id` missing or 0) begins the book, whatever its type. Channels of other names are of no use here
+and left out.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -48,6 +49,8 @@ _SIDES = {"buy": 1, "sell": -1}
 _FORCED = {"none": (0,), "T": (1,), "M": (-1,), "MT": (1, -1)}
 _LEVELS = 10_000
 _COMBINATION = re.compile(r"(?!PERPETUAL)[A-Z]+-")
+_NOT_POSITIVE = re.compile(rb"-|0+(\.0*)?([eE][+-]?[0-9]+)?$")
+_LEVEL_PRICE = re.compile(rb'\[\s*"\w+"\s*,\s*([^,\s]+)')
 
 
 class _Params(msgspec.Struct, kw_only=True):
@@ -131,6 +134,12 @@ def _shape(symbol: str) -> tuple[bool, bool]:
     return bool(_COMBINATION.match(rest)), rest.endswith(("-C", "-P"))
 
 
+def _countable(prices: Iterable[bytes]) -> None:
+    """Refuse prices of a combination that are 0 or less: they are no mistake, but nothing here can count them."""
+    if any(_NOT_POSITIVE.match(p) for p in prices):
+        raise Unusable("price_not_positive of a combination")
+
+
 def _channel_kind(channel: str) -> str | None:
     """The kind of a channel's messages; None for those that are left out.
 
@@ -164,6 +173,8 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     view = (body.params.channel or "").rpartition(".")[2]
     before = -1 if previous is None else previous
     bids, asks = bytes(book.bids), bytes(book.asks)
+    if _shape(book.symbol)[0]:
+        _countable(_LEVEL_PRICE.findall(bids + asks))
     return (Book(book.symbol, at, snapshot, book.id, book.id, before, bids, asks, view, _LEVELS),)
 
 
@@ -174,6 +185,8 @@ def _trade(t: _Trade, element: int) -> list[Print]:
         raise Unusable("wrong_type liquidation")
     paid = stated(t.price, "price") if t.liquidation else NAN
     price, size, own = bytes(t.price), bytes(t.amount), identity(t.id)
+    if _shape(t.symbol)[0]:
+        _countable([price])
     off_book = t.block or t.combo
     found = []
     for k, side in enumerate(sides):  # the trade itself counts once

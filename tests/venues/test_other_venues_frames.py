@@ -293,3 +293,26 @@ def test_frames_of_another_kind_are_passed_over(venue, kind):
         names = dict.fromkeys(range(9), "BTCUSDT")
         *rows, rejects = getattr(VENUES[venue], other)(log(samples.SAMPLES[venue, kind], names), InstrumentTable())
         assert rejects == [] and all(len(r) == 0 for r in rows)
+
+
+@pytest.mark.parametrize("price", ["-12.5", "0.0", "0", "-0.0001", "-1e-05"])
+@pytest.mark.parametrize("symbol", ["BTC-FS-27NOV26_PERP", "ETH-CS-25DEC26-3000_3200"])
+def test_a_combination_at_zero_or_below_is_refused_by_naming_that_and_harms_no_other(symbol, price):
+    """Deribit: a future spread is the price of one leg less that of the other, and trades on both sides of 0."""
+    told = (
+        '{"method":"subscription","params":{"channel":"trades.%s.100ms","data":[%s]}}',
+        '{"trade_id":"%d","timestamp":1790000000000,"price":%s,"instrument_name":"%s","direction":"buy","amount":10.0}',
+    )
+    rows = told[1] % (1, price, symbol), told[1] % (2, "60000.5", "BTC-PERPETUAL"), told[1] % (3, "1.5", symbol)
+    trades, _, rejects = DERIBIT.trades(
+        log([(told[0] % (symbol, ",".join(rows))).encode()]), table := InstrumentTable()
+    )
+    assert [r.reason for r in rejects] == ["price_not_positive of a combination in element 1"]
+    assert [table.rows[i].symbol for i in trades.instrument.tolist()] == ["BTC-PERPETUAL", symbol]
+    book = (
+        '{"method":"subscription","params":{"channel":"book.%s.raw","data":{"timestamp":1790000000000,"type":"snapshot",'
+        '"change_id":1,"instrument_name":"%s","bids":[["new",%s,10.0]],"asks":[["new",3.5,10.0]]}}}'
+    )
+    for bid, reasons in ((price, ["price_not_positive of a combination"]), ("1.5", [])):
+        depth, rejects = DERIBIT.depth(log([(book % (symbol, symbol, bid)).encode()]), InstrumentTable())
+        assert ([r.reason for r in rejects], len(depth)) == (reasons, 0 if reasons else 1)
