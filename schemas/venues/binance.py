@@ -1,8 +1,9 @@
 """Binance: wire payloads of USD-M, COIN-M and spot, and what they mean.
 
 The tape counts what Binance's own volume counts, executions of the order book: `X` of INSURANCE_FUND (which takes a
-position over), ADL and NA is left out (prices off the tick), as Binance leaves it out of `aggTrade`; another word than
-these and MARKET is refused, for nobody knows what it counts. `trade` and `aggTrade` tell the same fills, which
+position over), ADL and NA is left out (prices off the tick), as Binance leaves it out of `aggTrade`; what met an order
+of retail price improvement (RPI) counts, as it does there; another word than these and MARKET is refused, for nobody
+knows what it counts. `trade` and `aggTrade` tell the same fills, which
 `operators/tape/feeds` counts once. Partial books (`@depth5`, `@rpiDepth`) share
 the event name of the full ones and are left out by their stream's name.
 
@@ -191,7 +192,7 @@ def _read_trades(data: bytes, named: str | None, *, futures: int) -> Sequence[Pr
     sign = -1 if payloads.flag(raw(body.buyer_is_maker, "m")) else 1
     if body.origin in _OFF_BOOK or not _here(body.merged, symbol, futures):
         return ()
-    if body.origin not in (None, "MARKET"):
+    if body.origin not in (None, "MARKET", "RPI"):
         raise Unusable("wrong_type X")
     single = feed == PrintFeed.SINGLE
     own = integer(body.trade_id if single else body.aggregate_id)

@@ -18,6 +18,7 @@ from schemas.venues.binance_words import (
     LAST_MS,
     MARKET,
     QUOTE,
+    RPI,
     TRADE,
     TRUE,
     UPDATE,
@@ -222,7 +223,10 @@ def scan_trades(
                     at = -1
             elif key == 88:
                 bit = 64
-                at = at + len(MARKET) if follows(data, at, end, MARKET) else -1
+                if follows(data, at, end, MARKET):
+                    at += len(MARKET)
+                else:
+                    at = at + len(RPI) if follows(data, at, end, RPI) else -1
             elif key == MERGED and futures:
                 bit = 2048
                 at = at + 1 if byte(data, at) == 48 + futures else -1

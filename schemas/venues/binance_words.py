@@ -27,7 +27,8 @@ def word(text: bytes) -> U1:
 
 
 STREAM, DATA, DEPTH = word(b'{"stream":"'), word(b',"data":{'), word(b"depth")
-UPDATE, TRADE, AGGREGATE, MARKET = (word(b'"%b"' % w) for w in (b"depthUpdate", b"trade", b"aggTrade", b"MARKET"))
+UPDATE, TRADE, AGGREGATE = (word(b'"%b"' % w) for w in (b"depthUpdate", b"trade", b"aggTrade"))
+MARKET, RPI = word(b'"MARKET"'), word(b'"RPI"')
 TRUE, FALSE, NULL = word(b"true"), word(b"false"), word(b"null")
 
 

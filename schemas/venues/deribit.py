@@ -2,15 +2,15 @@
 
 Options are quoted in their coin. A trade with `liquidation` is a liquidation too: T, its taker was liquidated, and
 the forced order has the trade's direction; M, its maker was, and the order stood on the other side; MT, both were.
-Block trades are left out of the tape: they do not meet the order book. Nor do legs of combinations (`combo_id`): a
-combination has an order book of its own, where its trade counts, and what its legs cost is worked out from their marks.
-A liquidation among either is one. Combinations (`BTC-FS-...`, `BTC-CS-...`) are priced by the difference of their
-legs, so what a USD amount of them is in coins cannot be told, and they have no mark and no index here; where that is
-0 or less, which a book cannot count, a message is a reject that says so; options have no index: it is of another unit
-than their premium. Of a book's views (`raw`, `100ms`, `agg2`) one is kept; grouped ones
-(`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and are left out. A book message that nothing comes
-before (`prev_change_id` missing or 0) begins the book, whatever its type. Channels of other names are of no use here
-and left out.
+Block trades, also those of a request for quotes (`block_rfq_id`), are left out of the tape: they do not meet the
+order book. Nor do legs of combinations (`combo_id`): a combination has an order book of its own, where its trade
+counts, and what its legs cost is worked out from their marks. A liquidation among either is one. Combinations
+(`BTC-FS-...`, `BTC-CS-...`) are priced by the difference of their legs, so what a USD amount of them is in coins
+cannot be told, and they have no mark and no index here; where that is 0 or less, which a book cannot count, a message
+is a reject that says so; options have no index: it is of another unit than their premium. Of a book's views (`raw`,
+`100ms`, `agg2`) one is kept; grouped ones (`book.<name>.<group>.<depth>.<interval>`) hold rounded prices and are left
+out. A book message that nothing comes before (`prev_change_id` missing or 0) begins the book, whatever its type.
+Channels of other names are of no use here and left out.
 """
 
 import re
@@ -85,6 +85,7 @@ class _Trade(msgspec.Struct, kw_only=True):
     liquidation: str | None = None
     block: str | None = msgspec.field(name="block_trade_id", default=None)
     combo: str | None = msgspec.field(name="combo_id", default=None)
+    asked: msgspec.Raw = msgspec.field(name="block_rfq_id", default=msgspec.Raw())
     id: msgspec.Raw = msgspec.field(name="trade_id", default=msgspec.Raw())
 
 
@@ -187,7 +188,7 @@ def _trade(t: _Trade, element: int) -> list[Print]:
     price, size, own = bytes(t.price), bytes(t.amount), identity(t.id)
     if _shape(t.symbol)[0]:
         _countable([price])
-    off_book = t.block or t.combo
+    off_book = t.block or t.combo or bytes(t.asked) not in (b"", b"null")
     found = []
     for k, side in enumerate(sides):  # the trade itself counts once
         if off_book and not side:

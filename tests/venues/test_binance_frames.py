@@ -87,6 +87,19 @@ def test_a_trade_of_a_kind_that_nobody_knows_is_a_reject_and_does_not_vanish():
     assert (len(trades), [(r.offset, r.reason) for r in rejects]) == (0, [(102, "wrong_type X")])
 
 
+@pytest.mark.parametrize("venue", [USDM, COINM, SPOT])
+@pytest.mark.parametrize("scanned", [True, False])
+def test_what_met_an_order_of_retail_price_improvement_is_a_trade_as_it_is_in_agg_trade(venue, scanned):
+    """USD-M `@trade` since 2026: `X` RPI. "Retail Price Improvement(RPI) orders are aggregated and without special tags"."""
+    symbol = b"BTCUSD_PERP" if venue is COINM else b"BTCUSDT"
+    head = b'{"stream":"x@trade","data":{"e":"trade","E":1790371723022,"T":1790371723021,"s":"' + symbol
+    body = b'","t":2804511605,"p":"0.0044478","q":"10403","X":"RPI","m":false'
+    value = head + body + (b"}}" if scanned else b',"new":[1]}}')
+    trades, forced, rejects = venue.trades(log([value]), InstrumentTable())
+    assert (trades.sign.tolist(), trades.ticks.tolist(), trades.lots.tolist()) == ([1], [44478], [10403])
+    assert (trades.first_id.tolist(), len(forced), rejects) == ([2804511605], 0, [])
+
+
 def test_what_the_insurance_fund_takes_over_is_no_trade_although_its_price_is_off_the_tick():
     known = {"OPUSDT": Instrument("binance-usdm", "OPUSDT", "OP", "USDT", "linear", "0.0001", "0.1")}
     trades, _, rejects = USDM.trades(log(samples.USDM_TRADES[2:3]), InstrumentTable(known))

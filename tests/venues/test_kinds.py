@@ -476,7 +476,8 @@ def test_a_deribit_trade_liquidates_its_taker_its_maker_or_both(liquidation, exp
         (SPOT, "ETHBTC", False, True),
         (SPOT, "BTCEUR", False, True),
         (SPOT, "BTCFDUSD", True, True),
-        (SPOT, "BTCU", False, True),
+        (SPOT, "BTCU", True, True),
+        (SPOT, "BTCODD", False, True),
         (OKX, "BTC-USD-261225-90000-C", False, False),
     ],
 )
@@ -495,8 +496,8 @@ def test_a_column_in_dollars_is_null_where_the_quote_is_something_else(venue, sy
 
 
 def test_a_coin_that_stands_for_no_known_quote_says_so():
-    assert VENUES[SPOT].base("BTCU") == "BTCU"
-    assert not Instrument(SPOT, "BTCU", "BTC", "U", "spot", "0.1", "0.1").in_dollars
+    assert VENUES[SPOT].base("BTCODD") == "BTCODD"
+    assert not Instrument(SPOT, "BTCODD", "BTC", "ODD", "spot", "0.1", "0.1").in_dollars
 
 
 @pytest.mark.parametrize("venue", [USDM, COINM, SPOT, BYBIT, OKX, DERIBIT])

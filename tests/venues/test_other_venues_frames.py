@@ -238,7 +238,10 @@ def test_a_deribit_trade_of_a_liquidation_is_both(liquidation, direction, order_
     assert (set(forced.price_kind.tolist()), set(forced.throttled.tolist())) == ({PriceKind.TRADE}, {False})
 
 
-@pytest.mark.parametrize("off_book", ['"block_trade_id":"61"', '"combo_id":"BTC-FS-27NOV26_PERP","combo_trade_id":"9"'])
+@pytest.mark.parametrize(
+    "off_book",
+    ['"block_trade_id":"61"', '"block_rfq_id":50510', '"combo_id":"BTC-FS-27NOV26_PERP","combo_trade_id":"9"'],
+)
 def test_deribit_blocks_and_legs_of_combinations_are_no_trades_of_the_book_but_a_liquidation_is_one(off_book):
     """Deribit Insights, "introducing combos": a combination has its own order book, its trades are told of its legs too."""
     value = samples.DERIBIT_TRADES[0].replace(b'"instrument_name"', off_book.encode() + b',"instrument_name"')
