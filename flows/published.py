@@ -1,5 +1,5 @@
 """Published: the files made from the declarations: this release's migration, JSON Schemas, the example of settings,
-the dashboards, the runbook's table of figures and the README's picture of the graph.
+what a chart's values may be, the dashboards, the runbook's table of figures and the README's picture of the graph.
 
 `python -m flows.published` writes them; a test compares them with what stands in the repository. Released migrations
 are never touched: what they lack goes into one more, which is made anew, as a whole, each time until `--release` seals
@@ -7,6 +7,7 @@ it. So branches that both add columns meet in generated files only, and running 
 """
 
 import importlib.resources
+import json
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from flows.dashboards import boards
 from flows.job_graph import mermaid
 from flows.monitoring import telemetry
 from flows.settings import example
+from flows.settings.schema import referable, schema
 from flows.tables import TABLES
 from schemas.account_schema import account_schema
 from schemas.json_schema import json_schema
@@ -27,6 +29,9 @@ EXAMPLE = Path(str(importlib.resources.files("deploy"))) / "settings" / "example
 DASHBOARDS = Path(str(importlib.resources.files("deploy"))) / "grafana" / "dashboards"
 README = Path(str(importlib.resources.files("deploy"))).parent / "README.md"
 RUNBOOK = Path(str(importlib.resources.files("deploy"))) / "runbook.md"
+VALUES = Path(str(importlib.resources.files("deploy"))) / "chart" / "values.schema.json"
+DECIDED = ("data", "metrics_host", "metrics_port", "share", "probes.start_s", "forecast.models")
+"""Settings that the chart decides."""
 SCHEMAS = Path(str(importlib.resources.files("schemas"))) / "json"
 
 
@@ -51,6 +56,16 @@ def marked(path: Path, begins: str, ends: str, made: str) -> str:
     return f"{before}{begins}\n{made}{ends}\n{after}"
 
 
+def values() -> str:
+    """The schema of the chart's values, with what the settings may be."""
+    told = json.loads(VALUES.read_text())
+    of, told["definitions"] = schema(DECIDED)
+    about = "As in deploy/settings/example.toml. Secrets go by reference (secrets); nor is here what the chart decides."
+    told["properties"]["settings"] = {"description": about, **of}
+    told["properties"]["secrets"]["items"]["properties"]["setting"] = {"enum": referable()}
+    return json.dumps(told, indent=1) + "\n"
+
+
 def files() -> dict[Path, str]:
     """Path -> content of every generated file; no content where the file is not needed."""
     store = sealed()
@@ -61,6 +76,7 @@ def files() -> dict[Path, str]:
         text = msgspec.json.format(msgspec.json.encode(json_schema(table, first)), indent=2).decode() + "\n"
         out[SCHEMAS / f"{table.topic}.json"] = text
     out[EXAMPLE] = example.text()
+    out[VALUES] = values()
     out |= {DASHBOARDS / name: text for name, text in boards.files().items()}
     out[RUNBOOK] = marked(RUNBOOK, telemetry.BEGINS, telemetry.ENDS, telemetry.table())
     out[README] = marked(README, "<!-- graph -->", "<!-- end of graph -->", f"```mermaid\n{mermaid()}\n```\n")

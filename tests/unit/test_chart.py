@@ -13,8 +13,9 @@ import yaml
 
 from flows.__main__ import COMMANDS
 from flows.job_graph import FLOWS
-from flows.settings.sources import SECRETS, load
-from flows.settings.tree import Settings
+from flows.published import DECIDED
+from flows.settings.sources import SECRETS, load, written
+from flows.settings.tree import Settings, Source
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "chart"
@@ -155,8 +156,18 @@ def test_a_secret_among_the_values_is_refused(path):
         {"flows": {"market": {"replicas": "two"}}},
         {"settings": {"share": {"count": 2}}},
         {"settings": {"metrics_port": 1}},
+        {"settings": {"probes": {"start_s": 1}}},
+        {"settings": {"forecast": {"models": "/elsewhere"}}},
+        {"settings": {"kafka": {"broker": "a:9092"}}},
+        {"settings": {"kafkas": {}}},
+        {"settings": {"kafka": {"partitions": 0}}},
+        {"settings": {"log": {"format": "xml"}}},
+        {"settings": {"market": {"instruments": [{"venue": "deribit"}]}}},
+        {"files": {"settings.json": "{}"}},
+        {"files": {"a/b.toml": ""}},
         {"live": {"instruments": ["BTCUSDT"]}},
         {"secrets": [{"setting": "clickhouse.password", "value": "sesame"}]},
+        {"secrets": [{"setting": "clickhouse.pasword", "secret": "s", "key": "k"}]},
         {"retrain": {"enabled": True}},
     ],
     ids=str,
@@ -164,6 +175,24 @@ def test_a_secret_among_the_values_is_refused(path):
 def test_values_that_mean_nothing_are_refused(values):
     with pytest.raises(helm_python.HelmError):
         rendered(values)
+
+
+def test_every_setting_that_the_chart_does_not_decide_may_be_said_and_is_what_a_part_is_told(tmp_path):
+    said = msgspec.json.decode(written(Settings(source=Source(epoch_bytes=123_456_789_012))))
+    for path in (*SECRETS, *(tuple(name.split(".")) for name in DECIDED)):
+        at = said
+        for part in path[:-1]:
+            at = at[part]
+        del at[path[-1]]
+    (told,) = [
+        m["data"]
+        for m in rendered({"settings": said})
+        if m["kind"] == "ConfigMap" and m["metadata"]["name"] == "desk-settings"
+    ]
+    (tmp_path / "settings.json").write_text(told["settings.json"])
+    ours = {"data": "/var/lib/alphaplus", "metrics_host": "0.0.0.0", "metrics_port": 9100}
+    expected = msgspec.structs.replace(Settings(source=Source(epoch_bytes=123_456_789_012)), **ours)
+    assert load(tmp_path / "settings.json", {}) == expected
 
 
 @pytest.mark.parametrize("name", SETS)
