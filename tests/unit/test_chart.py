@@ -105,6 +105,44 @@ def test_each_flow_is_a_stateful_set_with_claims_probes_and_a_budget(name):
         assert selected <= spec["template"]["metadata"]["labels"].items()
 
 
+@pytest.mark.parametrize(
+    ("settings", "port"),
+    [
+        ({"kafka": {"brokers": "a:9092, b:17835"}}, 17835),
+        ({"kafka": {"brokers": "a:9092", "sasl": {"token_url": "https://idp/token"}}}, 443),
+        ({"live": {"proxy": "http://10.0.0.7:3128"}}, 3128),
+        ({"clickhouse": {"url": "https://a"}}, None),
+        ({"clickhouse": {"url": "https://a:443/x"}}, 443),
+        ({"kafka": {"brokers": "[2001:db8::1]:9999,a"}}, 9999),
+    ],
+    ids=str,
+)
+def test_an_address_to_whose_port_the_network_policy_does_not_lead_is_refused(settings, port):
+    if port is not None:
+        with pytest.raises(helm_python.HelmError, match=f"networkPolicy.egress: no port {port}, to which settings"):
+            rendered({"settings": settings})
+    more = [{"ports": [9092, 8123, 8443, port or 1]}]
+    for policy in ({"egress": more}, {"enabled": False}, {"egress": [{"ports": []}]}):
+        assert rendered({"settings": settings, "networkPolicy": policy})
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_processes_of_a_flow_are_kept_apart_from_each_other_alone(name):
+    for m in manifests(name):
+        if m["kind"] == "StatefulSet":
+            for over in m["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+                assert over["labelSelector"]["matchLabels"] == m["spec"]["selector"]["matchLabels"]
+                assert over["whenUnsatisfiable"] == "ScheduleAnyway", "a start must not wait for nodes"
+
+
+def test_what_receives_is_given_as_long_to_start_and_to_answer_as_a_flow():
+    (live,) = of_kind("production", "Deployment").values()
+    (flow, *_) = of_kind("production", "StatefulSet").values()
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        told = [m["spec"]["template"]["spec"]["containers"][0][probe] for m in (live, flow)]
+        assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_nothing_runs_as_root_or_writes_to_its_image(name):
     seen = []

@@ -90,6 +90,40 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
+{{/* Until /healthz has seen a first commit it says yes for `startSeconds`; what ends that is the first of these. */}}
+{{- define "alphaplus.probes" -}}
+startupProbe:
+  httpGet: {path: /healthz, port: metrics}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: {{ div (add .Values.startSeconds 4) 5 }}
+livenessProbe:
+  httpGet: {path: /healthz, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /readyz, port: metrics}
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end }}
+
+{{/* Processes of a flow (`part`) apart from each other, as far as there is room. */}}
+{{- define "alphaplus.spread" -}}
+{{- with .root.Values.spreadOver -}}
+topologySpreadConstraints:
+  {{- range . }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        app.kubernetes.io/instance: {{ $.root.Release.Name }}
+        app.kubernetes.io/component: {{ $.part }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "alphaplus.mounts" -}}
 - name: settings
   mountPath: /etc/alphaplus
@@ -127,6 +161,9 @@ seccompProfile:
 {{/* What every pod has, beside its containers and volumes. */}}
 {{- define "alphaplus.pod" -}}
 automountServiceAccountToken: false
+{{- with .Values.serviceAccountName }}
+serviceAccountName: {{ . }}
+{{- end }}
 enableServiceLinks: false
 securityContext:
   {{- include "alphaplus.podSecurityContext" . | nindent 2 }}
