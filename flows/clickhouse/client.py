@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +29,8 @@ from flows.refusal import Refused
 
 __all__ = ["BadBlock", "ClickHouse", "Settings", "StoreError", "Trouble", "connect"]
 
+from flows.settings.certificate_files import refuse_unusable
+from flows.settings.secret import Secret
 from flows.settings.services import Clickhouse as Settings
 from schemas.table import Table
 
@@ -101,9 +102,7 @@ class ClickHouse:
     def _connected(self) -> Client:
         wanted = self.settings
         url = urlsplit(wanted.url)
-        for name in ("ca_file", "certificate_file", "key_file"):
-            if (file := getattr(wanted, name)) and not Path(file).is_file():
-                raise Refused(f"clickhouse.{name}: there is no file {file}")
+        refuse_unusable("clickhouse", wanted.ca_file, wanted.certificate_file, wanted.key_file, Secret(""))
         if url.hostname in _LOOPBACK:
             # a proxy named in the environment does not lead to this machine
             self._loopback = self._loopback or get_pool_manager(**self._tls)

@@ -7,13 +7,13 @@ import logging
 import socket
 import ssl
 import time
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
 from flows.refusal import Refused
+from flows.settings.certificate_files import refuse_unusable
 from flows.settings.services import Kafka
 
 Brokers = Kafka | str
@@ -84,11 +84,10 @@ def client_config(brokers: Brokers) -> Config:
         "security.protocol": ("sasl_" if sasl.mechanism else "") + ("ssl" if tls.on else "plaintext"),
     }
     if tls.on:
+        refuse_unusable("kafka.tls", tls.ca_file, tls.certificate_file, tls.key_file, tls.key_password)
         files = {"ca_file": "ssl.ca", "certificate_file": "ssl.certificate", "key_file": "ssl.key"}
         for name, option in files.items():
             if file := getattr(tls, name):
-                if not Path(file).is_file():
-                    raise Refused(f"kafka.tls.{name}: there is no file {file}")
                 config[f"{option}.location"] = file
         if tls.key_password:
             config["ssl.key.password"] = tls.key_password.reveal()
