@@ -7,7 +7,8 @@ not known here are passed over, as venues send both.
 """
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeVar
 
 import msgspec
@@ -100,6 +101,7 @@ _closed = msgspec.json.Decoder(_Closed).decode
 _balance = msgspec.json.Decoder(Balance).decode
 _position = msgspec.json.Decoder(Position).decode
 Part = TypeVar("Part", Balance, Position)
+_NAMELESS = re.compile(r"position [0-9]+: |and [0-9]+ more$")
 
 
 def decode(data: bytes) -> Account | str:
@@ -193,6 +195,18 @@ def checked(account: Account, left_out: list[str]) -> Account:
         left_out,
         unread,
     )
+
+
+def unreadable(left_out: Iterable[str], venue: str, symbol: str) -> bool:
+    """Whether a position may be among what was left out of a record: by its name, or where no name could be read.
+
+    >>> unreadable(["position 2: Expected `float`, got `str` - at `$.qty_base`"], "okx-swap", "BTC-USDT-SWAP")
+    True
+    >>> unreadable(["position 'okx-swap' 'ETH-USDT-SWAP': given twice"], "okx-swap", "BTC-USDT-SWAP")
+    False
+    """
+    named = f"position {venue!r} {symbol!r}: "
+    return any(text.startswith(named) or _NAMELESS.match(text) for text in left_out)
 
 
 def one_line(error: Exception) -> str:

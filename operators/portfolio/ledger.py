@@ -18,7 +18,7 @@ from operators.portfolio.revaluation import Revalued, revalue
 from operators.portfolio.timeline import Second, TapeRow, Timeline, clock
 from operators.progress import Progress
 from operators.published_rows import Published
-from schemas.accounts import Account, Position
+from schemas.accounts import Account, Position, unreadable
 from schemas.brackets import Tiers
 from schemas.frames import Frames, Reject
 from schemas.instrument import Instrument
@@ -104,7 +104,7 @@ class Ledger:
 
     def _second(self, second: Second) -> list[tuple[int, Published]]:
         state = self.positions
-        gone = self._replace(second)
+        gone, unread = self._replace(second)
         self._move(second.marks)
         for row in second.books:
             at = positions.market(state, row.venue, row.symbol)
@@ -117,16 +117,13 @@ class Ledger:
         due = revalue(state)
         if not len(due.account["account"]):
             return []
-        return [*self._positions(second, due, gone, keyframe), *self._accounts(second, due, keyframe)]
+        return [*self._positions(second, due, gone, unread, keyframe), *self._accounts(second, due, keyframe)]
 
-    def _replace(self, second: Second) -> list[Place]:
-        """Put new records in force. Returns the positions that are no more."""
+    def _replace(self, second: Second) -> tuple[list[Place], list[Place]]:
+        """Put new records in force. Returns the positions that are no more, and those whose entries cannot be read."""
         state = self.positions
-        before: dict[int, set[Place]] = {}
+        left_out: dict[int, list[str]] = {}
         for record in second.records:
-            held = state.accounts.get(record.account.account)
-            if held is not None and held not in before:
-                before[held] = self._held(held)
             positions.replace(state, record.account)
             at = state.accounts[record.account.account]
             if at == len(self.home):
@@ -134,9 +131,16 @@ class Ledger:
                 self.late.append(0)
             self.home[at] = record.partition
             self.late[at] += record.late
-        return [
-            place for at, places in before.items() for place in sorted(places - self._held(at)) if place in self.places
-        ]
+            left_out[at] = record.account.left_out
+        missing: dict[int, list[Place]] = {at: [] for at in left_out}
+        held = {at: self._held(at) for at in left_out}
+        for place, key in self.places.items() if left_out else ():
+            at = place[0]
+            if at in held and place not in held[at] and self.positions_news.last(key, "open") == 1:
+                missing[at].append(place)
+        names = list(state.markets)
+        lost = [(place, unreadable(left_out[at], *names[place[1]])) for at in missing for place in sorted(missing[at])]
+        return [place for place, still in lost if not still], [place for place, still in lost if still]
 
     def _held(self, account: int) -> set[Place]:
         held = self.positions.held[account]
@@ -153,12 +157,16 @@ class Ledger:
         returns.observe(self.returns, at[fresh], price[fresh], end_ns[fresh] - 1)
 
     def _positions(
-        self, second: Second, due: Revalued, gone: list[Place], keyframe: bool
+        self, second: Second, due: Revalued, gone: list[Place], unread: list[Place], keyframe: bool
     ) -> list[tuple[int, Published]]:
         state = self.positions
         told = position_rows.values(state, due, self.books, second.at_ms)
-        if gone:
-            told = position_rows.with_closed(told, gone)
+        if gone or unread:
+            was = {
+                place: {n: self.positions_news.last(self.places[place], n) for n in position_rows.LAST_KNOWN}
+                for place in unread
+            }
+            told = position_rows.with_last(told, gone, was)
         account, market = told["account"], told["market"]
         keys = zip(account.tolist(), market.tolist(), told["side"].tolist(), strict=True)
         place = np.array([self.places.setdefault(key, len(self.places)) for key in keys], np.int64)

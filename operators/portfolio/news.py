@@ -30,6 +30,11 @@ class News:
         matrix = np.column_stack([np.asarray(values[name], np.float64) for name in self.compared])
         return self.deltas.news(np.asarray(key, np.int64), np.full(len(key), keyframe), matrix)
 
+    def last(self, key: int, name: str) -> float:
+        """A column, one that is compared, of the row of a key that was published last; NaN where none was."""
+        known = key < len(self.deltas.known) and self.deltas.known[key]
+        return float(self.deltas.last[key, self.deltas.names.index(name)]) if known else np.nan
+
     def published(
         self, second: Second, home: Array, chosen: Array, named: Mapping[str, list[str]], values: Mapping[str, Array]
     ) -> list[tuple[int, Published]]:

@@ -1,4 +1,4 @@
-"""Position rows: the columns of `risk.positions` for the positions that are due, and a last row for those closed."""
+"""Position rows: the columns of `risk.positions` for positions that are due, and a last row of those that are gone."""
 
 from collections.abc import Mapping
 
@@ -13,6 +13,8 @@ from operators.portfolio.revaluation import Revalued
 
 Place = tuple[int, int, int]
 """What a position is known by: account, market and side, as numbers."""
+LAST_KNOWN = ("qty_base", "entry_price", "leverage")
+"""What a position that nobody can read is said to be as it was."""
 _MODES = np.array(("isolated", "cross"), np.object_)
 _SIDES = np.array(SIDES, np.object_)
 
@@ -74,21 +76,29 @@ def _pools(state: Positions, p: Mapping[str, Array]) -> Array:
     return np.where(p["cross"], flat.pools[p["pool"]], own[p["market"]])
 
 
-def with_closed(told: Mapping[str, Array], gone: list[Place]) -> dict[str, Array]:
-    """A last row for each position that is no more: size 0, everything that rests on it null."""
-    fill: dict[str, object] = {"open": False, "qty_base": 0.0, "null_reason": risk_rows.REASONS[risk_rows.CLOSED]}
-    fill |= {"margin_mode": "", "marks_ok": True, "book_ok": True, "entry_price": 0.0, "leverage": 0.0}
-    fill |= {"settlement_asset": "", "pool": "", "remark": ""}
-    fill |= {"position_side": np.array([SIDES[side] for _, _, side in gone], np.object_)}
+def with_last(
+    told: Mapping[str, Array], gone: list[Place], unread: Mapping[Place, Mapping[str, float]]
+) -> dict[str, Array]:
+    """A last row for each position that is no more, size 0, and for each whose entry in the record cannot be read.
+
+    Everything that rests on it is null. `unread`: what was told last of those, which are not known to be closed.
+    """
+    last, still = [*gone, *unread], np.repeat([False, True], [len(gone), len(unread)])
+    fill: dict[str, object] = {"open": still, "marks_ok": ~still, "book_ok": ~still}
+    fill |= {"null_reason": risk_rows.REASONS[np.where(still, risk_rows.UNREAD, risk_rows.CLOSED)]}
+    fill |= {"margin_mode": "", "settlement_asset": "", "pool": "", "remark": ""}
+    fill |= {"position_side": np.array([SIDES[side] for _, _, side in last], np.object_)}
+    for name in LAST_KNOWN:
+        fill[name] = np.array([0.0] * len(gone) + [was[name] for was in unread.values()])
     for i, name in enumerate(("account", "market", "side")):
-        fill[name] = np.array([place[i] for place in gone])
+        fill[name] = np.array([place[i] for place in last])
     return {
         name: np.concatenate(
             [
                 column,
                 np.broadcast_to(
                     np.asarray(fill.get(name, np.nan), column.dtype if column.dtype == np.object_ else None),
-                    (len(gone),),
+                    (len(last),),
                 ),
             ]
         )

@@ -28,10 +28,11 @@ REASONS = np.array(
         "its settlement asset is not known",
         "what backs it is not known or not valued",
         "its isolated margin is not known",
+        "the record's entry of it could not be read",
     ),
     np.object_,
 )
-NO_MARK, NO_TIERS, NO_PRICE, CLOSED, EVERY_PRICE, NO_SETTLEMENT, NO_BACKING, NO_MARGIN = range(1, 9)
+NO_MARK, NO_TIERS, NO_PRICE, CLOSED, EVERY_PRICE, NO_SETTLEMENT, NO_BACKING, NO_MARGIN, UNREAD = range(1, 10)
 
 _REMARKS = (
     "more leverage than the tier of its notional allows",

@@ -649,3 +649,25 @@ def test_every_shared_case_has_its_test():
     if not CASES.exists():
         pytest.skip(f"put the shared cases into {CASES}")
     assert {f.stem for f in CASES.glob("*.json")} == {*RIGHT, "S04", "P18", "P05b"}
+
+
+@pytest.mark.parametrize("entry", ["x", -1, {"symbol": 5}])
+def test_a_position_that_cannot_be_read_is_not_closed_and_its_alert_stands_until_it_is(entry):
+    """Its last row said closed, of size 0, and cleared what was raised of it: the account held it as before."""
+    held = record({"USDT": 500}, cross("ETHUSDT", 1, 3000, 50), cross("BTCUSDT", 0.001, 60_000))
+    bad = {**held["positions"][0], **(entry if isinstance(entry, dict) else {"entry_price": entry})}
+    broken = {**held, "positions": [bad, held["positions"][1]]}
+    marks = [mark(s, *told) for s in range(1, 40) for told in (("ETHUSDT", 2520), ("BTCUSDT", 60_000))]
+    rows = play([(0, held), (20, broken)], marks)
+    row = last(rows, "risk_positions", symbol="ETHUSDT")
+    assert (row["open"], row["qty_base"], row["entry_price"], row["liquidation_price"]) == (True, 1, 3000, None)
+    assert (row["null_reason"], row["marks_ok"]) == ("the record's entry of it could not be read", False)
+    assert last(rows, "risk_positions", symbol="BTCUSDT")["open"]
+    standing = {name for name in raised(rows) if "ETHUSDT" in name}
+    assert standing
+    ended = play([(0, held), (20, broken), (30, {**held, "positions": held["positions"][1:]})], marks)
+    row = last(ended, "risk_positions", symbol="ETHUSDT")
+    assert (row["open"], row["qty_base"], row["null_reason"]) == (False, 0, "closed")
+    assert not {name for name in raised(ended) if "ETHUSDT" in name}
+    again = play([(0, held), (20, broken), (30, held)], marks)
+    assert last(again, "risk_positions", symbol="ETHUSDT")["liquidation_price"]
