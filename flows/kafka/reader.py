@@ -34,11 +34,18 @@ PULL = 20_000
 WAIT_S = 0.005
 BUSY_TURNS = 64
 """So many turns of all parts without anything before one may block: what a part handed over moves one hop a turn."""
+MUTE_S = 3
+"""A broker is away that owes an answer and has sent none for so long, beside the time for which it may hold a fetch. By
+the client's own seconds, which do not pass while this process is stopped; it would wait for a minute itself."""
+SAID_S = 3.0
+"""Brokers that are away for longer are spoken of."""
 
 
 class _Broker(msgspec.Struct):
     state: str
     nodeid: int
+    rx: int
+    waitresp_cnt: int
 
 
 class _Partition(msgspec.Struct):
@@ -89,6 +96,9 @@ class Reader:
         self._logs: dict[tuple[str, int], Log] = {}
         self._new: list[Log] = []
         self._away_since: float | None = None
+        self._said_away = False
+        self._mute: dict[str, tuple[int, int]] = {}
+        """Of each broker: how many answers it has sent, and for how many seconds it has owed the next one."""
         self._parts = 0
         self._still = 0
         self._more = ""
@@ -154,9 +164,16 @@ class Reader:
                 self._restrain(consumer)
             if self._more:
                 raise Refused(self._more)
-            if self._away_since is not None and time.monotonic() - self._away_since > self._kafka.retry_s:
-                why = self._complaints.line() or f"no Kafka broker at {self._address}"
-                raise Unreachable(f"{why} for {self._kafka.retry_s:.0f} s")
+            if self._away_since is not None:
+                self._wait_for_brokers(time.monotonic() - self._away_since)
+
+    def _wait_for_brokers(self, away_s: float) -> None:
+        if away_s > self._kafka.retry_s:
+            why = self._complaints.line() or f"no Kafka broker at {self._address}"
+            raise Unreachable(f"{why} for {self._kafka.retry_s:.0f} s")
+        if away_s > SAID_S and not self._said_away:
+            self._said_away = True
+            LOG.warning("%s; it is waited for, %.0f s at most", self._complaints.away(), self._kafka.retry_s)
 
     def ask(self, log: Log) -> None:
         """Have the broker say again where a log ends: when it has (`confirmed`), all that is known now is older."""
@@ -368,11 +385,23 @@ class Reader:
                 if (log := self._logs.get((topic, int(number)))) is not None
             ]
             LAG.labels(topic).set(sum(lags))
-        if any(b.state == "UP" and b.nodeid >= 0 for b in told.brokers.values()):
-            self._away_since = None
+        if self._answering(told.brokers):
+            if self._said_away:
+                LOG.warning("%s answers again", self._address)
+            self._away_since, self._said_away = None, False
             self._complaints.forget()
         elif self._away_since is None:
             self._away_since = time.monotonic()
+
+    def _answering(self, brokers: Mapping[str, _Broker]) -> bool:
+        """Whether one of them is there and owes no answer for too long; asked once a second."""
+        mute = {}
+        for name, b in brokers.items():
+            answers, owed_s = self._mute.get(name, (b.rx, 0))
+            mute[name] = b.rx, owed_s + 1 if b.waitresp_cnt and b.rx == answers else 0
+        self._mute = mute
+        most = MUTE_S + self._kafka.fetch_wait_ms // 1_000
+        return any(b.state == "UP" and b.nodeid >= 0 and mute[name][1] <= most for name, b in brokers.items())
 
 
 def _chunk(messages: list[Message], found: list[bytes | None], nameless: tuple[bytes, ...]) -> Chunk:

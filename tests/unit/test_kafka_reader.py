@@ -1,5 +1,6 @@
 """The reader of a process: what it asks of the broker, when it may block, and what it holds."""
 
+import json
 from typing import Any, ClassVar
 
 import pytest
@@ -11,7 +12,7 @@ from flows.kafka import end_offset
 from flows.kafka import reader as reading
 from flows.kafka.epochs import Stopping
 from flows.kafka.reader import BUSY_TURNS, Kafka, Reader
-from flows.refusal import Refused
+from flows.refusal import Refused, Unreachable
 from flows.settings.sources import load
 
 TOPICS = ("a", "b", "c", "d")
@@ -154,3 +155,36 @@ def test_the_end_of_a_log_is_waited_for_while_a_broker_that_comes_back_does_not_
 
     monkeypatch.setattr(end_offset, "Consumer", Stalled)
     assert end_offset.end_offset("nowhere:9", "a", 0, 5.0) == 7
+
+
+def second(answers: int, owed: int, state: str = "UP") -> str:
+    """What librdkafka says of a broker each second."""
+    broker = {"state": state, "nodeid": 1, "rx": answers, "waitresp_cnt": owed}
+    return json.dumps({"brokers": {"b:9/1": broker}, "topics": {}})
+
+
+def test_a_broker_that_hangs_is_spoken_of_within_seconds_and_again_when_it_answers(monkeypatch, capsys):
+    """Suspended, it was not noticed for a minute: "lag 0 messages, committed 0.5 s ago"."""
+    monkeypatch.setattr(reading, "SAID_S", 0.0)
+    found, _ = reader()
+    for n in range(20):
+        found._statistics(second(n, 1))
+    for _ in range(reading.MUTE_S + 20):
+        found._statistics(second(20, 0))
+    found.pump()
+    assert capsys.readouterr().err == "", "it answers, or is asked nothing"
+    for _ in range(reading.MUTE_S + 2):
+        found._statistics(second(20, 1))
+    found.pump()
+    found.pump()
+    assert capsys.readouterr().err.endswith("no Kafka broker answers at nowhere:9; it is waited for, 120 s at most\n")
+    found._statistics(second(21, 1))
+    assert capsys.readouterr().err.endswith("nowhere:9 answers again\n")
+
+
+def test_a_broker_that_is_away_for_too_long_ends_the_flow():
+    found = Reader(Kafka("nowhere:9", retry_s=-1.0), TOPICS, 1)
+    found._consumer = Consumer()  # type: ignore[assignment]
+    found._statistics(second(0, 0, "DOWN"))
+    with pytest.raises(Unreachable, match="no Kafka broker at nowhere:9 for"):
+        found.pump()
