@@ -86,7 +86,7 @@ ORDER BY ALL"""
 
 @pytest.fixture(scope="module")
 def items():
-    return simulated(seconds=30, disturbed=True)
+    return simulated(seconds=60, disturbed=True)
 
 
 def test_frames_of_foreign_producers_count_once_however_they_are_written(broker, tmp_path, items):
