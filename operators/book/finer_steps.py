@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from operators.book import closings, pages
 from operators.book.books import Books, levels, table_for
+from operators.book.continuity import EMPTY
 
 I8 = NDArray[np.int64]
 
@@ -36,6 +37,18 @@ def rescale(books: Books, instrument: int, tick_factor: int, lot_factor: int) ->
         table_for(books, side, len(ticks))
         pages.put(books.tables, side, ticks * tick_factor, lots * lot_factor, 0, len(ticks))
         pages.refresh(books.tables, side)
+
+
+def forget(books: Books, instrument: int) -> None:
+    """Trust an instrument's book no more, as after a gap, and hold nothing for it: what there was counts otherwise."""
+    if instrument >= len(books.heads):
+        return
+    for side in (2 * instrument, 2 * instrument + 1):
+        pages.clear(books.tables, side)
+    for chunk in books.waiting:
+        chunk.instrument[chunk.instrument == instrument] = -1
+    head = books.heads[instrument]
+    head[closings.STATE], head[closings.CROSSED_NS], head[closings.HELD], head[closings.BEFORE] = EMPTY, -1, 0, 0
 
 
 def _most(values: I8) -> int:

@@ -26,11 +26,11 @@ from operators.book import advance as loop
 from operators.book import closings, held, pages
 from operators.book.applied import Applied, assemble
 from operators.book.books import Books, init, levels, open_books, table_for, tidy
-from operators.book.finer_steps import rescale
+from operators.book.finer_steps import forget, rescale
 from operators.book.packing import freeze, thaw
 from schemas.batches import Depth, Sequencing
 
-__all__ = ["TOP", "Applied", "Books", "apply", "freeze", "init", "levels", "rescale", "thaw"]
+__all__ = ["TOP", "Applied", "Books", "apply", "forget", "freeze", "init", "levels", "rescale", "thaw"]
 
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]

@@ -113,8 +113,8 @@ class DepthLane:
             try:
                 ladder.rescale(self.books, instrument, tick_factor, lot_factor)
             except ValueError:
-                # Levels that the finer step cannot count: no book of the log is trusted until its next snapshot.
-                self.books = ladder.init(self.venue.sequencing)
+                # Levels that the finer step cannot count: the book is not trusted until its next snapshot.
+                ladder.forget(self.books, instrument)
             for running in (self.messages, self.closings):
                 running.rescale(instrument, tick_factor, lot_factor)
             self.panes.rescale(instrument, tick_factor, lot_factor)

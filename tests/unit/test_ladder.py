@@ -454,6 +454,28 @@ def test_a_book_that_was_asked_for_and_is_newer_replaces_one_that_is_crossed(ven
     assert feed(ladder.init(venue), [*auction(venue, -1)[:4], asked]).live.tolist()[3:] == [False, True]
 
 
+def test_a_book_that_is_forgotten_waits_for_a_snapshot_and_counts_the_time_and_the_others_go_on() -> None:
+    books = ladder.init(Sequencing.BYBIT)
+    begun = [Message((-1, 1, -1), [(10, 1)], [(20, 1)], True, event_ns=SECOND_NS, instrument=i, pane=0) for i in (0, 1)]
+    feed(books, [*begun, Message((-1, 5, -1), event_ns=SECOND_NS, instrument=2)])
+    ladder.forget(books, 0)
+    ladder.forget(books, 2)
+    ladder.forget(books, 9)
+    books = packing.thaw(packing.freeze(books))
+    more = [
+        Message((-1, 2, -1), [(11, 1)], [], event_ns=3 * SECOND_NS, instrument=0),
+        Message((-1, 2, -1), [(11, 1)], [], event_ns=3 * SECOND_NS, instrument=1),
+        Message((-1, 9, -1), [(12, 1)], [(30, 1)], True, event_ns=4 * SECOND_NS, instrument=0),
+        Message((-1, 4, -1), [(12, 1)], [(30, 1)], True, event_ns=4 * SECOND_NS, instrument=2),
+    ]
+    applied = feed(books, more)
+    assert applied.live.tolist() == [False, True, True, True]
+    assert applied.untrusted_ns.tolist() == [2 * SECOND_NS, 0, SECOND_NS, 3 * SECOND_NS]
+    assert levels_of(books) == ([(12, 1)], [(30, 1)])
+    assert levels_of(books, 1) == ([(11, 1), (10, 1)], [(20, 1)])
+    assert levels_of(books, 2) == ([(12, 1)], [(30, 1)])
+
+
 def test_okx_without_ids_is_applied_and_says_that_it_is_unverified() -> None:
     books = ladder.init(Sequencing.OKX)
     snapshot = Message((-1, -1, -1), [(10, 1)], [(20, 1)], True)

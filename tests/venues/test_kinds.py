@@ -564,6 +564,28 @@ def test_frames_of_several_instruments_are_split_and_those_of_one_stay_as_they_a
             assert [f for _, f in VENUES[venue].split(value)] == [value]
 
 
+def test_a_size_too_fine_for_a_book_costs_that_book_its_trust_and_no_other(tmp_path):
+    """At 0.00000001 a level of 123,456,789,012 cannot be counted: every book of the log was gone, its gap of 0 ms."""
+
+    def told(symbol, u, ms, bids, asks=()):
+        data = {"s": symbol, "b": bids, "a": list(asks), "u": u, "seq": u}
+        kind = "snapshot" if u == 1 else "delta"
+        return {"topic": f"orderbook.200.{symbol}", "type": kind, "ts": T + ms, "cts": T + ms, "data": data}
+
+    frames = [told("BTCUSDT", 1, 100, [["100", "1"]], [["101", "1"]])]
+    frames.append(told("BTCPERP", 1, 100, [["0.0001", "5"], ["0.00005", "123456789012"]], [["0.0002", "9"]]))
+    for second in range(1, 6):
+        frames.append(told("BTCUSDT", 1 + second, 1000 * second, [["100", str(second + 1)]]))
+        frames.append(told("BTCPERP", 1 + second, 1000 * second, [["0.0001", "0.00000001" if second == 3 else "7"]]))
+    got = replayed([(BYBIT, capture(tmp_path / "fine.log", frames))], partitions=1)
+    books = {
+        s: [r for r in got.rows("features_book", symbol=s) if r["window_ms"] == 1000] for s in ("BTCUSDT", "BTCPERP")
+    }
+    assert got.reasons == []
+    assert all(r["book_ok"] for r in books["BTCUSDT"][1:]) and books["BTCUSDT"][-1]["best_bid_qty_base"] == 6
+    assert not books["BTCPERP"][-1]["book_ok"] and sum(r["gap_ms"] for r in books["BTCPERP"]) > 0
+
+
 @pytest.mark.parametrize("venue", [USDM, OKX, DERIBIT])
 def test_a_frame_of_which_nothing_belongs_to_the_shard_is_misplaced(venue):
     table = InstrumentTable(here=lambda base: base == "SOL")
