@@ -18,8 +18,8 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 
 
 def filled_in(text: str) -> str:
-    """What Compose makes of `${NAME:-default}`."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    """What Compose makes of `${NAME:-default}`, and of `${NAME:?why}` where there is one."""
+    return re.sub(r"\$\{\w+:\?[^}]*\}", "sesame", re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
 
 
 def test_the_compose_file_obeys_the_schema_of_compose_files():
@@ -39,12 +39,9 @@ def test_every_flow_has_a_service_and_every_service_runs_a_command_that_exists()
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_services_environment_is_settings_that_load(name, tmp_path):
-    secret = tmp_path / "clickhouse"
-    secret.write_text("sesame\n")
-    environ = {key: filled_in(value) for key, value in OURS[name]["environment"].items()}
-    assert environ["ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE"] == f"/run/secrets/{OURS[name]['secrets'][0]}"
-    told = load(None, {**environ, "ALPHAPLUS_CLICKHOUSE__PASSWORD_FILE": str(secret)})
+def test_a_services_environment_is_settings_that_load(name):
+    told = load(None, {key: filled_in(value) for key, value in OURS[name]["environment"].items()})
+    assert told.clickhouse.password.reveal() == "sesame"
     assert told.kafka.brokers == "kafka:9092"
     assert (told.metrics_host, told.metrics_port) == ("0.0.0.0", 9100)
 
@@ -54,6 +51,13 @@ def test_a_service_of_ours_has_a_read_only_root_and_no_rights(name):
     service = OURS[name]
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_what_compose_puts_into_a_service_with_a_read_only_root_are_files():
+    """Anything else it copies into the container, and refuses to where the root is read-only: none of ours started."""
+    for kind in ("secrets", "configs"):
+        named = {n if isinstance(n, str) else n["source"] for s in OURS.values() for n in s.get(kind, ())}
+        assert all("file" in WHOLE[kind][name] for name in named)
 
 
 def test_each_flow_keeps_its_states_in_a_volume_of_its_own():
