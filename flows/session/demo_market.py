@@ -117,4 +117,4 @@ class LiveMarket:
 
     def said(self, session: Session) -> str:
         """The last thing that the receiving process noted."""
-        return f"live: {session.supervisor.children['live'].last_line('starts')}"
+        return session.supervisor.children["live"].last_line("live: starts")
