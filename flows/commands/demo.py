@@ -1,8 +1,10 @@
 """`alphaplus demo`: everything on one machine, on a simulated market or on the exchanges, in the terminal."""
 
 import shlex
+import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,7 @@ from flows.engine.signals import interrupted_when_told
 from flows.job_graph import FLOWS, derived_topics
 from flows.kafka.topic_making import create_topics
 from flows.kafka.topic_tail import Tail
+from flows.monitoring import telemetry
 from flows.monitoring.health import Health, scrape
 from flows.printable import printable
 from flows.session.demo_market import DemoMarket, LiveMarket, SimulatedMarket
@@ -26,12 +29,15 @@ from flows.session.demo_pages import Keys, screen, turned
 from flows.session.embedded import refuse_in_use
 from flows.session.preflight import check
 from flows.session.session import Session
-from flows.session.supervisor import ProcessFailed
+from flows.session.supervisor import ProcessFailed, Supervisor
 from flows.session.view import line
 from flows.settings.tree import Settings
 from flows.topic_names import every_topic
 
 PLAIN_S = 5.0
+TROUBLE_S = 10.0
+"""A commit comes every second."""
+COMMITTED = telemetry.COMMITTED.name
 PAST = 70
 
 
@@ -80,15 +86,41 @@ def demo(
         with session:
             make_database(session.settings.clickhouse, through)
             until = time.monotonic() + 60 * minutes if minutes else float("inf")
-            _show(session, market, console, until)
+            health: dict[str, Health] = {}
+            word = "done"
+            try:
+                _show(session, market, console, until, health)
+            except KeyboardInterrupt:
+                word = "stopped"
+            left = uncommitted(session.supervisor, health, time.time())
     except KeyboardInterrupt:
         console.print("stopped")
         return 0
     except ProcessFailed as error:
         print(printable(f"alphaplus: {error}"), file=sys.stderr)
         return 1
-    console.print("done")
+    if left:
+        print(printable(f"alphaplus: not all is stored: {'; '.join(left)}"), file=sys.stderr)
+        return 1
+    console.print(word)
     return 0
+
+
+def uncommitted(supervisor: Supervisor, health: Mapping[str, Health], now_s: float) -> list[str]:
+    """End the flows; of each that was in trouble and could not commit what it had read, its name and why.
+
+    In trouble is one that has failed, or whose last commit is old; one that has only just begun is not.
+    """
+    flows = [name for name in supervisor.children if name.rsplit("-", 1)[0] in {f.name for f in FLOWS}]
+    supervisor.stop(*flows)
+    out = []
+    for name in flows:
+        child = supervisor.children[name]
+        last_s = health[name].totals.get(COMMITTED, 0.0) if name in health else 0.0
+        trouble = child.failures or (last_s and now_s - last_s > TROUBLE_S)
+        if trouble and child.process.returncode not in (0, -signal.SIGTERM):
+            out.append(f"{name}: {child.why()}")
+    return out
 
 
 def addresses(session: Session) -> list[str]:
@@ -103,7 +135,8 @@ def addresses(session: Session) -> list[str]:
     ]
 
 
-def _show(session: Session, market: DemoMarket, console: Printer, until: float) -> None:
+def _show(session: Session, market: DemoMarket, console: Printer, until: float, before: dict[str, Health]) -> None:
+    """Show all of it `until` then; `before` is the health of the flows when it was looked at last."""
     told: Settings = session.settings
     kafka, prefix = told.kafka, told.kafka.prefix
     apply_migrations(connect(told.clickhouse), FOLDER)
@@ -116,7 +149,6 @@ def _show(session: Session, market: DemoMarket, console: Printer, until: float) 
     for text in places:
         console.print(text, soft_wrap=True, highlight=False)
     tail = Tail(kafka, tuple(written), kafka.partitions, kafka.fetch_wait_ms)
-    before: dict[str, Health] = {}
     scraped, printed = time.monotonic(), 0.0
     where = "" if session.data == Path(Settings().data, DEMO).resolve() else f" --data {shlex.quote(str(session.data))}"
     try:
@@ -141,6 +173,7 @@ def _show(session: Session, market: DemoMarket, console: Printer, until: float) 
                         soft_wrap=True,
                         highlight=False,
                     )
-                before, scraped = health, now
+                before.update(health)
+                scraped = now
     finally:
         tail.close()

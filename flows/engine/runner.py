@@ -60,13 +60,13 @@ def run(
     except BaseException as error:
         cause = root(error)
         kind = "" if isinstance(cause, Refused | Unreachable | StoreError) else f"{type(cause).__name__}: "
-        LOG.error("%s", f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0])
         try:
             with log.open("a") as file:
                 file.write(time.strftime("%Y-%m-%dT%H:%M:%SZ\n", time.gmtime()))
                 file.write(printable("".join(traceback.format_exception(error)), keep="\n"))
         except OSError as unwritten:
             LOG.error("%s: %s not written: %s", dataflow.flow_id, log, unwritten.strerror)
+        LOG.error("%s", f"{dataflow.flow_id}: {kind}{cause}".splitlines()[0])  # the last line: others tell it on
         return REFUSED if isinstance(cause, Refused) else FAILED
     return DONE
 
