@@ -13,15 +13,14 @@ def _coins(symbol: str) -> tuple[str, str]:
     pair, _, dated = symbol.partition("-")
     if pair.endswith("PERP") and pair != "PERP":
         return pair[:-4], "USDC"
-    coin, quote = coins(pair)
-    return (coin, quote) if quote or not dated else (pair, "USDC")
+    return (pair, "USDC") if dated and not pair.endswith(("USDT", "USDC")) else coins(pair)
 
 
 def base(symbol: str) -> str:
     """The base asset.
 
-    >>> base("BTCUSDT"), base("BTCPERP"), base("ETH-27SEP24"), base("SOLUSDT-27SEP24")
-    ('BTC', 'BTC', 'ETH', 'SOL')
+    >>> base("BTCUSDT"), base("BTCPERP"), base("ETH-27SEP24"), base("SOLUSDT-27SEP24"), base("XAU-27SEP24")
+    ('BTC', 'BTC', 'ETH', 'SOL', 'XAU')
     """
     return _coins(symbol)[0]
 
