@@ -113,7 +113,7 @@ STAGES = {
             "meeting",
             "a trade that is not late, with the book's mid in force just before it and `horizons_ns` after it "
             "(`mid_after`, a column for each of the operator's own, in its order); given when the longest that anyone "
-            "asks for is over",
+            "asks for is over; `qty_base` counts a contract of unknown size as one unit, which weighs trades as well",
             (*EVENT, "price", "qty_base", "sign", "mid_before", "mid_after"),
         ),
         Stage(

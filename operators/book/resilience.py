@@ -200,8 +200,8 @@ RESILIENCE = Operator(
         *("bid_depth_10bps_usd", "ask_depth_10bps_usd", "tick_mantissa", "tick_scale"),
     ),
     columns=(
-        _column("bid_depth", "bid depth within 10 bps", _DEPTH, _NULL, dollars=True),
-        _column("ask_depth", "ask depth within 10 bps", _DEPTH, _NULL, dollars=True),
+        _column("bid_depth", "bid depth within 10 bps", _DEPTH, f"{_NULL}; contract unknown", dollars=True),
+        _column("ask_depth", "ask depth within 10 bps", _DEPTH, f"{_NULL}; contract unknown", dollars=True),
         _column("spread", "the spread", _SPREAD, _NULL, dollars=False),
     ),
     table="features_liquidity",

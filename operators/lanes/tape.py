@@ -144,7 +144,9 @@ class TapeLane:
         self.rows.add(self.trades.rows(events), events["instrument"], pane)
         np.maximum.at(self.panes.columns["traded_ns"], slot, trades.event_ns)
         price = units.price(trades.ticks, events)
-        base = units.base(trades.lots, price, events)
+        # A contract that is not known weighs all trades alike.
+        contract = np.where(np.isnan(events["contract"]), 1.0, events["contract"])
+        base = units.base(trades.lots, price, {**events, "contract": contract})
         met = {n: events[n] for n in ("instrument", "pane", "event_ns", "sign")}
         self.met.append({**met, "price": price, "qty_base": base})
         return rejects

@@ -5,12 +5,13 @@
 D: +1 aggressive buy, -1 aggressive sell; p: price; m: mid in force just before the trade; m': mid 1, 5 or 60 s after.
 Averages weighted by base volume, over the trades for which all four mids are known. Rounded to 2**-32 bps, so that the
 identity holds to the last digit of the doubles that are published. A row comes when the last trade of its window is
-60 s old; a trade near the end of a log, whose 60 s nobody has seen, does not count. Null without such a trade.
+60 s old; a trade near the end of a log, whose 60 s nobody has seen, does not count. Null without such a trade. The
+size of a contract cancels and need not be known, but for the volume.
 
 Huang & Stoll (1996), Journal of Financial Economics 41(3), 313-357.
 
 >>> one = {"cost_volume": [2.0], "cost_effective": [2 * 9.995], "cost_realised_1s": [2 * 1.999],
-...        "cost_realised_5s": [0.0], "cost_realised_60s": [0.0], "cost_trades": [1]}
+...        "cost_realised_5s": [0.0], "cost_realised_60s": [0.0], "cost_trades": [1], "contract": [1.0]}
 >>> got = {n: float(v[0]) for n, v in COSTS.compute({k: np.array(v) for k, v in one.items()}).items()}
 >>> got["effective_spread_bps"] == got["realised_spread_1s_bps"] + got["price_impact_1s_bps"]
 True
@@ -83,7 +84,12 @@ def _compute(windows: Columns) -> Columns:
     for h, name in zip(HORIZONS_S, _REALISED, strict=True):
         out[f"realised_spread_{h}s_bps"] = _mean(windows[name], volume)
         out[f"price_impact_{h}s_bps"] = effective - out[f"realised_spread_{h}s_bps"]
-    return out | {"measured_volume_base": volume, "measured_trades": windows["cost_trades"]}
+    return out | {"measured_volume_base": in_base(volume, windows), "measured_trades": windows["cost_trades"]}
+
+
+def in_base(volume: Array, windows: Columns) -> Array:
+    """A volume in base units: null where the contract is not known."""
+    return np.where(np.isnan(windows["contract"]), np.nan, volume)
 
 
 _SOURCE = "Huang & Stoll (1996)"
@@ -102,6 +108,7 @@ COSTS = Operator(
     ),
     fold=_fold,
     compute=_compute,
+    uses=("contract",),
     horizons_ns=tuple(h * 1_000_000_000 for h in HORIZONS_S),
     columns=(
         Column(
@@ -147,6 +154,7 @@ COSTS = Operator(
             "base",
             "sum q",
             _SOURCE,
+            null_when="contract unknown",
             low=0,
         ),
         Column("measured_trades", "i8", "number of the trades that count: all mids are known", "count", low=0),

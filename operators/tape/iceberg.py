@@ -138,7 +138,10 @@ def _compute(windows: Columns) -> Columns:
 
 
 _SOURCE = "after Christensen & Woodmansey (2013)"
-_NULL = "no pane was judged yet: best price unchanged, all that was traded against it traded there and told by the book"
+_NULL = (
+    "no pane was judged yet: best price unchanged, all that was traded against it traded there and told by the book;"
+    " contract unknown"
+)
 _EDGES = tuple(f"best_{side}{what}_{at}" for side in SIDES for what in ("", "_qty_base") for at in ("before", "after"))
 
 ICEBERG = Operator(

@@ -97,7 +97,7 @@ def _column(name: str, meaning: str, formula: str) -> Column:
         "Kyle (1985); Hasbrouck (2007)",
         "buying moves the mid up: positive",
         "fewer than 30 panes with trades and mids in the last 30 minutes (none counts whose last trade came 5 s or more"
-        " after the last message of the book), or signed volume that did not vary",
+        " after the last message of the book), or signed volume that did not vary; contract unknown",
     )
 
 

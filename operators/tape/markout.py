@@ -11,7 +11,8 @@ The markout curve of makers is this one with the other sign.
 Hasbrouck (2007), Empirical Market Microstructure, ch. 8; relative to the mid as in Huang & Stoll (1996).
 
 >>> one = {"markout_buy_volume": [2.0], "markout_sell_volume": [0.0], "markout_buy_1s": [2 * -0.9995],
-...        "markout_buy_5s": [0.0], "markout_buy_60s": [4.0], **{f"markout_sell_{h}s": [0.0] for h in (1, 5, 60)}}
+...        "markout_buy_5s": [0.0], "markout_buy_60s": [4.0], **{f"markout_sell_{h}s": [0.0] for h in (1, 5, 60)},
+...        "contract": [1.0]}
 >>> got = MARKOUT.compute({k: np.array(v) for k, v in one.items()})
 >>> float(got["buy_markout_1s_bps"][0]), float(got["buy_markout_60s_bps"][0]), float(got["sell_markout_1s_bps"][0])
 (-0.9995, 2.0, nan)
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.contract import I8, Array, Columns, Operator, State, Statistic
-from operators.tape.costs import HORIZONS_S
+from operators.tape.costs import HORIZONS_S, in_base
 from schemas.column import Column
 from schemas.kernels import kernel
 
@@ -71,7 +72,8 @@ def _fold(state: State, events: Columns, panes: Columns, slot: I8) -> None:
 def _compute(windows: Columns) -> Columns:
     out: dict[str, Array] = {}
     for side, total in zip(SIDES, _VOLUMES, strict=True):
-        volume = out[f"measured_{side}_volume_base"] = windows[total]
+        volume = windows[total]
+        out[f"measured_{side}_volume_base"] = in_base(volume, windows)
         for h in HORIZONS_S:
             with np.errstate(divide="ignore", invalid="ignore"):
                 mean = windows[f"markout_{side}_{h}s"] / volume
@@ -87,6 +89,7 @@ MARKOUT = Operator(
     statistics=tuple(Statistic(name, "f8", "sum") for name in (*_VOLUMES, *_SUMS)),
     fold=_fold,
     compute=_compute,
+    uses=("contract",),
     horizons_ns=tuple(h * 1_000_000_000 for h in HORIZONS_S),
     columns=(
         *(
@@ -97,6 +100,7 @@ MARKOUT = Operator(
                 "base",
                 f"sum q of {side}s",
                 "Hasbrouck (2007), ch. 8",
+                null_when="contract unknown",
                 low=0,
             )
             for side in SIDES

@@ -642,6 +642,28 @@ def ids(rows):
     return [json.loads(value)["id"] for _, value in rows]
 
 
+def test_of_a_contract_that_is_not_known_what_says_so_is_null_and_everything_else_is_as_it_is():
+    lines = lines_of(USDM, 4, frames=900, disturbed=False)
+    known = {s: inferred(USDM, lines, s) for s in SYMBOLS[USDM]}
+    told = Run(USDM, lines, known, EVERY).end()
+    found = Run(USDM, lines, {s: msgspec.structs.replace(i, contract=None) for s, i in known.items()}, EVERY).end()
+    assert any(r["measured_trades"] for r in told.decoded("features_costs"))
+    for table in told.rows:
+        for row, got in zip(told.decoded(table), found.decoded(table), strict=True):
+            for c in BY_NAME[table].columns:
+                if "contract" in c.null_when:
+                    assert got[c.name] in (None, 0), f"{table}.{c.name}: nothing, or the sum of nothing"
+                elif c.name not in RESTS_ON_SIZES:
+                    assert got[c.name] == row[c.name], f"{table}.{c.name}"
+
+
+RESTS_ON_SIZES = {
+    *("liquidity_score", "liquidity_absolute", "depth_rank", "impact_rank", "half_life_rank"),
+    *("information_asymmetry", "kyle_rank", "share_of_10bps", "share_of_25bps", "share_of_50bps", "depth"),
+}
+"""What is null, or made of less, where a part of it is."""
+
+
 @pytest.mark.parametrize("venue", NAMES)
 def test_which_rows_a_table_has_is_decided_by_its_own_logs(venue):
     """With every row published, what another log holds changes values at most, never which rows there are."""

@@ -18,11 +18,14 @@ from tests.operators import folded
 NAN = math.nan
 
 
-def costs(*trades):
+def costs(*trades, contract=1.0):
     """Of (price, volume, sign, mid before, mids after) in one window."""
     price, volume, sign, before, after = (np.array(c) for c in zip(*trades, strict=True))
     events = {"price": price, "qty_base": volume, "sign": sign, "mid_before": before, "mid_after": after}
-    return {name: array[0].item() for name, array in COSTS.compute(folded(COSTS, events)).items()}
+    return {
+        name: array[0].item()
+        for name, array in COSTS.compute({**folded(COSTS, events), "contract": np.array([contract])}).items()
+    }
 
 
 def test_a_buy_above_mid_costs_9_995_bps_of_which_1_999_stay_with_the_maker_by_hand():
@@ -41,6 +44,13 @@ def test_trades_weigh_by_volume_and_one_whose_horizon_is_not_known_does_not_coun
     assert (found["measured_volume_base"], found["measured_trades"]) == (4.0, 2)
 
 
+def test_of_a_contract_that_is_not_known_all_costs_are_known_and_the_volume_is_not():
+    trades = (101.0, 1.0, 1, 100.0, (100.0,) * 3), (99.0, 3.0, -1, 100.0, (98.0,) * 3)
+    known, found = costs(*trades), costs(*trades, contract=NAN)
+    assert math.isnan(found["measured_volume_base"])
+    assert found == known | {"measured_volume_base": found["measured_volume_base"]}
+
+
 def test_an_operator_with_other_horizons_is_given_its_own_mids_and_changes_no_others():
     def later(state, events, panes, slot):
         panes["later"][slot] = events["mid_after"][:, 0]
@@ -52,7 +62,7 @@ def test_an_operator_with_other_horizons_is_given_its_own_mids_and_changes_no_ot
     assert running.horizons_ns == (s, 5 * s, 10 * s, 60 * s)
     mids = {"mid_before": np.array([100.0]), "mid_after": np.array([[101.0, 105.0, 110.0, 160.0]])}
     events = {"price": np.array([100.0]), "qty_base": np.array([1.0]), "sign": np.array([1]), **mids}
-    panes = {n: v for o in running.operators for n, v in o.empty(1).items()}
+    panes = {"contract": np.ones(1)} | {n: v for o in running.operators for n, v in o.empty(1).items()}
     running.fold(events, panes, np.zeros(1, np.int64))
     found = {**COSTS.compute(panes), **MARKOUT.compute(panes)}
     assert [found[f"price_impact_{h}s_bps"][0] for h in HORIZONS_S] == pytest.approx([200.0, 1000.0, 12000.0])

@@ -22,7 +22,8 @@ def events(trades):
 
 def said(operator, *trades):
     """Of (price, volume, sign, mid before, mids after) in one window."""
-    return {n: v[0].item() for n, v in operator.compute(folded(operator, events(trades))).items()}
+    windows = {**folded(operator, events(trades)), "contract": np.ones(1)}
+    return {n: v[0].item() for n, v in operator.compute(windows).items()}
 
 
 def test_the_buy_of_analytics_2_5_is_half_a_bp_under_water_by_hand():
