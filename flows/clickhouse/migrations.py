@@ -7,7 +7,7 @@ that has an earlier state of it takes it again, which is why each statement may 
 import hashlib
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from flows.clickhouse import leases
@@ -33,6 +33,27 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'which migrations have been applied'"""
 
 
+_REPLICATED = (
+    ("\nENGINE = ReplacingMergeTree", "\nENGINE = ReplicatedReplacingMergeTree"),
+    (
+        "\nSETTINGS non_replicated_deduplication_window = 10000,",
+        "\nSETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800,",
+    ),
+)
+"""What a statement says otherwise for replicated tables. By default a replicated table forgets tokens after an hour."""
+
+
+def replicated(statement: str) -> str:
+    """The statement for tables that are replicated: where their parts are is the server's `default_replica_path`.
+
+    >>> replicated("CREATE TABLE `t` (`a` Int64)\\nENGINE = ReplacingMergeTree(`v`)\\nORDER BY `a`").splitlines()[1]
+    'ENGINE = ReplicatedReplacingMergeTree(`v`)'
+    """
+    for alone, together in _REPLICATED:
+        statement = statement.replace(alone, together)
+    return statement
+
+
 def statements(sql: str) -> list[str]:
     """The statements of a file, without the semicolons between them.
 
@@ -50,8 +71,9 @@ def apply_migrations(clickhouse: ClickHouse, folder: Path) -> list[str]:
     if an applied file was edited, renamed or removed, if two files have one number, or if a name has no number.
     """
     files, final = migrations(folder), released(folder)
-    clickhouse.patient_command(_RECORD)
-    clickhouse.patient_command(leases.CREATE)
+    told: Callable[[str], str] = replicated if clickhouse.settings.replicated else str
+    clickhouse.patient_command(told(_RECORD))
+    clickhouse.patient_command(told(leases.CREATE))
     done = applied(clickhouse)
     refuse_ahead(done, files, folder)
     for number, (name, there) in done.items():
@@ -60,7 +82,7 @@ def apply_migrations(clickhouse: ClickHouse, folder: Path) -> list[str]:
     new = [path for number, path in files.items() if number not in done or digest(path) != done[number][1]]
     for path in new:
         for statement in statements(path.read_text()):
-            clickhouse.patient_command(statement)
+            clickhouse.patient_command(told(statement))
         values = f"({_number(path)}, '{path.name}', '{digest(path)}')"
         clickhouse.patient_command(f"INSERT INTO schema_migrations (number, name, digest) VALUES {values}")
     return [path.name for path in new]

@@ -109,6 +109,8 @@ class Clickhouse(Section, frozen=True):
     """PEM file with the key of that certificate."""
     database: str = "default"
     """Where the tables are; an embedded store is then asked for the rows of its newest run."""
+    replicated: bool = False
+    """Whether `migrate` makes replicated tables, in a database of the engine Replicated (see the runbook)."""
     connect_s: Positive = 5
     """How long a connection may take."""
     timeout_s: Positive = 60
