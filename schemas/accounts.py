@@ -101,6 +101,8 @@ _closed = msgspec.json.Decoder(_Closed).decode
 _balance = msgspec.json.Decoder(Balance).decode
 _position = msgspec.json.Decoder(Position).decode
 Part = TypeVar("Part", Balance, Position)
+_OF_ONE_KEPT = ("leverage ", "isolated_margin ", "given twice")
+"""What is said of a position that is kept."""
 _NAMELESS = re.compile(r"position [0-9]+: |and [0-9]+ more$")
 
 
@@ -202,11 +204,14 @@ def unreadable(left_out: Iterable[str], venue: str, symbol: str) -> bool:
 
     >>> unreadable(["position 2: Expected `float`, got `str` - at `$.qty_base`"], "okx-swap", "BTC-USDT-SWAP")
     True
-    >>> unreadable(["position 'okx-swap' 'ETH-USDT-SWAP': given twice"], "okx-swap", "BTC-USDT-SWAP")
+    >>> unreadable(["position 'okx-swap' 'ETH-USDT-SWAP': qty_base is not finite"], "okx-swap", "BTC-USDT-SWAP")
+    False
+    >>> unreadable(["position 'okx-swap' 'BTC-USDT-SWAP': leverage 0 is not"], "okx-swap", "BTC-USDT-SWAP")
     False
     """
     named = f"position {venue!r} {symbol!r}: "
-    return any(text.startswith(named) or _NAMELESS.match(text) for text in left_out)
+    reasons = (text.removeprefix(named) for text in left_out if text.startswith(named))
+    return any(not r.startswith(_OF_ONE_KEPT) for r in reasons) or any(map(_NAMELESS.match, left_out))
 
 
 def one_line(error: Exception) -> str:

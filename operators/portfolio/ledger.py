@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from operators import evolving
 from operators.evolving import Part, fingerprint
 from operators.portfolio import account_rows, position_rows, positions, returns, risk_rows, tail_loss
+from operators.portfolio.crossing import MARKET, QTY
 from operators.portfolio.margin import BYBIT_LINEAR_V2024
 from operators.portfolio.news import MS, News
 from operators.portfolio.position_rows import Place
@@ -139,8 +140,17 @@ class Ledger:
             if at in held and place not in held[at] and self.positions_news.last(key, "open") == 1:
                 missing[at].append(place)
         names = list(state.markets)
-        lost = [(place, unreadable(left_out[at], *names[place[1]])) for at in missing for place in sorted(missing[at])]
+        lost = [(place, self._unread(place, left_out[at], names)) for at in missing for place in sorted(missing[at])]
         return [place for place, still in lost if not still], [place for place, still in lost if still]
+
+    def _unread(self, place: Place, left_out: list[str], names: list[tuple[str, str]]) -> bool:
+        """Whether a position that a record does not show may be in it: unreadable, and not there as another leg."""
+        at, market, _ = place
+        if not unreadable(left_out, *names[market]):
+            return False
+        held, long = self.positions.held[at], self.positions_news.last(self.places[place], "qty_base") > 0
+        same = (held.places[:, MARKET] == market) & ((held.numbers[:, QTY] > 0) == long)
+        return not same.any()
 
     def _held(self, account: int) -> set[Place]:
         held = self.positions.held[account]

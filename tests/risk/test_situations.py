@@ -651,6 +651,22 @@ def test_every_shared_case_has_its_test():
     assert {f.stem for f in CASES.glob("*.json")} == {*RIGHT, "S04", "P18", "P05b"}
 
 
+def test_a_leg_that_is_closed_is_closed_also_where_a_number_of_the_other_leg_is_left_out():
+    long, short = cross("ETHUSDT", 1, 3000, 50), cross("ETHUSDT", -1, 3000, 50)
+    told = [(0, record({"USDT": 9_000}, long, short)), (5, record({"USDT": 9_000}, {**long, "leverage": 5_000}))]
+    rows = play(told, [mark(s, "ETHUSDT", 3000) for s in range(1, 9)])
+    assert [last(rows, "risk_positions", position_side=side)["open"] for side in ("short", "both")] == [False, True]
+
+
+def test_a_leg_beside_one_that_cannot_be_read_is_told_once():
+    """Alone it is no leg of a hedge any more, and has a row of another name."""
+    long, short = cross("ETHUSDT", 1, 3000, 50), cross("ETHUSDT", -1, 3000, 50)
+    told = [(0, record({"USDT": 9_000}, long, short)), (5, record({"USDT": 9_000}, long, {**short, "qty_base": "x"}))]
+    rows = play(told, [mark(s, "ETHUSDT", 3000) for s in range(1, 9)])
+    found = [last(rows, "risk_positions", position_side=side) for side in ("long", "short", "both")]
+    assert [(r["open"], r["qty_base"]) for r in found] == [(False, 0), (True, -1), (True, 1)]
+
+
 @pytest.mark.parametrize("entry", ["x", -1, {"symbol": 5}])
 def test_a_position_that_cannot_be_read_is_not_closed_and_its_alert_stands_until_it_is(entry):
     """Its last row said closed, of size 0, and cleared what was raised of it: the account held it as before."""
