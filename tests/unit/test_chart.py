@@ -135,6 +135,13 @@ def test_processes_of_a_flow_are_kept_apart_from_each_other_alone(name):
                 assert over["whenUnsatisfiable"] == "ScheduleAnyway", "a start must not wait for nodes"
 
 
+def test_a_refusal_of_the_setup_is_not_tried_again():
+    (job,) = of_kind("defaults", "Job").values()
+    (rule,) = job["spec"]["podFailurePolicy"]["rules"]
+    assert (rule["action"], rule["onExitCodes"]) == ("FailJob", {"operator": "In", "values": [2]})
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never", "else the API refuses the rule"
+
+
 def test_what_receives_is_given_as_long_to_start_and_to_answer_as_a_flow():
     (live,) = of_kind("production", "Deployment").values()
     (flow, *_) = of_kind("production", "StatefulSet").values()
