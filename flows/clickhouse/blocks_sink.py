@@ -9,7 +9,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from flows.kafka.connection import Brokers
 from flows.kafka.prefix_publisher import Publisher
 from flows.kafka.source import shard_name
+from flows.monitoring.log_lines import LOG
 from flows.refusal import Refused
 from schemas.frames import Frames, Reject
 from schemas.rejected import records
@@ -28,6 +29,8 @@ Insert = Callable[[str, bytes, str, int], object]
 
 AHEAD = 2
 """Blocks a lane that may be under way: one being stored and one ready to follow it."""
+SAID_S = 10.0
+"""An insert that takes longer is spoken of: of a database that hangs the client says nothing for minutes."""
 READER = "archive"
 REJECTS = "rejects"
 
@@ -170,6 +173,9 @@ class BlocksPart(StatefulSinkPartition[Fresh, int]):
 
     def _settle(self) -> None:
         fresh, _, stored = self._under_way.popleft()
+        if not wait([stored], SAID_S).done:
+            into = ", ".join(dict.fromkeys(table(frames.topic) for frames in fresh.frames))
+            LOG.warning("ClickHouse has not answered for %.0f s to an insert into %s", SAID_S, into)
         found: dict[int, list[Reject]] = {}
         for reject in (*fresh.rejects, *stored.result()):
             found.setdefault(reject.partition, []).append(reject)

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from flows.clickhouse import blocks_sink
 from flows.clickhouse.blocks_sink import AHEAD, BlocksPart, Fresh, Lane
 from flows.refusal import Refused
 from schemas.frames import Reject, frames
@@ -143,3 +144,17 @@ def test_a_block_that_cannot_be_stored_fails_the_epoch():
     with pytest.raises(Refused, match="away"):
         part.write_batch([Fresh("t", (frames("alerts", 0, [b"1"], [0]),))])
         part.snapshot()
+
+
+def test_a_database_that_hangs_is_spoken_of_while_it_is_waited_for(monkeypatch, capsys):
+    """Suspended, nothing named it for three minutes: the client tries again by itself after each minute."""
+    monkeypatch.setattr(blocks_sink, "SAID_S", 0.05)
+    goes_on = threading.Event()
+    part = BlocksPart([Lane(lambda *_: goes_on.wait(60))], Bad, Table(), "rejects")
+    part.write_batch([Fresh("t", (frames("features.book", 3, [b"1"], [0]),))])
+    threading.Timer(0.5, goes_on.set).start()
+    part.snapshot()
+    assert capsys.readouterr().err.endswith("ClickHouse has not answered for 0 s to an insert into features_book\n")
+    part.write_batch([Fresh("t", (frames("features.book", 3, [b"1"], [0]),))])
+    part.snapshot()
+    assert capsys.readouterr().err == ""
