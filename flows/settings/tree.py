@@ -178,7 +178,7 @@ class Live(Section, frozen=True):
     proxy: str = ""
     """http://host:port through which sockets and requests go."""
     proxy_user: str = ""
-    """Who asks, where the proxy wants to know."""
+    """Who asks, where the proxy wants to know; told for addresses with TLS, as all venues' are."""
     proxy_password: Secret = Secret("")
     """The password of that user."""
     proxy_password_file: str = ""
