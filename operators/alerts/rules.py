@@ -111,6 +111,7 @@ _READ: dict[str, tuple[Dtype, ...]] = {
 }
 _ORDERS = ("window_ms", "nth")
 """Of a key, what tells rows of one subject apart, beside their time."""
+_KEYFRAME_S = 60
 _TYPES: dict[Dtype, str] = {"f8": "number", "i8": "whole number", "bool": "flag", "str": "text", "time": "time"}
 
 
@@ -142,6 +143,8 @@ def _mistake(rule: Rule, before: list[str], tables: Tables | None) -> tuple[str,
     if left_out := [name for name in table.key if name not in (*rule.subject, table.time, *_ORDERS)]:
         rows = f"rows of {rule.table!r} that differ in it would count as one"
         return "subject", f"{left_out[0]!r} is left out: {rows}"
+    if table.dense and 0 < rule.forget_s <= _KEYFRAME_S:
+        return "forget_s", f"what does not move is told once a minute: {rule.forget_s:g} s would clear what is in force"
     metric = columns[rule.metric]
     for severity, threshold in zip(rule.severities, thresholds, strict=True):
         if rule.comparison == "above" and metric.high is not None and threshold > metric.high:

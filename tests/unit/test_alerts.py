@@ -490,3 +490,15 @@ def test_two_rules_of_one_name_are_refused():
 def test_an_empty_file_is_refused():
     with pytest.raises(ValueError, match="the rule file"):
         load("")
+
+
+def test_a_rule_that_would_forget_what_has_not_moved_for_less_than_a_minute_is_refused():
+    """A quiet book's row comes once a minute: with 30 s its alert was cleared and raised again each minute."""
+    of_book = (
+        RULE.replace("risk_accounts", "features_book").replace('"use"', '"spread_bps"').replace('"ok"', '"book_ok"')
+    )
+    of_book = of_book.replace('["account"]', '["venue", "symbol"]').replace("equity_usd", "mid")
+    assert load(of_book + "forget_s = 61\n", ALERTED)[0].forget_s == 61
+    for seconds in (30, 60):
+        with pytest.raises(ValueError, match=f"forget_s, line 15: .* once a minute: {seconds} s would clear"):
+            load(of_book + f"forget_s = {seconds}\n", ALERTED)
