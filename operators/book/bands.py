@@ -6,7 +6,7 @@
 p: price; q: size in base units (inverse contracts: dollars divided by the level's price); M: mid. A level exactly at x
 bps counts: the comparison is made in integer half ticks. A band that goes beyond the exact reach of the book is null,
 never the part of it that is known. Depth of the best L levels likewise needs L exact levels; a side with fewer is
-taken whole if the book is known out to 100 bps.
+taken whole if the book is known out to 100 bps and its best price is known exactly.
 
 Degryse, de Jong & van Kervel (2015), Review of Finance 19(4): Depth(X); Gould & Bonart (2016), Market Microstructure
 and Liquidity 2(2), for the imbalance.
@@ -89,7 +89,7 @@ def _side(
     exact, most = 0, min(len(ticks), levels[-1])
     while exact < most and away * ticks[exact] <= away * worst:
         exact += 1
-    whole = 10000 * reach >= bps[-1] * half
+    whole = exact > 0 and 10000 * reach >= bps[-1] * half
     at, size, other = 0, 0, 0.0
     for n in range(len(levels)):
         for k in range(at, min(exact, levels[n])):
@@ -183,7 +183,7 @@ def _band_columns(x: int) -> list[Column]:
 
 
 def _level_columns(count: int) -> list[Column]:
-    unknown = f"{NO_MID}; fewer than {count} exact levels and reach below 100 bps; contract unknown"
+    unknown = f"{NO_MID}; fewer than {count} exact levels and reach below 100 bps or the best price; contract unknown"
     return [
         Column(
             f"{s}_depth_levels_{count}_base",

@@ -4,7 +4,8 @@
     I_w = the same with level l = 0, 1, ... weighted by exp(-l / 2), over the best 20 levels
 
 In [-1, 1]; bids heavier: positive. L levels must be known exactly on both sides; a side with fewer levels is taken
-whole if the book is known out to 100 bps, else the number is null. The contract size cancels and need not be known.
+whole if the book is known out to 100 bps and its best price is, else the number is null. The contract size cancels and
+need not be known.
 
 Gould & Bonart (2016), Market Microstructure and Liquidity 2(2).
 
@@ -51,7 +52,7 @@ def _imbalances(books: Ladders, levels: I8, weight: F8, sums: F8, out: F8) -> No
                 if at + 1 == levels[count]:
                     sums[s, count] = size
                     count += 1
-            if 100 * reach >= half:
+            if 100 * reach >= half and is_known(books, i, s, ticks[0]):
                 for k in range(count, kinds):
                     sums[s, k] = size
                 count = kinds
@@ -73,7 +74,7 @@ def _imbalance(books: Columns) -> Columns:
 def _column(name: str, meaning: str, formula: str, levels: int) -> Column:
     unknown = "book not live, one-sided or crossed"
     if levels > 1:
-        unknown += f"; fewer than {levels} exact levels on a side and reach below 100 bps"
+        unknown += f"; fewer than {levels} exact levels on a side and reach below 100 bps or the best price"
     source = "Gould & Bonart (2016)"
     return Column(name, "f8", meaning, "1", formula, source, "bids heavier: positive", unknown, -1, 1, 0.001)
 

@@ -71,7 +71,7 @@ SLOPE = Operator(
             "sum x_i C_i / sum x_i^2; x_i: distance of level i from mid, bps, C_i: sum of q up to it",
             "definition of our own, not Naes & Skjeltorp (2006)",
             null_when="book not live, one-sided or crossed; fewer than 20 exact levels "
-            "and reach below 100 bps; all levels at the mid; contract unknown",
+            "and reach below 100 bps or the best price; all levels at the mid; contract unknown",
             low=0,
         )
         for side in ("bid", "ask")

@@ -125,6 +125,16 @@ def test_where_the_touch_lies_beyond_the_exact_reach_only_the_touch_is_known():
     assert math.isnan(rb1(PRESSURE, high=10004)["depth_pressure"])
 
 
+def test_the_touch_beyond_a_reach_of_100_bps_is_not_counted_as_a_side_of_nothing():
+    # all asks that the snapshot showed are bought, up to 103 bps from mid; what stands at 104 came since
+    bids, asks, known = [(9995, 4), (9990, 6)], [(10205, 2)], {"low": 9890, "high": 10204}
+    bands, imbalance = read(BANDS, bids, asks, **known), read(IMBALANCE, bids, asks, **known)
+    assert (bands["ask_depth_100bps_base"], bands["bid_depth_levels_5_base"]) == (0.0, 10.0)
+    assert math.isnan(bands["ask_depth_levels_5_base"])
+    assert imbalance["imbalance_1"] == pytest.approx(1 / 3)
+    assert all(math.isnan(imbalance[n]) for n in ("imbalance_5", "imbalance_20", "imbalance_weighted"))
+
+
 def test_levels_that_are_not_known_are_not_counted_as_absent():
     found = rb1(IMBALANCE, low=9950, high=10060)
     assert found["imbalance_1"] == pytest.approx(1 / 3)
