@@ -14,6 +14,20 @@ from operators.operator_states import Running
 from operators.tape.trailing import GRID_NS, RETURNS, SCALES, TRAILING, hurst, ratio, variation
 
 GRID = Path(__file__).parents[3] / "shared" / "reference" / "hf_5min_grid.csv"
+CPI = """
+28.98 29.15 29.35 29.37 29.54 29.55 29.75 29.84 29.81 29.92 29.98 30.04 30.21 30.22 30.38 30.44 30.48 30.69
+30.75 30.94 30.95 31.02 31.12 31.28 31.38 31.58 31.65 31.88 32.28 32.45 32.85 32.9 33.1 33.4 33.7 34.1 34.4 34.9
+35.3 35.7 36.3 36.8 37.3 37.9 38.5 38.9 39.4 39.9 40.1 40.6 40.9 41.2 41.5 41.8 42.2 42.7 43.7 44.2 45.6 46.8
+48.1 49.3 51 52.3 53 54 54.9 55.8 56.1 57 57.9 58.7 60 60.8 61.6 62.7 63.9 65.5 67.1 68.5 70.6 73 75.2 78 80.9
+82.6 84.7 87.2 89.1 91.5 93.4 94.4 95 97.5 98.1 97.9 98.8 99.8 100.8 102.1 103.3 104.1 105.1 105.7 107 107.7
+108.5 109.9 108.7 109.5 110.2 111.4 112.7 113.8 115 116 117.2 118.5 119.9 121.2 123.1 124.5 125.4 127.5 128.9
+130.5 133.4 134.7 135.1 136.2 137.2 138.3 139.4 140.5 141.7 142.8 143.8 144.5 145.6 146.3 147.2 148.4 149.4
+150.5 151.8 152.6 153.5 154.7 156.1 157 158.2 159.4 159.9 160.4 161.5 162 162.2 163.2 163.9 164.7 165.9 166.7
+168.1 169.3 170.9 172.7 173.9 175.6 176.4 177.4 177.6 177.7 179.3 180 181.2 182.6 183.2 183.7 184.9 186.3 187.4
+189.1 190.8 191.8 193.8 194.7 199.2 199.4 200.7 202.7 201.9 203.574 205.92 207.338 209.133 212.495 213.997
+218.61 216.889 212.174 212.671 214.469 216.385
+"""
+"""US consumer prices by quarter, 1959 to 2009 (US Bureau of Labor Statistics, public domain), as in statsmodels' macrodata."""
 PRICES = [100, 101, 102, 101, 103, 104, 103, 105, 106, 108, 107, 109, 110, 109, 111, 113, 112, 114, 115, 117]
 
 
@@ -67,6 +81,13 @@ def test_variance_ratio_and_its_robust_statistic_are_those_of_the_package_arch(q
     # analytics 2.7 [LIB]: arch.unitroot.VarianceRatio(lags=q, robust, overlap, debiased)
     r = np.diff(np.log(np.array(PRICES, np.float64)))
     assert ratios(r, q) == pytest.approx((wanted, z), rel=1e-9)
+
+
+@pytest.mark.parametrize(("q", "wanted", "z"), [(2, 1.6599145679, 5.2877690), (12, 7.1235179581, 15.1491713)])
+def test_variance_ratios_of_consumer_prices_are_those_of_the_package_arch(q, wanted, z):
+    # analytics 2.7 [LIB]: of log prices that follow their trend for years
+    r = np.diff(np.log(np.array(CPI.split(), np.float64)))
+    assert ratios(r, q) == pytest.approx((wanted, z), rel=1e-8)
 
 
 def naive_ratio(r, q):
