@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -83,6 +84,7 @@ class Ledger:
         self.home: list[int] = []
         self.late: list[int] = []
         self.places: dict[Place, int] = {}
+        self.of_account: dict[int, list[Place]] = {}
         self.accounts_news = News("risk_accounts", risk_rows.RISK_ACCOUNTS)
         self.positions_news = News("risk_positions", risk_rows.RISK_POSITIONS)
 
@@ -133,15 +135,20 @@ class Ledger:
             self.home[at] = record.partition
             self.late[at] += record.late
             left_out[at] = record.account.left_out
-        missing: dict[int, list[Place]] = {at: [] for at in left_out}
-        held = {at: self._held(at) for at in left_out}
-        for place, key in self.places.items() if left_out else ():
-            at = place[0]
-            if at in held and place not in held[at] and self.positions_news.last(key, "open") == 1:
-                missing[at].append(place)
         names = list(state.markets)
-        lost = [(place, self._unread(place, left_out[at], names)) for at in missing for place in sorted(missing[at])]
+        lost = [(place, self._unread(place, left_out[at], names)) for at in left_out for place in self._missing(at)]
         return [place for place, still in lost if not still], [place for place, still in lost if still]
+
+    def _missing(self, account: int) -> list[Place]:
+        """The positions of an account that were told as open last and are not in its record any more."""
+        known, held = self.of_account.get(account, ()), self._held(account)
+        last = self.positions_news.last
+        return sorted(p for p in known if p not in held and last(self.places[p], "open") == 1)
+
+    def _number(self, start: int) -> None:
+        """Note by account the places from number `start` on."""
+        for place in islice(self.places, start, None):
+            self.of_account.setdefault(place[0], []).append(place)
 
     def _unread(self, place: Place, left_out: list[str], names: list[tuple[str, str]]) -> bool:
         """Whether a position that a record does not show may be in it: unreadable, and not there as another leg."""
@@ -179,7 +186,10 @@ class Ledger:
             told = position_rows.with_last(told, gone, was)
         account, market = told["account"], told["market"]
         keys = zip(account.tolist(), market.tolist(), told["side"].tolist(), strict=True)
+        numbered = len(self.places)
         place = np.array([self.places.setdefault(key, len(self.places)) for key in keys], np.int64)
+        if len(self.places) > numbered:
+            self._number(numbered)
         who, names = list(state.accounts), list(state.markets)
         named = {
             "account": [who[a] for a in account.tolist()],
@@ -227,6 +237,7 @@ class Ledger:
         self.returns = returns.thaw(was["returns"], seeds) if "returns" in was else returns.Returns(seeds=seeds)
         self.books = Resting.thaw(was["books"])
         self.home, self.late, places = _order(was["order"])
-        self.places = {place: i for i, place in enumerate(places)}
+        self.places, self.of_account = {place: i for i, place in enumerate(places)}, {}
+        self._number(0)
         self.accounts_news.deltas.thaw(was["risk_accounts"])
         self.positions_news.deltas.thaw(was["risk_positions"])
