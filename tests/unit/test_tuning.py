@@ -115,12 +115,12 @@ def test_whatever_comes_it_stays_within_the_bounds_and_only_long_calm_leads_back
 
 def test_it_is_off_unless_asked_for_and_bounds_are_around_what_is_told():
     assert incoming.tuner(load(None, {})) is None
-    assert incoming.pace(load(None, {})).frames_now == 10_000
+    assert incoming.pace(load(None, {})).frames_now == 20_000
     on = load(None, {}, ["tuning.on=true"])
     assert isinstance(tuner := incoming.tuner(on), Tuner)
     tuner.batch.grow()
     pace = incoming.pace(on, tuner)
-    assert (pace.frames_now, pace.epoch_bytes_now) == (15_000, 256_000_000)
+    assert (pace.frames_now, pace.epoch_bytes_now) == (30_000, 256_000_000)
     with pytest.raises(
         SettingsError, match=r"source.batch_frames 5 is not within tuning.batch_frames_low 500 and _high"
     ):
