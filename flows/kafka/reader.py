@@ -20,6 +20,7 @@ from flows.kafka.end_offset import TRANSIENT, end_offset, watermarks
 from flows.kafka.log import Chunk, Log, chunk, stamp_ns
 from flows.kafka.offsets import Offsets, Positions
 from flows.kafka.paused_ends import PausedEnds
+from flows.kafka.presence import Broker, Presence
 from flows.kafka.written_marks import KEY
 from flows.monitoring import telemetry
 from flows.refusal import Refused, Unreachable
@@ -35,18 +36,6 @@ WAIT_S = 0.005
 BUSY_TURNS = 16
 """So many turns of all parts without anything before one may block: what a part handed over moves one hop a turn. More
 only spins: with 64, flows of 16 partitions that are mostly empty took a quarter more of the processors."""
-MUTE_S = 3
-"""A broker is away that owes an answer and has sent none for so long, beside the time for which it may hold a fetch. By
-the client's own seconds, which do not pass while this process is stopped; it would wait for a minute itself."""
-SAID_S = 3.0
-"""Brokers that are away for longer are spoken of."""
-
-
-class _Broker(msgspec.Struct):
-    state: str
-    nodeid: int
-    rx: int
-    waitresp_cnt: int
 
 
 class _Partition(msgspec.Struct):
@@ -58,7 +47,7 @@ class _Topic(msgspec.Struct):
 
 
 class _Statistics(msgspec.Struct):
-    brokers: dict[str, _Broker]
+    brokers: dict[str, Broker]
     topics: dict[str, _Topic]
 
 
@@ -96,10 +85,7 @@ class Reader:
         self._offsets: Offsets | None = None
         self._logs: dict[tuple[str, int], Log] = {}
         self._new: list[Log] = []
-        self._away_since: float | None = None
-        self._said_away = False
-        self._mute: dict[str, tuple[int, int]] = {}
-        """Of each broker: how many answers it has sent, and for how many seconds it has owed the next one."""
+        self._presence = Presence(kafka.brokers, self._complaints, kafka.retry_s, kafka.fetch_wait_ms)
         self._parts = 0
         self._still = 0
         self._more = ""
@@ -165,16 +151,7 @@ class Reader:
                 self._restrain(consumer)
             if self._more:
                 raise Refused(self._more)
-            if self._away_since is not None:
-                self._wait_for_brokers(time.monotonic() - self._away_since)
-
-    def _wait_for_brokers(self, away_s: float) -> None:
-        if away_s > self._kafka.retry_s:
-            why = self._complaints.line() or f"no Kafka broker at {self._address}"
-            raise Unreachable(f"{why} for {self._kafka.retry_s:.0f} s")
-        if away_s > SAID_S and not self._said_away:
-            self._said_away = True
-            LOG.warning("%s; it is waited for, %.0f s at most", self._complaints.away(), self._kafka.retry_s)
+            self._presence.check()
 
     def ask(self, log: Log) -> None:
         """Have the broker say again where a log ends: when it has (`confirmed`), all that is known now is older."""
@@ -219,7 +196,7 @@ class Reader:
                     "fetch.queue.backoff.ms": 2,
                     "fetch.wait.max.ms": self._kafka.fetch_wait_ms,
                     "queued.min.messages": 200_000,
-                    "queued.max.messages.kbytes": 65_536,
+                    "queued.max.messages.kbytes": max(1, min(65_536, self._kafka.buffer_bytes >> 11)),
                     "reconnect.backoff.max.ms": 1_000,
                     "topic.metadata.refresh.interval.ms": 30_000,
                     "statistics.interval.ms": 1_000,
@@ -367,8 +344,8 @@ class Reader:
 
     def _error(self, error: KafkaError) -> None:
         self._complaints(error)
-        if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT) and self._away_since is None:
-            self._away_since = time.monotonic()
+        if error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT):
+            self._presence.lost()
 
     def _statistics(self, text: str) -> None:
         told = _statistics(text)
@@ -386,23 +363,7 @@ class Reader:
                 if (log := self._logs.get((topic, int(number)))) is not None
             ]
             LAG.labels(topic).set(sum(lags))
-        if self._answering(told.brokers):
-            if self._said_away:
-                LOG.warning("%s answers again", self._address)
-            self._away_since, self._said_away = None, False
-            self._complaints.forget()
-        elif self._away_since is None:
-            self._away_since = time.monotonic()
-
-    def _answering(self, brokers: Mapping[str, _Broker]) -> bool:
-        """Whether one of them is there and owes no answer for too long; asked once a second."""
-        mute = {}
-        for name, b in brokers.items():
-            answers, owed_s = self._mute.get(name, (b.rx, 0))
-            mute[name] = b.rx, owed_s + 1 if b.waitresp_cnt and b.rx == answers else 0
-        self._mute = mute
-        most = MUTE_S + self._kafka.fetch_wait_ms // 1_000
-        return any(b.state == "UP" and b.nodeid >= 0 and mute[name][1] <= most for name, b in brokers.items())
+        self._presence.told(told.brokers)
 
 
 def _chunk(messages: list[Message], found: list[bytes | None], nameless: tuple[bytes, ...]) -> Chunk:

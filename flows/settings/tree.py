@@ -76,7 +76,8 @@ class Source(Section, frozen=True):
     held_rows: Positive = 1_000_000
     """So many trades and panes of a shard may wait in memory for a topic that is at its end; more wait in Kafka."""
     buffer_bytes: Positive = 128_000_000
-    """Bytes that a process may have fetched and not handed over, as of topics ahead of others; more wait in Kafka."""
+    """Bytes that a process may have fetched and not handed over, as of topics ahead of others; half as many, at most
+    64 MB, may wait in its Kafka client besides."""
 
 
 class Recovery(Section, frozen=True):

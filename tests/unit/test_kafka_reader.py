@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from prometheus_client import REGISTRY
 
 from flows import market
-from flows.kafka import end_offset
+from flows.kafka import end_offset, presence
 from flows.kafka import reader as reading
 from flows.kafka.epochs import Stopping
 from flows.kafka.reader import BUSY_TURNS, Kafka, Reader
@@ -61,7 +61,7 @@ def megabytes(topic: str, offsets: range) -> list[Message]:
     return [Message(topic, 0, i, key=None, value=b"x" * (1 << 20), timestamp=(1, 1_000)) for i in offsets]
 
 
-def test_how_long_a_broker_may_hold_a_fetch_is_a_setting_that_reaches_the_consumer(monkeypatch):
+def test_how_long_a_broker_may_hold_a_fetch_and_how_much_may_wait_are_settings_that_reach_the_consumer(monkeypatch):
     asked: dict[str, Any] = {}
 
     def open_consumer(config: dict[str, Any], **_: Any) -> None:
@@ -69,11 +69,13 @@ def test_how_long_a_broker_may_hold_a_fetch_is_a_setting_that_reaches_the_consum
         raise Refused("seen")
 
     monkeypatch.setattr(reading, "Consumer", open_consumer)
-    settings = load(None, {}, ["kafka.brokers=nowhere:9", "kafka.fetch_wait_ms=7"])
+    told = ["kafka.brokers=nowhere:9", "kafka.fetch_wait_ms=7", "source.buffer_bytes=33554432"]
+    settings = load(None, {}, told)
     sealed = market.build(settings, "run", Stopping(), None).substeps[0].source  # type: ignore[attr-defined]
     with pytest.raises(Refused, match="seen"):
         sealed._source.reader.pump()
     assert asked["fetch.wait.max.ms"] == 7
+    assert asked["queued.max.messages.kbytes"] == 16_384, "half of what may wait in the reader"
 
 
 def test_no_part_blocks_before_all_have_had_nothing_for_long_and_none_after_one_handed_something_over():
@@ -165,15 +167,15 @@ def second(answers: int, owed: int, state: str = "UP") -> str:
 
 def test_a_broker_that_hangs_is_spoken_of_within_seconds_and_again_when_it_answers(monkeypatch, capsys):
     """Suspended, it was not noticed for a minute: "lag 0 messages, committed 0.5 s ago"."""
-    monkeypatch.setattr(reading, "SAID_S", 0.0)
+    monkeypatch.setattr(presence, "SAID_S", 0.0)
     found, _ = reader()
     for n in range(20):
         found._statistics(second(n, 1))
-    for _ in range(reading.MUTE_S + 20):
+    for _ in range(presence.MUTE_S + 20):
         found._statistics(second(20, 0))
     found.pump()
     assert capsys.readouterr().err == "", "it answers, or is asked nothing"
-    for _ in range(reading.MUTE_S + 2):
+    for _ in range(presence.MUTE_S + 2):
         found._statistics(second(20, 1))
     found.pump()
     found.pump()
