@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Kind = Literal["linear", "inverse", "spot"]
 DOLLARS = frozenset(
     ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDE", "USD1", "USDS", "USDG", "PYUSD", "GUSD", "RLUSD",
-     "XUSD", "DAI", "U")
+     "DAI", "U")
 )  # fmt: skip
 """Quotes that count as US dollars. What is quoted in anything else has no value in USD, and what says so is null."""
 

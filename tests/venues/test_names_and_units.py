@@ -51,7 +51,7 @@ def test_every_quote_that_counts_as_dollars_is_recognised_at_the_end_of_a_name()
 
 @pytest.mark.parametrize(
     ("venue", "symbol", "base", "quote", "dollars"),
-    [(USDM, "BTCU", "BTC", "U", True), (SPOT, "ETHU", "ETH", "U", True), (SPOT, "BTCXUSD", "BTC", "XUSD", True),
+    [(USDM, "BTCU", "BTC", "U", True), (SPOT, "ETHU", "ETH", "U", True), (SPOT, "AVAXUSD", "AVAX", "USD", True),
      (SPOT, "USDTCZK", "USDT", "CZK", False), (SPOT, "USDTIDR", "USDT", "IDR", False),
      (SPOT, "BTCIDRT", "BTC", "IDRT", False), (SPOT, "BTCBIDR", "BTC", "BIDR", False),
      (SPOT, "USDTKGST", "USDT", "KGST", False), (OKX, "KITE-USDG", "KITE", "USDG", True)],
