@@ -1,6 +1,7 @@
 """The risk flow: accounts by key, marks and books of every market to all -> rows of accounts and positions."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from flows.engine import incoming, outgoing
 from flows.engine.wiring import flow
 from flows.job_graph import RISK
 from flows.kafka.epochs import Stopping
-from flows.kafka.source import KafkaShare, log_name
+from flows.kafka.source import KafkaShare, log_name, shard_name
 from flows.market import contracts, known_instruments
 from flows.monitoring.event_time import Closing
 from flows.recovery.directory import Identity
@@ -30,6 +31,9 @@ BRACKETS: dict[str, Callable[[bytes], dict[str, Tiers]]] = {
     "bybit-linear": bybit,
     "okx-swap": okx,
 }
+
+HELD_RECORDS = 50_000
+"""So many account records may wait for features that do not come: all are written down with each epoch."""
 
 
 def tiers(settings: Settings) -> dict[tuple[str, str], Tiers]:
@@ -85,8 +89,17 @@ def terms(settings: Settings) -> Terms:
 class RiskShare:
     """The accounts of this process's partitions."""
 
-    def __init__(self, settings: Settings, how: Terms, logs: dict[str, tuple[str, int]], frozen: bytes | None) -> None:
-        """New, or as it was frozen; `logs` is what the source reads."""
+    def __init__(
+        self,
+        settings: Settings,
+        how: Terms,
+        logs: dict[str, tuple[str, int]],
+        frozen: bytes | None,
+        held: dict[str, int] | None = None,
+    ) -> None:
+        """New, or as it was frozen; `logs` is what the source reads, in `held` it says how many records wait here."""
+        self.held = {} if held is None else held
+        self.name = shard_name(settings.share.ordinal)
         self.prefix = settings.kafka.prefix
         kinds = {self.prefix + ACCOUNTS: "accounts"} | {self.prefix + t: kind for t, kind in SHARED.items()}
         self.kinds = kinds
@@ -111,6 +124,7 @@ class RiskShare:
             out += outgoing.rejects("risk", rejects, self.prefix, frames.partition)
         self.ledger.mark(batch.ended)
         out += [outgoing.rows(published, self.prefix, partition) for partition, published in self.ledger.advance()]
+        self.held[self.name] = len(self.ledger.timeline.records)
         until = self.ledger.timeline.complete_ms
         self.closing.came(sum(map(len, batch.frames)), until)
         return out + [rows for p, marks in self.marks.items() for rows in marks.come_to(until, p)]
@@ -128,21 +142,23 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     """The flow: read the share, value it, write rows."""
     kafka, prefix = settings.kafka, settings.kafka.prefix
     how = terms(settings)
-    tuner = incoming.tuner(settings)
+    tuner, held = incoming.tuner(settings), dict[str, int]()
+    pace = incoming.pace(settings, tuner)
     source = KafkaShare(
         incoming.kafka(settings, "risk"),
         (prefix + ACCOUNTS,),
         tuple(prefix + topic for topic in SHARED),
         kafka.partitions,
         incoming.share(settings),
-        pace=incoming.pace(settings, tuner),
+        pace=replace(pace, held_rows=min(pace.held_rows, HELD_RECORDS)),
         ends=ends,
         stopping=stopping,
         foreign=incoming.foreign(settings, "risk", (prefix + ACCOUNTS,)),
+        held=held,
     )
 
     def ledger(key: str, frozen: bytes | None) -> RiskShare:
-        return RiskShare(settings, how, source.logs, frozen)
+        return RiskShare(settings, how, source.logs, frozen, held)
 
     return flow("risk", source, [("ledger", ledger)], outgoing.sink(settings, tuner))
 

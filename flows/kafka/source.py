@@ -201,7 +201,9 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
         ends: Path | None = None,
         stopping: Stopping | None = None,
         foreign: Foreign | None = None,
+        held: Mapping[str, int] | None = None,
     ) -> None:
+        """`held`: under the part's name how many records its step holds until other logs have come as far."""
         self.stopping = stopping or Stopping()
         self.share = share
         own = shards_of(partitions, *share)
@@ -211,6 +213,7 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
         self._pace = pace or Pace()
         self._ends = ends
         self._foreign = foreign
+        self._held = {} if held is None else held
 
     def list_parts(self) -> list[str]:
         """One part, none where this process has no partition."""
@@ -224,7 +227,7 @@ class KafkaShare(FixedPartitionedSource[tuple[str, Batch], Position]):
         epochs = Epochs(for_part, self.stopping)
         follow(str(self.share[0]), partial(standing, logs.values()))
         strict = self._ends is not None
-        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, strict, guessing)
+        return Shard(for_part, self.reader, logs, self._pace, self._ends, told, epochs, strict, guessing, self._held)
 
 
 class Shard(StatefulSourcePartition[tuple[str, Batch], Position]):

@@ -2,9 +2,11 @@
 
 import pytest
 
+from flows import risk
 from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.log import Log, chunk
-from flows.kafka.source import Pace, Shard
+from flows.kafka.reader import Kafka
+from flows.kafka.source import KafkaShare, Pace, Shard
 from flows.market import MarketShard, known_instruments
 from flows.settings.sources import load
 from schemas.frames import frames
@@ -82,3 +84,32 @@ def test_the_market_says_how_many_rows_wait_for_other_logs(trades):
     given = [frames(f"raw.{kind}.{USDM}", 0, data, at, 0, headers) for kind, data, at, headers in read]
     market.on_batch(Batch(tuple(given)))
     assert held == {SHARD: trades}
+
+
+def test_risk_says_how_many_account_records_wait_for_features_and_is_bounded_by_fewer():
+    """Of eight hours of accounts beside a market that compiled, all were read, and written down with each epoch."""
+    told, held = load(None, {}, ["kafka.partitions=1", "kafka.brokers=nowhere:9"]), {}
+    logs = {"accounts/0": ("accounts", 0), "features.tape/0": ("features.tape", 0)}
+    share = risk.RiskShare(told, risk.terms(told), logs, None, held)
+    records = [b'{"account":"a","as_of":%d,"balances":[],"positions":[]}' % (1_000 * n) for n in range(1, 8)]
+    share.on_batch(Batch((frames("accounts", 0, records, [10**9 * n for n in range(1, 8)], 0, {}),)))
+    assert held == {SHARD: 7}
+    source = risk.build(told, "run", Stopping(), None).substeps[0].source._source
+    assert source._pace.held_rows == risk.HELD_RECORDS < told.source.held_rows
+
+
+def test_a_share_waits_by_what_its_step_says_too():
+    class Opened(Fetched):
+        def add_logs(self, wanted, resume):
+            return {"accounts/0": log("accounts", [1000 * n for n in range(1, 401)]), "tape/0": log("tape", [1000])}
+
+    held = {SHARD: PACE.held_rows}
+    share = KafkaShare(Kafka("nowhere:9"), ("accounts",), ("tape",), 1, pace=PACE, held=held)
+    share.reader = Opened()
+    part = share.build_part("step", SHARD, None)
+    given = [of for _ in range(200) for _, batch in part.next_batch() for of in batch.frames]
+    # as far as the silent log stands, and what may run ahead of it
+    assert sum(len(of) for of in given if of.topic == "accounts") == 3
+    held[SHARD] = 0
+    given += [of for _ in range(200) for _, batch in part.next_batch() for of in batch.frames]
+    assert sum(len(of) for of in given if of.topic == "accounts") == 400
