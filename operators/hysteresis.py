@@ -12,7 +12,8 @@ lower: when the grade has been lower for `clear_hold_ns`. Raised -> clear: value
 known value for `forget_ns` (0: never), or at once by the value -inf: the subject is no more, and no row of it will
 bring the end of a hold to light. A rise within `flap_ns` of a fall is a flap: each one in a row doubles the clear hold,
 up to `flap_ns`, so what swings through the whole band ends up raised, not in a stream of transitions.
-An unknown value (NaN) breaks a hold that is running and changes nothing else: what was raised stays raised.
+An unknown value (NaN) breaks a hold that is running and changes nothing else: what was raised stays raised. So does the
+want of any for `forget_ns` while nothing is raised.
 """
 
 from dataclasses import dataclass
@@ -228,7 +229,10 @@ def _settle(
         due = marks[s, SINCE] + times[_HOLD]
         if marks[s, CLEARED] != NEVER and grade <= marks[s, PEAK]:
             due = max(due, marks[s, CLEARED] + times[_COOLDOWN])
-        if due <= now_ns:
+        forgotten = marks[s, KNOWN] + times[_FORGET]
+        if times[_FORGET] > 0 and forgotten <= min(due, now_ns):
+            marks[s, SINCE] = NEVER  # as any unknown value does: what is forgotten may not be raised
+        elif due <= now_ns:
             due = max(due, marks[s, SEEN])
             marks[s, LEVEL] = level
             marks[s, GRADE] = marks[s, PEAK] = grade

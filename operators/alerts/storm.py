@@ -2,9 +2,9 @@
 
 Of each severity `most_per_minute` raises and heightenings of a minute of event time are told one by one, in the order
 of the log. What is beyond is withheld and counted in one alert of the rule with the subject `*`: it is raised when time
-goes on, heightened when a graver severity is among them, told anew each minute in which their number changed, and
-cleared when none is left. Each minute the gravest that are still raised are told after all, as many as may be; what is
-withheld and clears meanwhile leaves the summary and nothing else.
+goes on, heightened when a graver severity is among them, told anew each minute in which their number or the gravest of
+their severities changed, and cleared when none is left. Each minute the gravest that are still raised are told after
+all, as many as may be; what is withheld and clears meanwhile leaves the summary and nothing else.
 """
 
 from collections import Counter
@@ -48,9 +48,13 @@ class Storm(msgspec.Struct):
         self.withheld[alert["subject"]] = alert
         return []
 
+    def lags(self, now_ns: int) -> bool:
+        """Whether `now_ns` is of a later minute than the one whose budget is spent."""
+        return now_ns // MINUTE_NS > self.minute
+
     def turn(self, rule: Rule, summary: Alert, now_ns: int) -> list[Alert]:
         """What is due when time goes on to `now_ns`; `summary` is the frame of the summary alert."""
-        new_minute = now_ns // MINUTE_NS > self.minute
+        new_minute = self.lags(now_ns)
         if new_minute:
             self.minute, self.told = now_ns // MINUTE_NS, {}
         if not self.withheld and not self.severity:
@@ -61,6 +65,8 @@ class Storm(msgspec.Struct):
                 if self._spend(rule, alert):
                     del self.withheld[alert["subject"]]
                     out.append({**alert, "at": now_ns})
+        if not self.withheld and not self.severity:
+            return out  # all were told before anybody heard of a summary: there is none to raise
         return out + self._summary(summary, now_ns, new_minute)
 
     def _spend(self, rule: Rule, alert: Alert) -> bool:
@@ -84,8 +90,8 @@ class Storm(msgspec.Struct):
             kind = "clear"
         elif grave > was:
             kind = "higher"
-        elif new_minute and len(self.withheld) != self.number:
-            kind = "higher" if len(self.withheld) > self.number else "lower"
+        elif new_minute and (grave < was or len(self.withheld) != self.number):
+            kind = "higher" if grave == was and len(self.withheld) > self.number else "lower"
         else:
             return []
         told = {"withheld": len(self.withheld), **by, "worst": [a["subject"] for a in self._gravest(WORST)]}

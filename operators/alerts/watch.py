@@ -102,10 +102,14 @@ class Watch:
         storms = self.storms.setdefault(venue, [Storm() for _ in self.rules])
         if end_ms > self.ends_ms.get(venue, 0):
             self.ends_ms[venue] = end_ms
-            out += self._turn(venue, end_ms)
+            # What ran out meanwhile comes first, and of the minute in which it did: told after what is withheld, a
+            # clear would lie before the raise that it ends.
             for rule, state, storm in zip(self.rules, states, storms, strict=True):
                 for alert in _listed(advance(rule, state, (end_ms - 1) * MS)):
+                    if storm.lags(alert["at"]):
+                        out += self._told(venue, rule, storm, alert["at"])
                     out += storm.admit(rule, alert)
+            out += self._turn(venue, end_ms)
         if self.windowed:
             rows = [row for row in rows if row.window_ms == self.base_ms]
         if not rows:

@@ -230,6 +230,16 @@ def test_what_has_no_known_value_for_long_is_forgotten_where_the_rule_says_so():
         assert out["reason"].tolist() == ["no value for 60 s"] * len(expected)
 
 
+def test_what_is_forgotten_before_its_hold_or_cooldown_ran_out_is_not_raised():
+    waits = rows(("a", 0.0, 0.9), ("a", 10.0, 0.1), ("a", 20.0, 0.9), ("b", 300.0, 0.1))
+    step = alerts(rule(cooldown_s="120", forget_s="90"))
+    state = step.init()
+    told = step.step(state, waits)
+    assert told["kind"].tolist() == ["raise", "clear"]
+    after = advance(rule(cooldown_s="120", forget_s="90"), state, 300 * S)
+    assert after["kind"].tolist() == [], "raised at 130 s, and cleared at 110 for want of a value, before its raise"
+
+
 def test_states_of_a_release_without_grades_are_taken_up():
     from operators.pack import pack, unpack
 
@@ -299,6 +309,8 @@ def naive(events, by: hysteresis.Thresholds):
                     clearing = (t if clearing is None else clearing) if value < by.clear_at else None
                     if value == -np.inf:
                         clearing, lowering = t, None
+            if level == 0 and since is not None and by.forget_ns and t >= known + by.forget_ns:
+                since = None
             if level == 0 and since is not None and t >= since + by.hold_ns:
                 graver = graded(reached(value)) > peak
                 if cleared is None or graver or t >= cleared + by.cooldown_ns:
