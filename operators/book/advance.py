@@ -170,7 +170,7 @@ def advance(
                 u,
                 previous_id[i],
                 replay,
-                event_ns[i] - head[APPLIED_NS] if event_ns[i] > 0 else 1,
+                event_ns[i] - head[APPLIED_NS] if event_ns[i] > 0 and head[APPLIED_NS] > 0 else 1,
             )
             if what == GAP and trusted and u >= NO_ID:
                 since_ns = head[EVENT_NS]

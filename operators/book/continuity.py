@@ -13,7 +13,9 @@ the last message applied; `u` is the message's last id, `first` its first, `prev
 | Deribit | a repeat | `previous == last` | the same |
 
 On Binance diffs may overlap the book, as those of two streams of it do (`@depth@100ms` beside `@depth@500ms`): one that
-ends behind the book and follows nothing later than it brings all that changed since, in absolute sizes.
+ends behind the book and follows nothing later than it brings all that changed since, in absolute sizes. What has a
+smaller id than the book there, at a time more than `SET_BACK_NS` later, is not old: the venue has set its ids back (a
+symbol is listed anew), so such a diff is a gap, and such a snapshot replaces the book.
 
 Anything else is a gap, and so is a message of the chain that could not be used (`REFUSED`). A snapshot replaces the
 book, but for one that is not newer than a trusted book (on Binance, where it comes by REST beside the stream, by its
@@ -66,6 +68,10 @@ UNTOLD = -1
 ASKED_AFTER_NS = 90_000_000_000
 """Event time without a message of the stream (OKX sends one a minute) after which REST may replace its book."""
 
+SET_BACK_NS = 10_000_000_000
+"""Event time after which a smaller id is not of the past on Binance: streams of one book, and recorders, differ in the
+order of what they bring, but not in the time that the venue has given it."""
+
 _FUTURES = int(Sequencing.BINANCE_FUTURES)
 _SPOT = int(Sequencing.BINANCE_SPOT)
 _BYBIT = int(Sequencing.BYBIT)
@@ -88,7 +94,7 @@ def verdict(
     """Judge one message against a book; `last_previous` is the `previous` of the message applied last.
 
     `replay` says that the message was held and is tried on a snapshot that came after it; `later_ns` is its event time
-    less that of the message applied last.
+    less that of the message applied last; 1 where one of them has none.
     """
     from_rest = sequencing in (_FUTURES, _SPOT)
     if u == BESIDE or (u == REFUSED and state == EMPTY):
@@ -98,11 +104,15 @@ def verdict(
     if snapshot:
         if previous == ASKED and state != EMPTY and last_previous != ASKED and later_ns <= ASKED_AFTER_NS:
             return DROP
-        told = u <= last and (from_rest or (u >= 0 and later_ns <= 0 and previous != WHOLE))
+        told = u <= last and (
+            not (u < last and later_ns > SET_BACK_NS) if from_rest else u >= 0 and later_ns <= 0 and previous != WHOLE
+        )
         return DROP if state != EMPTY and told else REPLACE
     if state == EMPTY:
         return HOLD
     if from_rest:
+        if state == LIVE and u < last and later_ns > SET_BACK_NS:
+            return GAP
         return _binance(sequencing, state, last, first, u, previous)
     if u < 0:
         if sequencing != _OKX:
@@ -169,8 +179,8 @@ def lost(
 
     `due`: the id after that of the stream's message before, 0 if none was; `repeated`: no message before it is older,
     so where its id is not new, it was delivered again. Snapshots by REST stand beside the stream. An update that could
-    not be used is missed by the next one's id. `UNTOLD` where ids begin anew (Bybit's service restarts at 1; another
-    view goes on), where there are none, or where nothing came from the stream before a gap.
+    not be used is missed by the next one's id. `UNTOLD` where ids begin anew (Bybit's service restarts at 1; a symbol is
+    listed anew; another view goes on), where there are none, or where nothing came from the stream before a gap.
     """
     if u == REFUSED or previous == ASKED:
         return 0, due
@@ -185,6 +195,6 @@ def lost(
     begins = first if sequencing == _SPOT else u
     if begins >= due:
         return begins - due, u + 1
-    if sequencing == _SPOT or repeated or u == due - 1:
+    if (sequencing == _SPOT and (what != GAP or repeated)) or repeated or u == due - 1:
         return 0, max(due, u + 1)
     return UNTOLD, u + 1

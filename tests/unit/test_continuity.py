@@ -2,7 +2,19 @@
 
 import pytest
 
-from operators.book.continuity import APPLY, DROP, EMPTY, GAP, HOLD, JOINING, LIVE, NO_ID, REPLACE, verdict
+from operators.book.continuity import (
+    APPLY,
+    DROP,
+    EMPTY,
+    GAP,
+    HOLD,
+    JOINING,
+    LIVE,
+    NO_ID,
+    REPLACE,
+    SET_BACK_NS,
+    verdict,
+)
 from schemas.batches import BESIDE, REFUSED, WHOLE, Sequencing
 
 FUTURES, SPOT = Sequencing.BINANCE_FUTURES, Sequencing.BINANCE_SPOT
@@ -161,3 +173,16 @@ def test_a_link_of_the_chain_that_could_not_be_used_is_a_gap_and_another_view_is
         assert verdict(int(venue), state, 12, 11, False, REFUSED, REFUSED, REFUSED, False) == GAP
         assert verdict(int(venue), state, 12, 11, False, BESIDE, BESIDE, BESIDE, False) == DROP
     assert verdict(int(venue), EMPTY, 12, 11, False, REFUSED, REFUSED, REFUSED, False) == DROP
+
+
+@pytest.mark.parametrize("venue", [FUTURES, SPOT])
+@pytest.mark.parametrize(("later_ns", "diff", "snapshot"), [(SET_BACK_NS, DROP, DROP), (SET_BACK_NS + 1, GAP, REPLACE)])
+def test_a_smaller_id_at_a_much_later_time_is_an_id_set_back_on_binance(
+    venue: Sequencing, later_ns: int, diff: int, snapshot: int
+) -> None:
+    def told(state: int, u: int, whole: bool) -> int:
+        return verdict(int(venue), state, 100, -2, whole, u, u, u - 1, False, later_ns)
+
+    assert (told(LIVE, 5, False), told(LIVE, 5, True)) == (diff, snapshot)
+    assert told(LIVE, 100, True) == DROP  # a quiet book that is fetched again
+    assert told(JOINING, 5, False) == DROP  # a stream that lags behind a fetched book, of which spot tells no time

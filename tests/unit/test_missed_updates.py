@@ -79,6 +79,13 @@ def test_ids_that_begin_anew_do_not_tell_and_count_on_from_there():
     assert missed(BYBIT, [snapshot(900, 10), diff(BYBIT, 5, 5, 20), diff(BYBIT, 6, 6, 30)]) == [0, None, 0]
 
 
+def test_ids_that_binance_sets_back_do_not_tell_and_count_on_from_there():
+    second = 10**9
+    before = [snapshot(900, second), diff(SPOT, 901, 905, 2 * second)]
+    after = [diff(SPOT, 1, 3, 60 * second), diff(SPOT, 6, 7, 61 * second), snapshot(7, 0)]
+    assert missed(SPOT, [*before, *after, diff(SPOT, 10, 12, 62 * second)]) == [0, 0, None, 2, 0, 2]
+
+
 def test_the_ids_of_other_views_and_of_books_by_rest_are_not_counted_with():
     beside = Message((BESIDE, BESIDE, BESIDE), event_ns=0)
     other = Message((-1, 9_000, AFTER_SILENCE), BIDS, [], False, 40)

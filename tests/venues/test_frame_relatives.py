@@ -26,6 +26,28 @@ def test_two_speeds_of_one_binance_book_are_one_chain_whichever_comes_first(venu
         assert sides == ({100.0: 18.0, 99.0: 1.0}, {101.0: 1.0})
 
 
+@pytest.mark.parametrize("venue", [USDM, COINM, SPOT])
+def test_a_book_whose_ids_the_venue_sets_back_is_not_the_old_one_for_ever(venue, tmp_path):
+    """A symbol that is listed anew counts from its own beginning: all of it was dropped as old, the old book trusted."""
+
+    def whole(last, at, bid, ask):
+        return depth(venue, last, last, -1, at, ((bid, "1"),), ((ask, "1"),), snapshot=True)
+
+    def diff(first, last, at, bid):
+        return depth(venue, first, last, first - 1, at, ((bid, "2"),))
+
+    frames = [whole(1000, 0, "100", "101"), diff(1001, 1002, 100, "100"), diff(1003, 1004, 900, "100")]
+    anew = [diff(1, 3, 60_000, "50"), diff(4, 6, 61_000, "50"), whole(6, 62_000, "50", "51"), diff(7, 9, 62_100, "50")]
+    sides, said, rejects = book(venue, [*frames, *anew], SYMBOLS[venue])
+    assert (rejects, said[3:]) == ([], ["gap", "held", "fresh", "applied"])
+    assert sides == ({50.0: 2.0}, {51.0: 1.0})
+    got = replayed([(venue, capture(tmp_path / "anew.log", [*frames, *anew, trade(venue, 64_000)]))], batch=1)
+    trusted = {r["best_bid"] for r in got.rows("features_book", window_ms=1000) if r["book_ok"]}
+    assert trusted == {100.0, 50.0}
+    last = [r for r in got.rows("features_book", window_ms=60_000) if r["book_ok"] is not None][-1]
+    assert last["best_bid"] == 50.0
+
+
 def liquidations(venue, *times):
     """One message of liquidations alike in all but their time."""
     if venue == BYBIT:
