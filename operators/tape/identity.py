@@ -1,7 +1,8 @@
 """Identity: trades that were delivered again, after a reconnect or by a second recorder.
 
-A trade repeats if one before it in the log has the same instrument, feed, id and event time, is at most `memory_ns` of
-event time behind the latest of its instrument, and at most `MOST` trades of the log back. Trades without an id (-1)
+A trade repeats if one before it in the log has the same instrument, feed, id and millisecond of event time (of two
+recorders one may have asked for microseconds, Binance's `timeUnit`), is at most `memory_ns` of event time behind the
+latest of its instrument, and at most `MOST` trades of the log back. Trades without an id (-1)
 never repeat. So the state holds 10 s of each instrument's own time, or as much as is not late yet if that is more, 32
 bytes a trade, whatever the rate, and no more than `MOST` trades.
 
@@ -28,6 +29,7 @@ MOST = 1 << 20
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 _LEAST = 1 << 10
+_MS = 1_000_000
 _COLUMNS = 4
 """Of a remembered trade: instrument and feed as one number, id, event time, which trade of the log it was."""
 
@@ -74,7 +76,7 @@ def _look_up(
         found = np.int64(-1)
         while slots[at]:
             row = np.int64(slots[at] - 1)
-            if rows[row, 1] == id[i] and rows[row, 0] == who and rows[row, 2] == event_ns[i]:
+            if rows[row, 1] == id[i] and rows[row, 0] == who and rows[row, 2] // _MS == event_ns[i] // _MS:
                 found = row
                 break
             at = (at + 1) & mask

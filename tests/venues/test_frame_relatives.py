@@ -48,6 +48,17 @@ def test_a_book_whose_ids_the_venue_sets_back_is_not_the_old_one_for_ever(venue,
     assert last["best_bid"] == 50.0
 
 
+def test_a_trade_of_two_recorders_counts_once_where_one_of_them_asked_for_microseconds(tmp_path):
+    """Binance spot, `timeUnit=MICROSECOND`: the same trade at 200 ms, and at 200137 us, which is of the next pane."""
+    coarse = [trade(SPOT, n, 100 * n) for n in range(20, 26)]
+    fine = [{**t, "E": t["E"] * 1000 + 311, "T": t["T"] * 1000 + 137} for t in coarse]
+    both = [t for pair in zip(coarse, fine, strict=True) for t in pair]
+    for frames in (both, [fine[0], *both]):
+        got = replayed([(SPOT, capture(tmp_path / "units.log", frames))], batch=1)
+        assert got.total("features_tape", "trades", "BTCUSDT") == 6
+        assert got.total("features_tape", "repeated_rows", "BTCUSDT") == len(frames) - 6
+
+
 def liquidations(venue, *times):
     """One message of liquidations alike in all but their time."""
     if venue == BYBIT:
