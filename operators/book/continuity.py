@@ -179,8 +179,8 @@ def lost(
 
     `due`: the id after that of the stream's message before, 0 if none was; `repeated`: no message before it is older,
     so where its id is not new, it was delivered again. Snapshots by REST stand beside the stream. An update that could
-    not be used is missed by the next one's id. `UNTOLD` where ids begin anew (Bybit's service restarts at 1; a symbol is
-    listed anew; another view goes on), where there are none, or where nothing came from the stream before a gap.
+    not be used is missed by the next one's id. `UNTOLD` where ids begin anew (Bybit's service restarts at 1, a symbol
+    is listed anew, another view goes on), where there are none, or where nothing came from the stream before a gap.
     """
     if u == REFUSED or previous == ASKED:
         return 0, due
