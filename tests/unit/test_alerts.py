@@ -38,6 +38,7 @@ trust = "ok"
 
 def rule(text: str = RULE, **changes: str) -> Rule:
     for old, new in changes.items():
+        assert f"\n{old} = " in text, f"the rule says nothing of {old}"
         text = "\n".join(f"{old} = {new}" if line.startswith(old + " ") else line for line in text.splitlines())
     return load(text)[0]
 
@@ -232,11 +233,12 @@ def test_what_has_no_known_value_for_long_is_forgotten_where_the_rule_says_so():
 
 def test_what_is_forgotten_before_its_hold_or_cooldown_ran_out_is_not_raised():
     waits = rows(("a", 0.0, 0.9), ("a", 10.0, 0.1), ("a", 20.0, 0.9), ("b", 300.0, 0.1))
-    step = alerts(rule(cooldown_s="120", forget_s="90"))
+    by = rule(RULE + "forget_s = 90\n", cooldown_s="120")
+    step = alerts(by)
     state = step.init()
     told = step.step(state, waits)
     assert told["kind"].tolist() == ["raise", "clear"]
-    after = advance(rule(cooldown_s="120", forget_s="90"), state, 300 * S)
+    after = advance(by, state, 300 * S)
     assert after["kind"].tolist() == [], "raised at 130 s, and cleared at 110 for want of a value, before its raise"
 
 
