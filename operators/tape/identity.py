@@ -2,9 +2,9 @@
 
 A trade repeats if one before it in the log has the same instrument, feed, id and millisecond of event time (of two
 recorders one may have asked for microseconds, Binance's `timeUnit`), is at most `memory_ns` of event time behind the
-latest of its instrument, and at most `MOST` trades of the log back. Trades without an id (-1)
-never repeat. So the state holds 10 s of each instrument's own time, or as much as is not late yet if that is more, 32
-bytes a trade, whatever the rate, and no more than `MOST` trades.
+latest of its instrument, and at most `MOST` trades of the log back. Trades without an id (-1) never repeat. So the
+state holds 10 s of each instrument's own time, or as much as is not late yet if that is more, 32 bytes a trade,
+whatever the rate, and no more than `MOST` trades.
 
 >>> i4, i8, i1 = (lambda *x: np.array(x, np.int32)), (lambda *x: np.array(x)), (lambda *x: np.array(x, np.int8))
 >>> same = i8(1, 1, 1, 1)

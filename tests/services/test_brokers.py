@@ -153,7 +153,7 @@ def test_a_kill_amid_writing_loses_no_acknowledged_record_of_a_durable_broker(
         writer.produce(topic, key=str(written % 9).encode(), value=str(written).encode(), on_delivery=delivered)
         written += 1
     broker.restart()
-    assert writer.flush(60) == 0
+    assert writer.flush(120) == 0
     assert failed == []
     found = topic_log.read(broker.bootstrap, topic)
     assert [(r.partition, r.offset, r.value) for r in found] == sorted((r.partition, r.offset, r.value) for r in landed)

@@ -42,7 +42,7 @@ def producer(bootstrap: str, **settings: object) -> Producer:
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "linger.ms": 5,
-        "message.timeout.ms": 60_000,
+        "message.timeout.ms": 120_000,
         "reconnect.backoff.max.ms": 500,
         "log_level": 0,
     }
