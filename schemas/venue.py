@@ -13,6 +13,10 @@ def whole(data: bytes) -> list[tuple[str | None, bytes]]:
     return [(None, data)]
 
 
+def ordinary(data: bytes) -> None:
+    """Nothing is strange about a frame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Venue:
     """Parsers never raise on foreign bytes: a frame becomes rows, nothing (an acknowledgement) or a `Reject`.
@@ -41,3 +45,5 @@ class Venue:
     """How frames begin whose symbol travels in the record header `symbol`."""
     split: Callable[[bytes], list[tuple[str | None, bytes]]] = whole
     """A recorded frame as frames of one base asset each, with a symbol of it; a frame of one base is itself."""
+    strange: Callable[[bytes], str | None] = ordinary
+    """Why a recorded frame that belongs to no raw topic is none of the venue's; None of those known to be of no use."""

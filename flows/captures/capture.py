@@ -1,12 +1,13 @@
 """Capture: recorded frames read from a file, one a line, plain or gzip.
 
 A line is `<receive time> <JSON>`. The time is nanoseconds since 1970; milli- and microseconds are told by their number
-of digits, and seconds with a fraction, `<seconds>: <JSON>` (cryptofeed's recorder) and `<ISO time>Z <JSON>` (Tardis)
-are read as well. Bare JSON
-is taken to have been received when the venue's own `ts` or `E` says; a line without it, when the line before was, and
-the first ones of a file when the first that says so was.
+of digits, and seconds with a fraction, `<seconds>: <JSON>` (cryptofeed's recorder), `<ISO time>Z <JSON>` (Tardis) and
+`{"localTimestamp":"<ISO time>Z","message":<JSON>}` (tardis-machine) are read as well. Bare JSON is taken to have been
+received when the venue's own `ts` or `E` says; a line without it, when the line before was, and the first ones of a
+file when the first that says so was.
 
-A line that cannot be read is handed on as such, with its number; a file of which no line can be read is refused.
+A line that cannot be read, or whose JSON is no frame of the venue (one that a recorder has put into a wrapping of its
+own), is handed on as such, with its number; a file of which no line can be read is refused.
 """
 
 import gzip
@@ -24,7 +25,9 @@ from schemas.venue import Venue
 _UNITS = {10: 10**9, 13: 10**6, 16: 10**3, 18: 1, 19: 1}
 """By the digits of a receive time, nanoseconds of its unit: from 2001 to 2286, or 1973 in nanoseconds."""
 _SECONDS = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}):?|:) ")
+_LAST_NS = 2**63 - 1
 _ISO = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|\+00:00) ")
+_MACHINE = re.compile(rb'\{\s*"localTimestamp"\s*:\s*"([^"]{1,40})"\s*,\s*"message"\s*:\s*(.*)\}\s*', re.DOTALL)
 _MARK = b"\xef\xbb\xbf"
 """What some editors write before the first line (UTF-8's byte order mark)."""
 _PACKED = {
@@ -90,6 +93,25 @@ def receive_time(line: bytes) -> tuple[int, bytes] | None:
     >>> receive_time(b'2024-08-08T23:54:15.03Z {"e":1}'), receive_time(b'1723161255.03 {"e":1}')
     ((1723161255030000000, b'{"e":1}'), (1723161255030000000, b'{"e":1}'))
     """
+    at_ns, frame = _before_frame(line)
+    return (at_ns, frame) if 0 <= at_ns <= _LAST_NS else None
+
+
+def machine_line(line: bytes) -> tuple[int, bytes] | None:
+    """Receive time and frame of a line of tardis-machine; no frame where the message is null.
+
+    >>> machine_line(b'{"localTimestamp":"2019-08-01T00:00:00.1234567Z","message":{"e":1}}')
+    (1564617600123456700, b'{"e":1}')
+    """
+    found = _MACHINE.fullmatch(line)
+    if found is None:
+        return None
+    frame = found[2].rstrip()
+    return receive_time(found[1] + b" " + (b"" if frame == b"null" else frame))
+
+
+def _before_frame(line: bytes) -> tuple[int, bytes]:
+    """The time that a line begins with, -1 where there is none, and what follows it."""
     head, space, frame = line.partition(b" ")
     if space and head.isdigit() and len(head) in _UNITS:
         return int(head) * _UNITS[len(head)], frame
@@ -99,9 +121,9 @@ def receive_time(line: bytes) -> tuple[int, bytes] | None:
         try:
             at = datetime.fromisoformat(match[1].decode()).replace(tzinfo=UTC)
         except ValueError:
-            return None
+            return -1, line
         return int(at.timestamp()) * 10**9 + int((match[2] or b"0").ljust(9, b"0")), line[match.end() :]
-    return None
+    return -1, line
 
 
 def split(line: bytes, before_ns: int) -> tuple[int, bytes] | None:
@@ -116,10 +138,13 @@ def split(line: bytes, before_ns: int) -> tuple[int, bytes] | None:
     """
     if found := receive_time(line):
         return found
-    if line.startswith((b"{", b"[")):
-        own = _VENUE_MS.search(line)
-        return (int(own[1]) * _UNITS[len(own[1])] if own else before_ns), line
-    return None
+    if not line.startswith((b"{", b"[")):
+        return None
+    if _MACHINE.fullmatch(line):
+        return machine_line(line)
+    own = _VENUE_MS.search(line)
+    own_ns = int(own[1]) * _UNITS[len(own[1])] if own else before_ns
+    return (own_ns if own_ns <= _LAST_NS else before_ns), line
 
 
 class _Named(msgspec.Struct):
@@ -213,15 +238,18 @@ def only_symbol(path: Path, venue: Venue) -> str | None:
     return found.pop() if found else None
 
 
-def _problem(frame: bytes) -> str | None:
-    """Why what should be a frame is none; empty ones and a bare `pong` are ordinary."""
+def _problem(frame: bytes, venue: Venue) -> str | None:
+    """Why what should be a frame is none of the venue; empty ones and a bare `pong` are ordinary."""
     if frame in (b"", b"pong", b"ping"):
+        return None
+    why = venue.strange(frame)
+    if why is None:
         return None
     try:
         msgspec.json.decode(frame)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return "not_json"
-    return None
+    return why
 
 
 def read(path: Path, venue: Venue) -> Iterator[Recorded]:
@@ -233,10 +261,13 @@ def read(path: Path, venue: Venue) -> Iterator[Recorded]:
     alone: str | None = None
     looked = False
     empty = True
+    first = ""
     for number, line, at_ns, whole in _timed(path):
-        problem = _problem(whole) if whole is not None and venue.kind_of(whole) is None else None
+        problem = _problem(whole, venue) if whole is not None and venue.kind_of(whole) is None else None
         if whole is None or problem:
-            yield Recorded(at_ns, None, None, False, line, problem or "no_receive_time", path.name, number)
+            why = problem or "no_receive_time"
+            yield Recorded(at_ns, None, None, False, line, why, path.name, number)
+            first = first or f" of {venue.name}: line {number} is refused, {why}: {line[:60]!r}"
             continue
         empty = False
         kind = venue.kind_of(whole)
@@ -253,4 +284,4 @@ def read(path: Path, venue: Venue) -> Iterator[Recorded]:
                     )
             yield Recorded(at_ns, kind, alone if kind and own is None else own, own is not None, frame)
     if empty:
-        raise CaptureError(f"{path}: holds no frames")
+        raise CaptureError(f"{path}: holds no frames{first}")

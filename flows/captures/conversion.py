@@ -2,8 +2,9 @@
 
 cryptofeed writes a file a connection: `<address> <-> <seconds>` when it opens, `<address> <- <seconds>: <text>` what it
 sent, `<seconds>: <JSON>` what it received, `<address> -> <seconds>: <JSON>` the answer to a request, `configuration:
-<JSON>` what was recorded. Tardis' raw replay has `<ISO time>Z <JSON>` a line, an empty one where the connection was
-lost. A REST snapshot of a Binance book does not name its symbol: it gets the form `<symbol>@depthSnapshot` of Tardis.
+<JSON>` what was recorded. Tardis' raw replay has `<ISO time>Z <JSON>` a line, tardis-machine's
+`{"localTimestamp":"<ISO time>Z","message":<JSON>}`, both an empty one where the connection was lost. A REST snapshot of
+a Binance book does not name its symbol: it gets the form `<symbol>@depthSnapshot` of Tardis.
 """
 
 import heapq
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from flows.captures.capture import CaptureError, lines
+from flows.captures.capture import CaptureError, lines, machine_line
 
 Recorder = Literal["cryptofeed", "tardis"]
 Line = tuple[int, bytes]
@@ -72,6 +73,8 @@ def tardis(line: bytes, left_out: Counter[str]) -> Line | None:
     if not line:
         left_out["disconnects"] += 1
         return None
+    if (told := machine_line(line)) is not None:
+        return told
     found = _ISO.match(line)
     if found is None:
         raise ValueError("is not a line of Tardis' raw replay")

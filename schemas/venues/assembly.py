@@ -14,7 +14,7 @@ from schemas.venue import Venue
 from schemas.venues import message_rows
 from schemas.venues.forced_orders import Orders
 from schemas.venues.message_rows import Parsed, Print, ReadBooks, ReadPrints, ReadQuotes
-from schemas.venues.reading import Unusable, attempt, rejects
+from schemas.venues.reading import Unusable, attempt, objection, rejects
 from schemas.venues.scaling import Infer
 
 ReadOrders = Callable[[bytes, str | None, Orders], Sequence[Print | Unusable]]
@@ -142,4 +142,5 @@ def venue(
         kinds=kinds,
         nameless=nameless,
         split=split,
+        strange=lambda data: objection(lambda frame: readers.depth(frame, None), data),
     )

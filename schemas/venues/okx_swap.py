@@ -149,7 +149,7 @@ def _read_depth(data: bytes, named: str | None) -> Sequence[Book]:
     if data == b"pong":
         return ()
     body = _top(data)
-    rest = body.arg is None and body.event is None and body.code == "0"
+    rest = body.arg is None and body.event is None and body.code == "0" and b'"asks"' in bytes(body.data)
     arg = _Arg(symbol=named) if rest else _of_kind(body, "depth")
     if arg is None:
         return ()

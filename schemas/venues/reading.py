@@ -229,6 +229,15 @@ def rejects(frames: Frames, refused: Refused) -> list[Reject]:
     return [Reject(frames.topic, frames.partition, int(frames.offsets[i]), why, frames.frame(i)) for i, why in every]
 
 
+def objection(read: Callable[[bytes], object], data: bytes) -> str | None:
+    """Why a frame cannot be read; None where it can."""
+    try:
+        read(data)
+    except (*_FOREIGN, RecursionError) as error:
+        return _reason(error)
+    return None
+
+
 def attempt(read: Callable[[bytes], T | None], data: bytes) -> T | None:
     """What `read` finds in a frame; None where it cannot be read."""
     try:

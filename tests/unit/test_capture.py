@@ -11,6 +11,7 @@ from rich.console import Console
 from flows.captures.capture import CaptureError, Recorded, places, read, read_records, split
 from flows.commands.reasons import Reason, grid
 from schemas.venues.registry import VENUES
+from tests.venues.samples import SAMPLES
 
 USDM = VENUES["binance-usdm"]
 TRADE = b'{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":1,"p":"1","q":"1","X":"MARKET","m":true}'
@@ -92,6 +93,8 @@ def test_a_frame_that_should_name_a_symbol_and_does_not_costs_no_other_frame(tmp
         (b"12 {}", "no_receive_time"),
         (b"%d" % NS, "no_receive_time"),
         (b"99999999999999999999 {}", "no_receive_time"),
+        (b"9999999999999 {}", "no_receive_time"),  # more nanoseconds than an integer of 64 bits has
+        (b"99999999999.5: {}", "no_receive_time"),
         (b" {}", "no_receive_time"),
         (b"1.5: {}", "no_receive_time"),
         (at(TRADE[:40]), "not_json"),
@@ -106,7 +109,8 @@ def test_a_line_that_is_no_frame_is_told_by_its_number_and_a_file_of_such_lines_
     assert (got[1].problem, got[1].line, got[1].source, got[1].data) == (problem, 3, path.name, bad)
     assert got[1].received_ns in (NS, 10**6)
     alone = refusal(file(tmp_path, bad, bad, name="bad.log"))
-    said = "holds no frames" if bad.startswith(b"1") else "no line says when it was received"
+    said = "holds no frames of binance-usdm: line 1 is refused, not_json: "
+    said = said if bad.startswith(b"1") else "no line says when it was received"
     assert alone.startswith("line 1 is not a recorded frame: " if problem == "no_receive_time" else said)
 
 
@@ -123,6 +127,32 @@ def test_a_recording_in_the_raw_form_of_tardis_is_read(tmp_path):
     assert [(r.received_ns, r.kind, r.symbol, r.named) for r in read(path, USDM)] == [
         (1_723_161_255_030_314_600, "depth", "BTCUSDT", True),
         (1_723_161_255_000_000_000, "trades", "BTCUSDT", True),
+    ]
+
+
+def test_a_recording_in_the_form_of_tardis_machine_is_read(tmp_path):
+    """tardis-machine, GET /replay: one object a line, an empty line where the connection was lost."""
+    line = b'{"localTimestamp":"2024-08-08T23:54:15.0303146Z","message":%b}'
+    path = file(tmp_path, line % TRADE, b"", line % b"null", line.replace(b",", b", ") % TRADE)
+    assert [(r.received_ns, r.kind, r.symbol, r.data, r.problem) for r in read(path, USDM)] == [
+        (1_723_161_255_030_314_600, "trades", "BTCUSDT", TRADE, None),
+        (1_723_161_255_030_314_600, None, None, b"", None),
+        (1_723_161_255_030_314_600, "trades", "BTCUSDT", TRADE, None),
+    ]
+
+
+@pytest.mark.parametrize("name", sorted({name for name, kind in SAMPLES if kind == "trades"}))
+def test_a_frame_in_a_wrapping_that_nobody_knows_is_a_reject_and_does_not_vanish(tmp_path, name):
+    """One written as `{"recv":..,"msg":..}`, or two as a pair with its time, was counted among those of no use."""
+    venue = VENUES[name]
+    whole = next(f for (of, kind), some in SAMPLES.items() if of == name for f in some if venue.kind_of(f) == "trades")
+    path = file(tmp_path, at(whole), at(b'{"recv":5,"msg":%b}' % whole), at(b"[5,%b]" % whole), at(whole))
+    got = list(read(path, venue))
+    assert [(bool(r.kind), bool(r.problem), r.line) for r in got] == [
+        (True, False, 0),
+        (False, True, 2),
+        (False, True, 3),
+        (True, False, 0),
     ]
 
 
@@ -186,7 +216,7 @@ def test_the_other_forms_of_lines_are_read_and_nothing_else(line, wanted):
     assert split(line, 42) == wanted
 
 
-@given(st.integers(10**17, 10**19 - 1), st.binary(max_size=40))
+@given(st.integers(10**17, 2**63 - 1), st.binary(max_size=40))
 def test_what_is_written_as_a_line_is_read_back_byte_for_byte(ns, frame):
     assert split(at(frame, ns), 0) == (ns, frame)
 

@@ -54,7 +54,8 @@ def test_files_of_cryptofeed_are_merged_and_a_snapshot_names_its_symbol(capsys, 
 
 def test_a_raw_replay_of_tardis_becomes_a_capture(capsys, tmp_path):
     (tmp_path / "raw").write_bytes(
-        b'2019-08-01T00:00:00.1234567Z {"stream":"a"}\n\n2019-08-01T00:00:01Z {"stream":"b"}\n'
+        b'2019-08-01T00:00:00.1234567Z {"stream":"a"}\n\n'
+        b'{"localTimestamp":"2019-08-01T00:00:01Z","message":{"stream":"b"}}\n'
     )
     code, said, _ = convert(capsys, "tardis", tmp_path / "raw", "--out", tmp_path / "out.log")
     assert code == 0
