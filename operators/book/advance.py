@@ -239,6 +239,8 @@ def advance(
             head[CROSSED_NS] = -1
         elif what == DROP:
             mark |= MARK_DROPPED
+            if head[APPLIED_NS] == 0 and head[STATE] == JOINING and not replay and not snapshot[i]:
+                head[APPLIED_NS] = event_ns[i]  # of a snapshot that tells no time: ids set back are told by it
         live = trusted_now(head)
         if since_ns >= 0 or (trusted and not live):
             mark |= MARK_GAP

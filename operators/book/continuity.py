@@ -15,7 +15,8 @@ the last message applied; `u` is the message's last id, `first` its first, `prev
 On Binance diffs may overlap the book, as those of two streams of it do (`@depth@100ms` beside `@depth@500ms`): one that
 ends behind the book and follows nothing later than it brings all that changed since, in absolute sizes. What has a
 smaller id than the book there, at a time more than `SET_BACK_NS` later, is not old: the venue has set its ids back (a
-symbol is listed anew), so such a diff is a gap, and such a snapshot replaces the book.
+symbol is listed anew), so such a diff is a gap, and such a snapshot replaces the book. A diff that no diff came before
+since the snapshot is old for longer (`FETCHED_NS`), for the stream may lag behind what was fetched.
 
 Anything else is a gap, and so is a message of the chain that could not be used (`REFUSED`). A snapshot replaces the
 book, but for one that is not newer than a trusted book (on Binance, where it comes by REST beside the stream, by its
@@ -72,6 +73,10 @@ SET_BACK_NS = 10_000_000_000
 """Event time after which a smaller id is not of the past on Binance: streams of one book, and recorders, differ in the
 order of what they bring, but not in the time that the venue has given it."""
 
+FETCHED_NS = 60_000_000_000
+"""The same while the book is a fetched snapshot that no diff has joined yet: the stream may lag behind it. Where it
+tells no time (spot's never do), after the first diff that is dropped."""
+
 _FUTURES = int(Sequencing.BINANCE_FUTURES)
 _SPOT = int(Sequencing.BINANCE_SPOT)
 _BYBIT = int(Sequencing.BYBIT)
@@ -111,7 +116,7 @@ def verdict(
     if state == EMPTY:
         return HOLD
     if from_rest:
-        if state == LIVE and u < last and later_ns > SET_BACK_NS:
+        if u < last and later_ns > (SET_BACK_NS if state == LIVE else FETCHED_NS):
             return GAP
         return _binance(sequencing, state, last, first, u, previous)
     if u < 0:
@@ -124,7 +129,7 @@ def verdict(
             answer = GAP
     elif previous == last or (sequencing == _OKX and state == JOINING and 0 <= previous < last < u):
         answer = APPLY
-    elif sequencing == _OKX and state == JOINING and previous >= 0 and u <= last:
+    elif sequencing == _OKX and state == JOINING and previous >= 0 and u <= last and later_ns <= SET_BACK_NS:
         answer = DROP
     else:
         answer = DROP if u == last and previous == last_previous else GAP

@@ -6,6 +6,7 @@ from operators.book.continuity import (
     APPLY,
     DROP,
     EMPTY,
+    FETCHED_NS,
     GAP,
     HOLD,
     JOINING,
@@ -185,4 +186,11 @@ def test_a_smaller_id_at_a_much_later_time_is_an_id_set_back_on_binance(
 
     assert (told(LIVE, 5, False), told(LIVE, 5, True)) == (diff, snapshot)
     assert told(LIVE, 100, True) == DROP  # a quiet book that is fetched again
-    assert told(JOINING, 5, False) == DROP  # a stream that lags behind a fetched book, of which spot tells no time
+    assert told(JOINING, 5, False) == DROP  # a stream that lags behind a fetched book
+
+
+@pytest.mark.parametrize("venue", [FUTURES, SPOT, OKX])
+def test_a_smaller_id_is_no_longer_a_stream_that_lags_behind_a_fetched_book_when_it_is_long_after_it(venue) -> None:
+    limit_ns = SET_BACK_NS if venue == OKX else FETCHED_NS
+    for later_ns, expected in ((limit_ns, DROP), (limit_ns + 1, GAP)):
+        assert verdict(int(venue), JOINING, 100, -2, False, 5, 5, 4, False, later_ns) == expected
