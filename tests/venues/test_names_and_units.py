@@ -8,7 +8,7 @@ import pytest
 from schemas.instrument import DOLLARS
 from schemas.venues import okx_swap
 from schemas.venues.registry import VENUES
-from schemas.venues.symbols import QUOTES, coins
+from schemas.venues.symbols import COINS, QUOTES, coins
 from tests.venues.cases import parsed, replayed
 from tests.venues.test_kinds import (
     BYBIT,
@@ -42,6 +42,19 @@ def test_a_coin_m_contract_is_of_its_coin_also_where_its_name_ends_like_another_
     assert VENUES[COINM].base(symbol) == base
     _, _, table = parsed(COINM, "liquidations", [forced(symbol)])
     assert (table.rows[0].base, table.rows[0].quote, table.rows[0].kind) == (base, "USD", "inverse")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "base", "quote"),
+    [("DOTUSD", "DOT", "USD"), ("BNBUSD", "BNB", "USD"), ("PAXGUSD", "PAXG", "USD"), ("USDTUSD", "USDT", "USD"),
+     ("ADAEUR", "ADA", "EUR"), ("BNBIDR", "BNB", "IDR"), ("DOTTUSD", "DOT", "TUSD"), ("BNBBUSD", "BNB", "BUSD"),
+     ("USDTTUSD", "USDT", "TUSD"), ("TUSDBUSD", "TUSD", "BUSD"), ("BTCAEUR", "BTC", "AEUR"), ("EURAEUR", "EUR", "AEUR")],
+)  # fmt: skip
+@pytest.mark.parametrize("venue", [SPOT, USDM, BYBIT])
+def test_a_coin_whose_name_ends_as_a_longer_quote_begins_is_not_cut_short(venue, symbol, base, quote):
+    """DOTUSD was DO in TUSD: on another shard than DOTUSDT, and no book of it met the other dollar books of DOT."""
+    assert (VENUES[venue].base(symbol), coins(symbol)) == (base, (base, quote))
+    assert all(name.endswith(tuple("ABGT")) for name in COINS), "others cannot be read in two ways"
 
 
 def test_every_quote_that_counts_as_dollars_is_recognised_at_the_end_of_a_name():
