@@ -5,7 +5,8 @@ position over), ADL and NA is left out (prices off the tick), as Binance leaves 
 of retail price improvement (RPI) counts, as it does there; another word than these and MARKET is refused, for nobody
 knows what it counts. `trade` and `aggTrade` tell the same fills, which
 `operators/tape/feeds` counts once. Partial books (`@depth5`, `@rpiDepth`) share
-the event name of the full ones and are left out by their stream's name.
+the event name of the full ones and are left out by their stream's name; a bare one of the futures has all fields of a
+diff, ids of its own chain included, and cannot be told from one (bare ones of spot are whole books, to their depth).
 
 The all-market streams of both futures hosts carry the contracts of both (`st` 1: USD-M, 2: COIN-M); those of the other
 venue are left out. Event times may be microseconds (`timeUnit`). A REST snapshot comes as it is, or as Tardis wraps it
