@@ -5,6 +5,7 @@ Prices are integer ticks and quantities integer lots of the instrument (row `ins
 Times are nanoseconds since 1970, UTC; `event_ns` 0 means that the frame has no event time (Binance spot snapshots).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
@@ -68,6 +69,16 @@ class Depth:
         """No messages."""
         i4, i8 = np.empty(0, np.int32), np.empty(0, np.int64)
         return cls(i4, i4, i8, np.empty(0, np.bool_), i8, i8, i8, np.zeros(1, np.int64), i4, i8, i8)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Depth"]) -> "Depth":
+        """The messages of at least one part, those of one after those of the other."""
+        if len(parts) == 1:
+            return parts[0]
+        counts = np.concatenate([np.diff(p.starts) for p in parts])
+        starts = np.append(0, np.cumsum(counts)).astype(np.int64)
+        rows = {n: np.concatenate([getattr(p, n) for p in parts]) for n in (*MESSAGE, "ticks", "lots")}
+        return cls(**rows, starts=starts)
 
     def part(self, start: int, stop: int) -> "Depth":
         """Messages `start` to `stop` (exclusive)."""

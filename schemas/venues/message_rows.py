@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.batches import Depth, Derivatives, Liquidations, Trades
+from schemas.batches import BESIDE, WHOLE, Depth, Derivatives, Liquidations, Trades
 from schemas.frames import Frames
-from schemas.instrument import InstrumentTable
+from schemas.instrument import InstrumentTable, View
 from schemas.levels import LIMIT, OK, OUT_OF_RANGE, Levels
 from schemas.venues.depth_message import Book
 from schemas.venues.reading import Refused, Unusable, gather
@@ -82,10 +83,54 @@ def depth(
     *,
     actions: bool = False,
 ) -> tuple[Depth, Parsed]:
-    """Depth messages of some frames of a batch."""
+    """Depth messages of some frames of a batch.
+
+    A snapshot begins its view only if its numbers can be used, so such a frame is scaled before the next one is read:
+    one that is refused leaves the view that was kept, which may be replaced then as one that has no book.
+    """
     at, books, refused = gather(frames, which, read)
     views = {name: [(-1, kept.name)] for name, kept in table.views.items()}
-    books = [_of_view(table, i, book, views) for i, book in zip(at, books, strict=True)]
+    found: list[Depth] = []
+    refined: Refined = []
+
+    def scale(lo: int, hi: int) -> None:
+        if lo < hi or not found:
+            part, finer = _in_steps(at[lo:hi], books[lo:hi], table, infer, refused, actions)
+            found.append(part)
+            refined.extend(finer)
+
+    done = k = 0
+    while k < len(at):
+        end = next((n for n in range(k + 1, len(at)) if at[n] != at[k]), len(at))
+        first = books[k]
+        before, told = table.views.get(first.symbol), len(views.get(first.symbol, ()))
+        books[k:end] = [_of_view(table, at[k], book, views) for book in books[k:end]]
+        if first.view and first.snapshot and _begins(before, books[k], table.views[first.symbol]):
+            scale(done, k)
+            scale(k, end)
+            done = end
+            if at[k] in refused.frames:
+                del views[first.symbol][told:]
+                table.views.pop(first.symbol)
+                if before is not None:
+                    begun = before.begun and before.name != first.view
+                    table.views[first.symbol] = msgspec.structs.replace(before, begun=begun)
+        k = end
+    scale(done, len(at))
+    return Depth.joined(found), Parsed(refused, refined, views)
+
+
+def _begins(before: View | None, told: Book, kept: View) -> bool:
+    """Whether a snapshot begins its view, or begins it anew; not one of those that always come whole."""
+    if before is not None and before.begun and before.name == kept.name:
+        return told.last_id != BESIDE and told.previous_id != WHOLE
+    return told.last_id != BESIDE
+
+
+def _in_steps(
+    at: list[int], books: list[Book], table: InstrumentTable, infer: Infer, refused: Refused, actions: bool
+) -> tuple[Depth, Refined]:
+    """Messages with the frame of each, in steps of their instruments; those that cannot be used join `refused`."""
     levels = Levels([side for b in books for side in (b.bids, b.asks)], actions=actions)
     starts = levels.starts[::2]
     worst = np.where(levels.status[::2] != OK, levels.status[::2], levels.status[1::2])
@@ -120,7 +165,7 @@ def depth(
         ticks=found.ticks,
         lots=found.lots,
     )
-    return rows, Parsed(refused, found.refined, views)
+    return rows, found.refined
 
 
 def _of_view(table: InstrumentTable, i: int, book: Book, views: dict[str, list[tuple[int, str]]]) -> Book:

@@ -48,6 +48,67 @@ def test_a_book_whose_ids_the_venue_sets_back_is_not_the_old_one_for_ever(venue,
     assert last["best_bid"] == 50.0
 
 
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("venue", [USDM, COINM, SPOT])
+def test_ids_that_are_set_back_while_no_diff_has_joined_the_fetched_book_do_not_leave_it_for_ever(venue, timed):
+    """All that was sent after it was dropped as older than the snapshot, which was trusted; spot's tells no time."""
+
+    def whole(last, at, bid):
+        told = depth(venue, last, last, -1, at, ((bid, "1"),), (("101", "1"),), snapshot=True)
+        return {k: v for k, v in told.items() if timed or k not in ("E", "T")}
+
+    def diff(first, last, at, bid):
+        return depth(venue, first, last, first - 1, at, ((bid, "2"),))
+
+    anew = [diff(1, 3, 1_000, "50"), diff(4, 6, 30_000, "50"), diff(7, 9, 62_000, "50")]
+    sides, said, rejects = book(
+        venue, [whole(1000, 0, "100"), *anew, whole(9, 63_000, "50"), diff(10, 12, 63_100, "50")], SYMBOLS[venue]
+    )
+    assert (rejects, said) == ([], ["fresh", "dropped", "dropped", "gap", "fresh", "applied"])
+    assert sides == ({50.0: 2.0}, {101.0: 1.0})
+    lags = [diff(900 + n, 900 + n, 1_000 * n, "99") for n in range(0, 60, 10)]
+    sides, said, _ = book(venue, [whole(1000, 60_000, "100"), *lags, diff(1000, 1001, 60_100, "100")], SYMBOLS[venue])
+    assert (said[-1], sides) == ("applied", ({100.0: 2.0}, {101.0: 1.0}))
+    held = [diff(n, n, 60_000 * n, "99") for n in range(1, 9)]
+    sides, said, _ = book(venue, [*held, whole(7, 420_000, "100")], SYMBOLS[venue])
+    assert (said[-1], sides) == ("fresh", ({100.0: 1.0, 99.0: 2.0}, {101.0: 1.0}))
+
+
+@pytest.mark.parametrize("bad", ["abc", "-1", "0.0000000000000001", "99999999999999999999"])
+@pytest.mark.parametrize("venue", [BYBIT, OKX])
+def test_a_deeper_view_whose_first_snapshot_is_refused_leaves_the_book_to_the_view_that_is_kept(venue, bad, tmp_path):
+    """It stayed the view that is kept, so the other was left out, and no book came until it sent a snapshot again."""
+    deep, flat = ("200", "50") if venue == BYBIT else ("books", "books50-l2-tbt")
+
+    def told(n, ms, view, price="100", whole=False):
+        levels = ((price, str(n)), ("99", "1")), (("101", "1"),)
+        return depth(venue, n, n, n - 1, ms, *(levels if whole else (levels[0],)), snapshot=whole, view=view)
+
+    refused = told(500, 5, deep, bad, whole=True)
+    kept = [told(10, 0, flat, whole=True), *(told(10 + n, 100 * n, flat) for n in range(1, 30))]
+    beside = [told(500 + n, 100 * n + 50, deep) for n in range(1, 30)]
+    both = [f for pair in zip(kept[1:], beside, strict=True) for f in pair]
+    log = [kept[0], refused, *both]
+    sides, said, rejects = book(venue, log, SYMBOLS[venue])
+    assert (len(rejects), "gap" in said, sides) == (1, False, ({100.0: 39.0, 99.0: 1.0}, {101.0: 1.0}))
+    sides, said, _ = book(venue, [refused, *beside[:2], kept[0], *kept[1:]], SYMBOLS[venue])
+    assert sides == ({100.0: 39.0, 99.0: 1.0}, {101.0: 1.0}), "one that came first leaves it to any whole book"
+    sides, _, _ = book(venue, [*log, told(700, 3_000, deep, whole=True), told(701, 3_100, deep)], SYMBOLS[venue])
+    assert sides[0][100.0] == 701.0
+    again = told(600, 2_980, deep, bad, whole=True)
+    kept_deep = [
+        told(500, 0, deep, whole=True),
+        *beside,
+        again,
+        told(60, 2_990, flat, whole=True),
+        told(61, 3_000, flat),
+    ]
+    assert book(venue, kept_deep, SYMBOLS[venue])[0][0] == {100.0: 61.0, 99.0: 1.0}
+    cut = [replayed([(venue, capture(tmp_path / "deep.log", log))], batch=batch) for batch in (1, 7, 1000)]
+    rows = [[r["best_bid"] for r in got.rows("features_book", window_ms=1000)] for got in cut]
+    assert rows[0] == rows[1] == rows[2] and set(rows[0]) == {100.0}
+
+
 def test_a_trade_of_two_recorders_counts_once_where_one_of_them_asked_for_microseconds(tmp_path):
     """Binance spot, `timeUnit=MICROSECOND`: the same trade at 200 ms, and at 200137 us, which is of the next pane."""
     coarse = [trade(SPOT, n, 100 * n) for n in range(20, 26)]
