@@ -1,7 +1,7 @@
 """Hysteresis: raise, heighten, lower and clear in event time, per subject, with holds, a cooldown and a floor of rate.
 
 A value stays in force until the next row of its subject, so a hold may run out between two rows: the transition then
-carries the instant at which it ran out, whichever row or `advance` brings it to light. All thresholds are in the
+carries the instant at which it ran out, whichever row or moment brings it to light. All thresholds are in the
 direction of harm (negate them for "below"). The level of a value is how many of `raise_at` it has reached; a level is
 held until the value is below its own threshold by `raise_at[0] - clear_at`. The grade of a level is told; while the
 value in force is not trusted it is one lower.
@@ -34,8 +34,10 @@ _NEW = np.array([0, NEVER, NEVER, NEVER, NEVER, NEVER, 1, 0, NEVER, -1, 0, NEVER
 LEAST_FLAP_NS = 1_000_000_000
 """What is doubled where a rule has no clear hold."""
 _HOLD, _CLEAR_HOLD, _COOLDOWN, _FLAP, _FORGET = range(5)
-_PER_ROW = 5
-"""Transitions that a row may bring to light: a lower and a clear before it, a higher at it, two at once after it."""
+_AT, _PLACE, _MOMENT = 2, 8, 9
+_PER_ROW, _PER_SUBJECT = 8, 3
+"""Transitions that a row may bring to light: a lower and a clear before it, a higher at it, two at once after it; and
+that time may, before the next row of the subject: a raise, a lower and a clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,21 @@ class Transitions:
     value: F8
     trusted: Flags
     row: I8
+    place: I8
+    """The row that brought it to light, -1: none did, but time before the first row of the moment."""
+    moment: I8
     in_force: I8
     """By subject, not by transition: the row of the batch whose value is now in force, -1: none of this batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Rows that are judged together: those of moment m begin at `starts[m]`, one more than moments saying where the end
+    is. Before them time has come to `until_ns[m]`, and holds that no row brings to light run out; `NEVER`: it has not.
+    """
+
+    starts: I8
+    until_ns: I8
 
 
 def latches(subjects: int = 0) -> Latches:
@@ -105,8 +120,18 @@ def widen(state: Latches, subjects: int) -> None:
     state.value = np.concatenate((state.value, more.value))
 
 
-def follow(state: Latches, by: Thresholds, subject: I8, value: F8, event_ns: I8, trusted: Flags) -> Transitions:
-    """Take rows in order. A row older than the newest of its subject is passed over.
+def follow(
+    state: Latches,
+    by: Thresholds,
+    subject: I8,
+    value: F8,
+    event_ns: I8,
+    trusted: Flags,
+    moments: Moments | None = None,
+) -> Transitions:
+    """Take rows in order, moment by moment. A row older than the newest of its subject is passed over.
+
+    What time alone brings to light comes before the rows of its moment: by time, then subject.
 
     >>> state = latches(1)
     >>> by = Thresholds(np.array([0.8]), 0.7, hold_ns=5)
@@ -115,8 +140,10 @@ def follow(state: Latches, by: Thresholds, subject: I8, value: F8, event_ns: I8,
     >>> out.kind.tolist(), out.at_ns.tolist()
     ([1, 3], [15, 30])
     """
+    if moments is None:
+        moments = Moments(np.array([0, len(subject)]), np.array([NEVER]))
     in_force = np.full(len(state.value), -1, np.int64)
-    out = np.empty((_PER_ROW * len(subject), 8), np.int64)
+    out = np.empty((_PER_ROW * len(subject) + _PER_SUBJECT * len(state.value), 10), np.int64)
     values = np.empty(len(out))
     n = _follow(
         state.marks,
@@ -125,6 +152,8 @@ def follow(state: Latches, by: Thresholds, subject: I8, value: F8, event_ns: I8,
         by.held_at(),
         by.grade_of(),
         by.times(),
+        np.asarray(moments.starts, np.int64),
+        np.asarray(moments.until_ns, np.int64),
         np.asarray(subject, np.int64),
         np.asarray(value, np.float64),
         np.asarray(event_ns, np.int64),
@@ -133,21 +162,14 @@ def follow(state: Latches, by: Thresholds, subject: I8, value: F8, event_ns: I8,
         out,
         values,
     )
-    return _transitions(out[:n], values[:n], in_force)
-
-
-def advance(state: Latches, by: Thresholds, now_ns: int) -> Transitions:
-    """The holds that have run out by `now_ns` of event time, without a row; by time, then subject."""
-    out = np.empty((2 * len(state.value), 8), np.int64)
-    values = np.empty(len(out))
-    n = _advance(state.marks, state.value, by.raise_at, by.held_at(), by.grade_of(), by.times(), now_ns, out, values)
-    order = np.argsort(out[:n, 2], kind="stable")
-    return _transitions(out[:n][order], values[:n][order], np.full(len(state.value), -1, np.int64))
+    timely = out[:n, _PLACE] < 0
+    order = np.lexsort((np.where(timely, out[:n, _AT], 0), ~timely, out[:n, _MOMENT]))
+    return _transitions(out[:n][order], values[:n][order], in_force)
 
 
 def _transitions(out: I8, values: F8, in_force: I8) -> Transitions:
-    subject, kind, at, raised, grade, trusted, row, forgotten = (c.copy() for c in out.T)
-    told = trusted.astype(np.bool_), row
+    subject, kind, at, raised, grade, trusted, row, forgotten, place, moment = (c.copy() for c in out.T)
+    told = trusted.astype(np.bool_), row, place, moment
     return Transitions(subject, kind, at, raised, grade, forgotten.astype(np.bool_), values.copy(), *told, in_force)
 
 
@@ -263,6 +285,65 @@ def _settle(
     return n
 
 
+@inner
+def _take(
+    marks: I8,
+    value: F8,
+    raise_at: F8,
+    held_at: F8,
+    grades: I8,
+    times: I8,
+    s: int,
+    now: int,
+    v: float,
+    trusted: bool,
+    i: int,
+    in_force: I8,
+    out: I8,
+    values: F8,
+    n: int,
+) -> int:
+    """Row i: the value v of subject s, in force from `now` on."""
+    if now < marks[s, SEEN]:
+        return n
+    n = _settle(marks, value, raise_at, held_at, grades, times, s, now, in_force[s], out, values, n)
+    marks[s, SEEN] = now
+    if np.isnan(v):
+        marks[s, SINCE] = marks[s, CLEARING] = marks[s, LOWERING] = NEVER
+        return n
+    value[s] = v
+    marks[s, KNOWN] = now
+    marks[s, TRUSTED] = 1 if trusted else 0
+    in_force[s] = i
+    level = _level(raise_at, v)
+    if marks[s, LEVEL] == 0:
+        if level == 0:
+            marks[s, SINCE] = NEVER
+        elif marks[s, SINCE] == NEVER:
+            marks[s, SINCE] = now
+    else:
+        level = max(level, _held(held_at, v, marks[s, LEVEL]))
+        grade = _grade(grades, level, marks[s, TRUSTED])
+        if grade < marks[s, GRADE]:
+            marks[s, LEVEL] = max(level, marks[s, LEVEL])
+            if marks[s, LOWERING] == NEVER:
+                marks[s, LOWERING] = now
+        else:
+            marks[s, LEVEL] = level
+            marks[s, LOWERING] = NEVER
+            if grade > marks[s, GRADE]:
+                marks[s, GRADE] = grade
+                _rose(marks, s, now, times)
+                n = _note(out, values, n, s, HIGHER, now, marks, v, i, 0)
+        if v == -np.inf:
+            marks[s, CLEARING], marks[s, LOWERING] = now, NEVER
+        elif not v < held_at[0]:
+            marks[s, CLEARING] = NEVER
+        elif marks[s, CLEARING] == NEVER:
+            marks[s, CLEARING] = now
+    return _settle(marks, value, raise_at, held_at, grades, times, s, now, i, out, values, n)
+
+
 @kernel
 def _follow(
     marks: I8,
@@ -271,6 +352,8 @@ def _follow(
     held_at: F8,
     grades: I8,
     times: I8,
+    starts: I8,
+    until_ns: I8,
     subject: I8,
     rows: F8,
     event_ns: I8,
@@ -280,54 +363,18 @@ def _follow(
     values: F8,
 ) -> int:
     n = 0
-    for i in range(len(subject)):
-        s, now, v = subject[i], event_ns[i], rows[i]
-        if now < marks[s, SEEN]:
-            continue
-        n = _settle(marks, value, raise_at, held_at, grades, times, s, now, in_force[s], out, values, n)
-        marks[s, SEEN] = now
-        if np.isnan(v):
-            marks[s, SINCE] = marks[s, CLEARING] = marks[s, LOWERING] = NEVER
-            continue
-        value[s] = v
-        marks[s, KNOWN] = now
-        marks[s, TRUSTED] = 1 if trusted[i] else 0
-        in_force[s] = i
-        level = _level(raise_at, v)
-        if marks[s, LEVEL] == 0:
-            if level == 0:
-                marks[s, SINCE] = NEVER
-            elif marks[s, SINCE] == NEVER:
-                marks[s, SINCE] = now
-        else:
-            level = max(level, _held(held_at, v, marks[s, LEVEL]))
-            grade = _grade(grades, level, marks[s, TRUSTED])
-            if grade < marks[s, GRADE]:
-                marks[s, LEVEL] = max(level, marks[s, LEVEL])
-                if marks[s, LOWERING] == NEVER:
-                    marks[s, LOWERING] = now
-            else:
-                marks[s, LEVEL] = level
-                marks[s, LOWERING] = NEVER
-                if grade > marks[s, GRADE]:
-                    marks[s, GRADE] = grade
-                    _rose(marks, s, now, times)
-                    n = _note(out, values, n, s, HIGHER, now, marks, v, i, 0)
-            if v == -np.inf:
-                marks[s, CLEARING], marks[s, LOWERING] = now, NEVER
-            elif not v < held_at[0]:
-                marks[s, CLEARING] = NEVER
-            elif marks[s, CLEARING] == NEVER:
-                marks[s, CLEARING] = now
-        n = _settle(marks, value, raise_at, held_at, grades, times, s, now, i, out, values, n)
-    return n
-
-
-@kernel
-def _advance(
-    marks: I8, value: F8, raise_at: F8, held_at: F8, grades: I8, times: I8, now_ns: int, out: I8, values: F8
-) -> int:
-    n = 0
-    for s in range(len(value)):
-        n = _settle(marks, value, raise_at, held_at, grades, times, s, now_ns, -1, out, values, n)
+    for m in range(len(until_ns)):
+        first = n
+        if until_ns[m] != NEVER:
+            for s in range(len(value)):
+                n = _settle(marks, value, raise_at, held_at, grades, times, s, until_ns[m], in_force[s], out, values, n)
+            out[first:n, _PLACE] = -1
+        for i in range(starts[m], starts[m + 1]):
+            before, s = n, subject[i]
+            n = _take(
+                marks, value, raise_at, held_at, grades, times, s, event_ns[i], rows[i], trusted[i], i, in_force,
+                out, values, n,
+            )  # fmt: skip
+            out[before:n, _PLACE] = i
+        out[first:n, _MOMENT] = m
     return n

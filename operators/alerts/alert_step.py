@@ -84,15 +84,32 @@ def alerts(rule: Rule) -> Step[AlertState]:
         ("event_ns", *rule.columns),
         tuple(c.name for c in WRITES),
         AlertState,
-        lambda state, rows: _step(rule, state, rows),
+        lambda state, rows: judge(rule, state, rows)[0],
         _freeze,
         lambda data: _thaw(rule, data),
     )
 
 
-def advance(rule: Rule, state: AlertState, now_ns: int) -> Columns:
-    """Alerts whose hold ran out by `now_ns` of event time although no row came."""
-    return _columns(rule, state, hysteresis.advance(state.latches, thresholds(rule), now_ns), {})
+def judge(
+    rule: Rule, state: AlertState, rows: Columns, moments: hysteresis.Moments | None = None
+) -> tuple[Columns, hysteresis.Transitions]:
+    """Alerts of rows in order, moment by moment, with the transitions that they tell of."""
+    sign = 1.0 if rule.comparison == "above" else -1.0
+    value = sign * np.asarray(rows[rule.metric], np.float64)
+    if rule.exists:
+        value = np.where(np.asarray(rows[rule.exists], np.float64) == 0, -np.inf, value)
+    names = ["/".join(map(str, parts)) for parts in zip(*(rows[c].tolist() for c in rule.subject), strict=True)]
+    subject = np.array([state.subjects.setdefault(name, len(state.subjects)) for name in names], np.int64)
+    hysteresis.widen(state.latches, len(state.subjects))
+    trusted = np.asarray(rows[rule.trust], np.bool_) if rule.trust else np.ones(len(value), np.bool_)
+    found = hysteresis.follow(state.latches, thresholds(rule), subject, value, rows["event_ns"], trusted, moments)
+    out = _columns(rule, state, found, rows)
+    marks = state.latches.marks
+    busy = (marks[:, hysteresis.LEVEL] > 0) | (marks[:, hysteresis.SINCE] != hysteresis.NEVER)
+    for s in np.flatnonzero(busy & (found.in_force >= 0)).tolist():
+        state.evidence[s] = _row(rule, rows, int(found.in_force[s]))
+    state.evidence = {s: row for s, row in state.evidence.items() if busy[s]}
+    return out, found
 
 
 def abandon(rule: Rule, state: AlertState, now_ns: int, reason: str) -> Columns:
@@ -111,28 +128,11 @@ def abandon(rule: Rule, state: AlertState, now_ns: int, reason: str) -> Columns:
         value[open_].copy(),
         trusted,
         np.full(n, -1),
+        np.full(n, -1),
+        np.zeros(n, np.int64),
         np.full(len(value), -1),
     )
     return {**_columns(rule, state, found, {}), "reason": np.full(n, reason)}
-
-
-def _step(rule: Rule, state: AlertState, rows: Columns) -> Columns:
-    sign = 1.0 if rule.comparison == "above" else -1.0
-    value = sign * np.asarray(rows[rule.metric], np.float64)
-    if rule.exists:
-        value = np.where(np.asarray(rows[rule.exists], np.float64) == 0, -np.inf, value)
-    names = ["/".join(map(str, parts)) for parts in zip(*(rows[c].tolist() for c in rule.subject), strict=True)]
-    subject = np.array([state.subjects.setdefault(name, len(state.subjects)) for name in names], np.int64)
-    hysteresis.widen(state.latches, len(state.subjects))
-    trusted = np.asarray(rows[rule.trust], np.bool_) if rule.trust else np.ones(len(value), np.bool_)
-    found = hysteresis.follow(state.latches, thresholds(rule), subject, value, rows["event_ns"], trusted)
-    out = _columns(rule, state, found, rows)
-    marks = state.latches.marks
-    busy = (marks[:, hysteresis.LEVEL] > 0) | (marks[:, hysteresis.SINCE] != hysteresis.NEVER)
-    for s in np.flatnonzero(busy & (found.in_force >= 0)).tolist():
-        state.evidence[s] = _row(rule, rows, int(found.in_force[s]))
-    state.evidence = {s: row for s, row in state.evidence.items() if busy[s]}
-    return out
 
 
 def _row(rule: Rule, rows: Columns, i: int) -> dict[str, float | str | bool | None]:
@@ -142,7 +142,7 @@ def _row(rule: Rule, rows: Columns, i: int) -> dict[str, float | str | bool | No
 
 def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows: Columns) -> Columns:
     sign = 1.0 if rule.comparison == "above" else -1.0
-    names = list(state.subjects)
+    names = list(state.subjects) if len(found.subject) else []
     subject = [names[s] for s in found.subject.tolist()]
     ids = [alert_id(rule.name, s, at) for s, at in zip(subject, found.raised_ns.tolist(), strict=True)]
     cleared = found.kind == hysteresis.CLEAR

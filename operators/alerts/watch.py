@@ -8,15 +8,17 @@ known, so it does not count as time either. More raises than anybody reads becom
 """
 
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from operators.alerts.alert_step import WRITES, AlertState, abandon, advance, alert_id, alerts
+from operators.alerts.alert_step import WRITES, AlertState, abandon, alert_id, alerts, judge
 from operators.alerts.rules import Rule
 from operators.alerts.storm import Alert, Storm
 from operators.contract import Array, Columns, Step
+from operators.hysteresis import NEVER, Moments
 from operators.published_rows import Published
 from schemas.column import Column, Dtype
 from schemas.frames import Frames, Reject
@@ -36,6 +38,14 @@ ALERTS = (
 _KINDS = {"lower": 0, "raise": 1, "higher": 2, "clear": 3}
 _TYPES: dict[Dtype, type] = {"str": str, "f8": float, "i8": int, "bool": bool, "time": int}
 MS = 1_000_000
+
+
+class _Moment(NamedTuple):
+    """Consecutive rows of a venue that hold for the same time, by their place in what was read."""
+
+    number: int
+    end_ms: int
+    rows: list[Any]
 
 
 class _Frozen(msgspec.Struct):
@@ -82,10 +92,12 @@ class Watch:
                 continue
             if not (self.windowed and row.closed_by == "end" and row.window_ms > self.base_ms):
                 rows.append(row)
-        out: list[Alert] = []
-        for run, together in groupby(rows, self._run):
-            out += self._judge(run, list(together))
-        return self._published(out), rejects
+        moments: dict[str, list[_Moment]] = {}
+        for number, ((venue, end_ms), together) in enumerate(groupby(rows, self._run)):
+            moments.setdefault(venue, []).append(_Moment(number, end_ms, list(together)))
+        told = [alert for venue, of in moments.items() for alert in self._judge(venue, of)]
+        told.sort(key=itemgetter(0))
+        return self._published([alert for _, alert in told]), rejects
 
     def end(self) -> Published:
         """No row will follow: what waits for time to go on is told."""
@@ -95,37 +107,48 @@ class Watch:
         at: int = getattr(row, self.table.time)
         return row.venue if self.by_venue else "", at + row.window_ms if self.windowed else at
 
-    def _judge(self, run: tuple[str, int], rows: list[Any]) -> list[Alert]:
-        out: list[Alert] = []
-        venue, end_ms = run
+    def _judge(self, venue: str, moments: list[_Moment]) -> list[tuple[int, Alert]]:
+        """Alerts of a venue's rows, each with the number of its moment."""
         states = self.states.setdefault(venue, [step.init() for step in self.steps])
         storms = self.storms.setdefault(venue, [Storm() for _ in self.rules])
-        if end_ms > self.ends_ms.get(venue, 0):
-            self.ends_ms[venue] = end_ms
-            # What ran out meanwhile comes first, and of the minute in which it did: told after what is withheld, a
-            # clear would lie before the raise that it ends.
-            for rule, state, storm in zip(self.rules, states, storms, strict=True):
-                for alert in _listed(advance(rule, state, (end_ms - 1) * MS)):
-                    if storm.lags(alert["at"]):
-                        out += self._told(venue, rule, storm, alert["at"])
-                    out += storm.admit(rule, alert)
-            out += self._turn(venue, end_ms)
-        if self.windowed:
-            rows = [row for row in rows if row.window_ms == self.base_ms]
-        if not rows:
-            return out
-        found: list[tuple[int, int, Alert]] = []
-        event_ns = np.full(len(rows), end_ms * MS, np.int64)
-        for nth, (rule, step) in enumerate(zip(self.rules, self.steps, strict=True)):
+        rows: list[Any] = []
+        starts, until_ns, times_ns = [0], [], []
+        for moment in moments:
+            later = moment.end_ms > self.ends_ms.get(venue, 0)
+            if later:
+                self.ends_ms[venue] = moment.end_ms
+            until_ns.append((moment.end_ms - 1) * MS if later else NEVER)
+            own = [row for row in moment.rows if not self.windowed or row.window_ms == self.base_ms]
+            rows += own
+            times_ns += [moment.end_ms * MS] * len(own)
+            starts.append(len(rows))
+        by = Moments(np.array(starts), np.array(until_ns))
+        event_ns = np.array(times_ns, np.int64)
+        timely: dict[int, list[tuple[int, Alert]]] = {}
+        of_rows: dict[int, list[tuple[int, int, Alert]]] = {}
+        for nth, (rule, state) in enumerate(zip(self.rules, states, strict=True)):
             columns: dict[str, Array] = {"event_ns": event_ns}
             columns |= {c: self._array(c, [getattr(row, c) for row in rows]) for c in rule.columns}
-            told = _listed(step.step(states[nth], columns))
-            if told:
-                names = zip(*(columns[c].tolist() for c in rule.subject), strict=True)
-                place = {"/".join(map(str, parts)): i for i, parts in enumerate(names)}
-                found += [(place[alert["subject"]], nth, alert) for alert in told]
-        for _, nth, alert in sorted(found, key=lambda item: item[:2]):
-            out += storms[nth].admit(self.rules[nth], alert)
+            told, found = judge(rule, state, columns, by)
+            for alert, m, place in zip(_listed(told), found.moment.tolist(), found.place.tolist(), strict=True):
+                if place < 0:
+                    timely.setdefault(m, []).append((nth, alert))
+                else:
+                    of_rows.setdefault(m, []).append((place, nth, alert))
+        out: list[tuple[int, Alert]] = []
+        for m, moment in enumerate(moments):
+            at: list[Alert] = []
+            if until_ns[m] != NEVER:
+                # What ran out meanwhile comes first, and of the minute in which it did: told after what is withheld,
+                # a clear would lie before the raise that it ends.
+                for nth, alert in timely.get(m, ()):
+                    if storms[nth].lags(alert["at"]):
+                        at += self._told(venue, self.rules[nth], storms[nth], alert["at"])
+                    at += storms[nth].admit(self.rules[nth], alert)
+                at += self._turn(venue, moment.end_ms)
+            for _, nth, alert in sorted(of_rows.get(m, ()), key=itemgetter(0, 1)):
+                at += storms[nth].admit(self.rules[nth], alert)
+            out += [(moment.number, alert) for alert in at]
         return out
 
     def _turn(self, venue: str, end_ms: int) -> list[Alert]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flows.dashboards.boards import RISK
 from flows.tables import ALERTED
 from operators import hysteresis
-from operators.alerts.alert_step import GONE, WRITES, advance, alert_id, alerts
+from operators.alerts.alert_step import GONE, WRITES, alert_id, alerts, judge
 from operators.alerts.rules import Rule, load
 from schemas.column import Column
 from schemas.table import Table
@@ -52,6 +52,12 @@ def rows(*given_rows: tuple[str, float, float], ok: bool = True) -> dict[str, np
         "equity_usd": 1000 * np.array(values, np.float64),
         "ok": np.full(len(values), ok),
     }
+
+
+def advance(by: Rule, state, now_ns: int):
+    """Alerts of holds that run out by `now_ns` although no row comes."""
+    none = {name: column[:0] for name, column in rows(("a", 0, 0.0)).items()}
+    return judge(by, state, none, hysteresis.Moments(np.zeros(2, np.int64), np.array([now_ns])))[0]
 
 
 def told(out) -> list[tuple[str, str, str, float]]:
@@ -367,6 +373,55 @@ def test_the_compiled_latch_equals_the_definition_read_second_by_second(steps, t
         columns = (out.kind, out.at_ns, out.raised_ns, out.grade)
         got += list(zip(*(c.tolist() for c in columns), strict=True))
     assert got == naive(list(zip(when, values, oks, strict=True)), by)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5), st.booleans(), st.lists(st.tuples(st.integers(0, 3), VALUES, st.booleans()), max_size=5)
+        ),
+        max_size=20,
+    ),
+    TIMES,
+)
+def test_moments_judged_at_once_tell_what_each_tells_alone(moments, times):
+    by = hysteresis.Thresholds(np.array([0.8, 0.9]), 0.7, *(S * t for t in times))
+    now_s, parts = 0, []
+    for step, later, values in moments:
+        now_s += step
+        until = now_s * S - 1 if later else hysteresis.NEVER
+        subjects, value, ok = zip(*values, strict=True) if values else ((), (), ())
+        columns = np.array(subjects, np.int64), np.array(value, np.float64), np.full(len(values), now_s * S)
+        parts.append((until, (*columns, np.array(ok, np.bool_))))
+
+    def listed(out, first, number):
+        place = np.where(out.place < 0, -1, out.place + first)
+        columns = (
+            out.subject,
+            out.kind,
+            out.at_ns,
+            out.raised_ns,
+            out.grade,
+            out.value,
+            out.trusted,
+            out.forgotten,
+            place,
+        )
+        return [(number + m, *row) for m, *row in zip(out.moment.tolist(), *(c.tolist() for c in columns), strict=True)]
+
+    alone, one, first = [], hysteresis.latches(4), 0
+    for number, (until, columns) in enumerate(parts):
+        n = len(columns[0])
+        out = hysteresis.follow(one, by, *columns, hysteresis.Moments(np.array([0, n]), np.array([until])))
+        alone += listed(out, first, number)
+        first += n
+    whole = [np.concatenate([columns[c] for _, columns in parts] or [np.empty(0)]) for c in range(4)]
+    starts = np.cumsum([0, *(len(columns[0]) for _, columns in parts)])
+    state = hysteresis.latches(4)
+    out = hysteresis.follow(state, by, *whole, hysteresis.Moments(starts, np.array([until for until, _ in parts])))
+    assert listed(out, 0, 0) == alone
+    assert (state.marks == one.marks).all()
 
 
 @settings(max_examples=100, deadline=None)
