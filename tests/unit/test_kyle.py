@@ -13,6 +13,7 @@ from operators.tape.kyle import KYLE, LEAST, MINUTE_NS
 from tests.laws.test_market import Run, diff, snapshot, trade
 from tests.laws.written import START_MS, Line
 from tests.operators import stepped
+from tests.published.dollar_bars import dollar_bars
 
 
 def rows(observations, instrument=0):
@@ -56,6 +57,19 @@ def test_slope_and_interval_are_those_of_ordinary_least_squares(n):
     low, slope, high = published(stepped(KYLE, rows(observations)))
     assert slope == pytest.approx(fit.slope, rel=1e-9)
     assert (low, high) == (pytest.approx(slope - half, rel=1e-4), pytest.approx(slope + half, rel=1e-4))
+
+
+def test_the_slope_of_a_thousand_dollar_bars_of_mlfinlab_is_what_least_squares_say():
+    # analytics 2.4 [LIB]: changes on volumes signed by the tick rule, zero ticks as the one before
+    bars = dollar_bars()
+    moved = np.diff([bar[2] for bar in bars])
+    sign = np.sign(moved)
+    last = np.maximum.accumulate(np.where(sign != 0, np.arange(len(sign)), 0))
+    volume = sign[last] * np.array([bar[4] for bar in bars[1:]])
+    assert stats.linregress(volume, moved)[:2] == pytest.approx((7.0558493e-05, -0.079092), rel=1e-5)
+    at = (1 + np.arange(len(moved))) * 10**9
+    _, slope, _ = published(stepped(KYLE, rows(list(zip(at, volume, moved, strict=True)))))
+    assert slope == pytest.approx(7.0558493e-05, rel=1e-7)
 
 
 def test_a_market_that_moves_by_two_cents_a_unit_has_that_lambda_and_no_doubt():

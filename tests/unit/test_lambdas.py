@@ -1,8 +1,6 @@
 """Spreads and impacts from bars: the published values of mlfinlab on its dollar bars, hand-checked cases, and an oracle."""
 
-import csv
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +10,7 @@ from hypothesis import strategies as st
 from operators.contract import History
 from operators.tape.bulk_vpin import CHANGES, buy_share
 from operators.tape.lambdas import LAMBDAS, MINUTE_NS, OUT, SUMS, follow
-
-BARS = Path(__file__).parents[3] / "shared" / "reference" / "dollar_bar_first46.csv"
+from tests.published.dollar_bars import dollar_bars
 
 
 def described(bars, stretches, least=1, tick=0.01):
@@ -29,32 +26,40 @@ def described(bars, stretches, least=1, tick=0.01):
     return {name: out[c, 1:] for c, name in enumerate(OUT)}
 
 
-def dollar_bars():
-    """mlfinlab's sample (commit 043d8f56), 46 bars, as (high, low, close, usd, volume)."""
-    if not BARS.is_file():
-        pytest.skip(f"no {BARS.name}: mlfinlab's dollar bars are not beside this checkout")
-    names = ("high", "low", "close", "cum_dollar", "cum_vol")
-    with BARS.open() as file:
-        return [tuple(float(row[n]) for n in names) for row in csv.DictReader(file)]
+def each(bars, name):
+    """A column of bars, each with the twenty changes up to it, in quote units; NaN before there are as many."""
+    found = described([*bars, bars[-1]], 20)[name]
+    scale = {"roll": np.array([bar[2] for bar in bars]) / 1e4, "corwin_schultz": 1e-4, "amihud": 1e-6}.get(name, 1.0)
+    return np.where(np.arange(len(bars)) < 20, np.nan, found * scale)
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted", "scale"),
+    ("name", "most", "mean", "at_25"),
     [
-        ("roll", 1.1765248, None),
-        ("corwin_schultz", 0.00139617, 1e4),
-        ("amihud", 1.843986e-11, 1e6),
-        ("hasbrouck", 1.543325e-7, 1.0),
-        ("kyle_bars", 7.762172e-5, 1.0),
+        ("amihud", 4.057839e-11, 1.721321e-11, 1.843986e-11),
+        ("hasbrouck", 3.395276e-7, 1.440372e-7, 1.543325e-7),
+        ("kyle_bars", 1.634238e-4, 7.020106e-5, 7.762172e-5),
+        ("corwin_schultz", 0.01652242, 0.00151603, 0.00139617),
     ],
 )
-def test_the_twenty_bars_up_to_index_25_are_those_of_mlfinlab(name, wanted, scale):
-    # analytics 2.4 [EXT]: window 20, index 25; Roll in quote units (its covariance is negative there)
+def test_a_thousand_bars_by_windows_of_twenty_are_those_of_mlfinlab(name, most, mean, at_25):
+    # analytics 2.4 [EXT]
+    found = each(dollar_bars(), name)
+    published = {"rel": 1e-6, "abs": 5e-9 if name == "corwin_schultz" else 0}
+    assert (np.nanmax(found), np.nanmean(found), found[25]) == pytest.approx((most, mean, at_25), **published)
+
+
+def test_roll_of_a_thousand_bars_is_mlfinlabs_where_changes_bounce_and_nothing_where_its_root_is_of_a_trend():
+    # analytics 2.4 [EXT]: 20 pairs of changes, known from the 21st on; with |cov| it publishes 7.158451, 2.341811
     bars = dollar_bars()
-    found = described(bars, 20)[name][25]
-    assert found / (1e4 / bars[25][2] if scale is None else scale) == pytest.approx(
-        wanted, rel=1e-6, abs=5e-9 if name == "corwin_schultz" else 0
-    )
+    found = each(bars, "roll")[21:]
+    assert (found.max(), found.mean()) == pytest.approx((7.158451, 1.896394), rel=1e-6)
+    assert each(bars, "roll")[25] == pytest.approx(1.1765248, rel=1e-6)
+    moved = np.diff([bar[2] for bar in bars])
+    covariance = [np.cov(moved[i - 20 : i], moved[i - 21 : i - 1])[0, 1] for i in range(21, len(bars))]
+    trap = 2 * np.sqrt(np.abs(covariance))
+    assert (trap.max(), trap.mean()) == pytest.approx((7.158451, 2.341811), rel=1e-6)
+    assert found == pytest.approx(2 * np.sqrt(np.maximum(-np.array(covariance), 0)), abs=1e-4)
 
 
 def test_a_bar_of_a_zero_tick_counts_as_a_zero_not_as_nothing():
@@ -91,19 +96,25 @@ def test_what_left_the_window_counts_no_more():
 
 
 def test_bulk_shares_make_the_canonical_vpin_of_mlfinlabs_bars_and_its_own_is_a_trap():
-    # analytics 2.3 [EXT]: window 20; canonical ratio of sums .4651547 at [45], mlfinlab divides by the current volume
+    # analytics 2.3 [EXT]: windows of 20; canonical is the ratio of sums, mlfinlab divides by the current volume
     bars = dollar_bars()
-    closes = [round(bar[2] * 100) for bar in bars]
-    changes = np.diff(closes)
-    shares = {i: buy_share(changes[i - CHANGES : i], changes[i - 1]) for i in range(CHANGES, len(bars))}
-    imbalance = {i: abs(2 * share - 1) * bars[i][4] for i, share in shares.items()}
-    assert imbalance[25] / bars[25][4] == pytest.approx(0.554052, abs=5e-7)
-    last = range(26, 46)
-    canonical = sum(imbalance[i] for i in last) / sum(bars[i][4] for i in last)
-    assert canonical == pytest.approx(0.4651547, abs=5e-8)
-    trap = np.mean([imbalance[i] for i in last]) / bars[45][4]
-    assert trap == pytest.approx(0.4638173, abs=5e-8)
-    assert canonical != pytest.approx(trap, abs=1e-3)
+    changes = np.diff([round(bar[2] * 100) for bar in bars])
+    volume = np.array([bar[4] for bar in bars])
+    share = np.array([buy_share(changes[i - CHANGES : i], changes[i - 1]) for i in range(CHANGES, len(bars))])
+    imbalance = np.full(len(bars), np.nan)
+    imbalance[CHANGES:] = np.abs(2 * share - 1) * volume[CHANGES:]
+    one = imbalance / volume
+    assert (np.nanmax(one), np.nanmean(one), one[25]) == pytest.approx((0.9997, 0.501, 0.554052), abs=5e-4)
+    assert one[25] == pytest.approx(0.554052, abs=5e-7)
+    places = range(2 * CHANGES - 1, len(bars))
+    windows = [slice(i - 19, i + 1) for i in places]
+    canonical = np.array([imbalance[w].sum() / volume[w].sum() for w in windows])
+    wanted = 0.6792830, 0.5002730, 0.4651547
+    assert (canonical.max(), canonical.mean(), canonical[places.index(45)]) == pytest.approx(wanted, abs=5e-8)
+    trap = np.array([imbalance[w].mean() / volume[w][-1] for w in windows])
+    assert (trap.max(), trap.mean(), trap[places.index(45)]) == pytest.approx(
+        (0.6811842, 0.5000735, 0.4638173), abs=5e-8
+    )
 
 
 def naive(bars):
