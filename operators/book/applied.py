@@ -13,7 +13,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch of n messages did; rows of `close_*` are the panes that ended, as they did.
+    """What n messages of a batch did, from number `first` on; rows of `close_*` are the panes that ended, as they did.
 
     Levels stand best first; a missing one has 0 ticks and 0 lots, and all are 0 where the book is not `live`.
     `fresh`: the book begins with this message, whose touch must not be differenced against the one before; a snapshot
@@ -28,10 +28,11 @@ class Applied:
     Between `close_reach_low_ticks` and `close_reach_high_ticks` the book is known exactly: the ends of the last
     snapshot on Binance, of what is held elsewhere; the end of the scale for an empty side; 0 and 0 when not live.
     `close_last_id` is -1 when not live, or where the venue sends none. `close_event_ns`: the latest event time by then.
-    The ladders may be overwritten by the next `apply` on the same books.
+    The ladders are overwritten by those of the next part.
     `close_sequenced` is False where messages without ids were applied unverified; `close_crossed`: bid >= ask.
     """
 
+    first: int
     live: Flags
     fresh: Flags
     gap: Flags
@@ -62,13 +63,15 @@ class Applied:
     close_ask_lots: I8
 
 
-def assemble(done: advance.Done, rows: I8, ladder: I8) -> Applied:
-    """The loop's marks, touches and closings as columns; closings in the order in which they came."""
-    marks, untrusted_ns, missed, touch = done
+def assemble(done: advance.Done, start: int, stop: int, rows: I8, ladder: I8) -> Applied:
+    """The loop's marks and touches of messages `start..stop`, and closings, as columns in the order they came in."""
+    marks, untrusted_ns, missed = done.marks[start:stop], done.untrusted_ns[start:stop], done.missed[start:stop]
+    touch = done.touch[:, start:stop]
     column = np.ascontiguousarray(rows.T)
     bid_starts, bid_ticks, bid_lots = _ragged(ladder[0], column[closings.ROW_BIDS])
     ask_starts, ask_ticks, ask_lots = _ragged(ladder[1], column[closings.ROW_ASKS])
     return Applied(
+        first=start,
         live=marks & advance.MARK_LIVE != 0,
         fresh=marks & advance.MARK_FRESH != 0,
         gap=marks & advance.MARK_GAP != 0,

@@ -12,12 +12,14 @@ stands in `continuity`, how levels are kept in `pages`. Cutting the messages int
 ...     first_id=i8(-1, 101), last_id=i8(100, 110), previous_id=i8(-1, 100),
 ...     starts=i8(0, 3, 5), bids=i4(2, 1), ticks=i8(99, 98, 101, 99, 100), lots=i8(5, 6, 7, 0, 3),
 ... )
->>> applied = apply(init(Sequencing.BINANCE_FUTURES), depth, pane=i8(0, 1), closed_pane=0)
+>>> (applied,) = apply(init(Sequencing.BINANCE_FUTURES), depth, pane=i8(0, 1), closed_pane=0)
 >>> applied.bid_ticks[:, 0], applied.ask_ticks[:, 0], applied.fresh
 (array([99, 98]), array([101, 100]), array([ True, False]))
 >>> applied.close_pane, applied.close_last_id, applied.close_bid_ticks, applied.close_ask_ticks
 (array([0]), array([100]), array([99, 98]), array([101]))
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +40,13 @@ U1 = NDArray[np.uint8]
 TOP = pages.TOP
 
 
-def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
+def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Iterator[Applied]:
     """Take a batch of messages through the books; message i falls in pane `pane[i]`.
 
-    No later message will have a pane <= `closed_pane`, so all of those are closed at the end. Raises ValueError for a
-    price or quantity outside 0..2**50 - 1 (before anything has changed), and for a pane that was closed already.
+    No later message will have a pane <= `closed_pane`, so all of those are closed at the end. The batch comes back in
+    parts, one after the other, each with as many closings as there is room for; a part is good until the next one is
+    asked for, and all must be asked for. Raises ValueError for a price or quantity outside 0..2**50 - 1 (before
+    anything has changed), and for a pane that was closed already.
     """
     n = len(depth)
     if n:
@@ -52,13 +56,34 @@ def apply(books: Books, depth: Depth, pane: I8, closed_pane: int) -> Applied:
         np.zeros(n, np.uint8), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((4, n, TOP), np.int64)
     )
     cursor = np.zeros(8, np.int64)
-    _run(books, depth, pane, done, cursor, replay=False)
-    _close(books, closed_pane, cursor)
-    return assemble(done, books.rows[: cursor[closings.CLOSED]], books.ladder)
+    start = 0
+    for stop in _run(books, depth, pane, done, cursor, replay=False):
+        yield _part(books, done, start, stop, cursor)
+        start = stop
+    begin = 0
+    while True:
+        begin = closings.close_until(
+            closed_pane, _by_snapshot(books), begin, books.heads, books.tables, books.rows, books.ladder, cursor
+        )
+        if begin == len(books.heads):
+            break
+        if cursor[closings.CLOSED]:
+            yield _part(books, done, start, n, cursor)
+            start = n
+        else:
+            _lengthen(books, begin)
+    yield _part(books, done, start, n, cursor)
 
 
-def _run(books: Books, depth: Depth, pane: I8, done: loop.Done, cursor: I8, *, replay: bool) -> None:
-    """Call the loop until it is through, giving it what it stops for."""
+def _part(books: Books, done: loop.Done, start: int, stop: int, cursor: I8) -> Applied:
+    """What messages `start..stop` did, and the closings since the part before; those that follow begin anew."""
+    closed = int(cursor[closings.CLOSED])
+    cursor[: closings.WRITTEN + 2] = 0
+    return assemble(done, start, stop, books.rows[:closed], books.ladder)
+
+
+def _run(books: Books, depth: Depth, pane: I8, done: loop.Done, cursor: I8, *, replay: bool) -> Iterator[int]:
+    """Call the loop until it is through, giving it what it stops for; up to which message, when closings must go."""
     messages = loop.Messages(
         depth.instrument,
         depth.event_ns,
@@ -97,7 +122,10 @@ def _run(books: Books, depth: Depth, pane: I8, done: loop.Done, cursor: I8, *, r
             kept = int(pages.held_pages(books.tables, side))
             table_for(books, side, max(kept, count) if depth.snapshot[at] else kept + count)
         elif status == loop.BUFFERS:
-            _grow_buffers(books, cursor)
+            if cursor[closings.CLOSED]:
+                yield at
+            else:
+                _lengthen(books, int(depth.instrument[at]))
         elif status == loop.JOIN:
             _hold(books, depth, done.marks, collected, at)
             collected = at
@@ -122,7 +150,8 @@ def _replay(books: Books, instrument: int) -> None:
     books.waiting = [chunk]
     nothing = np.empty(0, np.int64)
     done = loop.Done(np.zeros(len(depth), np.uint8), nothing, nothing, np.empty((4, 0, TOP), np.int64))
-    _run(books, depth, nothing, done, np.zeros(8, np.int64), replay=True)
+    for _ in _run(books, depth, nothing, done, np.zeros(8, np.int64), replay=True):
+        raise AssertionError("held diffs close nothing")
 
 
 def _hold(books: Books, depth: Depth, marks: U1, start: int, end: int) -> None:
@@ -140,38 +169,15 @@ def _hold(books: Books, depth: Depth, marks: U1, start: int, end: int) -> None:
         books.waiting_limit = max(4 * held.MOST_MESSAGES, 2 * size)
 
 
-def _close(books: Books, closed_pane: int, cursor: I8) -> None:
-    """Close the panes that no message will come for."""
-    begin = 0
-    while begin < len(books.heads):
-        begin = closings.close_until(
-            closed_pane,
-            _by_snapshot(books),
-            begin,
-            books.heads,
-            books.tables,
-            books.rows,
-            books.ladder,
-            cursor,
-        )
-        if begin < len(books.heads):
-            _grow_buffers(books, cursor)
-
-
 def _by_snapshot(books: Books) -> bool:
     """Whether levels are known as far as the last snapshot went, and not as far as they are held."""
     return books.sequencing in (Sequencing.BINANCE_FUTURES, Sequencing.BINANCE_SPOT)
 
 
-def _grow_buffers(books: Books, cursor: I8) -> None:
-    """Make the full buffer of closings, of rows or of ladders, four times as long, keeping what is written."""
-    closed, written = int(cursor[closings.CLOSED]), int(cursor[closings.WRITTEN : closings.WRITTEN + 2].max())
-    if closed == len(books.rows):
-        rows, books.rows = books.rows, np.empty((4 * closed, closings.ROW_COLUMNS), np.int64)
-        books.rows[:closed] = rows
-    else:
-        ladder, books.ladder = books.ladder, np.empty((2, 2, 4 * books.ladder.shape[2]), np.int64)
-        books.ladder[:, :, :written] = ladder[:, :, :written]
+def _lengthen(books: Books, instrument: int) -> None:
+    """Make room for the ladder of a book that alone does not fit."""
+    longest = int(books.sides[2 * instrument : 2 * instrument + 2, pages.LEVELS].max())
+    books.ladder = np.empty((2, 2, 2 * longest), np.int64)
 
 
 def _check(depth: Depth) -> None:

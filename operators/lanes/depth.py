@@ -16,7 +16,7 @@ from operators.lanes.lane import offered, refused
 from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
 from operators.waiting import Waiting
-from operators.watermark import NEVER, Clock, assign, never_back
+from operators.watermark import NEVER, Assigned, Clock, assign, never_back
 from schemas.batches import BESIDE, Depth
 from schemas.frames import Frames, Reject
 from schemas.instrument import FrozenTable, Instrument, InstrumentTable
@@ -137,12 +137,24 @@ class DepthLane:
         self.last_pane = np.append(self.last_pane, np.full(more, _NONE_YET, np.int64))
         begun = np.flatnonzero(self.last_pane[depth.instrument] == _NONE_YET)
         pane = self._monotone(depth.instrument, assigned.pane)
-        applied = ladder.apply(self.books, depth, pane, self.clock.closed)
-        slot = self.panes.slots(keys(depth.instrument, pane))
-        held = self.panes.columns
+        self.messages.grow(len(self.table.rows))
+        for applied in ladder.apply(self.books, depth, pane, self.clock.closed):
+            part = slice(applied.first, applied.first + len(applied.live))
+            if part.stop > part.start:
+                self._fold(applied, depth.part(part.start, part.stop), assigned.keep(part), pane[part], scales)
+            self._close(applied, scales)
         if begun.size:
             first = begun[np.unique(depth.instrument[begun], return_index=True)[1]]
-            held["whole_ns"][slot[first]] = (pane[first] + 1) * self.clock.base_ns
+            slot = self.panes.slots(keys(depth.instrument[first], pane[first]))
+            self.panes.columns["whole_ns"][slot] = (pane[first] + 1) * self.clock.base_ns
+        return rejects
+
+    def _fold(
+        self, applied: ladder.Applied, depth: Depth, assigned: Assigned, pane: I8, scales: dict[str, Array]
+    ) -> None:
+        """Take what messages did to the books into their panes."""
+        slot = self.panes.slots(keys(depth.instrument, pane))
+        held = self.panes.columns
         np.add.at(held["messages"], slot, 1)
         rare = {
             "dropped": applied.dropped,
@@ -155,7 +167,6 @@ class DepthLane:
         for name, values in rare.items():
             if values.any():
                 np.add.at(held[name], slot, values)
-        self.messages.grow(len(self.table.rows))
         given: dict[str, Array] = {"event_ns": depth.event_ns, **{n: getattr(applied, n) for n in _MESSAGE}}
         events = offered(self.messages.reads, given, depth.instrument, pane, self.clock.base_ns, scales)
         if (beside := depth.last_id == BESIDE).any():
@@ -169,8 +180,6 @@ class DepthLane:
         since_ns[put] = np.maximum(since_ns[put], assigned.pane[put] * self.clock.base_ns + 1)
         missing_ns = np.where(applied.gap & ~put, applied.untrusted_ns, 0)
         self.met.append({"instrument": depth.instrument, "event_ns": since_ns, "mid": mid, "missing_ns": missing_ns})
-        self._close(applied, scales)
-        return rejects
 
     def _monotone(self, instrument: NDArray[np.int32], pane: I8) -> I8:
         """The pane of each message, never before the one of the message before it of the same instrument."""
@@ -212,8 +221,9 @@ class DepthLane:
 
     def release(self, closed: int) -> Panes:
         """The panes up to `closed`."""
-        applied = ladder.apply(self.books, Depth.none(), np.empty(0, np.int64), closed)
-        self._close(applied, units.of_table(self.table))
+        scales = units.of_table(self.table)
+        for applied in ladder.apply(self.books, Depth.none(), np.empty(0, np.int64), closed):
+            self._close(applied, scales)
         return self.panes.close(closed)
 
     def last(self) -> int:

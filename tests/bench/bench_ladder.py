@@ -52,15 +52,15 @@ def load(path: Path, tick: float, lot: float) -> Depth:
 def run(depth: Depth, snapshots: Depth, pane_ns: int) -> tuple[float, int]:
     """Seconds for the diffs after the snapshots, in batches; how many closings."""
     books = ladder.init(Sequencing.BINANCE_FUTURES)
-    ladder.apply(books, snapshots, snapshots.event_ns // pane_ns, -1)
+    (_,) = ladder.apply(books, snapshots, snapshots.event_ns // pane_ns, -1)
     panes = np.maximum.accumulate(depth.event_ns) // pane_ns
     cuts = [gather(depth, np.arange(a, min(a + BATCH, len(depth)))) for a in range(0, len(depth), BATCH)]
     closings = 0
     begun = process_time()
     for n, cut in enumerate(cuts):
-        applied = ladder.apply(books, cut, panes[n * BATCH : n * BATCH + BATCH], -1)
-        assert applied.live.all()
-        closings += len(applied.close_pane)
+        for applied in ladder.apply(books, cut, panes[n * BATCH : n * BATCH + BATCH], -1):
+            assert applied.live.all()
+            closings += len(applied.close_pane)
     return process_time() - begun, closings
 
 
@@ -95,7 +95,7 @@ def main(captures: Path) -> None:
         snapshots, _ = times(depth, 1000)
         books = ladder.init(Sequencing.BINANCE_FUTURES)
         begun = process_time_ns()
-        ladder.apply(books, snapshots, snapshots.event_ns // hour, -1)
+        (_,) = ladder.apply(books, snapshots, snapshots.event_ns // hour, -1)
         taken_ms = (process_time_ns() - begun) / 1e6
         print(f"{name}: 1,000 snapshots {taken_ms:.0f} ms, tables {books.slots * 72 / 1e6:.0f} MB")
         freezes, thaws, frozen = [], [], b""

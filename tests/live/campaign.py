@@ -80,7 +80,7 @@ class Books:
         for _, *refined in self._table.refined:
             ladder.rescale(self._books, *refined)
         self._table.refined = []
-        done = ladder.apply(self._books, rows, np.zeros(len(rows), np.int64), -1)
+        (done,) = ladder.apply(self._books, rows, np.zeros(len(rows), np.int64), -1)
         self.rejects += len(rejects)
         self.gaps += int(done.gap.sum())
         for i, live in dict(zip(rows.instrument.tolist(), done.live.tolist(), strict=True)).items():

@@ -12,6 +12,7 @@ import pytest
 
 from operators.book import ladder
 from schemas.batches import Depth, Sequencing
+from tests.parts import joined
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
 needs_captures = pytest.mark.skipif(not CAPTURES.exists(), reason=f"put the recorded frames into {CAPTURES}")
@@ -81,7 +82,7 @@ def test_the_touch_is_the_venues_own_wherever_the_ids_are_equal(
     rows, answers = binance(*names)
     depth = depth_of(rows, tick, lot)
     seconds = np.maximum.accumulate(depth.event_ns) // 1_000_000_000
-    applied = ladder.apply(ladder.init(venue), depth, seconds, int(seconds[-1]))
+    applied = joined(ladder.apply(ladder.init(venue), depth, seconds, int(seconds[-1])))
     met = 0
     for i in np.flatnonzero(applied.live & ~applied.dropped & ~depth.snapshot):
         answer = answers.get(int(depth.last_id[i]))
@@ -131,7 +132,7 @@ def test_every_okx_book_of_a_recording_without_ids_has_the_venues_checksum(symbo
         depth = depth_of([(frame["action"] == "snapshot", int(data["ts"]), -1, -1, -1, *sides)], "1e-8", "1e-8")
         for n, side in enumerate(sides):
             printed |= {(n, int(Decimal(price) / scale)): (price, size) for price, size in side}
-        applied = ladder.apply(books, depth, np.zeros(1, np.int64), -1)
+        (applied,) = ladder.apply(books, depth, np.zeros(1, np.int64), -1)
         best = [[printed[n, int(t)] for t in ladder.levels(books, n)[0][:25]] for n in (0, 1)]
         assert applied.live.all()
         assert crc32(*best) == data["checksum"]
@@ -152,13 +153,13 @@ def test_deribit_and_bybit_recordings_chain_without_a_gap() -> None:
     assert sum(map(len, rows.values())) == 46
     for of_symbol in rows.values():
         depth = depth_of(of_symbol, "1e-4", "1e-1")
-        applied = ladder.apply(ladder.init(Sequencing.DERIBIT), depth, depth.event_ns * 0, -1)
+        (applied,) = ladder.apply(ladder.init(Sequencing.DERIBIT), depth, depth.event_ns * 0, -1)
         assert applied.live.all() and not applied.gap.any()
     with gzip.open(CAPTURES / "bybit_linear_xrpusdt_ob500_20241201.jsonl.gz", "rt") as lines:
         frames = [json.loads(line) for line in lines]
     bybit = [
         (f["type"] == "snapshot", f["cts"], -1, f["data"]["u"], -1, f["data"]["b"], f["data"]["a"]) for f in frames
     ]
-    applied = ladder.apply(ladder.init(Sequencing.BYBIT), depth_of(bybit, "1e-4", "1"), np.zeros(50, np.int64), 0)
+    (applied,) = ladder.apply(ladder.init(Sequencing.BYBIT), depth_of(bybit, "1e-4", "1"), np.zeros(50, np.int64), 0)
     assert applied.live.all() and not applied.gap.any() and not applied.close_crossed.any()
     assert (applied.close_bid_levels.tolist(), applied.close_ask_levels.tolist()) == ([500], [500])

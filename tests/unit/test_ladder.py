@@ -13,6 +13,7 @@ from operators.book.ladder import TOP, Applied, Books
 from operators.evolving import Changed
 from operators.pack import pack, unpack
 from schemas.batches import ASKED, Depth, Sequencing
+from tests.parts import joined
 
 MOST_TICKS = 2**50 - 1
 SECOND_NS = 1_000_000_000
@@ -51,7 +52,7 @@ def batch(messages: list[Message]) -> tuple[Depth, np.ndarray]:
 
 def feed(books: Books, messages: list[Message], closed_pane: int = -1) -> Applied:
     depth, pane = batch(messages)
-    return ladder.apply(books, depth, pane, closed_pane)
+    return joined(ladder.apply(books, depth, pane, closed_pane))
 
 
 def row(applied: Applied, i: int) -> tuple[object, ...]:
@@ -604,6 +605,24 @@ def test_what_is_out_of_range_or_order_is_refused_in_one_line() -> None:
     for pane in (3, 4):
         with pytest.raises(ValueError, match=f"instrument 0: pane {pane} comes after pane 4"):
             feed(books, [Message((2, 2, -1), pane=pane)])
+
+
+def test_closings_come_in_parts_of_what_fits_and_one_that_does_not_fit_gets_room() -> None:
+    books = ladder.init(SPOT)
+    books.ladder = np.empty((2, 2, 5), np.int64)
+    short, long = [(9, 1), (8, 1)], [(9 - n, 1) for n in range(9)]
+    first = [Message((-1, 1, -1), side, [(10, 1)], True, instrument=i) for i, side in enumerate([short, long, short])]
+    later = [Message((p + 1, p + 1, -1), instrument=i, pane=p) for p in (1, 2) for i in (0, 1, 2)]
+    depth, pane = batch(first + later)
+    parts = [
+        (part.first, len(part.live), part.close_instrument.tolist(), np.diff(part.close_bid_starts).tolist())
+        for part in ladder.apply(books, depth, pane, 2)
+    ]
+    assert parts[0][:2] == (0, 4)
+    assert sum(count for _, count, *_ in parts) == 9
+    assert [instrument for *_, closed, _ in parts for instrument in closed] == [0, 1, 2] * 3
+    assert [levels for *_, counts in parts for levels in counts] == [2, 9, 2] * 3
+    assert books.ladder.shape[2] == 18
 
 
 def test_many_closings_of_long_ladders_in_one_batch_are_all_there() -> None:

@@ -55,7 +55,7 @@ def book(venue, values, symbol, names=None):
         for _, *refined in table.refined:
             ladder.rescale(books, *refined)
         table.refined = []
-        applied = ladder.apply(books, depth, np.zeros(len(depth), np.int64), -1)
+        (applied,) = ladder.apply(books, depth, np.zeros(len(depth), np.int64), -1)
         flags = zip(applied.gap, applied.dropped, applied.fresh, applied.live, strict=True)
         said += [
             "gap" if g else "dropped" if d else "fresh" if f else "applied" if v else "held" for g, d, f, v in flags
