@@ -32,7 +32,7 @@ BRACKETS: dict[str, Callable[[bytes], dict[str, Tiers]]] = {
     "okx-swap": okx,
 }
 
-HELD_RECORDS = 50_000
+HELD_RECORDS = 20_000
 """So many account records may wait for features that do not come: all are written down with each epoch."""
 
 

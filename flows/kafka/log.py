@@ -73,7 +73,8 @@ class Log:
     confirmed: tuple[int, int] | None = None
     _chunks: deque[Chunk] = field(default_factory=deque)
     _at: int = 0
-    _marks: list[tuple[int, int, bool]] = field(default_factory=list)
+    _marks: deque[tuple[int, int, bool]] = field(default_factory=deque)
+    _guesses: int = 0
 
     def add(self, piece: Chunk) -> None:
         """Messages that came from the broker; their offsets go on where the last ones stopped, or later."""
@@ -94,7 +95,7 @@ class Log:
         if not guessed:
             self.marked_ns = max(time_ns, self.marked_ns or 0)
             self.fetched = max(self.fetched, offset + 1)
-        at = bisect(self._marks, (offset, not guessed), key=lambda mark: (mark[0], not mark[2]))
+        at = bisect(self._marks, (offset, not guessed), self._latest(offset), key=lambda mark: (mark[0], not mark[2]))
         framed = int(self._chunks[-1].offsets[-1]) + 1 if self._chunks else 0
         before = self._marks[at - 1] if at else None
         in_a_row = before is not None and at == len(self._marks) and framed <= before[0] and offset <= self.fetched
@@ -102,6 +103,11 @@ class Log:
             self._marks[-1] = (offset, max(time_ns, before[1]), guessed)
         else:
             self._marks.insert(at, (offset, time_ns, guessed))
+            self._guesses += guessed
+
+    def _latest(self, offset: int) -> int:
+        """Where to look for the place of a mark: most come behind all others, of which there may be very many."""
+        return len(self._marks) if self._marks and self._marks[-1][0] < offset else 0
 
     def skip_marks(self) -> None:
         """For a reader that needs none: past the marks that come next."""
@@ -111,8 +117,10 @@ class Log:
 
     def _pass(self) -> list[tuple[int, int, bool]]:
         """The marks before the next frame, taken out."""
-        stop = bisect(self._marks, self.next, key=lambda mark: mark[0])
-        passed, self._marks = self._marks[:stop], self._marks[stop:]
+        following, passed = self.next, []
+        while self._marks and self._marks[0][0] <= following:
+            passed.append(self._marks.popleft())
+            self._guesses -= passed[-1][2]
         return passed
 
     @property
@@ -128,7 +136,7 @@ class Log:
     @property
     def guessed(self) -> bool:
         """Whether a guess waits."""
-        return any(guessed for _, _, guessed in self._marks)
+        return self._guesses > 0
 
     @property
     def time_ns(self) -> int | None:

@@ -150,6 +150,31 @@ def test_a_recorded_guess_waits_for_its_offset_and_counts_before_the_record_ther
     assert told(got) == [(1, 2, True), (2, 4, True), (2, 5, False), (2, 9, True)]
 
 
+@given(st.lists(st.tuples(st.sampled_from("mgft"), st.integers(0, 6)), max_size=60))
+def test_marks_and_guesses_come_out_by_offset_each_once_whatever_waits(steps):
+    log, end, handed, given_ = Log("t", 0, 0, 0), 0, [], []
+    for kind, number in steps:
+        if kind == "f":
+            log.add(chunk([b"x"] * (1 + number), list(range(end, end + 1 + number)), [1] * (1 + number), {}))
+            end += 1 + number
+        elif kind == "m":
+            log.mark(end, 10**6 * (end + 1))
+            given_.append((end, False))
+            end += 1
+        elif kind == "g":
+            log.mark(end + number, 10**6 * (end + number), guessed=True)
+            given_.append((end + number, True))
+        elif (taken := log.take(None, number, 10**6)) is not None:
+            handed += taken.marks.guessed.tolist()
+        waiting = list(log._marks)
+        assert waiting == sorted(waiting, key=lambda mark: (mark[0], not mark[2]))
+        assert log.guessed == any(guessed for *_, guessed in waiting)
+    for guessed in (True, False):
+        assert handed.count(guessed) + [g for *_, g in log._marks].count(guessed) <= [g for _, g in given_].count(
+            guessed
+        )
+
+
 def test_a_reader_that_needs_no_marks_comes_past_them():
     log = log_of([[(0, 1, b"a")]])
     log.mark(1, 5)
