@@ -33,7 +33,8 @@ class Balance(msgspec.Struct, frozen=True):
     """What the account holds of one asset; negative after a loss beyond its means.
 
     `venue` may be left out where all positions are at one. `bid_rate` and `ask_rate` are US dollars that the venue
-    counts one unit for as collateral, of a positive and of a negative balance (Binance: `GET /fapi/v1/assetIndex`).
+    counts one unit for as collateral, of a positive and of a negative balance (Binance: `GET /fapi/v1/assetIndex`);
+    where a record names the lower one as ask, each is taken for the other.
     """
 
     asset: str

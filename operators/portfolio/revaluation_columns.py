@@ -44,7 +44,8 @@ POSITION_WRITES = (
         "f8",
         "IM: notional over leverage; Bybit: of the value at entry (rule of 2024-09), and the fee to close",
         "USD",
-        "(q mark / l + fee q EP (1 - s / l)) d, by the rule of 2024-09 q EP / l; fee: risk.taker_fee of Bybit, else 0",
+        "(q mark / l + fee q EP (1 - s / l)) o, by the rule of 2024-09 q EP / l; fee: risk.taker_fee of Bybit, else 0;"
+        " o: dollars that a unit owed counts, ask in pool_equity_usd where a pool of several assets backs it, else d",
         null_when=NO_PRICE + ", or its leverage is not known",
         low=0.0,
         source="the venue's own documentation",
@@ -55,8 +56,8 @@ POSITION_WRITES = (
         "MM: maintenance margin by the tier of the notional; Bybit: of the value at entry (rule of 2024-09), and the"
         " fee to close",
         "USD",
-        "(q mark mmr - cum + fee q EP (1 - s / l)) d, by the rule of 2024-09 q EP mmr - cum; fee as in"
-        " initial_margin_usd, never below 0, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) d, mmr by the"
+        "(q mark mmr - cum + fee q EP (1 - s / l)) o, by the rule of 2024-09 q EP mmr - cum; fee and o as in"
+        " initial_margin_usd, never below 0, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) o, mmr by the"
         " contracts of both legs",
         null_when=NO_TIERS,
         low=0.0,
@@ -91,7 +92,8 @@ POOL_WRITES = (
         "Wallet and profit of its pool, of an isolated position its margin and profit",
         "USD",
         "E_p = free + sum s q (mark - EP) of cross positions, free: wallet less isolated margins; several assets: sum"
-        " min(E bid, E ask), E: each one's, bid: mark less risk.haircuts, ask: mark, or the record's rates",
+        " min(E bid, E ask), E: each one's, bid: mark less risk.haircuts, ask: mark, or the record's rates,"
+        " whichever is lower as bid",
         null_when=NOT_VALUED_TEXT + ", or it is not known what backs it",
         source="the venue's own documentation",
     ),

@@ -91,7 +91,7 @@ def value(
             continue
         _positions(a, held, purses, pools, marks, tiers, w)
         _purses(a, purses, pools, assets, w, out)
-        _sums(a, held, purses, marks, assets, tiers, w, out)
+        _sums(a, held, purses, pools, marks, assets, tiers, w, out)
         _liquidations(a, replaced, cross_moved, held, purses, pools, marks, assets, tiers, w, out)
 
 
@@ -159,6 +159,8 @@ def _purses(a: int, purses: Runs, pools: Pools, assets: Prices, w: Worked, out: 
                 ask = own[ASK]
             elif not np.isnan(own[BID]):
                 ask = max(bid, 0.0 if np.isnan(dollars) else dollars)
+            if ask < bid:  # a record's own: whichever counts less of what is owned and more of what is owed
+                bid, ask = ask, bid
             w.bid[u], w.ask[u] = bid if free >= 0 else ask, ask
             w.turned[u] = max(ask - bid, 0.0) * (1.0 if free >= 0 else -1.0)
         out.rates[u] = bid if owned >= 0 else ask
@@ -183,20 +185,22 @@ def _older(oldest_ns: I8, at: int, ns: int) -> None:
 
 @inner
 def _sums(
-    a: int, held: Runs, purses: Runs, marks: Prices, assets: Prices, tiers: Tiers, w: Worked, out: Valued
+    a: int, held: Runs, purses: Runs, pools: Pools, marks: Prices, assets: Prices, tiers: Tiers, w: Worked, out: Valued
 ) -> None:
     """The sums over the positions of an account and of its pools, and of each position what it is worth by itself."""
     gross, net, weight, initial, maintained, largest = 0.0, 0.0, 0.0, 0.0, 0.0, np.nan
     for i in range(held.starts[a], held.starts[a + 1]):
         m, n, u = held.places[i, MARKET], held.places[i, TIERS], held.places[i, PURSE]
         dollars, leverage = assets.price[purses.places[u, ASSET]], held.numbers[i, LEVERAGE]
+        k, cross = purses.places[u, POOL], held.places[i, CROSS] == 1
+        owed = w.ask[u] if cross and k >= 0 and pools.multi[k] else dollars
         size = abs(held.numbers[i, QTY])
         notional = size * w.price[i] * dollars
         gross += notional
         net += np.sign(held.numbers[i, QTY]) * notional
         weight += notional * leverage
-        initial += w.initial[i] * dollars
-        maintained += w.need[i] * dollars
+        initial += w.initial[i] * owed
+        maintained += w.need[i] * owed
         if not np.isnan(leverage) and not leverage <= largest:
             largest = leverage
         tier = tier_of(size * w.price[i], tiers.starts[n], tiers.starts[n + 1], tiers.floor)
@@ -215,14 +219,13 @@ def _sums(
             out.numbers[PRICE, i] = w.price[i]
             out.numbers[NOTIONAL_USD, i] = notional
             out.numbers[PNL_USD, i] = profit * dollars
-            out.numbers[INITIAL_USD, i] = w.initial[i] * dollars
-            out.numbers[NEED_USD, i] = w.need[i] * dollars
+            out.numbers[INITIAL_USD, i] = w.initial[i] * owed
+            out.numbers[NEED_USD, i] = w.need[i] * owed
             out.numbers[PNL_SETTLED, i] = profit
             _older(out.counts[OLDEST_NS], a, marks.ns[m])
         _older(out.counts[OLDEST_NS], a, assets.ns[purses.places[u, ASSET]])
-        k = purses.places[u, POOL]
         w.rate[i], w.need_rate[i] = 1.0, 1.0
-        if held.places[i, CROSS] == 1 and k >= 0:
+        if cross and k >= 0:
             w.rate[i], w.need_rate[i] = w.bid[u], w.ask[u]
             w.pool_held[k] += 0.0 if tier < 0 else 1.0
             w.pool_lacks[k] += 1 if np.isnan(marks.price[m]) else 0

@@ -203,6 +203,47 @@ def test_multi_assets_mode_as_binance_counts_it():
     assert last(rows)["maintenance_ratio"] == pytest.approx(199.596 / 416.02)
 
 
+@pytest.mark.parametrize("venue", ["binance-usdm", "bybit-linear"])
+@pytest.mark.parametrize(
+    "rates",
+    [{"bid_rate": 0.9801, "ask_rate": 0.99495}, {"bid_rate": 0.95}, {"bid_rate": 1.1}, {"ask_rate": 1.05}, {}],
+    ids=["both", "bid", "bid above the mark", "ask", "none"],
+)
+def test_the_ratios_of_a_pool_of_several_assets_are_the_quotients_of_the_columns_beside_them(venue, rates):
+    """Margins counted at the mark beside ratios at the ask: in Binance's own example 200 of 416.02, told as 199.596."""
+    legs = [cross("BTCUSDT", 0.5, 20_000, 100), cross("ETHUSDC", 20, 600, 50), isolated("ETHUSDT", 1, 600, 40)]
+    held = record({}, *({**leg, "venue": venue} for leg in legs), multi_assets=True)
+    held["balances"] = [{"asset": "USDT", "wallet": 200, **rates}, {"asset": "USDC", "wallet": 260}]
+    known = {(venue, symbol): one_tier(0.008, 125) for symbol in ("BTCUSDT", "ETHUSDC", "ETHUSDT")}
+    marks = [
+        mark(1, symbol, price, venue) for symbol, price in (("BTCUSDT", 20_010), ("ETHUSDC", 599), ("ETHUSDT", 610))
+    ]
+    rows = play([(0, held)], marks, Terms(known))
+    account = last(rows)
+    pools = [last(rows, "risk_positions", symbol=leg["symbol"]) for leg in legs]
+    for column, ratio in (
+        ("initial_margin_usd", "margin_utilisation"),
+        ("maintenance_margin_usd", "maintenance_ratio"),
+    ):
+        pool = pools[:2]
+        assert sum(row[column] for row in pool) / pool[0]["pool_equity_usd"] == pytest.approx(account[ratio], rel=1e-12)
+        assert sum(row[column] for row in pools) == pytest.approx(account[column], rel=1e-12)
+
+
+@pytest.mark.parametrize("owned", [500, -500])
+def test_rates_of_which_the_ask_is_below_the_bid_count_the_less_of_what_is_owned_and_the_more_of_what_is_owed(owned):
+    """[HAND] min(E bid, E ask): 500 at 1.02 and .98 counted 510, owed 490; a debt that its sign made smaller."""
+
+    def rows(bid: float, ask: float) -> list[dict[str, Any]]:
+        held = record({"USDC": 1000}, cross("BTCUSDT", 0.02, 50_000), multi_assets=True)
+        held["balances"].append({"asset": "USDT", "wallet": owned, "bid_rate": bid, "ask_rate": ask})
+        played = play([(0, held)], [mark(1, "BTCUSDT", 50_000)])
+        return [last(played), last(played, "risk_positions")]
+
+    assert rows(1.02, 0.98) == rows(0.98, 1.02)
+    assert rows(1.02, 0.98)[0]["equity_usd"] == pytest.approx(1000 + min(0.98 * owned, 1.02 * owned))
+
+
 def test_a_second_margin_asset_is_a_second_pool_and_is_told_of_when_it_falls():
     before = record({"USDT": 50_000, "USDC": 3000}, cross("ETHUSDT", 1, 3000))
     after = record({"USDT": 50_000, "USDC": 3000}, cross("ETHUSDT", 1, 3000), cross("BTCUSDC", 1, 60_000, 50))
