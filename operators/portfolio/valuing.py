@@ -312,7 +312,8 @@ def _liquidations(
         moving = 0.0
         if cross and k >= 0 and pools.multi[k]:
             for v in range(purses.starts[a], purses.starts[a + 1]):
-                if purses.places[v, OF] == places[i, BASE] and assets.ns[purses.places[v, ASSET]] > 0:
+                own = purses.places[v, POOL] == k and purses.places[v, OF] == places[i, BASE]
+                if own and assets.ns[purses.places[v, ASSET]] > 0:
                     moving += w.bid[v] * (purses.numbers[v, FREE] + w.pnl_cross[v])
                     for j in range(held.starts[a], held.starts[a + 1]):
                         if places[j, PURSE] == v and places[j, CROSS] == 1:

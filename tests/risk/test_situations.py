@@ -533,6 +533,15 @@ def test_what_a_contract_that_settles_in_the_coin_that_moves_needs_moves_with_it
     assert last(rows, "risk_positions", symbol="BTCUSDT")["underlying_move_bps"] == pytest.approx(1e4 * (1 - x))
 
 
+def test_a_coin_in_the_wallet_of_another_venue_does_not_move_with_a_pool_that_it_does_not_back():
+    """[HAND] 1000 - 6000 (x - 1) = .004 * 6000 x; with the bitcoin at OKX, which covers nothing, only a fall did: -196 bps."""
+    held = record({}, cross("BTCUSDT", -0.1, 60_000), multi_assets=True)
+    held["balances"] = [{"asset": "USDT", "wallet": 1000, "venue": "binance-usdm"}]
+    held["balances"].append({"asset": "BTC", "wallet": 1, "venue": "okx-swap"})
+    row = last(play([(0, held)], [mark(1, "BTCUSDT", 60_000)]), "risk_positions")
+    assert row["underlying_move_bps"] == pytest.approx(1e4 * (7000 / 6024 - 1))
+
+
 def test_legs_whose_market_has_no_mark_are_liquidated_at_one_price():
     """[HAND] 500 + .2 (P - 3000) - .05 (P - 3100) = .004 * .25 P; each was moved from its own entry: 305 and 316."""
     held = record({"USDT": 400}, cross("ETHUSDT", 0.2, 3000), cross("ETHUSDT", -0.05, 3100))
