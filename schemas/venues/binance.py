@@ -104,7 +104,8 @@ def _passed_over(body: payloads.Header, stream: str | None, kind: str) -> tuple[
     if body.event is None:
         answer = body.last_update_id is not None or body.open_interest is not None
         book_ticker = isinstance(body, payloads.Whatever) and bytes(body.bid_size) and bytes(body.ask_size)
-        if answer or book_ticker or (bytes(body.result) and bytes(body.reply_id)):
+        told = bytes(body.result)
+        if answer or book_ticker or (told and bytes(body.reply_id) and b'"lastUpdateId"' not in told):
             return ()
         raise Unusable("missing_field e")
     if body.event in IGNORED or KINDS.get(body.event, kind) != kind:

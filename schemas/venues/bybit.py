@@ -3,7 +3,7 @@
 A liquidation's `S` is the side of the position: Buy means that a long was liquidated, so the forced order sells. Block
 trades (`BT`) are left out of the tape: they do not meet the order book. `orderbook.rpi` is not the full book; of the
 others (`orderbook.1` to `.1000`, `.full`), each a view with ids of its own, the deepest is kept. Topics of other names
-are of no use here and left out.
+are of no use here and left out, but for books of the interface before v5 (`orderBookL2_25`), which are refused.
 """
 
 import re
@@ -140,6 +140,8 @@ def _of_kind(body: _Top, kind: str) -> str | None:
             return None
         raise Unusable("missing_field topic")
     channel = body.topic.partition(".")[0]
+    if channel.startswith("orderBook"):
+        raise Unusable("unknown_event topic")
     return channel if _topic_kind(body.topic) == kind else None
 
 

@@ -114,7 +114,8 @@ def _of_kind(body: _Top, kind: str) -> bytes | None:
     """The data of a notification of the kind; None for what is known and of another kind."""
     if bytes(body.error):
         raise Unusable("venue_error")
-    if body.method is None and bytes(body.result) and bytes(body.reply_id):
+    told = bytes(body.result)
+    if body.method is None and told and bytes(body.reply_id) and b'"change_id"' not in told:
         return None
     method = present(body.method, "method")
     if method == "heartbeat":

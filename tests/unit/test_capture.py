@@ -141,6 +141,21 @@ def test_a_recording_in_the_form_of_tardis_machine_is_read(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "book", "ordinary"),
+    [
+        ("bybit-linear", b'{"topic":"orderBookL2_25.BTCUSDT","type":"delta","data":{}}', b'{"topic":"kline.1.X"}'),
+        ("bybit-inverse", b'{"topic":"orderBook_200.100ms.BTCUSD","type":"snapshot","data":[]}', b'{"topic":"lt.X"}'),
+        ("binance-spot", b'{"id":1,"status":200,"result":{"lastUpdateId":5,"bids":[]}}', b'{"result":null,"id":1}'),
+        ("deribit", b'{"id":1,"result":{"bids":[],"asks":[],"change_id":5}}', b'{"id":1,"result":["book.X.raw"]}'),
+    ],
+)
+def test_a_book_in_a_form_that_is_not_read_is_a_reject_and_not_one_of_those_of_no_use(tmp_path, name, book, ordinary):
+    """Bybit before v5, an answer of Binance's WebSocket API, Deribit's get_order_book: no book came, and nothing said why."""
+    got = list(read(file(tmp_path, at(ordinary), at(book)), VENUES[name]))
+    assert [(r.kind, bool(r.problem)) for r in got] == [(None, False), (None, True)]
+
+
 @pytest.mark.parametrize("name", sorted({name for name, kind in SAMPLES if kind == "trades"}))
 def test_a_frame_in_a_wrapping_that_nobody_knows_is_a_reject_and_does_not_vanish(tmp_path, name):
     """One written as `{"recv":..,"msg":..}`, or two as a pair with its time, was counted among those of no use."""
