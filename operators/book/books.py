@@ -113,7 +113,7 @@ def levels(books: Books, side: int) -> tuple[I8, I8]:
 def tidy(books: Books) -> None:
     """Join the held diffs, without those that joined a book since or are beyond the bounds."""
     if books.waiting:
-        chunk = held.join(books.waiting)
+        chunk = Depth.joined(books.waiting)
         chunk = held.newest(held.gather(chunk, np.flatnonzero(chunk.instrument >= 0)))
         books.waiting = [chunk] if len(chunk) else []
 

@@ -16,7 +16,8 @@ On Binance diffs may overlap the book, as those of two streams of it do (`@depth
 ends behind the book and follows nothing later than it brings all that changed since, in absolute sizes. What has a
 smaller id than the book there, at a time more than `SET_BACK_NS` later, is not old: the venue has set its ids back (a
 symbol is listed anew), so such a diff is a gap, and such a snapshot replaces the book. A diff that no diff came before
-since the snapshot is old for longer (`FETCHED_NS`), for the stream may lag behind what was fetched.
+since the snapshot is old for longer (`FETCHED_NS`), for the stream may lag behind what was fetched. One of a larger id
+at a time so much earlier is of before they were set back, and dropped; of diffs that are held, see `held.of_one_count`.
 
 Anything else is a gap, and so is a message of the chain that could not be used (`REFUSED`). A snapshot replaces the
 book, but for one that is not newer than a trusted book (on Binance, where it comes by REST beside the stream, by its
@@ -118,6 +119,8 @@ def verdict(
     if from_rest:
         if u < last and later_ns > (SET_BACK_NS if state == LIVE else FETCHED_NS):
             return GAP
+        if u > last and later_ns < -SET_BACK_NS:
+            return DROP
         return _binance(sequencing, state, last, first, u, previous)
     if u < 0:
         if sequencing != _OKX:

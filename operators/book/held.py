@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.book.continuity import SET_BACK_NS
 from schemas.batches import Depth
 
 I8 = NDArray[np.int64]
@@ -41,24 +42,16 @@ def gather(depth: Depth, rows: I8) -> Depth:
     )
 
 
-def join(chunks: list[Depth]) -> Depth:
-    """Batches one after the other as one."""
-    if len(chunks) == 1:
-        return chunks[0]
-    counts = np.concatenate([np.zeros(1, np.int64), *(np.diff(c.starts) for c in chunks)])
-    return Depth(
-        np.concatenate([c.frame for c in chunks]),
-        np.concatenate([c.instrument for c in chunks]),
-        np.concatenate([c.event_ns for c in chunks]),
-        np.concatenate([c.snapshot for c in chunks]),
-        np.concatenate([c.first_id for c in chunks]),
-        np.concatenate([c.last_id for c in chunks]),
-        np.concatenate([c.previous_id for c in chunks]),
-        np.cumsum(counts),
-        np.concatenate([c.bids for c in chunks]),
-        np.concatenate([c.ticks for c in chunks]),
-        np.concatenate([c.lots for c in chunks]),
-    )
+def of_one_count(depth: Depth) -> Depth:
+    """One instrument's messages since the last whose ids were set back: smaller, much later (`SET_BACK_NS`).
+
+    Those before it are of another count: on the snapshot of this one they would be a gap, each time.
+    """
+    if len(depth) < 2:
+        return depth
+    most, latest = np.maximum.accumulate(depth.last_id), np.maximum.accumulate(depth.event_ns)
+    back = (depth.last_id[1:] < most[:-1]) & (depth.event_ns[1:] - latest[:-1] > SET_BACK_NS)
+    return depth.part(int(np.flatnonzero(back)[-1]) + 1, len(depth)) if back.any() else depth
 
 
 def newest(depth: Depth) -> Depth:

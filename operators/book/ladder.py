@@ -143,9 +143,10 @@ def _replay(books: Books, instrument: int) -> None:
     """Try the held diffs of an instrument on the snapshot that its book now is; those after a gap are held again."""
     if not books.waiting:
         return
-    chunk = held.join(books.waiting)
+    chunk = Depth.joined(books.waiting)
     mine = np.flatnonzero(chunk.instrument == instrument)
     depth = held.newest(held.gather(chunk, mine))
+    depth = held.of_one_count(depth) if _by_snapshot(books) else depth
     chunk.instrument[mine] = -1
     books.waiting = [chunk]
     nothing = np.empty(0, np.int64)

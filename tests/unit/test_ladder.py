@@ -587,7 +587,7 @@ def test_only_the_newest_two_thousand_held_diffs_are_tried(monkeypatch: pytest.M
         books = ladder.init(SPOT)
         for start in range(0, len(diffs), cut if cut > 1 else 3_000):
             feed(books, diffs[start : start + (cut if cut > 1 else 3_000)])
-        chunk = held.newest(held.join(books.waiting))
+        chunk = held.newest(Depth.joined(books.waiting))
         kept = chunk.last_id[chunk.instrument == 0]
         assert (len(kept), kept[0], kept[-1]) == (2_000, 2_002, 6_000)
         assert (chunk.instrument == 1).sum() == 50

@@ -5,7 +5,8 @@ import pytest
 from flows.captures.capture import read
 from schemas.venues.registry import VENUES
 from tests.venues.cases import book, replayed
-from tests.venues.test_kinds import BYBIT, COINM, OKX, SPOT, SYMBOLS, USDM, T, capture, depth, trade
+from tests.venues.fuzz_books import faults_of, rows_of
+from tests.venues.test_kinds import BYBIT, COINM, DERIBIT, OKX, SPOT, SYMBOLS, USDM, T, capture, depth, trade
 
 
 @pytest.mark.parametrize("venue", [USDM, COINM, SPOT])
@@ -72,6 +73,32 @@ def test_ids_that_are_set_back_while_no_diff_has_joined_the_fetched_book_do_not_
     held = [diff(n, n, 60_000 * n, "99") for n in range(1, 9)]
     sides, said, _ = book(venue, [*held, whole(7, 420_000, "100")], SYMBOLS[venue])
     assert (said[-1], sides) == ("fresh", ({100.0: 1.0, 99.0: 2.0}, {101.0: 1.0}))
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM, SPOT])
+def test_diffs_that_are_held_from_before_ids_were_set_back_do_not_end_each_new_book(venue):
+    """A book was lost before its symbol was listed anew: on every snapshot of the new count the old diffs were a gap."""
+
+    def whole(last, at):
+        told = depth(venue, last, last, -1, at, (("50", "1"),), (("51", "1"),), snapshot=True)
+        return {k: v for k, v in told.items() if venue != SPOT or k not in ("E", "T")}
+
+    def diff(first, last, at):
+        return depth(venue, first, last, first - 1, at, (("50", str(last)),))
+
+    old = [diff(5000, 5001, 0), diff(5002, 5003, 100)]
+    end = [diff(4, 6, 60_200), whole(6, 60_250), diff(7, 9, 60_300)]
+    for anew in ([diff(1, 3, 60_000), whole(3, 60_100), *end], [whole(3, 60_100), *end]):
+        sides, said, rejects = book(venue, [*old, *anew], SYMBOLS[venue])
+        assert (rejects, said[-1], sides) == ([], "applied", ({50.0: 9.0}, {51.0: 1.0}))
+        assert said.count("fresh") == 1 or venue == SPOT
+
+
+@pytest.mark.parametrize("venue", [USDM, COINM, SPOT, BYBIT, OKX, DERIBIT])
+def test_a_trusted_book_is_the_venues_own_whatever_is_lost_repeated_held_back_or_begun_anew(venue, tmp_path):
+    for seed in range(4):
+        assert faults_of(venue, seed, (1, 1, 2, 9)[seed]) == []
+    assert rows_of(venue, 5, tmp_path / "played.log") == []
 
 
 @pytest.mark.parametrize("bad", ["abc", "-1", "0.0000000000000001", "99999999999999999999"])
