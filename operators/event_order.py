@@ -53,10 +53,11 @@ class EventOrder(Generic[T]):
         """Nothing waits."""
         self._ties = ties
         self._held: dict[int, list[T]] = {}
+        self._count = 0
 
     def __len__(self) -> int:
         """How many items wait."""
-        return sum(map(len, self._held.values()))
+        return self._count
 
     def __iter__(self) -> Iterator[tuple[int, T]]:
         """What waits, in the order in which it will be given out."""
@@ -65,8 +66,11 @@ class EventOrder(Generic[T]):
     def add(self, at: int, item: T) -> None:
         """Hold an item that is of this time."""
         self._held.setdefault(at, []).append(item)
+        self._count += 1
 
     def release(self, until: int) -> Iterator[tuple[int, list[T]]]:
         """Take out what is of times up to `until`, a time with all that is of it."""
         for at in sorted(at for at in self._held if at <= until):
-            yield at, sorted(self._held.pop(at), key=self._ties)
+            items = self._held.pop(at)
+            self._count -= len(items)
+            yield at, sorted(items, key=self._ties)
