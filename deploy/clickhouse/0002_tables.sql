@@ -946,7 +946,7 @@ ALTER TABLE `risk_positions`
   MODIFY ORDER BY (`account`, `venue`, `symbol`, `as_of`, `position_side`);
 
 ALTER TABLE `alerts`
-  COMMENT COLUMN IF EXISTS `subject` 'What it is about: account, or venue/symbol; `*` and a shard: a summary of a storm',
+  COMMENT COLUMN IF EXISTS `subject` 'What it is about: account, or venue/symbol; where one of several names has a / itself, a / before each, and / and % in them as %2F and %25; `*` and a shard: a summary of a storm',
   COMMENT COLUMN IF EXISTS `kind` 'raise, higher (a graver severity), lower or clear',
   COMMENT COLUMN IF EXISTS `value` 'The metric in force at the transition; unit: the metric\'s; null when: the subject is no more; source: as the rule\'s column states it',
   ADD COLUMN IF NOT EXISTS `reason` LowCardinality(Nullable(String)) COMMENT 'Why it was cleared: the value, or what else; empty when it was not' CODEC(ZSTD(3)) AFTER `value`,

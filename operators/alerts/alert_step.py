@@ -6,6 +6,7 @@ the severity is one lower and `downgraded` says so; when the stamp is good again
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,7 +25,12 @@ GONE, BELOW = "the subject is no more", "the value"
 WRITES = (
     Column("alert_id", "str", "Names an alert from its raise to its clear"),
     Column("rule", "str", "Which rule raised it"),
-    Column("subject", "str", "What it is about: account, or venue/symbol; `*` and a shard: a summary of a storm"),
+    Column(
+        "subject",
+        "str",
+        "What it is about: account, or venue/symbol; where one of several names has a / itself, a / before each, and"
+        " / and % in them as %2F and %25; `*` and a shard: a summary of a storm",
+    ),
     Column("kind", "str", "raise, higher (a graver severity), lower or clear"),
     Column("at", "time", "Event time of this transition"),
     Column("raised_at", "time", "Event time of the raise"),
@@ -68,6 +74,23 @@ def thresholds(rule: Rule) -> hysteresis.Thresholds:
     )
 
 
+def subject_of(parts: Iterable[object]) -> str:
+    """The name of a subject: its columns, joined. No two of a rule share one, whatever an account is called.
+
+    >>> subject_of(["main", "BTCUSDT"]), subject_of(["desk/1", "50%"]), subject_of(["desk/1"])
+    ('main/BTCUSDT', '/desk%2F1/50%25', 'desk/1')
+    """
+    names = [str(part) for part in parts]
+    if len(names) > 1 and any("/" in name for name in names):
+        return "".join("/" + name.replace("%", "%25").replace("/", "%2F") for name in names)
+    return "/".join(names)
+
+
+def shared_names(rule: Rule, state: AlertState) -> bool:
+    """Whether a state of a release that joined columns as they are names subjects that others might share."""
+    return len(rule.subject) > 1 and any(name.count("/") >= len(rule.subject) for name in state.subjects)
+
+
 def alert_id(rule: str, subject: str, raised_ns: int) -> str:
     """32 hexadecimal digits.
 
@@ -98,7 +121,7 @@ def judge(
     value = sign * np.asarray(rows[rule.metric], np.float64)
     if rule.exists:
         value = np.where(np.asarray(rows[rule.exists], np.float64) == 0, -np.inf, value)
-    names = ["/".join(map(str, parts)) for parts in zip(*(rows[c].tolist() for c in rule.subject), strict=True)]
+    names = [subject_of(parts) for parts in zip(*(rows[c].tolist() for c in rule.subject), strict=True)]
     subject = np.array([state.subjects.setdefault(name, len(state.subjects)) for name in names], np.int64)
     hysteresis.widen(state.latches, len(state.subjects))
     trusted = np.asarray(rows[rule.trust], np.bool_) if rule.trust else np.ones(len(value), np.bool_)
@@ -140,6 +163,10 @@ def _row(rule: Rule, rows: Columns, i: int) -> dict[str, float | str | bool | No
     return {c: None if isinstance(v, float) and not np.isfinite(v) else v for c, v in named.items()}
 
 
+def _evidence(rule: Rule, row: dict[str, float | str | bool | None]) -> str:
+    return msgspec.json.encode({**row, "raise": rule.thresholds, "clear": rule.clear}, order="sorted").decode()
+
+
 def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows: Columns) -> Columns:
     sign = 1.0 if rule.comparison == "above" else -1.0
     names = list(state.subjects) if len(found.subject) else []
@@ -149,11 +176,7 @@ def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows:
     reason = np.where(found.value == -np.inf, GONE, BELOW)
     reason = np.where(found.forgotten, f"no value for {rule.forget_s:g} s", reason)
     evidence = [
-        {
-            **(_row(rule, rows, row) if row >= 0 else state.evidence.get(s, {})),
-            "raise": rule.thresholds,
-            "clear": rule.clear,
-        }
+        _evidence(rule, _row(rule, rows, row) if row >= 0 else state.evidence.get(s, {}))
         for s, row in zip(found.subject.tolist(), found.row.tolist(), strict=True)
     ]
     return {
@@ -168,7 +191,7 @@ def _columns(rule: Rule, state: AlertState, found: hysteresis.Transitions, rows:
         "downgraded": ~found.trusted,
         "value": sign * found.value,
         "reason": np.where(cleared, reason, ""),
-        "evidence": np.array([msgspec.json.encode(e, order="sorted").decode() for e in evidence], np.str_),
+        "evidence": np.array(evidence, np.str_),
     }
 
 

@@ -3,8 +3,9 @@
 Of each severity `most_per_minute` raises and heightenings of a minute of event time are told one by one, in the order
 of the log. What is beyond is withheld and counted in one alert of the rule with the subject `*`: it is raised when time
 goes on, heightened when a graver severity is among them, told anew each minute in which their number or the gravest of
-their severities changed, and cleared when none is left. Each minute the gravest that are still raised are told after
-all, as many as may be; what is withheld and clears meanwhile leaves the summary and nothing else.
+their severities changed, and at the end of a bounded log, and cleared when none is left. Each minute the gravest that
+are still raised are told after all, as many as may be; what is withheld and clears meanwhile leaves the summary and
+nothing else.
 """
 
 from collections import Counter
@@ -52,8 +53,8 @@ class Storm(msgspec.Struct):
         """Whether `now_ns` is of a later minute than the one whose budget is spent."""
         return now_ns // MINUTE_NS > self.minute
 
-    def turn(self, rule: Rule, summary: Alert, now_ns: int) -> list[Alert]:
-        """What is due when time goes on to `now_ns`; `summary` is the frame of the summary alert."""
+    def turn(self, rule: Rule, summary: Alert, now_ns: int, ended: bool = False) -> list[Alert]:
+        """What is due when time goes on to `now_ns`; `summary` is the frame of its alert. `ended`: nothing follows."""
         new_minute = self.lags(now_ns)
         if new_minute:
             self.minute, self.told = now_ns // MINUTE_NS, {}
@@ -67,7 +68,7 @@ class Storm(msgspec.Struct):
                     out.append({**alert, "at": now_ns})
         if not self.withheld and not self.severity:
             return out  # all were told before anybody heard of a summary: there is none to raise
-        return out + self._summary(summary, now_ns, new_minute)
+        return out + self._summary(summary, now_ns, new_minute or ended)
 
     def _spend(self, rule: Rule, alert: Alert) -> bool:
         spent = self.told.get(alert["severity"], 0)
@@ -80,7 +81,7 @@ class Storm(msgspec.Struct):
         grade = SEVERITIES.index
         return sorted(self.withheld.values(), key=lambda alert: -grade(alert["severity"]))[:most]
 
-    def _summary(self, frame: Alert, now_ns: int, new_minute: bool) -> list[Alert]:
+    def _summary(self, frame: Alert, now_ns: int, due: bool) -> list[Alert]:
         by = Counter(alert["severity"] for alert in self.withheld.values())
         gravest = max(by, key=SEVERITIES.index) if by else ""
         grave, was = (SEVERITIES.index(s) if s else -1 for s in (gravest, self.severity))
@@ -90,7 +91,7 @@ class Storm(msgspec.Struct):
             kind = "clear"
         elif grave > was:
             kind = "higher"
-        elif new_minute and (grave < was or len(self.withheld) != self.number):
+        elif due and (grave < was or len(self.withheld) != self.number):
             kind = "higher" if grave == was and len(self.withheld) > self.number else "lower"
         else:
             return []

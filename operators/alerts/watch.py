@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from operators.alerts.alert_step import WRITES, AlertState, abandon, alert_id, alerts, judge
+from operators.alerts.alert_step import WRITES, AlertState, abandon, alert_id, alerts, judge, shared_names
 from operators.alerts.rules import Rule
 from operators.alerts.storm import Alert, Storm
 from operators.contract import Array, Columns, Step
@@ -54,6 +54,8 @@ class _Frozen(msgspec.Struct):
     states: dict[str, dict[str, bytes]]
     storms: dict[str, dict[str, Storm]] = {}
     revisions: dict[str, int] = {}
+    told_apart: bool = False
+    """Whether no two subjects can share a name (`subject_of`)."""
 
 
 class Watch:
@@ -101,7 +103,8 @@ class Watch:
 
     def end(self) -> Published:
         """No row will follow: what waits for time to go on is told."""
-        return self._published([alert for venue in self.states for alert in self._turn(venue, self.ends_ms[venue])])
+        out = [alert for venue in self.states for alert in self._turn(venue, self.ends_ms[venue], ended=True)]
+        return self._published(out)
 
     def _run(self, row: Any) -> tuple[str, int]:
         at: int = getattr(row, self.table.time)
@@ -151,16 +154,16 @@ class Watch:
             out += [(moment.number, alert) for alert in at]
         return out
 
-    def _turn(self, venue: str, end_ms: int) -> list[Alert]:
+    def _turn(self, venue: str, end_ms: int, ended: bool = False) -> list[Alert]:
         out: list[Alert] = []
         for rule, storm in zip(self.rules, self.storms[venue], strict=True):
-            out += self._told(venue, rule, storm, end_ms * MS)
+            out += self._told(venue, rule, storm, end_ms * MS, ended)
         return out
 
-    def _told(self, venue: str, rule: Rule, storm: Storm, now_ns: int) -> list[Alert]:
+    def _told(self, venue: str, rule: Rule, storm: Storm, now_ns: int, ended: bool = False) -> list[Alert]:
         subject = "/".join([*([venue] if venue else []), "*", f"shard-{self.shard}"])
         frame: Alert = {"rule": rule.name, "subject": subject, "downgraded": False}
-        found = storm.turn(rule, frame, now_ns)
+        found = storm.turn(rule, frame, now_ns, ended)
         return [{"alert_id": alert_id(rule.name, a["subject"], a["raised_at"])} | a for a in found]
 
     def _array(self, name: str, values: list[Any]) -> Array:
@@ -184,7 +187,7 @@ class Watch:
             for venue, held in self.storms.items()
         }
         rules = {rule.name: msgspec.json.encode(rule) for rule in self.rules}
-        return msgspec.msgpack.encode(_Frozen(self.ends_ms, rules, states, storms, self.revisions))
+        return msgspec.msgpack.encode(_Frozen(self.ends_ms, rules, states, storms, self.revisions, True))
 
     def thaw(self, data: bytes) -> Published:
         """Take up what was frozen. Of rules that are gone or changed: the clears of what they had raised."""
@@ -196,16 +199,23 @@ class Watch:
         for venue, held in was.states.items():
             storms = was.storms.get(venue, {})
             self.states[venue], self.storms[venue] = [], []
+            over = {name: self._over(then[name], now.get(name), frozen, was) for name, frozen in held.items()}
             for rule, step in zip(self.rules, self.steps, strict=True):
-                same = then.get(rule.name) == rule
+                same = over.get(rule.name) == ""
                 self.states[venue].append(step.thaw(held[rule.name]) if same else step.init())
                 self.storms[venue].append(storms.get(rule.name, Storm()) if same else Storm())
             for name, frozen in held.items():
-                if then[name] != now.get(name):
-                    why = "the rule was changed" if name in now else "the rule was removed"
-                    storm = storms.get(name, Storm())
-                    out += self._abandoned(venue, then[name], frozen, storm, why)
+                if over[name]:
+                    out += self._abandoned(venue, then[name], frozen, storms.get(name, Storm()), over[name])
         return self._published(out)
+
+    @staticmethod
+    def _over(then: Rule, now: Rule | None, frozen: bytes, was: _Frozen) -> str:
+        """Why what a rule had raised at a venue is cleared and it begins anew; empty where it goes on."""
+        if then != now:
+            return "the rule was removed" if now is None else "the rule was changed"
+        shared = not was.told_apart and shared_names(then, alerts(then).thaw(frozen))
+        return "its subjects are named in another way" if shared else ""
 
     def _abandoned(self, venue: str, rule: Rule, frozen: bytes, storm: Storm, why: str) -> list[Alert]:
         at_ns = self.ends_ms.get(venue, 0) * MS

@@ -33,6 +33,7 @@ exists = "open"
 QUIET = {"hold": 0, "clear_hold": 0, "cooldown": 0, "flap": 0, "forget": 0}
 MINUTE = 60 * 28_333_333
 """Where a minute begins."""
+LATER_NS = 2**61
 
 
 def row(second: int, account: str, use: float | None, ok: bool = True, there: bool = True) -> bytes:
@@ -44,7 +45,7 @@ def play(log: list[bytes], most: int, cut: int = 7, **times: int) -> list[dict]:
     """The alerts of a log that is read `cut` rows at a time, the end of the log among them."""
     watch = Watch(BY_NAME["risk_accounts"], load(RULE.format(most=most, **{**QUIET, **times})), 1_000)
     parts = [log[i : i + cut] for i in range(0, len(log), cut)]
-    told = [watch.read(frames("risk.accounts", 0, part, [0] * len(part)))[0] for part in parts]
+    told = [watch.read(frames("risk.accounts", 0, part, [LATER_NS] * len(part)))[0] for part in parts]
     told.append(watch.end())
     lines = [(p is told[-1], json.loads(v)) for p in told for _, v in records(p, BY_NAME["alerts"].columns)]
     return [alert | {"at the end": ended} for ended, alert in lines]
@@ -85,6 +86,13 @@ def test_a_summary_of_as_many_that_are_milder_now_says_so_within_a_minute():
     summary = [a for a in told if is_summary(a)]
     assert brief(summary) == [("*/shard-0", "raise", "critical", 51), ("*/shard-0", "lower", "info", 60)]
     assert [a["value"] for a in summary] == [1, 1], "b until it was told, then f"
+
+
+def test_what_more_was_withheld_before_a_bounded_log_ended_is_in_the_summary():
+    log = [row(50, "a", 0.99), row(50, "b", 0.99), row(51, "z", 0.1), row(53, "c", 0.99)]
+    summary = [a for a in play(log, 1) if is_summary(a)]
+    assert [(a["kind"], a["value"]) for a in summary] == [("raise", 1), ("higher", 2)]
+    assert brief(summary)[-1] == ("*/shard-0", "higher", "critical", 53)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -130,3 +138,6 @@ def test_a_reader_of_few_alerts_and_of_the_summary_knows_what_all_would_say(seed
     assert any(map(is_summary, standing(few).values())) == any(
         name not in heard or heard[name]["severity"] != a["severity"] for name, a in end.items()
     ), "a summary stands while something is withheld, and no longer"
+    untold = sum(name not in heard or heard[name]["severity"] != a["severity"] for name, a in end.items())
+    last = [a["value"] for a in standing(few).values() if is_summary(a)]
+    assert last == [untold] * len(last), "the number of what is withheld at the end"

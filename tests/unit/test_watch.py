@@ -2,12 +2,14 @@
 
 import json
 import random
+from itertools import product
 
 import msgspec
 import pytest
 
 from flows.engine.json_rows import records
 from flows.tables import BY_NAME
+from operators.alerts.alert_step import alert_id, subject_of
 from operators.alerts.rules import load
 from operators.alerts.watch import Watch
 from operators.once import keep
@@ -40,6 +42,9 @@ hold_s = 3
 """
 
 
+LATER_NS = 2**61
+
+
 def row(second: int, account: str, distance: float | None, notional: float = 0.0, **more) -> bytes:
     told = {"account": account, "symbol": "BTCUSDT", "as_of": 1_000 * second, "distance_to_liquidation_bps": distance}
     told |= {"notional_usd": notional, "mark_price": 10.0, "marks_ok": True, "open": True}
@@ -51,7 +56,7 @@ def watch(rules: str = RULES) -> Watch:
 
 
 def log(*values: bytes):
-    return frames("risk.positions", 0, values, [0] * len(values))
+    return frames("risk.positions", 0, values, [LATER_NS] * len(values))
 
 
 def told(published) -> list[dict]:
@@ -145,8 +150,8 @@ def test_of_a_table_with_windows_only_the_base_window_is_judged():
     base = {"venue": "v", "symbol": "s", "spread_bps": 50.0, "closed_by": "event"}
     long = json.dumps({"id": "x|0", **base, "window_ms": 10_000, "window_start": 0}).encode()
     short = json.dumps({"id": "y|0", **base, "window_ms": 1_000, "window_start": 9_000}).encode()
-    assert one.read(frames("features.book", 0, [long], [0]))[0].base == []
-    assert brief(told(one.read(frames("features.book", 0, [short], [0]))[0])) == [
+    assert one.read(frames("features.book", 0, [long], [LATER_NS]))[0].base == []
+    assert brief(told(one.read(frames("features.book", 0, [short], [LATER_NS]))[0])) == [
         ("spread", "v/s", "raise", "info", 10)
     ]
 
@@ -232,6 +237,43 @@ def test_what_a_rule_had_raised_is_cleared_with_the_reason_when_the_rule_is_chan
     )
     same = watch()
     assert same.thaw(frozen).base == []
+
+
+@pytest.mark.parametrize("desk_first", [True, False])
+def test_two_positions_whose_names_run_into_one_are_two_subjects(desk_first):
+    """Account desk/x with BTCUSDT and account desk with x/BTCUSDT: the calm one cleared what the other had raised."""
+    rows = [row(1, "desk/x", 20.0), row(1, "desk", 900.0, symbol="x/BTCUSDT"), row(1, "50%", 20.0)]
+    alerts = told(watch().read(log(*(rows if desk_first else rows[::-1]), row(9, "z", 900.0)))[0])
+    assert {(r["subject"], r["kind"]) for r in alerts} == {("/desk%2Fx/BTCUSDT", "raise"), ("50%/BTCUSDT", "raise")}
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_no_two_subjects_share_a_name(parts):
+    names = ["".join(of) for n in range(3) for of in product("a/%2F", repeat=n)]
+    subjects = list(product(names, repeat=parts)) if parts == 2 else list(product(names[:8], repeat=parts))
+    assert len({subject_of(of) for of in subjects}) == len(subjects)
+
+
+def test_what_a_release_that_joined_names_as_they_are_had_raised_is_cleared_and_raised_under_its_own_name():
+    one = watch()
+    first = told(one.read(log(row(1, "desk", 20.0, 5_000.0), row(9, "c", 900.0)))[0])
+    assert [r["rule"] for r in first] == ["near", "large"]
+    was = msgspec.msgpack.decode(one.freeze())
+    assert was.pop("told_apart") is True
+    same = watch()
+    assert same.thaw(msgspec.msgpack.encode(was)).base == [], "of names without / nothing changes"
+    names, *rest = msgspec.msgpack.decode(was["states"][""]["near"])
+    renamed = [name.replace("desk/", "desk/x/") for name in names]
+    was["states"][""]["near"] = msgspec.msgpack.encode([renamed, *rest])
+    again = watch()
+    cleared = told(again.thaw(msgspec.msgpack.encode(was)))
+    assert brief(cleared) == [("near", "desk/x/BTCUSDT", "clear", "critical", 9)]
+    assert cleared[0]["reason"] == "its subjects are named in another way"
+    assert cleared[0]["alert_id"] == alert_id("near", "desk/x/BTCUSDT", 1_000_000_000)
+    assert brief(told(again.read(log(row(10, "desk/x", 20.0)))[0])) == [
+        ("near", "/desk%2Fx/BTCUSDT", "raise", "critical", 10)
+    ]
+    assert watch().thaw(again.freeze()).base == []
 
 
 def test_a_rule_frozen_by_a_release_that_knew_fewer_fields_is_the_same_rule():
