@@ -50,7 +50,7 @@ class AlertShard:
 
     def __init__(self, settings: Settings, by: tuple[Rule, ...], shard: int, frozen: bytes | None) -> None:
         """New, or as it was frozen; what rules that no longer hold had raised is cleared with the first batch."""
-        self.shard, self.prefix = shard, settings.kafka.prefix
+        self.shard, self.prefix, self.ahead_ms = shard, settings.kafka.prefix, settings.clock.ahead_ms
         self.closing = Closing("alerts", str(shard), self.waits_for)
         self.marks = outgoing.MarkTimes(("alerts",), self.prefix)
         self.marked_ms: dict[str, int] = {}
@@ -64,7 +64,7 @@ class AlertShard:
         self._frozen = frozen
         for name in dict.fromkeys((*(rule.table for rule in by), *was)):
             own = tuple(rule for rule in by if rule.table == name)
-            watch = Watch(BY_NAME[name], own, settings.windows.base_ms, shard)
+            watch = Watch(BY_NAME[name], own, settings.windows.base_ms, shard, self.ahead_ms)
             if name in was:
                 self._first.append(watch.thaw(was[name]))
             if own:
@@ -75,7 +75,7 @@ class AlertShard:
         told, self._first, self._frozen = self._first, [], None
         out: list[Rows] = []
         for frames in batch.frames:
-            new, rejects = self.once.select(frames)
+            new, rejects = self.once.select(frames, self.ahead_ms)
             watch = self._of(frames.topic)
             if watch is not None:
                 if len(frames.marks):

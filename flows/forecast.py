@@ -85,7 +85,8 @@ class ForecastShard:
         """New, or as it was frozen. A version that was in force and can no longer be loaded is refused now."""
         self.shard, self.load, self.bounded = shard, load, bounded
         self.prefix = settings.kafka.prefix
-        self.minutes, self.bursts = Minutes(), Bursts(how(settings))
+        ahead_ms = settings.clock.ahead_ms
+        self.minutes, self.bursts = Minutes(ahead_ms=ahead_ms), Bursts(how(settings))
         self.once, self.promotions = Once(), Promotions()
         self.models_ms = 0
         self.told = ""
@@ -94,7 +95,7 @@ class ForecastShard:
         self._packed: bytes | None = None
         if frozen is not None:
             was = msgspec.msgpack.decode(frozen, type=_Frozen)
-            self.minutes = Minutes.thaw(was.minutes)
+            self.minutes = Minutes.thaw(was.minutes, ahead_ms)
             self.bursts = Bursts.thaw(how(settings), was.bursts)
             self.once, self.promotions = Once.thaw(was.once), Promotions(was.promotions)
             self.models_ms = was.models_ms

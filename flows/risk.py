@@ -100,7 +100,7 @@ class RiskShare:
         """New, or as it was frozen; `logs` is what the source reads, in `held` it says how many records wait here."""
         self.held = {} if held is None else held
         self.name = shard_name(settings.share.ordinal)
-        self.prefix = settings.kafka.prefix
+        self.prefix, self.ahead_ms = settings.kafka.prefix, settings.clock.ahead_ms
         kinds = {self.prefix + ACCOUNTS: "accounts"} | {self.prefix + t: kind for t, kind in SHARED.items()}
         self.kinds = kinds
         own = sorted({partition for topic, partition in logs.values() if kinds[topic] == "accounts"})
@@ -119,7 +119,7 @@ class RiskShare:
         out: list[Rows] = []
         for frames in batch.frames:
             kind, log = self.kinds[frames.topic], log_name(frames.topic, frames.partition)
-            new, rejects = (frames, []) if kind == "accounts" else self.once.select(frames)
+            new, rejects = (frames, []) if kind == "accounts" else self.once.select(frames, self.ahead_ms)
             rejects = rejects + self.ledger.read(kind, log, new)
             out += outgoing.rejects("risk", rejects, self.prefix, frames.partition)
         self.ledger.mark(batch.ended)

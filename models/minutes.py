@@ -21,7 +21,7 @@ from models.vector_items import READS
 from operators.contract import Array
 from operators.event_order import EventOrder, reached
 from operators.once import Once
-from operators.progress import Progress
+from operators.progress import AHEAD, Progress, ahead
 from operators.record_ids import record_ids
 from schemas.frames import Frames, Reject
 from schemas.venues.registry import VENUES
@@ -113,22 +113,24 @@ class Minutes:
     waiting: dict[str, EventOrder[_Waits]] = field(default_factory=dict)
     marked_ms: dict[str, int] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    ahead_ms: int = 5_000
+    """How far a row may be ahead of its record's time."""
 
     def read(self, kind: str, log: Frames) -> list[Reject]:
         """Take in records of the log `book` or `tape`, in its order; what cannot be used comes back."""
-        new, rejects = self.once.select(log)
+        new, rejects = self.once.select(log, self.ahead_ms)
         bounds = new.starts.tolist()
         begin, end, order, _ = (c.tolist() for c in record_ids(new))
         for i in range(len(new)):
             value = new.data[bounds[i] : bounds[i + 1]]
-            why = self._take(kind, new.data[begin[i] : end[i]], order[i], value)
+            why = self._take(kind, new.data[begin[i] : end[i]], order[i], value, int(new.received_ns[i]))
             if why:
                 rejects.append(Reject(log.topic, log.partition, int(new.offsets[i]), why, value))
         if len(log.marks):
             self.marked_ms[kind] = max(self.marked_ms.get(kind, -1), int(log.marks.time_ns.max()) // 1_000_000)
         return rejects
 
-    def _take(self, kind: str, key: bytes, order: int, value: bytes) -> str:
+    def _take(self, kind: str, key: bytes, order: int, value: bytes, received_ns: int) -> str:
         try:
             text = key.decode() if b"\\" not in key else _text(b'"' + key + b'"')
         except (UnicodeDecodeError, msgspec.MsgspecError):
@@ -139,6 +141,8 @@ class Minutes:
             return "the id does not tell a known venue, symbol, window length and start"
         length_ms = int(length)
         end_ms = order + length_ms
+        if ahead(end_ms, received_ns, self.ahead_ms):
+            return AHEAD
         why = self._hold(kind, venue, symbol, end_ms, value) if length_ms == MINUTE_MS else ""
         self._logs(venue)[kind].see(venue, end_ms)
         return why
@@ -190,10 +194,10 @@ class Minutes:
         return msgspec.msgpack.encode(_Frozen(self.once.freeze(), ends, self.done_ms, self.marked_ms, waiting))
 
     @classmethod
-    def thaw(cls, data: bytes) -> "Minutes":
+    def thaw(cls, data: bytes, ahead_ms: int = 5_000) -> "Minutes":
         """As it was frozen; which logs are ended is told again."""
         was = msgspec.msgpack.decode(data, type=_Frozen)
-        state = cls(Once.thaw(was.once), done_ms=was.done_ms, marked_ms=was.marked_ms)
+        state = cls(Once.thaw(was.once), done_ms=was.done_ms, marked_ms=was.marked_ms, ahead_ms=ahead_ms)
         for venue, ends in was.ends_ms.items():
             for kind, end_ms in ends.items():
                 if end_ms >= 0:

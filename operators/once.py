@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import numpy as np
 
+from operators.progress import AHEAD, ahead
 from operators.record_ids import PROBLEMS, record_ids
 from schemas.frames import Frames, Reject
 
@@ -31,8 +32,12 @@ class Once:
 
     last: dict[str, dict[bytes, int]] = field(default_factory=dict)
 
-    def select(self, log: Frames) -> tuple[Frames, list[Reject]]:
-        """The new records of consecutive records of a log, and those without a proper id."""
+    def select(self, log: Frames, ahead_ms: int | None = None) -> tuple[Frames, list[Reject]]:
+        """The new records of consecutive records of a log, and those without a proper id.
+
+        With `ahead_ms`, of topics whose orders are times in ms: nor is one known that is further ahead of its record's
+        time, for all that its key has to say would be older.
+        """
         last = self.last.setdefault(log.topic, {})
         new: list[int] = []
         rejects: list[Reject] = []
@@ -40,6 +45,9 @@ class Once:
         for i, (begin, end, order, problem) in enumerate(zip(*(c.tolist() for c in record_ids(log)), strict=True)):
             if problem:
                 rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), PROBLEMS[problem], log.frame(i)))
+                continue
+            if ahead_ms is not None and ahead(order, int(log.received_ns[i]), ahead_ms):
+                rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), AHEAD, log.frame(i)))
                 continue
             key = data[begin:end]
             if order > last.get(key, -1):

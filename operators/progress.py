@@ -5,12 +5,25 @@ of the ends before it have. A log holds several venues; it is complete up to the
 that a venue which has said nothing for two keyframes of the log's time holds nobody up. A venue that is awaited and has
 not shown a row yet counts as furthest behind from the first row of another: its rows of that time may come after those.
 A mark of the flow that writes the log says at once that all rows up to its time have been seen.
+
+The flow writes a row at the time for which it holds. One that holds for more than `ahead` past its record's time is
+nobody's, and refused before it moves anything: all that is to come would be late.
 """
 
 from dataclasses import dataclass, field
 
 SILENT_MS = 120_000
 NEVER_MS = -1
+AHEAD = "event_time_ahead of its record's time by more than clock.ahead_ms"
+
+
+def ahead(end_ms: int, received_ns: int, ahead_ms: int) -> bool:
+    """Whether a row holds for a time that its record, written at `received_ns`, cannot know of.
+
+    >>> ahead(7_000, 2_000_000_000, 5_000), ahead(7_001, 2_000_000_000, 5_000)
+    (False, True)
+    """
+    return end_ms > received_ns // 1_000_000 + ahead_ms
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from operators.alerts.rules import Rule
 from operators.alerts.storm import Alert, Storm
 from operators.contract import Array, Columns, Step
 from operators.hysteresis import NEVER, Moments
+from operators.progress import AHEAD, ahead
 from operators.published_rows import Published
 from schemas.column import Column, Dtype
 from schemas.frames import Frames, Reject
@@ -61,9 +62,11 @@ class _Frozen(msgspec.Struct):
 class Watch:
     """The rules of one table. A rule that was changed since it was frozen begins anew; what it raised is cleared."""
 
-    def __init__(self, table: Table, rules: tuple[Rule, ...], base_ms: int, shard: int = 0) -> None:
+    def __init__(
+        self, table: Table, rules: tuple[Rule, ...], base_ms: int, shard: int = 0, ahead_ms: int = 5_000
+    ) -> None:
         """Nothing seen yet; `shard` tells the summaries of several logs apart."""
-        self.table, self.rules, self.base_ms, self.shard = table, rules, base_ms, shard
+        self.table, self.rules, self.base_ms, self.shard, self.ahead_ms = table, rules, base_ms, shard, ahead_ms
         self.steps: list[Step[AlertState]] = [alerts(rule) for rule in rules]
         self.states: dict[str, list[AlertState]] = {}
         self.storms: dict[str, list[Storm]] = {}
@@ -92,7 +95,9 @@ class Watch:
                 reason = " ".join(str(error).split())[:300]
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
                 continue
-            if not (self.windowed and row.closed_by == "end" and row.window_ms > self.base_ms):
+            if ahead(self._run(row)[1], int(frames.received_ns[i]), self.ahead_ms):
+                rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), AHEAD, frames.frame(i)))
+            elif not (self.windowed and row.closed_by == "end" and row.window_ms > self.base_ms):
                 rows.append(row)
         moments: dict[str, list[_Moment]] = {}
         for number, ((venue, end_ms), together) in enumerate(groupby(rows, self._run)):

@@ -77,6 +77,7 @@ class Ledger:
             {name: Progress(awaited=terms.venues) for name in feature_logs},
             {name: clock(terms.lateness_ms, terms.ahead_ms, terms.idle_ms) for name in account_logs},
             streams=Streams(terms.instruments, terms.ahead_ms),
+            ahead_ms=terms.ahead_ms,
         )
         self.positions = positions.Positions(terms.rules)
         self.returns = returns.Returns(seeds=self._seeds())

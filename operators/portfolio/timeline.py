@@ -15,7 +15,7 @@ import numpy as np
 
 from operators import quality
 from operators.event_order import EventOrder, reached
-from operators.progress import NEVER_MS, Progress
+from operators.progress import AHEAD, NEVER_MS, Progress, ahead
 from operators.watermark import ENDED, NEVER, Clock, assign, by_guess, pass_marks
 from schemas.accounts import VENUES, Account
 from schemas.frames import Frames, Reject
@@ -113,6 +113,8 @@ class Timeline:
     books: EventOrder[BookRow] = field(default_factory=lambda: EventOrder(_market))
     released_ms: int = NEVER_MS
     streams: Streams = field(default_factory=Streams)
+    ahead_ms: int = 5_000
+    """How far a row of features may be ahead of its record's time."""
 
     def read_accounts(self, log: str, frames: Frames) -> list[Reject]:
         """Take in account records in log order; what cannot be used comes back with its reason."""
@@ -165,6 +167,9 @@ class Timeline:
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), reason, frames.frame(i)))
                 continue
             end_ms = row.window_start + row.window_ms
+            if ahead(end_ms, int(frames.received_ns[i]), self.ahead_ms):
+                rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), AHEAD, frames.frame(i)))
+                continue
             if row.window_ms == self.base_ms and row.venue in VENUES:
                 take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), row)
             progress.see(row.venue, end_ms)

@@ -16,6 +16,7 @@ from models.minutes import Minutes
 from models.simulator import Disturbances, coarse, disturb, market
 from models.simulator import Settings as Simulated
 from models.vector_items import NAMES
+from operators.progress import AHEAD
 from schemas.frames import Frames, marks
 from schemas.shard import Batch
 from tests.laws.feature_rows import T0, framed, logs, model, row
@@ -256,7 +257,7 @@ def test_rows_that_cannot_be_used_are_rejected_with_their_place(told):
     book, _ = logs(2)
     bad = [
         (T0, b'{"id":"nowhere|BTCUSDT|60000|0"}'),
-        (T0, b'{"id":"binance-usdm|XRPUSDT|60000|%d","venue":1}' % T0),
+        (T0 + 60_000, b'{"id":"binance-usdm|XRPUSDT|60000|%d","venue":1}' % T0),
         (T0, b"{}"),
     ]
     shard = ForecastShard(settings, loader(settings), False, 0, None)
@@ -347,8 +348,21 @@ def test_minutes_wait_for_the_slower_log_of_their_venue_only():
     minutes.mark({"book", "tape"})
     left = [(m.venue, m.end_ms - T0, np.isnan(m.columns["volume_usd"]).tolist()) for m in minutes.ready()]
     assert left == [("binance-usdm", 120_000, [True]), ("deribit", 60_000, [True])]
-    (late,) = minutes.read("book", framed("features.book", [(T0, row("features_book", "NEWUSDT", T0 + 60_000))]))
+    came = framed("features.book", [(T0 + 60_000, row("features_book", "NEWUSDT", T0 + 60_000))])
+    (late,) = minutes.read("book", came)
     assert late.reason == "its minute was complete before it came"
+
+
+@pytest.mark.parametrize("length_ms", [60_000, 1_000])
+def test_a_row_that_somebody_wrote_years_ahead_completes_no_minute(length_ms):
+    """All minutes to come were complete before they came, of that venue, for good."""
+    minutes = Minutes()
+    book, tape = logs(2, symbols=("BTCUSDT",))
+    foreign = T0 + 600_000, row("features_book", "BTCUSDT", T0 + 10**12, length_ms)
+    (reject,) = minutes.read("book", framed("features.book", [book[0], foreign, *book[1:]]))
+    assert reject.reason == AHEAD
+    assert minutes.read("tape", framed("features.tape", tape)) == []
+    assert [(m.venue, m.end_ms - T0) for m in minutes.ready()] == [("binance-usdm", 60_000), ("binance-usdm", 120_000)]
 
 
 def test_an_id_begins_every_record_and_grows(told):

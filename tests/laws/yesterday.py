@@ -76,7 +76,10 @@ class Piece(msgspec.Struct, array_like=True):
     def frames(self) -> Frames:
         """As they are read; no promotion is still to come."""
         told = marks([(len(self.values), FAR_NS, False)]) if self.topic == "model.versions" else marks()
-        return frames(self.topic, 0, self.values, self.received_ns, self.first, self.symbols, told)
+        # kept of a derived record is the start of its window, which is before the time at which it was written
+        raw = self.topic.startswith("raw.") or self.topic == risk.ACCOUNTS
+        received_ns = self.received_ns if raw else [FAR_NS] * len(self.values)
+        return frames(self.topic, 0, self.values, received_ns, self.first, self.symbols, told)
 
 
 class Kept(msgspec.Struct):

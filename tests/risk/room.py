@@ -87,7 +87,12 @@ def play(told: list[tuple[float, Any]], marks: list[tuple[Any, ...]], terms: Ter
         )
         for second, venue, symbol, price, age in marks
     ]
-    assert ledger.read("tape", "tape", frames("features.tape", 0, tape, [START_MS * 1_000_000] * len(tape))) == []
+    assert (
+        ledger.read(
+            "tape", "tape", frames("features.tape", 0, tape, [(START_MS + int(1000 * m[0])) * 1_000_000 for m in marks])
+        )
+        == []
+    )
     ledger.mark({"accounts", "tape", "book"})
     out: Rows = {"risk_accounts": [], "risk_positions": [], "alerts": []}
     out["rejects"] = [{"reason": r.reason} for r in refused]
@@ -100,7 +105,9 @@ def play(told: list[tuple[float, Any]], marks: list[tuple[Any, ...]], terms: Ter
             for column in BY_NAME[name].columns:
                 assert column.dtype == "time" or column.holds(row[column.name]), (column.name, row[column.name])
         watch = Watch(BY_NAME[name], tuple(r for r in rules(Settings()) if r.table == name), 1000)
-        alerts, unread = watch.read(frames(BY_NAME[name].topic, 0, lines, [0] * len(lines)))
+        alerts, unread = watch.read(
+            frames(BY_NAME[name].topic, 0, lines, [row["as_of"] * 1_000_000 for row in out[name]])
+        )
         assert unread == []
         out["alerts"] += [json.loads(v) for _, v in records(alerts, BY_NAME["alerts"].columns)]
     return out

@@ -41,7 +41,8 @@ def alerts(accounts: list[tuple[int, dict]], marks: list[tuple[int, str, float]]
     watches = {t: Watch(BY_NAME[t], tuple(r for r in rules if r.table == t), 1_000) for t in ALERTED}
     for _, published in ledger.advance():
         values = [value for _, value in records(published, BY_NAME[published.table].columns)]
-        found, rejects = watches[published.table].read(frames(published.table, 0, values, published.at_ms))
+        at_ns = [ms * 1_000_000 for ms in published.at_ms]
+        found, rejects = watches[published.table].read(frames(published.table, 0, values, at_ns))
         assert rejects == []
         out += [msgspec.json.decode(v) for _, v in records(found, BY_NAME["alerts"].columns)]
     return out

@@ -7,7 +7,7 @@ import pytest
 
 from operators.book.bands import BANDS_BPS
 from operators.portfolio.timeline import BookRow, Timeline, clock
-from operators.progress import Progress
+from operators.progress import AHEAD, Progress
 from schemas.frames import frames, marks
 
 VENUE = "binance-usdm"
@@ -30,7 +30,7 @@ def read_accounts(line: Timeline, *as_of: int, name: str = "a", received_ms: int
 def read_marks(line: Timeline, log: str, *ends: int, mark: float = 100.0, venue: str = VENUE) -> None:
     row = {"venue": venue, "symbol": "BTCUSDT", "window_ms": 1_000, "mark_price": mark, "mark_age_ms": 0.0}
     values = [json.dumps({**row, "window_start": end - 1_000}).encode() for end in ends]
-    assert line.read_tape(log, frames("tape", int(log[-1]), values, [0] * len(values))) == []
+    assert line.read_tape(log, frames("tape", int(log[-1]), values, [end * 1_000_000 for end in ends])) == []
 
 
 def seconds(line: Timeline) -> list[tuple[int, list[int], int, str]]:
@@ -147,6 +147,20 @@ def test_an_account_sent_again_and_again_with_an_old_time_holds_nobody_up():
         read_accounts(line, 9_000, received_ms=at)
         told(line, "accounts/0", at)
     assert [at for at, *_ in seconds(line)][-1] == 33_000
+
+
+@pytest.mark.parametrize("window_ms", [1_000, 60_000])
+def test_a_row_that_somebody_wrote_years_ahead_is_refused_and_closes_no_second(window_ms):
+    """One record of a producer whose clock or unit was wrong made all that came after it late, for good."""
+    line = timeline()
+    row = {"venue": VENUE, "symbol": "BTCUSDT", "window_ms": window_ms, "mark_price": 1.0, "mark_age_ms": 0.0}
+    values = [json.dumps({**row, "window_start": end - window_ms}).encode() for end in (15_000, 15_001, 10**12)]
+    rejects = line.read_tape("tape/0", frames("tape", 0, values, [10_000 * 1_000_000] * 3, first_offset=7))
+    assert [(r.offset, r.reason) for r in rejects] == [(8, AHEAD), (9, AHEAD)]
+    read_marks(line, "tape/0", 16_000, 18_000)
+    read_marks(line, "tape/1", 18_000)
+    read_accounts(line, 16_200, 18_600)
+    assert [(at, marks) for at, _, marks, _ in seconds(line)][-2:] == [(16_000, 1), (17_000, 0)]
 
 
 def test_a_row_that_cannot_be_read_is_a_reject_with_its_reason():

@@ -13,6 +13,7 @@ from operators.alerts.alert_step import alert_id, subject_of
 from operators.alerts.rules import load
 from operators.alerts.watch import Watch
 from operators.once import keep
+from operators.progress import AHEAD
 from schemas.column import Column
 from schemas.frames import frames
 
@@ -274,6 +275,15 @@ def test_what_a_release_that_joined_names_as_they_are_had_raised_is_cleared_and_
         ("near", "/desk%2Fx/BTCUSDT", "raise", "critical", 10)
     ]
     assert watch().thaw(again.freeze()).base == []
+
+
+def test_a_row_that_somebody_wrote_years_ahead_is_refused_and_no_hold_runs_out_by_it():
+    """It moved the time of its table for good: holds ran out at it, and no later row let one run out again."""
+    foreign = row(10**9, "x", 900.0)
+    rows = [row(1, "a", 900.0, 5_000.0), foreign, row(2, "b", 900.0), row(5, "b", 900.0)]
+    published, rejects = watch().read(frames("risk.positions", 0, rows, [5_000_000_000] * 4))
+    assert [(r.offset, r.reason) for r in rejects] == [(1, AHEAD)]
+    assert brief(told(published)) == [("large", "a", "raise", "info", 4)]
 
 
 def test_a_rule_frozen_by_a_release_that_knew_fewer_fields_is_the_same_rule():
