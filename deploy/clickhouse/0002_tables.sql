@@ -948,7 +948,7 @@ ALTER TABLE `risk_positions`
 ALTER TABLE `alerts`
   COMMENT COLUMN IF EXISTS `subject` 'What it is about: account, or venue/symbol; where one of several names has a / itself, a / before each, and / and % in them as %2F and %25; `*` and a shard: a summary of a storm',
   COMMENT COLUMN IF EXISTS `kind` 'raise, higher (a graver severity), lower or clear',
-  COMMENT COLUMN IF EXISTS `value` 'The metric in force at the transition; unit: the metric\'s; null when: the subject is no more; source: as the rule\'s column states it',
+  COMMENT COLUMN IF EXISTS `value` 'The metric in force at the transition; of one that a storm held back, when it was held back; unit: the metric\'s; null when: the subject is no more; source: as the rule\'s column states it',
   ADD COLUMN IF NOT EXISTS `reason` LowCardinality(Nullable(String)) COMMENT 'Why it was cleared: the value, or what else; empty when it was not' CODEC(ZSTD(3)) AFTER `value`,
   COMMENT COLUMN IF EXISTS `revision` 'grows from record to record of an alert: event time, ms, times 4, plus the kind, or one more than before; unit: count; at least: 0',
   DROP CONSTRAINT IF EXISTS `finite`,

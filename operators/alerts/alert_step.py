@@ -40,7 +40,7 @@ WRITES = (
     Column(
         "value",
         "f8",
-        "The metric in force at the transition",
+        "The metric in force at the transition; of one that a storm held back, when it was held back",
         unit="the metric's",
         null_when="the subject is no more",
         source="as the rule's column states it",
