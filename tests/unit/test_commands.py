@@ -372,17 +372,26 @@ rejected = ["rejects", "replay", "--set", "clickhouse.url=http://nobody:1"]
 arguments = rejected if {words!r} == "rejects" else [{words!r}]
 __main__.main([*arguments, "--set", "kafka.brokers=nobody:1", "--data", {str(tmp_path)!r}])
 """
-    started = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    )
-    end = time.monotonic() + 60
-    while not began.exists():
-        assert started.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    started.send_signal(number)
-    assert started.wait(30) == 130
-    assert left.exists()
+    was = signal.getsignal(number)
+    signal.signal(number, signal.SIG_DFL)  # whoever runs the tests with nohup ignores a hang-up, and so would the child
+    try:
+        started = subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        )
+    finally:
+        signal.signal(number, was)
+    with started:
+        try:
+            end = time.monotonic() + 60
+            while not began.exists():
+                assert started.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            started.send_signal(number)
+            assert started.wait(30) == 130
+            assert left.exists()
+        finally:
+            started.kill()
 
 
 def ran(capsys, *arguments):
