@@ -128,13 +128,17 @@ def test_a_kill_amid_writing_loses_no_acknowledged_record_of_a_durable_broker(
     topic = topic_name("kill")
     topic_log.create(broker.bootstrap, topic, partitions=2, config=KEEP)
     landed: list[topic_log.Record] = []
+    without_offset: list[Message] = []
     failed: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            landed.append(topic_log.record(message))
-        else:
+        if error is not None:
             failed.append(error)
+        elif message.offset() is None:
+            # written before the kill, acknowledged after: of a repeated batch a broker may not know any more where it is
+            without_offset.append(message)
+        else:
+            landed.append(topic_log.record(message))
 
     if not broker.durable:
         topic_log.append(broker.bootstrap, topic, [(b"BTC", b"0")])
@@ -156,7 +160,9 @@ def test_a_kill_amid_writing_loses_no_acknowledged_record_of_a_durable_broker(
     assert writer.flush(120) == 0
     assert failed == []
     found = topic_log.read(broker.bootstrap, topic)
-    assert [(r.partition, r.offset, r.value) for r in found] == sorted((r.partition, r.offset, r.value) for r in landed)
+    assert len(landed) + len(without_offset) == written
+    places = {(r.partition, r.offset, r.value) for r in found}
+    assert [r for r in landed if (r.partition, r.offset, r.value) not in places] == []
     # idempotent: what was sent again after the kill stands there once
     assert sorted(int(r.value or b"") for r in found) == list(range(written))
 
