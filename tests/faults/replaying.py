@@ -47,6 +47,8 @@ class Stored(NamedTuple):
     rows: int
     digest: str
     doubled: int
+    lines: Sequence[str] = ()
+    """The rows themselves, in order, so that a difference can be shown."""
 
 
 Tables = dict[str, Stored]
@@ -165,8 +167,15 @@ def stored(told: Settings) -> Tables:
     for table in TABLES:
         rows, hexadecimal = digest(client, table.name)
         # of a table with a version several records of one key are meant to be, a raise and its clear
-        out[table.name] = Stored(rows, hexadecimal, 0 if table.version else there[table.name] - rows)
+        doubled = 0 if table.version else there[table.name] - rows
+        out[table.name] = Stored(rows, hexadecimal, doubled, lines(told, table.name))
     return out
+
+
+def lines(told: Settings, table: str) -> list[str]:
+    """The rows of a table as JSON, in order, as readers see them."""
+    sql = f"SELECT * FROM `{table}` FINAL ORDER BY ALL"
+    return connect(told.clickhouse).query(sql, "json").splitlines()
 
 
 def counts(told: Settings) -> dict[str, int]:
@@ -176,10 +185,18 @@ def counts(told: Settings) -> dict[str, int]:
 
 
 def differences(expected: Tables, found: Tables) -> list[str]:
-    """One line a table that is not as expected; none when all are."""
-    lines = [
+    """One line a table that is not as expected, with the first rows of each that the other lacks; none when all are."""
+    wrong = [
         f"{name}: {found[name].rows} rows {found[name].digest}, not {table.rows} {table.digest}"
+        + "".join(f"\n  {what}: {row}" for what, row in unlike(table.lines, found[name].lines))
         for name, table in expected.items()
         if found[name][:2] != table[:2]
     ]
-    return lines + [f"{name}: {table.doubled} rows are stored twice" for name, table in found.items() if table.doubled]
+    return wrong + [f"{name}: {table.doubled} rows are stored twice" for name, table in found.items() if table.doubled]
+
+
+def unlike(expected: Sequence[str], found: Sequence[str], most: int = 3) -> list[tuple[str, str]]:
+    """The first rows that only one of the two has."""
+    there, here = set(expected), set(found)
+    missing = [("missing", row) for row in expected if row not in here]
+    return missing[:most] + [("instead", row) for row in found if row not in there][:most]
