@@ -16,7 +16,7 @@ import os
 import socket
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -90,12 +90,17 @@ class BlockSize:
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(dict[int, bytes]).decode
+ORDERS_PER_MS = {table.topic: per_ms for table in TABLES if (per_ms := table.orders_per_ms) is not None}
 
 
 class Fresher:
-    """The step `once`: each block without what was seen before in its log, and what has no id."""
+    """The step `once`: each block without what was seen before in its log, what has no id and what is ahead."""
 
-    def __init__(self, key: str, frozen: bytes | None) -> None:
+    def __init__(
+        self, key: str, frozen: bytes | None, ahead_ms: int = 5_000, per_ms: Mapping[str, int] = ORDERS_PER_MS
+    ) -> None:
+        """`per_ms`: by topic how many orders a millisecond has, where orders are times."""
+        self._ahead_ms, self._per_ms = ahead_ms, per_ms
         self._frozen = {} if frozen is None else _decode(frozen)
         self._seen: dict[int, Once] = {}
         self._changed: set[int] = set()
@@ -108,7 +113,9 @@ class Fresher:
             partition = frames.partition
             if partition not in self._seen:
                 self._seen[partition] = Once.thaw(self._frozen.get(partition))
-            new, refused = self._seen[partition].select(frames)
+            per_ms = self._per_ms.get(frames.topic)
+            ahead_ms = None if per_ms is None else self._ahead_ms
+            new, refused = self._seen[partition].select(frames, ahead_ms, per_ms or 1)
             self._changed.add(partition)
             rejects += refused
             if len(new):
@@ -328,9 +335,10 @@ class PlannedShare(StatefulSourcePartition[tuple[str, Block], Plan]):
         return True
 
 
-def archive(source: PlannedBlocks, sink: ClickHouseBlocks) -> Dataflow:
-    """Blocks, once each, to their tables."""
-    return flow("archive", source, [("once", Fresher)], sink)
+def archive(source: PlannedBlocks, sink: ClickHouseBlocks, prefix: str = "", ahead_ms: int = 5_000) -> Dataflow:
+    """Blocks, once each, to their tables; topics begin with `prefix`."""
+    per_ms = {prefix + topic: per_ms for topic, per_ms in ORDERS_PER_MS.items()}
+    return flow("archive", source, [("once", partial(Fresher, ahead_ms=ahead_ms, per_ms=per_ms))], sink)
 
 
 def topics(settings: Settings) -> tuple[str, ...]:
@@ -371,7 +379,8 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     lanes = [ClickHouse(settings.clickhouse, TABLES) for _ in range(settings.clickhouse.inserts)]
     lanes[0].reach(lambda error: say(f"waiting for ClickHouse: {error}"))
     inserts = [partial(insert, lane) for lane in lanes]
-    return archive(source, ClickHouseBlocks(inserts, BadBlock, kafka, kafka.partitions, rejects))
+    sink = ClickHouseBlocks(inserts, BadBlock, kafka, kafka.partitions, rejects)
+    return archive(source, sink, kafka.prefix, settings.clock.ahead_ms)
 
 
 def identity(settings: Settings) -> Identity:

@@ -32,11 +32,11 @@ class Once:
 
     last: dict[str, dict[bytes, int]] = field(default_factory=dict)
 
-    def select(self, log: Frames, ahead_ms: int | None = None) -> tuple[Frames, list[Reject]]:
+    def select(self, log: Frames, ahead_ms: int | None = None, per_ms: int = 1) -> tuple[Frames, list[Reject]]:
         """The new records of consecutive records of a log, and those without a proper id.
 
-        With `ahead_ms`, of topics whose orders are times in ms: nor is one known that is further ahead of its record's
-        time, for all that its key has to say would be older.
+        With `ahead_ms`, of topics whose orders are times, `per_ms` to a millisecond: nor is one known that is further
+        ahead of its record's time, for all that its key has to say would be older.
         """
         last = self.last.setdefault(log.topic, {})
         new: list[int] = []
@@ -46,7 +46,7 @@ class Once:
             if problem:
                 rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), PROBLEMS[problem], log.frame(i)))
                 continue
-            if ahead_ms is not None and ahead(order, int(log.received_ns[i]), ahead_ms):
+            if ahead_ms is not None and ahead(order // per_ms, int(log.received_ns[i]), ahead_ms):
                 rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), AHEAD, log.frame(i)))
                 continue
             key = data[begin:end]

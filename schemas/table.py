@@ -42,6 +42,16 @@ class Table(msgspec.Struct, frozen=True):
         if self.dense and (self.time not in self.key or "window_ms" not in self.key):
             raise ValueError(f"{self.name}: the key of a dense table has window_ms and {self.time}")
 
+    @property
+    def orders_per_ms(self) -> int | None:
+        """How many orders of records (`operators/record_ids`) a millisecond of event time has; None: they are no times.
+
+        Of events that are told apart within one by `nth` a million.
+        """
+        if not self.time or self.version:
+            return None
+        return 1_000_000 if "nth" in {column.name for column in self.columns} else 1
+
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
         for column in self.columns:

@@ -135,6 +135,7 @@ def obeys(run):
             natural, _, order = row["id"].rpartition("|")
             assert natural.startswith(f"{row['venue']}|{row['symbol']}")
             assert last.get(natural, -1) < int(order), f"{name}: {row['id']} is not after {last[natural]}"
+            assert table.orders_per_ms is None or int(order) // table.orders_per_ms == row[table.time], row["id"]
             last[natural] = int(order)
             assert key == b"BTC" or row["symbol"].startswith(key.decode())
             for c in table.columns:

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.archive import BlockSize, Fresher, Plan, PlannedBlocks, PlannedShare
+from flows.archive import Block, BlockSize, Fresher, Plan, PlannedBlocks, PlannedShare
 from flows.clickhouse.inserts import Cuts, Piece, Place, blocks, inserts, told
 from flows.kafka.epochs import Epochs, Stopping
 from flows.kafka.log import Log, chunk
 from flows.kafka.reader import Kafka
 from flows.recovery.sealing import BEGIN_ANEW
 from flows.refusal import Refused
+from operators.progress import AHEAD
+from schemas.frames import frames
 
 SIZE = BlockSize(rows=5, bytes=60)
 
@@ -56,8 +58,8 @@ class Archive:
     def turn(self) -> list[str]:
         """One batch, stored as ClickHouse would."""
         tokens = []
-        for _, (token, frames) in self.share.next_batch():
-            pieces = tuple(Piece(f.topic, f.partition, int(f.offsets[0]), int(f.offsets[-1]) + 1) for f in frames)
+        for _, (token, logs) in self.share.next_batch():
+            pieces = tuple(Piece(f.topic, f.partition, int(f.offsets[0]), int(f.offsets[-1]) + 1) for f in logs)
             assert self.stored.setdefault(token, pieces) == pieces, "a token that came with other rows"
             tokens.append(token)
         return tokens
@@ -100,6 +102,23 @@ def test_a_partition_without_records_costs_no_insert_and_no_state():
     once = fresher.freeze()
     again = Fresher("share", once)
     assert (again.freeze(), again._seen) == (once, {}), "not even thawed before there is something"
+
+
+@pytest.mark.parametrize(("topic", "per_ms"), [("features.tape", 1), ("walls", 1_000_000), ("risk.accounts", 1)])
+def test_a_record_that_somebody_wrote_years_ahead_is_refused_and_hides_nothing(topic, per_ms):
+    """It was stored, and all later rows of its key were taken for repeats and not."""
+    at_ms = 1_800_000_000_000
+    orders = [at_ms * per_ms, (at_ms + 10**12) * per_ms, (at_ms + 1_000) * per_ms]
+    log = frames(topic, 0, [f'{{"id":"k|{order}"}}'.encode() for order in orders], [at_ms * 1_000_000] * 3)
+    (fresh,) = Fresher("share", None).on_batch(Block("token", (log,)))
+    assert fresh.frames[0].offsets.tolist() == [0, 2]
+    assert [(r.offset, r.reason) for r in fresh.rejects] == [(1, AHEAD)]
+
+
+def test_orders_that_count_are_no_times():
+    log = frames("alerts", 0, [b'{"id":"k|9000000000000000000"}'], [1_000_000])
+    (fresh,) = Fresher("share", None).on_batch(Block("token", (log,)))
+    assert (len(fresh.frames[0]), fresh.rejects) == (1, ())
 
 
 cuts_of_a_log = st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=4)
