@@ -4,7 +4,8 @@ Of each seed a replay through every flow in which faults are drawn: what, of who
 under way at once. Every table must then be what the undisturbed replay leaves (nothing lost), with no row stored twice,
 and every flow must have come to the end in time (nothing stands still). `campaign.jsonl` keeps a line a seed; the next run
 goes on after the last seed of its broker. What a seed that did not hold has left is kept, and named where it is told.
-Where the extra `clock` is installed, the flows' wall clock steps once in each seed, and back.
+In one seed of three a flow stands for up to a minute besides. Where the extra `clock` is installed, the flows' wall
+clock steps once in each seed, and back.
 """
 
 import argparse
@@ -44,6 +45,7 @@ from tests.services.tansu import TansuBroker
 NAMES = tuple(flow.name for flow in FLOWS)
 SETS = (*KILLED, "clickhouse.timeout_s=5")
 LASTING_S = (0.1, 0.6, 2.0, 6.0)
+LONG_S = (20.0, 60.0)
 STEPS = ("-3600", "-90", "-0.7", "+90", "+3600")
 """Seconds that a wall clock steps by; each step back at its end is one the other way."""
 BROKERS: dict[str, type[Broker]] = {"embedded": TansuBroker, "kafka": KraftBroker}
@@ -190,6 +192,15 @@ def step(chance: random.Random, seconds: float) -> Fault:
     """One step of the clock; apart from `draw`, so that a seed's other faults are the same with it and without."""
     for_s = chance.choice(LASTING_S[1:]) * chance.uniform(0.5, 1.5)
     return Fault(round(chance.uniform(0.0, seconds), 2), "clock", chance.choice(STEPS), round(for_s, 2))
+
+
+def long_pause(chance: random.Random, seconds: float) -> list[Fault]:
+    """In one seed of three a flow that stands for so long that all others come to wait for it; apart as `step` is."""
+    if chance.randrange(3):
+        return []
+    return [
+        Fault(round(chance.uniform(0.0, seconds), 2), "pause", chance.choice(NAMES), round(chance.uniform(*LONG_S), 2))
+    ]
 
 
 def clock_library() -> Path | None:
@@ -343,8 +354,10 @@ def main() -> int:
         for seed in range(first, first + given.seeds):
             since_s = time.monotonic()
             plan = draw(random.Random(f"campaign:{seed}"), given.seconds, given.faults, place.broker.durable)
+            plan += long_pause(random.Random(f"pause:{seed}"), given.seconds)
             if clock_library() is not None:
-                plan = sorted([*plan, step(random.Random(f"clock:{seed}"), given.seconds)], key=lambda f: f.at_s)
+                plan.append(step(random.Random(f"clock:{seed}"), given.seconds))
+            plan.sort(key=lambda fault: fault.at_s)
             said = ", ".join(f"{f.kind} {f.what} {f.for_s:g} s" for f in plan)
             told = settings_for(place.base, SETS)
             try:

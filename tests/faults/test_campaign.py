@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.faults.campaign import FAULTS, STEPS, Fault, disk, draw, last, step
+from tests.faults.campaign import FAULTS, NAMES, STEPS, Fault, disk, draw, last, long_pause, step
 from tests.faults.relay import EXCEPTION, Relay
 
 BLOCK = "/?insert_deduplication_token=t"
@@ -80,11 +80,15 @@ def test_the_log_of_seeds_goes_on_for_each_broker_by_itself(tmp_path):
     assert (last(log, "kafka"), last(log, "embedded")) == (1, 7)
 
 
-def test_a_seed_steps_the_clock_the_same_again_and_leaves_its_other_faults_as_they_are():
+def test_a_seed_steps_the_clock_and_lets_a_flow_stand_the_same_again_and_leaves_its_other_faults_as_they_are():
     drawn = [step(random.Random(f"clock:{seed}"), 15.0) for seed in range(50)]
     assert drawn == [step(random.Random(f"clock:{seed}"), 15.0) for seed in range(50)]
     assert {fault.what for fault in drawn} == set(STEPS)
     assert {fault.kind for fault in drawn} == {"clock"}
+    stood = [long_pause(random.Random(f"pause:{seed}"), 15.0) for seed in range(150)]
+    assert 30 < sum(map(bool, stood)) < 70
+    assert {fault.what for few in stood for fault in few} == set(NAMES)
+    assert all(20 <= fault.for_s <= 60 for few in stood for fault in few)
 
 
 def test_a_disk_that_fails_while_it_fails_takes_writes_again_when_both_are_over():
