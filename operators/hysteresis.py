@@ -17,6 +17,7 @@ want of any for `forget_ns` while nothing is raised.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +65,19 @@ class Thresholds:
         """The grade of each level above 0."""
         return np.array(self.grades or range(len(self.raise_at)), np.int64)
 
-    def times(self) -> I8:
+    def limits(self) -> "_Limits":
         """For the kernels."""
-        return np.array([self.hold_ns, self.clear_hold_ns, self.cooldown_ns, self.flap_ns, self.forget_ns], np.int64)
+        times = self.hold_ns, self.clear_hold_ns, self.cooldown_ns, self.flap_ns, self.forget_ns
+        return _Limits(self.raise_at, self.held_at(), self.grade_of(), np.array(times, np.int64))
+
+
+class _Limits(NamedTuple):
+    """Thresholds as the kernels take them; `times` by the names above."""
+
+    raise_at: F8
+    held_at: F8
+    grades: I8
+    times: I8
 
 
 @dataclass(slots=True)
@@ -148,10 +159,7 @@ def follow(
     n = _follow(
         state.marks,
         state.value,
-        by.raise_at,
-        by.held_at(),
-        by.grade_of(),
-        by.times(),
+        by.limits(),
         np.asarray(moments.starts, np.int64),
         np.asarray(moments.until_ns, np.int64),
         np.asarray(subject, np.int64),
@@ -231,10 +239,7 @@ def _note(
 def _settle(
     marks: I8,
     value: F8,
-    raise_at: F8,
-    held_at: F8,
-    grades: I8,
-    times: I8,
+    by: _Limits,
     s: int,
     now_ns: int,
     row: int,
@@ -246,13 +251,13 @@ def _settle(
     if marks[s, LEVEL] == 0:
         if marks[s, SINCE] == NEVER:
             return n
-        level = _level(raise_at, value[s])
-        grade = _grade(grades, level, marks[s, TRUSTED])
-        due = marks[s, SINCE] + times[_HOLD]
+        level = _level(by.raise_at, value[s])
+        grade = _grade(by.grades, level, marks[s, TRUSTED])
+        due = marks[s, SINCE] + by.times[_HOLD]
         if marks[s, CLEARED] != NEVER and grade <= marks[s, PEAK]:
-            due = max(due, marks[s, CLEARED] + times[_COOLDOWN])
-        forgotten = marks[s, KNOWN] + times[_FORGET]
-        if times[_FORGET] > 0 and forgotten <= min(due, now_ns):
+            due = max(due, marks[s, CLEARED] + by.times[_COOLDOWN])
+        forgotten = marks[s, KNOWN] + by.times[_FORGET]
+        if by.times[_FORGET] > 0 and forgotten <= min(due, now_ns):
             marks[s, SINCE] = NEVER  # as any unknown value does: what is forgotten may not be raised
         elif due <= now_ns:
             due = max(due, marks[s, SEEN])
@@ -260,19 +265,19 @@ def _settle(
             marks[s, GRADE] = marks[s, PEAK] = grade
             marks[s, SINCE] = NEVER
             marks[s, RAISED] = due
-            _rose(marks, s, due, times)
+            _rose(marks, s, due, by.times)
             n = _note(out, values, n, s, RAISE, due, marks, value[s], row, 0)
         return n
-    hold = _clear_hold(marks, value[s], s, times)
+    hold = _clear_hold(marks, value[s], s, by.times)
     clear, cleared = marks[s, CLEARING] != NEVER, marks[s, CLEARING] + hold
     lower, lowered = marks[s, LOWERING] != NEVER, marks[s, LOWERING] + hold
-    forget, forgotten = times[_FORGET] > 0, marks[s, KNOWN] + times[_FORGET]
+    forget, forgotten = by.times[_FORGET] > 0, marks[s, KNOWN] + by.times[_FORGET]
     forget = forget and (not clear or forgotten < cleared)
     if forget:
         clear, cleared = True, forgotten
     if lower and lowered <= now_ns and (not clear or lowered < cleared):
-        marks[s, LEVEL] = _held(held_at, value[s], marks[s, LEVEL])
-        marks[s, GRADE] = _grade(grades, marks[s, LEVEL], marks[s, TRUSTED])
+        marks[s, LEVEL] = _held(by.held_at, value[s], marks[s, LEVEL])
+        marks[s, GRADE] = _grade(by.grades, marks[s, LEVEL], marks[s, TRUSTED])
         marks[s, LOWERING] = NEVER
         marks[s, FELL] = lowered
         n = _note(out, values, n, s, LOWER, lowered, marks, value[s], row, 0)
@@ -289,10 +294,7 @@ def _settle(
 def _take(
     marks: I8,
     value: F8,
-    raise_at: F8,
-    held_at: F8,
-    grades: I8,
-    times: I8,
+    by: _Limits,
     s: int,
     now: int,
     v: float,
@@ -306,7 +308,7 @@ def _take(
     """Row i: the value v of subject s, in force from `now` on."""
     if now < marks[s, SEEN]:
         return n
-    n = _settle(marks, value, raise_at, held_at, grades, times, s, now, in_force[s], out, values, n)
+    n = _settle(marks, value, by, s, now, in_force[s], out, values, n)
     marks[s, SEEN] = now
     if np.isnan(v):
         marks[s, SINCE] = marks[s, CLEARING] = marks[s, LOWERING] = NEVER
@@ -315,15 +317,15 @@ def _take(
     marks[s, KNOWN] = now
     marks[s, TRUSTED] = 1 if trusted else 0
     in_force[s] = i
-    level = _level(raise_at, v)
+    level = _level(by.raise_at, v)
     if marks[s, LEVEL] == 0:
         if level == 0:
             marks[s, SINCE] = NEVER
         elif marks[s, SINCE] == NEVER:
             marks[s, SINCE] = now
     else:
-        level = max(level, _held(held_at, v, marks[s, LEVEL]))
-        grade = _grade(grades, level, marks[s, TRUSTED])
+        level = max(level, _held(by.held_at, v, marks[s, LEVEL]))
+        grade = _grade(by.grades, level, marks[s, TRUSTED])
         if grade < marks[s, GRADE]:
             marks[s, LEVEL] = max(level, marks[s, LEVEL])
             if marks[s, LOWERING] == NEVER:
@@ -333,25 +335,22 @@ def _take(
             marks[s, LOWERING] = NEVER
             if grade > marks[s, GRADE]:
                 marks[s, GRADE] = grade
-                _rose(marks, s, now, times)
+                _rose(marks, s, now, by.times)
                 n = _note(out, values, n, s, HIGHER, now, marks, v, i, 0)
         if v == -np.inf:
             marks[s, CLEARING], marks[s, LOWERING] = now, NEVER
-        elif not v < held_at[0]:
+        elif not v < by.held_at[0]:
             marks[s, CLEARING] = NEVER
         elif marks[s, CLEARING] == NEVER:
             marks[s, CLEARING] = now
-    return _settle(marks, value, raise_at, held_at, grades, times, s, now, i, out, values, n)
+    return _settle(marks, value, by, s, now, i, out, values, n)
 
 
 @kernel
 def _follow(
     marks: I8,
     value: F8,
-    raise_at: F8,
-    held_at: F8,
-    grades: I8,
-    times: I8,
+    by: _Limits,
     starts: I8,
     until_ns: I8,
     subject: I8,
@@ -367,14 +366,11 @@ def _follow(
         first = n
         if until_ns[m] != NEVER:
             for s in range(len(value)):
-                n = _settle(marks, value, raise_at, held_at, grades, times, s, until_ns[m], in_force[s], out, values, n)
+                n = _settle(marks, value, by, s, until_ns[m], in_force[s], out, values, n)
             out[first:n, _PLACE] = -1
         for i in range(starts[m], starts[m + 1]):
             before, s = n, subject[i]
-            n = _take(
-                marks, value, raise_at, held_at, grades, times, s, event_ns[i], rows[i], trusted[i], i, in_force,
-                out, values, n,
-            )  # fmt: skip
+            n = _take(marks, value, by, s, event_ns[i], rows[i], trusted[i], i, in_force, out, values, n)
             out[before:n, _PLACE] = i
         out[first:n, _MOMENT] = m
     return n
