@@ -1,9 +1,11 @@
 """Buffer: what was received and is not handed on yet, bounded; what finds no room is counted, never just gone.
 
 One thread puts, another takes, and neither waits for the other. Times never go back, so that a tick says that
-everything received up to its time stands before it.
+everything received up to its time stands before it. Nor do they stand still: when the wall clock is set back they go on
+by the steady one, for logs without news close windows by the times of ticks.
 """
 
+import logging
 import threading
 import time
 from bisect import bisect_right
@@ -14,6 +16,9 @@ from itertools import accumulate
 
 from flows.live.outlet import Missed, Routed
 
+LOG = logging.getLogger("alphaplus.live")
+SET_BACK_NS = 1_000_000_000
+"""By so much a clock that is set back is spoken of."""
 AT_ONCE = 200
 """So many pieces are taken in one go."""
 
@@ -30,9 +35,13 @@ class Received:
 class Buffer:
     """At most `limit` bytes of frames."""
 
-    def __init__(self, limit: int, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, limit: int, clock: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self._limit = limit
-        self._clock = clock
+        self._clock, self._steady = clock, steady
+        self._steady_ns = 0
+        self._ahead = False
         self._held: deque[Received | Missed] = deque()
         self._put_bytes = self._taken_bytes = 0
         self._last_ns = 0
@@ -42,7 +51,7 @@ class Buffer:
 
     def put(self, routed: Routed) -> int:
         """Frames that have just been received (none at all: a tick); how many of them found room."""
-        now_ns = self._last_ns = max(self._clock(), self._last_ns)
+        now_ns = self._now()
         frames = routed.frames
         size, kept = sum(map(len, frames)), len(frames)
         room = self._limit - self._put_bytes + self._taken_bytes
@@ -62,6 +71,18 @@ class Buffer:
         for missed in frames[kept:]:
             self._miss(now_ns, len(missed))
         return kept
+
+    def _now(self) -> int:
+        # the wall clock first: a pause between the two readings must not count as time that it lost
+        wall_ns, steady_ns = self._clock(), self._steady()
+        at_least_ns = self._last_ns + (steady_ns - self._steady_ns if self._last_ns else 0)
+        ahead = at_least_ns - wall_ns > SET_BACK_NS
+        if ahead and not self._ahead:
+            text = "the wall clock was set back by %.1f s: times of receipt go on from where they were"
+            LOG.warning(text, (at_least_ns - wall_ns) / 1e9)
+        self._ahead = ahead
+        self._last_ns, self._steady_ns = max(wall_ns, at_least_ns), steady_ns
+        return self._last_ns
 
     def _miss(self, now_ns: int, size: int) -> None:
         missed = self._missed

@@ -27,7 +27,7 @@ from flows.live.buffer import Buffer
 from flows.live.feed import streams
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.line import REFUSED
-from flows.live.outlet import MISSED, Captures, Missed, Route, Routed, Topics
+from flows.live.outlet import MISSED, TICK, Captures, Missed, Route, Routed, Topics
 from flows.live.proxy import Proxy
 from flows.live.receiver import Receiver
 from flows.live.receivers import run
@@ -821,9 +821,24 @@ def test_a_channel_without_a_symbol_is_subscribed_to_once():
     assert len(names) == len(set(names))
 
 
+def test_times_of_receipt_go_on_when_the_wall_clock_is_set_back_and_it_is_said_once(caplog):
+    """They stood for as long as the step: no tick closed a window of a log without news, for two hours here."""
+    second, back = 10**9, 7_200 * 10**9
+    wall = iter([back, back + second, 2 * second, 3 * second, 4 * second, 3 * back])
+    steady = iter(range(0, 6 * second, second))
+    buffer = Buffer(10, lambda: next(wall), lambda: next(steady))
+    for _ in range(6):
+        buffer.put(TICK)
+    times = [tick.at_ns for tick in buffer.take(0)]
+    assert times == [back, back + second, back + 2 * second, back + 3 * second, back + 4 * second, 3 * back]
+    assert [r.getMessage() for r in caplog.records] == [
+        "the wall clock was set back by 7200.0 s: times of receipt go on from where they were"
+    ]
+
+
 def test_a_buffer_holds_no_more_than_it_may_and_says_between_which_frames_some_are_missing():
     times = iter([10, 20, 15, 30, 40, 50])
-    buffer = Buffer(10, lambda: next(times))
+    buffer = Buffer(10, lambda: next(times), lambda: 0)
 
     way = Route("depth", "A", b"A", True)
 
