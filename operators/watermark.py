@@ -13,6 +13,10 @@ receipt, a mark counts as an event of its time, less the shortest delay from eve
 does one after an event that came alone, `idle` or more after the one before: else each liquidation of a calm market
 would hold up every window of its shard. And so does one in a log of which nothing can be used. Marks stand in the log:
 what they close, they close in every replay.
+
+Times of receipt are a writer's clock, and a clock that was ahead is set back one day. At a time of receipt that lies
+more than `ahead` before one in front of it, all that was learnt of silence and delay is forgotten: else no mark would
+say anything until the clock has come to where it was.
 """
 
 from collections.abc import Iterable
@@ -53,6 +57,8 @@ class Clock(msgspec.Struct):
     """Panes (after, up to) that a guessed mark closed, until they are forgotten."""
     alone: bool = False
     """Whether the clock had not moved for `idle` when it last moved."""
+    passed: int = 0
+    """So many marks of the frames at hand came before the last event."""
 
     @property
     def closed(self) -> int:
@@ -90,6 +96,7 @@ def _assign(
     frame: I4,
     mark_at: I8,
     mark_ns: I8,
+    since: int,
     rest: bool,
     base: int,
     lateness: int,
@@ -103,11 +110,13 @@ def _assign(
     closed_from: I8,
     closed_to: I8,
 ) -> None:
-    """Go through events and marks in log order; `state` is the clock: now, moved, delay, floor, marked, alone."""
+    """Go through events and the marks from `since` on in log order; `state` is the clock, and how many marks passed."""
     now, moved, delay, floor, marked, alone = state[0], state[1], state[2], state[3], state[4], state[5]
-    m = 0
+    m = since
     for i in range(len(event_ns) + rest):
         while m < len(mark_at) and (i == len(event_ns) or mark_at[m] <= frame[i]):
+            if mark_ns[m] < max(marked, moved) - ahead:
+                marked, moved, delay, alone = NEVER, NEVER, ENDED, 0
             if mark_ns[m] > marked and (moved == NEVER or alone or mark_ns[m] - moved >= idle):
                 to = (mark_ns[m] - (0 if delay == ENDED else delay) - lateness) // base - 1
                 reached = max(floor, NEVER if now == NEVER else (now - lateness) // base - 1)
@@ -125,6 +134,8 @@ def _assign(
             refused[i] = True
             pane[i] = max(floor + 1, NEVER if now == NEVER else (now - 1) // base)
             continue
+        if 0 < received_ns[i] < max(marked, moved) - ahead:
+            marked, moved, delay, alone = received_ns[i], NEVER if moved == NEVER else received_ns[i], ENDED, 0
         pane[i] = (at - 1) // base
         if pane[i] < open_from[i]:
             pane[i] = open_from[i]
@@ -134,7 +145,7 @@ def _assign(
             alone = moved != NEVER and received_ns[i] - moved >= idle
             moved = max(moved, received_ns[i])
             delay = min(delay, max(0, received_ns[i] - at))
-    state[0], state[1], state[2], state[3], state[4], state[5] = now, moved, delay, floor, marked, alone
+    state[0], state[1], state[2], state[3], state[4], state[5], state[6] = now, moved, delay, floor, marked, alone, m
 
 
 def assign(clock: Clock, event_ns: I8, received_ns: I8, frame: I4 | None = None, marks: Marks = NO_MARKS) -> Assigned:
@@ -154,7 +165,7 @@ def assign(clock: Clock, event_ns: I8, received_ns: I8, frame: I4 | None = None,
 
 
 def pass_marks(clock: Clock, marks: Marks) -> None:
-    """Move the clock by all marks of frames whose events are assigned; a mark passed twice changes nothing.
+    """Move the clock by the marks after the last event of frames; by all of them where none was assigned.
 
     >>> clock = Clock(base_ns=10, lateness_ns=5, ahead_ns=100, idle_ns=30)
     >>> pass_marks(clock, Marks(np.array([0]), np.array([65]), np.array([False])))
@@ -163,6 +174,7 @@ def pass_marks(clock: Clock, marks: Marks) -> None:
     """
     if len(marks):
         _go(clock, _NONE, _NONE, _NONE.astype(np.int32), marks, True)
+    clock.passed = 0
 
 
 _NONE = np.empty(0, np.int64)
@@ -171,7 +183,7 @@ _NONE = np.empty(0, np.int64)
 def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, rest: bool) -> Assigned:
     n = len(event_ns)
     out = Assigned(np.empty(n, np.int64), np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.empty(n, np.int64))
-    of = (clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, clock.alone)
+    of = (clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, clock.alone, 0)
     state = np.array(of, np.int64)
     after, to = np.zeros(len(marks), np.int64), np.full(len(marks), NEVER)
     _assign(
@@ -180,6 +192,7 @@ def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, re
         frame,
         marks.at,
         marks.time_ns,
+        clock.passed if rest else 0,
         rest,
         clock.base_ns,
         clock.lateness_ns,
@@ -193,7 +206,7 @@ def _go(clock: Clock, event_ns: I8, received_ns: I8, frame: I4, marks: Marks, re
         after,
         to,
     )
-    clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, alone = state.tolist()
+    clock.now_ns, clock.moved_ns, clock.delay_ns, clock.floor, clock.marked_ns, alone, clock.passed = state.tolist()
     clock.alone = bool(alone)
     for i in np.flatnonzero(marks.guessed & (to != NEVER)).tolist():
         clock.guessed.append((int(after[i]), int(to[i])))

@@ -29,8 +29,9 @@ Insert = Callable[[str, bytes, str, int], object]
 
 AHEAD = 2
 """Blocks a lane that may be under way: one being stored and one ready to follow it."""
-SAID_S = 10.0
-"""An insert that takes longer is spoken of: of a database that hangs the client says nothing for minutes."""
+SAID_S, PATIENCE = 10.0, 10
+"""An insert that takes longer is spoken of: of a database that hangs the client says nothing for minutes. It is waited
+for in so many parts, and however long this process stood meanwhile counts as one of them."""
 READER = "archive"
 REJECTS = "rejects"
 
@@ -173,7 +174,7 @@ class BlocksPart(StatefulSinkPartition[Fresh, int]):
 
     def _settle(self) -> None:
         fresh, _, stored = self._under_way.popleft()
-        if not wait([stored], SAID_S).done:
+        if not any(wait([stored], SAID_S / PATIENCE).done for _ in range(PATIENCE)):
             into = ", ".join(dict.fromkeys(table(frames.topic) for frames in fresh.frames))
             LOG.warning("ClickHouse has not answered for %.0f s to an insert into %s", SAID_S, into)
         found: dict[int, list[Reject]] = {}

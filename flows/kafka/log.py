@@ -55,7 +55,8 @@ class Log:
     """`position` is the next offset to hand over, `fetched` the next one to come from the broker.
 
     `end` is where the broker last said that the log ends. However much it holds, it is fetched up to `needed`.
-    `marked_ns` is the latest mark that was fetched, `last_ns` the receipt of what was last handed over. While the
+    `marked_ns` is the latest mark that was fetched, `newest_ns` the latest time of any record, `last_ns` the receipt of
+    what was last handed over. While the
     broker is asked for its end, `asked_ns` is what the log will then be known to have come to, `confirmed` the answer.
     """
 
@@ -70,11 +71,14 @@ class Log:
     last_ns: int | None = None
     marked_ns: int | None = None
     asked_ns: int | None = None
+    newest_ns: int | None = None
     confirmed: tuple[int, int] | None = None
     _chunks: deque[Chunk] = field(default_factory=deque)
     _at: int = 0
     _marks: deque[tuple[int, int, bool]] = field(default_factory=deque)
     _guesses: int = 0
+    _later: bool = False
+    """Whether the last mark is known to be no earlier than all before it."""
 
     def add(self, piece: Chunk) -> None:
         """Messages that came from the broker; their offsets go on where the last ones stopped, or later."""
@@ -84,13 +88,15 @@ class Log:
                 f"{self.topic}[{self.partition}]: the client gave offset {first} after {self.fetched - 1}"
             )
         self.fetched = last + 1
+        self.newest_ns = max(piece.latest_ns, self.newest_ns or 0)
         self.bytes += int(piece.starts[-1])
         self._chunks.append(piece)
 
     def mark(self, offset: int, time_ns: int, guessed: bool = False) -> None:
         """After all offsets before this one the log had come to a time. Of marks in a row the last is enough.
 
-        A guess counts before the record of its offset, a mark is itself the record.
+        A guess counts before the record of its offset, a mark is itself the record. One that may be the first of a
+        clock that was set back stays: those after it alone might not show that it was.
         """
         if not guessed:
             self.marked_ns = max(time_ns, self.marked_ns or 0)
@@ -98,12 +104,15 @@ class Log:
         at = bisect(self._marks, (offset, not guessed), self._latest(offset), key=lambda mark: (mark[0], not mark[2]))
         framed = int(self._chunks[-1].offsets[-1]) + 1 if self._chunks else 0
         before = self._marks[at - 1] if at else None
-        in_a_row = before is not None and at == len(self._marks) and framed <= before[0] and offset <= self.fetched
-        if before is not None and in_a_row and before[2] == guessed:
-            self._marks[-1] = (offset, max(time_ns, before[1]), guessed)
+        last, later = at == len(self._marks), self.newest_ns is not None and time_ns >= self.newest_ns
+        in_a_row = before is not None and last and framed <= before[0] and offset <= self.fetched
+        if before is not None and in_a_row and before[2] == guessed and self._later and later:
+            self._marks[-1] = (offset, time_ns, guessed)
         else:
             self._marks.insert(at, (offset, time_ns, guessed))
             self._guesses += guessed
+        self._later = later if last else self._later
+        self.newest_ns = max(time_ns, self.newest_ns or 0)
 
     def _latest(self, offset: int) -> int:
         """Where to look for the place of a mark: most come behind all others, of which there may be very many."""

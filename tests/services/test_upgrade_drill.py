@@ -100,9 +100,11 @@ def drill(one_broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dril
             half = len(rest) // 2
             under_way.publish(rest[:half])
             wait_until(lambda: (came := counts(upgraded)) and all(came[t] > 0.3 * whole[t] for t in MARKET), 240)
-            stopped = [child.process for child in session.supervisor.children.values()]
+            stopped = list(session.supervisor.children.values())
             session.supervisor.stop()
-            assert [p.returncode for p in stopped] == [0] * len(NAMES)
+            # one that a busy machine does not let come to a stop is ended, and says that it goes on as after a crash
+            ended = [c for c in stopped if "did not come to a stop" in c.log.read_text()]
+            assert [c.name for c in stopped if c.process.returncode != (1 if c in ended else 0)] == []
             before = counts(upgraded)
             refused = {
                 name: refusal(session, release, name) for release, name in ((Abrupt, "market"), (Release, "archive"))

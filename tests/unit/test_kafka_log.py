@@ -2,11 +2,14 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.kafka.log import Log, chunk
+from flows.kafka.log import NS, Log, chunk
+from operators.watermark import Clock, assign, pass_marks
+from schemas.frames import Frames
 
 
 def log_of(chunks: list[list[tuple[int, int, bytes]]]) -> Log:
@@ -120,22 +123,26 @@ def told(frames) -> list[tuple[int, int, bool]]:
 
 def test_marks_go_with_the_frames_before_them_and_of_marks_in_a_row_the_last_is_enough():
     log = log_of([[(0, 1, b"a"), (2, 3, b"b"), (5, 6, b"c")]])
-    for offset, time_ns in ((1, 2), (3, 4), (4, 5), (6, 7), (7, 8)):
-        log.mark(offset, time_ns)
+    for offset, time_ms in ((1, 2), (3, 4), (4, 5), (6, 7), (7, 8)):
+        log.mark(offset, time_ms * 10**6)
     first = log.take(None, 2, 100)
-    assert (first.offsets.tolist(), told(first)) == ([0, 2], [(1, 2, False), (2, 4, False), (2, 5, False)])
+    assert (first.offsets.tolist(), told(first)) == (
+        [0, 2],
+        [(1, 2 * 10**6, False), (2, 4 * 10**6, False), (2, 5 * 10**6, False)],
+    )
     last = log.take(None, 2, 100)
-    assert (last.offsets.tolist(), told(last), log.position) == ([5], [(1, 8, False)], 8)
+    assert (last.offsets.tolist(), told(last), log.position) == ([5], [(1, 8 * 10**6, False)], 8)
 
 
 def test_a_log_of_marks_only_is_not_at_its_end_before_they_are_handed_over():
     log = Log("t", 0, 0, 0)
     log.mark(0, 5)
     log.mark(1, 9)
-    log.reached(2)
+    log.mark(2, 12)
+    log.reached(3)
     assert not log.at_end
     only = log.take(None, 10, 100)
-    assert (len(only), told(only), log.at_end) == (0, [(0, 9, False)], True)
+    assert (len(only), told(only), log.at_end) == (0, [(0, 5, False), (0, 12, False)], True), "nothing before the first"
     assert log.take(None, 10, 100) is None
 
 
@@ -148,6 +155,30 @@ def test_a_recorded_guess_waits_for_its_offset_and_counts_before_the_record_ther
     log.mark(2, 5)
     got = log.take(None, 10, 100)
     assert told(got) == [(1, 2, True), (2, 4, True), (2, 5, False), (2, 9, True)]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 60), st.booleans()), max_size=30))
+def test_what_a_clock_makes_of_frames_and_marks_does_not_depend_on_how_many_it_gets_at_a_time(items):
+    """Of marks in a row few are kept, and a writer whose clock was set back must be known by those."""
+    clocks = []
+    for at_once in (True, False):
+        log, clock = Log("t", 0, 0, 0), Clock(base_ns=NS, lateness_ns=0, ahead_ns=10 * NS, idle_ns=5 * NS)
+        for offset, (framed, ms, wait) in enumerate(items):
+            if framed:
+                log.add(chunk([b"x"], [offset], [ms], {}))
+            else:
+                log.mark(offset, ms * NS)
+            if not (at_once and wait) and (taken := log.take(None, 100, 100)) is not None:
+                follow(clock, taken)
+        if (taken := log.take(None, 100, 100)) is not None:
+            follow(clock, taken)
+        clocks.append(clock)
+    assert clocks[0] == clocks[1]
+
+
+def follow(clock: Clock, taken: Frames) -> None:
+    assign(clock, taken.received_ns - NS, taken.received_ns, np.arange(len(taken), dtype=np.int32), taken.marks)
+    pass_marks(clock, taken.marks)
 
 
 @given(st.lists(st.tuples(st.sampled_from("mgft"), st.integers(0, 6)), max_size=60))

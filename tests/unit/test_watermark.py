@@ -151,14 +151,21 @@ def plainly_marked(events, told, idle=30):
         by_events = None if now is None else (now - LATENESS) // BASE - 1
         return max((x for x in (by_events, floor) if x is not None), default=None)
 
+    def set_back(time):
+        return time < max((x for x in (latest or None, moved) if x is not None), default=0) - AHEAD
+
     for i in range(len(events) + 1):
         for _, time in (mark for mark in told if mark[0] == i):
+            if set_back(time):
+                latest, moved, delay, first, alone = 0, None, 0, True, False
             if time > latest and (moved is None or alone or time - moved >= idle):
                 floor = max(x for x in (floor, closed(), (time - LATENESS - delay) // BASE - 1) if x is not None)
             latest = max(latest, time)
         if i == len(events):
             break
         event, received = events[i]
+        if set_back(received):
+            latest, moved, delay, first, alone = received, None if moved is None else received, 0, True, False
         pane, shut = (event - 1) // BASE, closed()
         late = shut is not None and pane <= shut
         out.append((shut + 1 if late else pane, late))
@@ -189,6 +196,17 @@ def test_marks_between_events_close_what_a_plain_loop_closes_however_the_log_is_
     first = marked(split, events[:cut], [(i, t) for i, t in told if i <= cut])
     rest = marked(split, events[cut:], [(i - cut, t) for i, t in told if i > cut])
     assert (first[0] + rest[0], first[1] + rest[1], split) == (panes, late, whole)
+
+
+def test_a_writer_whose_clock_was_ahead_and_is_set_back_closes_panes_at_once():
+    """Marks said nothing until its clock had come to where it was: a log without news held its shard up for as long."""
+    one = clock(idle_ns=30)
+    marked(one, [(180, 7_382), (200, 7_402)], [(2, 7_410)])
+    assert one.closed == (200 - LATENESS) // BASE - 1
+    marked(one, [], [(0, 250), (0, 280)])
+    assert one.closed == (280 - LATENESS) // BASE - 1
+    marked(one, [(300, 303)], [(1, 340)])
+    assert one.closed == (340 - 3 - LATENESS) // BASE - 1, "the delay is measured by the clock as it is"
 
 
 def test_an_event_that_comes_alone_holds_up_nothing_and_one_that_others_follow_is_waited_for():
