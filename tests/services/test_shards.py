@@ -191,7 +191,8 @@ def test_marks_come_between_the_frames_where_the_writer_put_them_and_are_no_fram
     told = [(int(f.offsets[i - 1]), ns) for b in found for f in b.frames for i, ns in marks_of(f)]
     assert told == [(0, T0 * MS), (3, (T0 + 500) * MS)]
     empty = batches(open_shard(source), len)
-    assert [(len(f), [ns for _, ns in marks_of(f)]) for b in empty for f in b.frames] == [(0, [(T0 + 500) * MS])]
+    only = [(len(f), [ns for _, ns in marks_of(f)]) for b in empty for f in b.frames]
+    assert only == [(0, [T0 * MS, (T0 + 500) * MS])], "the first of a log may be that of a clock that was set back"
     source.reader.close()
     assert position[1][0][2] == 7
 
