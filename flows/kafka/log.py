@@ -55,9 +55,9 @@ class Log:
     """`position` is the next offset to hand over, `fetched` the next one to come from the broker.
 
     `end` is where the broker last said that the log ends. However much it holds, it is fetched up to `needed`.
-    `marked_ns` is the latest mark that was fetched, `newest_ns` the latest time of any record, `last_ns` the receipt of
-    what was last handed over. While the
-    broker is asked for its end, `asked_ns` is what the log will then be known to have come to, `confirmed` the answer.
+    `marked_ns` is the latest mark that was fetched, `newest_ns` the latest time of any record or guess, `last_ns` the
+    receipt of what was last handed over. While the broker is asked for its end, `asked_ns` is what the log will then be
+    known to have come to, `confirmed` the answer.
     """
 
     topic: str
