@@ -115,7 +115,7 @@ def _assign(
     m = since
     for i in range(len(event_ns) + rest):
         while m < len(mark_at) and (i == len(event_ns) or mark_at[m] <= frame[i]):
-            if mark_ns[m] < max(marked, moved) - ahead:
+            if 0 < mark_ns[m] < max(marked, moved) - ahead:
                 marked, moved, delay, alone = NEVER, NEVER, ENDED, 0
             if mark_ns[m] > marked and (moved == NEVER or alone or mark_ns[m] - moved >= idle):
                 to = (mark_ns[m] - (0 if delay == ENDED else delay) - lateness) // base - 1
