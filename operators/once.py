@@ -15,6 +15,7 @@ from operators.progress import AHEAD, ahead
 from operators.record_ids import PROBLEMS, record_ids
 from schemas.frames import Frames, Reject
 
+_REASONS = (*PROBLEMS, AHEAD)
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(dict[str, tuple[bytes, bytes]]).decode
 
@@ -41,13 +42,12 @@ class Once:
         last = self.last.setdefault(log.topic, {})
         new: list[int] = []
         rejects: list[Reject] = []
-        data = log.data
-        for i, (begin, end, order, problem) in enumerate(zip(*(c.tolist() for c in record_ids(log)), strict=True)):
+        data, ids = log.data, record_ids(log)
+        if ahead_ms is not None:
+            ids.problem[(ids.problem == 0) & ahead(ids.order // per_ms, log.received_ns, ahead_ms)] = len(PROBLEMS)
+        for i, (begin, end, order, problem) in enumerate(zip(*(c.tolist() for c in ids), strict=True)):
             if problem:
-                rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), PROBLEMS[problem], log.frame(i)))
-                continue
-            if ahead_ms is not None and ahead(order // per_ms, int(log.received_ns[i]), ahead_ms):
-                rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), AHEAD, log.frame(i)))
+                rejects.append(Reject(log.topic, log.partition, int(log.offsets[i]), _REASONS[problem], log.frame(i)))
                 continue
             key = data[begin:end]
             if order > last.get(key, -1):

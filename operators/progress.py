@@ -11,14 +11,24 @@ nobody's, and refused before it moves anything: all that is to come would be lat
 """
 
 from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.int64] | NDArray[np.uint64]
 
 SILENT_MS = 120_000
 NEVER_MS = -1
 AHEAD = "event_time_ahead of its record's time by more than clock.ahead_ms"
 
 
-def ahead(end_ms: int, received_ns: int, ahead_ms: int) -> bool:
-    """Whether a row holds for a time that its record, written at `received_ns`, cannot know of.
+@overload
+def ahead(end_ms: int, received_ns: int, ahead_ms: int) -> bool: ...
+@overload
+def ahead(end_ms: Times, received_ns: Times, ahead_ms: int) -> NDArray[np.bool_]: ...
+def ahead(end_ms: Any, received_ns: Any, ahead_ms: int) -> Any:
+    """Whether a row, or each of many, holds for a time that its record, written at `received_ns`, cannot know of.
 
     >>> ahead(7_000, 2_000_000_000, 5_000), ahead(7_001, 2_000_000_000, 5_000)
     (False, True)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from flows import market
 from flows.commands.options import Data, File, Minutes, Sets, settings
 from flows.monitoring.log_lines import speak
+from flows.monitoring.wall_clock import CLOCK
 from flows.refusal import Refused, Unreachable
 
 
@@ -41,7 +42,7 @@ def record(
         for name, symbols in by_venue.items()
     ]
     try:
-        run(receivers, 60 * minutes or None)
+        run(receivers, 60 * minutes or None, CLOCK, goes_on=True)
     finally:
         for name, outlet in outlets.items():
             for path in outlet.paths:

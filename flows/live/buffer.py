@@ -5,7 +5,6 @@ everything received up to its time stands before it. Nor do they stand still: wh
 by the steady one, for logs without news close windows by the times of ticks.
 """
 
-import logging
 import threading
 import time
 from bisect import bisect_right
@@ -16,9 +15,6 @@ from itertools import accumulate
 
 from flows.live.outlet import Missed, Routed
 
-LOG = logging.getLogger("alphaplus.live")
-SET_BACK_NS = 1_000_000_000
-"""By so much a clock that is set back is spoken of."""
 AT_ONCE = 200
 """So many pieces are taken in one go."""
 
@@ -41,7 +37,6 @@ class Buffer:
         self._limit = limit
         self._clock, self._steady = clock, steady
         self._steady_ns = 0
-        self._ahead = False
         self._held: deque[Received | Missed] = deque()
         self._put_bytes = self._taken_bytes = 0
         self._last_ns = 0
@@ -75,13 +70,8 @@ class Buffer:
     def _now(self) -> int:
         # the wall clock first: a pause between the two readings must not count as time that it lost
         wall_ns, steady_ns = self._clock(), self._steady()
-        at_least_ns = self._last_ns + (steady_ns - self._steady_ns if self._last_ns else 0)
-        ahead = at_least_ns - wall_ns > SET_BACK_NS
-        if ahead and not self._ahead:
-            text = "the wall clock was set back by %.1f s: times of receipt go on from where they were"
-            LOG.warning(text, (at_least_ns - wall_ns) / 1e9)
-        self._ahead = ahead
-        self._last_ns, self._steady_ns = max(wall_ns, at_least_ns), steady_ns
+        passed_ns = steady_ns - self._steady_ns if self._last_ns else 0
+        self._last_ns, self._steady_ns = max(wall_ns, self._last_ns + passed_ns), steady_ns
         return self._last_ns
 
     def _miss(self, now_ns: int, size: int) -> None:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from flows.live.feeds_by_venue import FEEDS
 from flows.live.receiver import Receiver
-from flows.monitoring.log_lines import fail
+from flows.monitoring.log_lines import LOG, fail
 from flows.monitoring.wall_clock import LOOK_S, WallClock
 from flows.refusal import Unreachable
 from flows.settings.tree import Live, SettingsError
@@ -50,25 +50,28 @@ def refuse_unknown(told: Live) -> None:
                 raise SettingsError(f"live.{setting}: there is no {name!r}; there are: {', '.join(sorted(known))}")
 
 
-def run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None = None) -> None:
+def run(
+    receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None = None, *, goes_on: bool = False
+) -> None:
     """Receive; what came is handed over before this returns. Raises what stopped a receiver.
 
-    Unreachable when `clock` was set back: whoever takes the frames may wait by it for as long.
+    Unreachable when `clock` was set back: whoever takes the frames may wait by it for as long. Where nobody does it
+    `goes_on`, and says so.
     """
     try:
-        asyncio.run(_run(receivers, seconds, clock))
+        asyncio.run(_run(receivers, seconds, clock, goes_on))
     except BaseExceptionGroup as group:
         raise _first(group) from None
 
 
-async def _run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None) -> None:
+async def _run(receivers: Sequence[Receiver], seconds: float | None, clock: WallClock | None, goes_on: bool) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     for number in stops():
         loop.add_signal_handler(number, _stop, number, over)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(receiver.run()) for receiver in receivers]
         if clock is not None:
-            running.append(tasks.create_task(_until_set_back(clock)))
+            running.append(tasks.create_task(_until_set_back(clock, goes_on)))
         stopping = tasks.create_task(over.wait())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -77,9 +80,12 @@ async def _run(receivers: Sequence[Receiver], seconds: float | None, clock: Wall
             task.cancel()
 
 
-async def _until_set_back(clock: WallClock) -> NoReturn:
+async def _until_set_back(clock: WallClock, goes_on: bool) -> NoReturn:
     while not (back_s := clock.set_back_s()):
         await asyncio.sleep(LOOK_S)
+    if goes_on:
+        LOG.warning("the wall clock was set back by %.1f s: times of receipt go on by the steady clock", back_s)
+        await asyncio.Event().wait()
     raise Unreachable(
         f"the wall clock was set back by {back_s:.1f} s, and what waits for Kafka is timed by it: {AGAIN}"
     )

@@ -456,7 +456,7 @@ def test_what_settings_know_of_venues_that_a_command_has_nothing_to_do_with_is_n
 def test_a_recording_has_somewhere_to_go_before_anything_is_received_and_says_when_nothing_was(
     monkeypatch, refused, tmp_path
 ):
-    monkeypatch.setattr("flows.live.receivers.run", lambda *_: None)
+    monkeypatch.setattr("flows.live.receivers.run", lambda *_, **__: None)
     said = ["record", "deribit:BTC-PERPETUAL", "--minutes", "1", "--to"]
     assert refused(*said, "captures", code=1) == "nothing was received of deribit:BTC-PERPETUAL, and nothing recorded"
     (tmp_path / "full").write_text("a file")
