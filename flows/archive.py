@@ -53,6 +53,8 @@ RETRIES = telemetry.ARCHIVE_RETRIES.counter()
 
 BUFFER_BYTES = 256 << 20
 """Room for what an epoch of a second plans at its fastest, 100,000 rows of 1 to 2 kB."""
+FETCH_MIN_BYTES = 1 << 20
+"""Rows are stored an epoch at a time, so none waits for longer because it is fetched `kafka.fetch_wait_ms` later."""
 
 FORMAT = 2
 Plan = tuple[int, tuple[tuple[str, int, str, Cuts], ...]]
@@ -346,6 +348,12 @@ def topics(settings: Settings) -> tuple[str, ...]:
     return tuple(settings.kafka.prefix + table.topic for table in TABLES)
 
 
+def reading(settings: Settings) -> Kafka:
+    """How topics are read: much at a time, for an answer goes through all logs, of which there are hundreds."""
+    of = incoming.kafka(settings, NAME)
+    return replace(of, buffer_bytes=BUFFER_BYTES, fetch_min_bytes=FETCH_MIN_BYTES)
+
+
 def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None) -> Dataflow:
     """The flow on the settings' brokers and database."""
     kafka, share = settings.kafka, settings.share
@@ -364,7 +372,7 @@ def build(settings: Settings, run_id: str, stopping: Stopping, ends: Path | None
     place = f"{socket.gethostname()}, process {os.getpid()}"
     leases = Leases(ClickHouse(settings.clickhouse), run_id, place, say)
     source = PlannedBlocks(
-        replace(incoming.kafka(settings, "archive"), buffer_bytes=BUFFER_BYTES),
+        reading(settings),
         topics(settings),
         kafka.partitions,
         run_id,

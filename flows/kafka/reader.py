@@ -58,7 +58,8 @@ _statistics = msgspec.json.Decoder(_Statistics).decode
 class Kafka:
     """How to reach and read Kafka. `nameless` says, a topic, how the values begin whose header `symbol` is read.
 
-    `fetch_wait_ms` is how long a broker holds a fetch that finds nothing. Apache Kafka answers when something comes.
+    `fetch_wait_ms` is how long a broker holds a fetch that finds less than `fetch_min_bytes`. With one byte, Apache
+    Kafka answers when something comes. Each answer goes through all logs: who reads hundreds asks for more at a time.
     """
 
     brokers: Brokers
@@ -66,6 +67,7 @@ class Kafka:
     start_s: float = 30.0
     retry_s: float = 120.0
     fetch_wait_ms: int = FETCH_WAIT_MS
+    fetch_min_bytes: int = 1
     nameless: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     offsets_group: str = ""
     """The consumer group to which committed offsets are told; none: they are told to nobody."""
@@ -195,6 +197,7 @@ class Reader:
                     "enable.partition.eof": True,
                     "fetch.queue.backoff.ms": 2,
                     "fetch.wait.max.ms": self._kafka.fetch_wait_ms,
+                    "fetch.min.bytes": self._kafka.fetch_min_bytes,
                     "queued.min.messages": 200_000,
                     "queued.max.messages.kbytes": max(1, min(65_536, self._kafka.buffer_bytes >> 11)),
                     "reconnect.backoff.max.ms": 1_000,

@@ -8,6 +8,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from rich.console import Console
 from flows.captures.capture import Recorded
 from flows.clickhouse.client import connect
 from flows.clickhouse.digest import digest
+from flows.clickhouse.errors import StoreError
 from flows.commands import replay
 from flows.kafka.prefix_publisher import Publisher
 from flows.session.session import Session
@@ -47,8 +49,8 @@ class Stored(NamedTuple):
     rows: int
     digest: str
     doubled: int
-    lines: Sequence[str] = ()
-    """The rows themselves, in order, so that a difference can be shown."""
+    lines: Callable[[], Sequence[str]] = list
+    """Asks for the rows themselves, in order: only a difference shows them, and they cost as much as the rest."""
 
 
 Tables = dict[str, Stored]
@@ -168,7 +170,7 @@ def stored(told: Settings) -> Tables:
         rows, hexadecimal = digest(client, table.name)
         # of a table with a version several records of one key are meant to be, a raise and its clear
         doubled = 0 if table.version else there[table.name] - rows
-        out[table.name] = Stored(rows, hexadecimal, doubled, lines(told, table.name))
+        out[table.name] = Stored(rows, hexadecimal, doubled, partial(lines, told, table.name))
     return out
 
 
@@ -188,11 +190,19 @@ def differences(expected: Tables, found: Tables) -> list[str]:
     """One line a table that is not as expected, with the first rows of each that the other lacks; none when all are."""
     wrong = [
         f"{name}: {found[name].rows} rows {found[name].digest}, not {table.rows} {table.digest}"
-        + "".join(f"\n  {what}: {row}" for what, row in unlike(table.lines, found[name].lines))
+        + "".join(f"\n  {what}: {row}" for what, row in unlike(shown(table), shown(found[name])))
         for name, table in expected.items()
         if found[name][:2] != table[:2]
     ]
     return wrong + [f"{name}: {table.doubled} rows are stored twice" for name, table in found.items() if table.doubled]
+
+
+def shown(table: Stored) -> Sequence[str]:
+    """Its rows, or why they cannot be shown: the difference is told all the same."""
+    try:
+        return table.lines()
+    except StoreError as error:
+        return [str(error)]
 
 
 def unlike(expected: Sequence[str], found: Sequence[str], most: int = 3) -> list[tuple[str, str]]:
