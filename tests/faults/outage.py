@@ -72,9 +72,9 @@ def main() -> int:
             with services(Path(name) / "data", "", url, store.sets) as session:
                 expected = run(settings_for(session.settings, SETS), items)
                 found = outage(store, session.settings, items, given.seconds, given.how)
+                wrong = differences(expected, found.tables)
         finally:
             store.stop()
-    wrong = differences(expected, found.tables)
     print(
         f"ClickHouse away for {given.seconds:.0f} s ({given.how}): {found.after - found.before:,} feature records meanwhile"
     )

@@ -136,8 +136,9 @@ def main() -> int:
             if given.verify:
                 run.quieten()
                 found += compare(run.settings, Printer())
-    for line in found:
-        print(line, file=sys.stderr)
+            # before brokers are ended: one that does not come to an end would take what was found with it
+            for line in found:
+                print(line, file=sys.stderr, flush=True)
     return 1 if found else 0
 
 

@@ -152,8 +152,9 @@ def main() -> int:
             live(settings(folder / "data", address, "", sets), market, past_minutes=round(60 * given.hours)) as run,
         ):
             lines = found(soak(run, given.hours, begun_s), given.hours)
-    for said in lines:
-        print(said, file=sys.stderr)
+            # before brokers are ended: one that does not come to an end would take what was found with it
+            for said in lines:
+                print(said, file=sys.stderr, flush=True)
     print("held" if not lines else f"{len(lines)} did not hold")
     return 1 if lines else 0
 
