@@ -33,6 +33,8 @@ class Part(NamedTuple):
     weight: float
     good: int
     low: float
+    of: str = ""
+    """What it is, where no column is called so."""
 
 
 def fields(parts: Sequence[Part]) -> tuple[Field, ...]:
@@ -100,7 +102,7 @@ def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> 
         Column(
             f"{p.name}_rank",
             "f8",
-            f"rank of {p.name} among its last 12 to 24 hours, {'high' if p.good > 0 else 'low'} values good",
+            f"rank of {p.of or p.name} among its last 12 to 24 hours, {'high' if p.good > 0 else 'low'} values good",
             "1",
             ("" if p.good > 0 else "1 - ") + SHARE,
             "percentile rank",

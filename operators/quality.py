@@ -59,6 +59,8 @@ MEETING_AGE = _stale(
     "window until then",
     "the book has had no message with an event time yet",
 )
+MID_UNKNOWN = "untrusted, one-sided or crossed book, from the message before a gap on; or its log had ended"
+"""Of which times the meeting of trades or liquidations and book knows no mid (`operators/meeting`)."""
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
 REPEATED_ROWS = Column(
     "repeated_rows", "i8", "trades that were delivered again, by a reconnect or a second recorder, and left out", low=0

@@ -255,9 +255,9 @@ LEAD_LAG = Operator(
             "lead_ms",
             "f8",
             "how long the second book follows behind the first: of 0, +-100, 200, 500, 1000 and 2000 ms the likeliest,"
-            " of equals the one nearest to 0",
+            " of equals the one nearest to 0; what is shorter than windows.base_ms is blurred",
             "ms",
-            "argmax |rho(h)|",
+            "argmax |rho(h)|, rho(h) = C(h) / sqrt(RVx RVy)",
             "Hoffmann, Rosenbaum & Yoshida (2013)",
             "the first book leads: positive",
             _NULL,
@@ -269,7 +269,8 @@ LEAD_LAG = Operator(
             "f8",
             "of their moves at that lag; of few moves it can be beyond 1",
             "1",
-            "C(h) / sqrt(RVx RVy)",
+            "C(h) / sqrt(RVx RVy), C(h): sum of the products of moves whose spans overlap, the second's taken h"
+            " earlier, RV: sum of the squares of those that count",
             _HY,
             "",
             _NULL,
@@ -298,8 +299,10 @@ LEAD_LAG = Operator(
         Column(
             "moves",
             "i8",
-            "moves of the first book in the minute while the other is known and spoke in the last 5 s",
+            "moves of the first book in the minute while the other is known: from one end of a shortest window to the"
+            " next, each from its last message by then to that by now",
             "count",
+            "ln M' / M; known at such an end: trusted, two-sided, not crossed, heard in the last 5 s; none over a gap",
             low=0,
         ),
         Column("other_moves", "i8", "moves of the second, likewise", "count", low=0),

@@ -24,10 +24,10 @@ from operators.contract import Array, Columns, Operator, State
 from schemas.column import Column
 
 PARTS = (
-    Part("spread", 0.30, -1, 0.005),
-    Part("depth", 0.35, 1, 1.0),
-    Part("impact", 0.25, -1, 0.01),
-    Part("half_life", 0.10, -1, 0.05),
+    Part("spread", 0.30, -1, 0.005, "spread_bps"),
+    Part("depth", 0.35, 1, 1.0, "the lesser of bid_depth_10bps_usd and ask_depth_10bps_usd"),
+    Part("impact", 0.25, -1, 0.01, "the worse of buy_impact_100k_bps and sell_impact_100k_bps"),
+    Part("half_life", 0.10, -1, 0.05, "the longer of bid_depth_half_life_s and ask_depth_half_life_s"),
 )
 _WORST = np.array([100.0, 1e3, 100.0, 120.0])[:, None]
 _BEST = np.array([0.1, 1e7, 0.1, 0.5])[:, None]

@@ -216,7 +216,7 @@ def _step(state: State, panes: Columns) -> Columns:
     }
 
 
-_NULL = f"fewer than {LEAST} seconds of both books in the five minutes, or no move of one that is its own"
+_NULL = f"fewer than {LEAST} seconds of the five minutes that count, or no move of one that is its own"
 _HASBROUCK = "Hasbrouck (1995)"
 
 
@@ -256,7 +256,13 @@ PRICE_DISCOVERY = Operator(
     step=_step,
     anew=True,
     columns=(
-        Column("event_time", "time", "end of the five minutes", "ns since 1970 UTC", low=0),
+        Column(
+            "event_time",
+            "time",
+            "end of the five minutes; no row where windows.base_ms does not divide a second",
+            "ns since 1970 UTC",
+            low=0,
+        ),
         *pair_names.COLUMNS,
         Column(
             "component_share",
@@ -274,8 +280,10 @@ PRICE_DISCOVERY = Operator(
         Column(
             "seconds",
             "i8",
-            "seconds in which both are known, none of which is 5 s after a book's last message",
+            "seconds that count, with the mids of both books known at their ends and at those of the three before; from"
+            " 0 again after a gap of a second or more",
             "count",
+            "known: trusted, two-sided, not crossed, heard in the last 5 s, no gap since the second before",
             low=0,
         ),
         quality.CLOSED,

@@ -80,9 +80,9 @@ AFTERMATH = Operator(
             "f8",
             "mid in force just before it",
             "quote",
-            "m = (bid + ask) / 2",
+            "m = (bid + ask) / 2, without a message of its very time",
             _SOURCE,
-            null_when="no trusted two-sided book",
+            null_when=quality.MID_UNKNOWN,
             low=0,
         ),
         *(
@@ -91,10 +91,10 @@ AFTERMATH = Operator(
                 "f8",
                 f"how far the mid had gone {h} s later",
                 "bps",
-                "1e4 D (m' - m) / m",
+                f"1e4 D (m' - m) / m; m': mid {h} s later, with a message of that very time",
                 _SOURCE,
                 "with the forced order: positive",
-                "a mid is not known",
+                f"a mid is not known: {quality.MID_UNKNOWN}",
             )
             for h in HORIZONS_S
         ),
@@ -107,7 +107,7 @@ AFTERMATH = Operator(
                 "USD",
                 _DEPTH[f"bid_depth_{x}bps_usd"].formula,
                 _DEPTH[f"bid_depth_{x}bps_usd"].source,
-                null_when=f"{_DEPTH[f'bid_depth_{x}bps_usd'].null_when}; no trusted two-sided book just before it",
+                null_when=f"{_DEPTH[f'bid_depth_{x}bps_usd'].null_when}; mid_before is null",
                 low=0,
             )
             for x in DEPTHS_BPS

@@ -43,6 +43,7 @@ def _compute(windows: Columns) -> Columns:
 
 _NULL = "contract unknown"
 _SOURCE = "order-flow footprint (definition of our own)"
+_PANES = "whose mids at both ends are known, and in which"
 
 ABSORPTION = Operator(
     "absorption",
@@ -60,7 +61,7 @@ ABSORPTION = Operator(
         Column(
             "absorbed_buy_volume_base",
             "f8",
-            "aggressive buys of panes in which the mid did not rise",
+            f"aggressive buys of panes {_PANES} the mid did not rise",
             "base",
             "sum of buys where M' <= M",
             _SOURCE,
@@ -70,7 +71,7 @@ ABSORPTION = Operator(
         Column(
             "absorbed_sell_volume_base",
             "f8",
-            "aggressive sells of panes in which the mid did not fall",
+            f"aggressive sells of panes {_PANES} the mid did not fall",
             "base",
             "sum of sells where M' >= M",
             _SOURCE,
@@ -82,7 +83,7 @@ ABSORPTION = Operator(
             "f8",
             "share of the volume that did not move the mid its way",
             "1",
-            "(absorbed buys + absorbed sells) / volume",
+            "(absorbed buys + absorbed sells) / volume of the panes whose mids are known",
             _SOURCE,
             null_when="no trade in panes whose mids are known, which they are not where the last trade came 5 s or more"
             " after the last message of the book; contract unknown",

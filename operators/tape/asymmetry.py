@@ -17,7 +17,11 @@ from operators.contract import Array, Columns, Operator, State, Statistic
 from operators.tape.kyle import LEAST, MINUTE_NS, MINUTES
 from schemas.column import Column
 
-PARTS = (Part("vpin", 1.0, 1, 1e-3), Part("kyle", 1.0, 1, 0.005), Part("sign_persistence", 1.0, 1, 1e-4))
+PARTS = (
+    Part("vpin", 1.0, 1, 1e-3),
+    Part("kyle", 1.0, 1, 0.005, "kyle_lambda in bps of the mid per 1e6 units of quote"),
+    Part("sign_persistence", 1.0, 1, 1e-4, "|sign_autocorrelation|"),
+)
 
 
 def _values(rows: Columns) -> Array:

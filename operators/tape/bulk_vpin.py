@@ -130,7 +130,8 @@ BULK_VPIN = Operator(
             "f8",
             "VPIN with sides guessed from price changes (bulk volume classification), last 50 buckets",
             "1",
-            "mean |2 Vb / V - 1|, Vb = sum v Phi(D / s); of panes, v: volume, D: change of close, s: deviation of 20",
+            "mean |2 Vb / V - 1|, Vb = sum v Phi(D / s); of panes, v: volume, D: change of close, s: deviation (n - 1)"
+            " of the last 20, with D",
             "Easley, Lopez de Prado & O'Hara (2012)",
             null_when="no day is over yet, fewer than 50 buckets are full, or 20 changes of price known",
             low=0,

@@ -20,6 +20,7 @@ True
 import numpy as np
 from numpy.typing import NDArray
 
+from operators import quality
 from operators.contract import I8, Array, Columns, Operator, State, Statistic
 from schemas.column import Column
 from schemas.kernels import kernel
@@ -93,7 +94,7 @@ def in_base(volume: Array, windows: Columns) -> Array:
 
 
 _SOURCE = "Huang & Stoll (1996)"
-_NULL = "no trade of the window of which all mids are known"
+_NULL = f"no trade of the window of which all mids are known ({quality.MID_UNKNOWN})"
 
 COSTS = Operator(
     "costs",
@@ -116,7 +117,7 @@ COSTS = Operator(
             "f8",
             "what aggressors paid, against the mid before the trade, both ways",
             "bps",
-            "sum q 2e4 D (p - m) / m / sum q; m: mid just before the trade",
+            "sum q 2e4 D (p - m) / m / sum q; m: mid just before the trade, without a message of its very time",
             _SOURCE,
             "dearer than mid: positive",
             _NULL,
@@ -130,7 +131,7 @@ COSTS = Operator(
                     "f8",
                     f"what makers kept of it, against the mid {h} s later",
                     "bps",
-                    "sum q 2e4 D (p - m') / m / sum q",
+                    f"sum q 2e4 D (p - m') / m / sum q; m': mid {h} s later, with a message of that very time",
                     _SOURCE,
                     "kept: positive",
                     _NULL,
@@ -140,7 +141,7 @@ COSTS = Operator(
                     "f8",
                     f"how far the mid went with the aggressor within {h} s, twice",
                     "bps",
-                    "sum q 2e4 D (m' - m) / m / sum q",
+                    f"sum q 2e4 D (m' - m) / m / sum q; m': mid {h} s later, with a message of that very time",
                     _SOURCE,
                     "with the aggressor: positive",
                     _NULL,

@@ -100,9 +100,10 @@ EWMA = Operator(
         Column(
             "ewma_variance",
             "f8",
-            "variance of one-minute log returns, the newer weighing more, not annualised",
+            "variance of one-minute log returns, the newer weighing more, up to the minute before that of the last"
+            " trade, not annualised",
             "1",
-            "v <- 0.94 v + 0.06 r^2",
+            "v <- v + max(0.06, 1 / n) (r^2 - v), n: returns so far; r: 0 of a minute without a trade",
             "RiskMetrics (1996)",
             null_when="fewer than 17 returns of a minute known, or no trade for 30 minutes",
             low=0,

@@ -55,7 +55,15 @@ FOOTPRINT = Operator(
     columns=(
         Column("event_time", "time", "end of the minute, itself inside", "ns since 1970 UTC", low=0),
         Column("price", "f8", "where the step begins", "quote", "floor(p / step) step", _SOURCE, low=0),
-        Column("step", "f8", "how wide it is", "quote", "1, 2, 5, ... ticks, at most 1 bp of p", quality.OURS, low=0),
+        Column(
+            "step",
+            "f8",
+            "how wide it is; where the tick is inferred, by the tick known when the trade came",
+            "quote",
+            "widest of 1, 2, 5, 10, ... ticks that is at most 1 bp of p, a tick at the least",
+            quality.OURS,
+            low=0,
+        ),
         Column("buy_volume_base", "f8", "aggressive buys", "base", "sum q of buys", _SOURCE, null_when=_NULL, low=0),
         Column("sell_volume_base", "f8", "aggressive sells", "base", "sum q of sells", _SOURCE, null_when=_NULL, low=0),
         Column("trades", "i8", "number of trades", "count", low=1),

@@ -96,8 +96,9 @@ def _column(name: str, meaning: str, formula: str) -> Column:
         formula,
         "Kyle (1985); Hasbrouck (2007)",
         "buying moves the mid up: positive",
-        "fewer than 30 panes with trades and mids in the last 30 minutes (none counts whose last trade came 5 s or more"
-        " after the last message of the book), or signed volume that did not vary; contract unknown",
+        "fewer than 30 panes with trades and mids in these 30 minutes (none counts whose last trade came 5 s or more"
+        " after the last message of the book), signed volume that did not vary, or no trade for 30"
+        " minutes; contract unknown",
     )
 
 
@@ -121,7 +122,7 @@ KYLE = Operator(
     columns=(
         _column(
             "kyle_lambda",
-            "how far the mid moves with a unit of signed volume, last 30 minutes",
+            "how far the mid moves with a unit of signed volume, in the minute of the last trade and the 29 before it",
             "Sxy / Sxx; of panes with trades, x: signed volume, y: change of mid from edge to edge",
         ),
         _column("kyle_lambda_low", "lower end of the 95 % interval of lambda", "lambda - t sqrt(s^2 / Sxx)"),

@@ -170,16 +170,20 @@ def _compute(windows: Columns) -> Columns:
     }
 
 
+_SPAN = "from bars of minutes with trades, of the 25 to 30 minutes before that of the last trade"
+"""In stretches of five minutes; a bar counts when a trade of a later minute comes."""
+
+
 def _column(name: str, meaning: str, unit: str, formula: str, source: str, sign: str = "") -> Column:
     return Column(
         name,
         "f8",
-        f"{meaning}, from bars of a minute of the last 30",
+        f"{meaning}, {_SPAN}",
         unit,
         formula,
         source,
         sign,
-        "fewer than 20 minutes with trades in the last 30, of which an earlier one is known, or no trade for 30 minutes"
+        "fewer than 20 such minutes of which an earlier one is known, or no trade for 30 minutes"
         + ("" if unit == "bps" else "; contract unknown"),
         0,
         dollars="USD" in unit,
@@ -191,7 +195,7 @@ _COLUMNS = (
         "roll_spread_bps",
         "spread implied by prices that bounce",
         "bps",
-        "2e4 sqrt(max(-cov(D_t, D_{t-1}), 0)) / C",
+        "2e4 sqrt(max(-cov(D_t, D_{t-1}), 0)) / C, cov of a sample (n - 1), D: change from close to close, C: the last",
         "Roll (1984)",
     ),
     _column(
@@ -206,7 +210,7 @@ _COLUMNS = (
         "amihud_per_musd",
         "illiquidity: absolute return of a million USD traded",
         "1/1e6 USD",
-        "1e6 mean |r| / V",
+        "1e6 mean |r| / V, r: logarithm of close to close",
         "Amihud (2002)",
         "less liquid: larger",
     ),
@@ -214,7 +218,7 @@ _COLUMNS = (
         "hasbrouck_lambda",
         "absolute return of a square root of a USD traded",
         "1/sqrt(USD)",
-        "mean |r| / sqrt(V)",
+        "mean |r| / sqrt(V), r: logarithm of close to close, V: USD",
         "Hasbrouck (2009)",
         "less liquid: larger",
     ),
@@ -222,7 +226,7 @@ _COLUMNS = (
         "kyle_lambda_bars",
         "absolute change of price of a base unit traded",
         "quote/base",
-        "mean |D| / V",
+        "mean |D| / V, D: change from close to close",
         "Kyle (1985); Lopez de Prado (2018)",
         "less liquid: larger",
     ),

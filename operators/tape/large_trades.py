@@ -93,17 +93,17 @@ def _compute(windows: Columns) -> Columns:
     }
 
 
-_NULL = "fewer than 1,000 trades known in the last day"
+_NULL = "fewer than 1,000 trades known of the last 12 to 24 hours"
 
 
 def _column(name: str, meaning: str, unit: str, null_when: str) -> Column:
-    of = "trades not below the 0.99 quantile of the last day's sizes"
+    of = "trades not below the 0.99 quantile of the sizes of the last 12 to 24 hours before each"
     return Column(
         name,
         "f8",
         f"{meaning} {of}",
         unit,
-        "q >= Q_0.99, by counts in quarter octaves",
+        "0.99 of the trades before it were of a lower quarter octave of q; q: the venue's own quantity",
         "trailing quantile",
         "",
         null_when,

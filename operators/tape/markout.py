@@ -21,6 +21,7 @@ Hasbrouck (2007), Empirical Market Microstructure, ch. 8; relative to the mid as
 import numpy as np
 from numpy.typing import NDArray
 
+from operators import quality
 from operators.contract import I8, Array, Columns, Operator, State, Statistic
 from operators.tape.costs import HORIZONS_S, in_base
 from schemas.column import Column
@@ -111,10 +112,10 @@ MARKOUT = Operator(
                 "f8",
                 f"what aggressive {side}s were worth {h} s later, against their price",
                 "bps",
-                "sum q 1e4 D (m' - p) / m / sum q",
+                f"sum q 1e4 D (m' - p) / m / sum q; m: mid just before, m': {h} s later",
                 "Hasbrouck (2007), ch. 8",
                 "the aggressor gained: positive",
-                f"no aggressive {side} of the window of which all mids are known",
+                f"no aggressive {side} of the window of which all mids are known ({quality.MID_UNKNOWN})",
             )
             for side in SIDES
             for h in HORIZONS_S

@@ -84,7 +84,8 @@ REGIME = Operator(
             "regime",
             "str",
             "quiet, usual or volatile, and reverting, random or trending; empty: not known",
-            formula="volatility_rank <= 0.2, >= 0.8; variance_ratio_p < 0.05 and VR(q) < 1, > 1",
+            formula="volatility_rank <= 0.2, >= 0.8; variance_ratio_p < 0.05 and VR(q) < 1, > 1,"
+            " q: that of the largest |VR(q) - 1| / sqrt(2 (2q - 1) (q - 1) / 3q)",
             source="Lo & MacKinlay (1988); convention of our own",
         ),
     ),

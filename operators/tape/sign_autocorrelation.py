@@ -78,7 +78,7 @@ SIGN_AUTOCORRELATION = Operator(
             "f8",
             "correlation of a trade's side with that of the trade before it, last 200 trades or so",
             "1",
-            "(E[s_i s_{i-1}] - E[s]^2) / (1 - E[s]^2)",
+            "(E[s_i s_{i-1}] - E[s]^2) / (1 - E[s]^2), E: exponential mean over trades, 1/200 for the newest",
             "Hasbrouck & Ho (1987)",
             "buys follow buys: positive",
             "fewer than 200 trades yet, or all of one side",

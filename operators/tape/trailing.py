@@ -235,7 +235,7 @@ _STATE = (
     Field("close_ticks", "i8", ticks=1),
     Field("said", "f8", np.nan, (len(OUT),)),
 )
-_SPAN = "last 512 returns of 5 s"
+_SPAN = "last 512 returns of 5 s, up to the last 5 s that ended before a trade"
 _SHORT = "fewer than 512 returns of 5 s known, no trade for as long, or windows.base_ms does not divide 5 s"
 _FLAT = f"{_SHORT}; no price changed"
 
@@ -270,7 +270,12 @@ TRAILING = Operator(
     uses=("window_end_ns",),
     compute=_compute,
     columns=(
-        _column("trailing_realised_variance", "sum of squared log returns", "sum r^2", "Andersen & Bollerslev (1998)"),
+        _column(
+            "trailing_realised_variance",
+            "sum of squared log returns",
+            "sum r^2, r: of the last trade price at the end of each 5 s against that at its start",
+            "Andersen & Bollerslev (1998)",
+        ),
         _column(
             "trailing_bipower_variation",
             "realised variance without its jumps",
@@ -312,7 +317,7 @@ TRAILING = Operator(
         _column(
             "variance_ratio_p",
             "probability of a variance ratio as far from 1 if prices were a random walk",
-            "1 - (1 - p_max)^4",
+            "1 - (1 - p_max)^4, p_max: two-sided, of the largest |z*| of q = 2, 4, 8, 16, robust to changing variance",
             "Chow & Denning (1993)",
             _FLAT,
             0,
@@ -321,7 +326,7 @@ TRAILING = Operator(
         _column(
             "efficiency",
             "how like a random walk prices are, 0 to 100",
-            "100 (1 - min(1, mean |VR(q) - 1| / 0.5))",
+            "100 (1 - min(1, mean |VR(q) - 1| / 0.5)), q = 2, 4, 8, 16",
             _LO,
             _FLAT,
             0,
@@ -331,7 +336,7 @@ TRAILING = Operator(
         _column(
             "hurst",
             "exponent with which the distance that prices cover grows with time",
-            "slope / 2 of ln mean (ln p_{i+m} - ln p_i)^2 on ln m",
+            "slope / 2 of ln mean (ln p_{i+m} - ln p_i)^2 on ln m, m = 1, 2, 4, ..., 64",
             "Taqqu, Teverovsky & Willinger (1995)",
             _FLAT,
             None,
@@ -341,7 +346,7 @@ TRAILING = Operator(
         _column(
             "hurst_error",
             "standard error of the Hurst exponent",
-            "deviation of H of four quarters / 2",
+            "deviation (n - 1) of H of four quarters (m to 16) / 2",
             "batch means: Law & Kelton (2000)",
             f"{_FLAT} in one of the quarters",
         ),

@@ -1,0 +1,78 @@
+"""Laws of the definitions: who has nothing but the published page and the raw frames can compute the same number."""
+
+import re
+
+import pytest
+
+from flows.tables import BY_NAME, TABLES
+
+COLUMNS = {c.name for t in TABLES for c in t.columns}
+
+
+def definition(table, column):
+    """All that the page says of a column."""
+    of = next(c for c in BY_NAME[table].columns if c.name == column)
+    return " ".join((of.meaning, of.formula, of.null_when))
+
+
+@pytest.mark.parametrize("table", [t.name for t in TABLES])
+def test_what_a_rank_is_of_is_a_column_or_made_of_columns(table):
+    ranks = {c.name: c.meaning for c in BY_NAME[table].columns if c.meaning.startswith("rank of ")}
+    told = {name: meaning.removeprefix("rank of ").split(" among ")[0] for name, meaning in ranks.items()}
+    assert [n for n, of in told.items() if not COLUMNS & set(re.findall(r"\w+", of)) and "EWMA" not in of] == []
+
+
+COSTS = [c.name for c in BY_NAME["features_costs"].columns if c.null_when.startswith("no ")]
+MOVES = [c.name for c in BY_NAME["liquidation_aftermath"].columns if c.name.startswith(("mid_", "move_"))]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [*(("features_costs", c) for c in COSTS), *(("liquidation_aftermath", c) for c in MOVES)],
+)
+def test_a_mid_is_not_known_of_a_crossed_book_nor_from_the_message_before_a_gap_on_and_who_is_told_null_is_told_so(
+    table, column
+):
+    assert "crossed book, from the message before a gap on" in definition(table, column)
+
+
+BARS = ("roll_spread_bps", "corwin_schultz_spread_bps", "amihud_per_musd", "hasbrouck_lambda", "kyle_lambda_bars")
+TRAILING = [c.name for c in BY_NAME["features_efficiency"].columns if "last 512 returns" in c.meaning]
+
+
+@pytest.mark.parametrize(
+    ("column", "until"),
+    [
+        *((c, "before that of the last trade") for c in (*BARS, "ewma_variance")),
+        *((c, "up to the last 5 s that ended before a trade") for c in TRAILING),
+    ],
+)
+def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_goes(column, until):
+    assert until in definition("features_efficiency", column)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "says"),
+    [
+        ("features_tape", "kyle_lambda", "the minute of the last trade and the 29 before it"),
+        ("features_tape", "kyle_lambda", "no trade for 30 minutes"),
+        ("features_efficiency", "sign_autocorrelation", "1/200 for the newest"),
+        ("features_efficiency", "variance_ratio_p", "robust to changing variance"),
+        ("features_efficiency", "hurst", "m = 1, 2, 4, ..., 64"),
+        ("features_efficiency", "hurst_error", "m to 16"),
+        ("features_efficiency", "ewma_variance", "max(0.06, 1 / n)"),
+        ("features_efficiency", "large_trades", "last 12 to 24 hours"),
+        ("features_efficiency", "regime", "the largest |VR(q) - 1|"),
+        ("features_efficiency", "roll_spread_bps", "(n - 1)"),
+        ("features_efficiency", "absorbed_buy_volume_base", "mids at both ends are known"),
+        ("footprint", "step", "a tick at the least"),
+        ("lead_lag", "lead_ms", "shorter than windows.base_ms"),
+        ("lead_lag", "moves", "from one end of a shortest window to the next"),
+        ("lead_lag", "moves", "not crossed, heard in the last 5 s; none over a gap"),
+        ("lead_lag", "correlation", "taken h earlier"),
+        ("price_discovery", "seconds", "of the three before; from 0 again after a gap"),
+        ("price_discovery", "event_time", "windows.base_ms does not divide a second"),
+    ],
+)
+def test_a_definition_says_what_has_to_be_known_to_recompute_its_number(table, column, says):
+    assert says in definition(table, column)
