@@ -27,12 +27,15 @@ class _Answer(msgspec.Struct):
     data: list[list[str | float | int | None]] | None = None
 
 
-def hours(data: bytes) -> Hours:
+def hours(data: bytes, over: bool = False) -> Hours:
     """Hours since 1970, ascending, and the price at the end of each.
 
-    The newest candle is left out, as an answer may hold one that is not over. ValueError says what is wrong.
+    The newest candle is left out, as an answer may hold one that is not over; unless all are known to be (`over`).
+    ValueError says what is wrong.
 
     >>> hours(b"0,1,1,1,10.5\\n3600000,1,1,1,11\\n7200000,1,1,1,12")
+    (array([0, 1]), array([10.5, 11. ]))
+    >>> hours(b"0,1,1,1,10.5\\n3600000,1,1,1,11", over=True)
     (array([0, 1]), array([10.5, 11. ]))
     """
     if data[:2] == b"PK":
@@ -57,9 +60,9 @@ def hours(data: bytes) -> Hours:
         raise ValueError(f"candles of {length / 60_000:g} minutes, which do not make up hours")
     if not (np.isfinite(close) & (close > 0)).all():
         raise ValueError("a close that is not a positive price")
-    ends = opened[:-1] + length
-    whole = ends % HOUR_MS == 0
-    return ends[whole] // HOUR_MS - 1, close[:-1][whole]
+    ends, known = opened + length, len(opened) if over else len(opened) - 1
+    whole = np.flatnonzero(ends[:known] % HOUR_MS == 0)
+    return ends[whole] // HOUR_MS - 1, close[whole]
 
 
 def _json(data: bytes) -> list[list[str | float | int | None]]:

@@ -58,5 +58,9 @@ class News:
 
 
 def age_ms(at_ms: int, mark_ns: Array) -> Array:
-    """How old a mark is at the end of a second."""
-    return np.asarray(at_ms - mark_ns / MS)
+    """How old a mark is at the end of a second; the difference is taken first, as whole ns since 1970 fill no float.
+
+    >>> age_ms(1_767_614_700_000, np.array([1_767_614_580_142_000_000])).tolist()
+    [119858.0]
+    """
+    return np.asarray((at_ms * MS - mark_ns) / MS)

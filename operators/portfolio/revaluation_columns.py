@@ -5,7 +5,8 @@ from schemas.column import Column
 NO_MARK = "the market has no mark"
 NO_PRICE = NO_MARK + ", or what it settles in no price in dollars"
 NO_TIERS = NO_PRICE + ", or no maintenance tiers"
-NOT_VALUED_TEXT = "an asset without a price in dollars settles a position or lies in a wallet"
+NOT_SETTLED = "an asset without a price in dollars settles a position"
+NOT_VALUED_TEXT = NOT_SETTLED + " or lies in a wallet"
 
 POSITION_WRITES = (
     Column("qty_base", "f8", "Position size", "base units", sign="+ long, - short", source="as the record states it"),
@@ -24,7 +25,9 @@ POSITION_WRITES = (
         "f8",
         "N: size at mark, in dollars by the price of what it settles in",
         "USD",
-        "q mark d, q: size without its sign, d: dollars that a unit of the settlement asset counts, 1 or its mark",
+        "q mark d, q: size without its sign, d: dollars that a unit of the settlement asset counts: 1, or of a coin A"
+        " the mark of the first of binance-usdm AUSDT, AUSDC, bybit-linear AUSDT, APERP, okx-swap A-USDT-SWAP that has"
+        " one",
         null_when=NO_PRICE,
         low=0.0,
         source="the venue's own documentation",
@@ -44,8 +47,9 @@ POSITION_WRITES = (
         "f8",
         "IM: notional over leverage; Bybit: of the value at entry (rule of 2024-09), and the fee to close",
         "USD",
-        "(q mark / l + fee q EP (1 - s / l)) o, by the rule of 2024-09 q EP / l; fee: risk.taker_fee of Bybit, else 0;"
-        " o: dollars that a unit owed counts, ask in pool_equity_usd where a pool of several assets backs it, else d",
+        "(V / l + fee q EP (1 - s / l)) o, V: q mark, by Bybit's rule of 2024-09 q EP; fee: risk.taker_fee of Bybit,"
+        " else 0; o: dollars that a unit owed counts, ask in pool_equity_usd where a pool of several assets backs it,"
+        " else d",
         null_when=NO_PRICE + ", or its leverage is not known",
         low=0.0,
         source="the venue's own documentation",
@@ -56,9 +60,9 @@ POSITION_WRITES = (
         "MM: maintenance margin by the tier of the notional; Bybit: of the value at entry (rule of 2024-09), and the"
         " fee to close",
         "USD",
-        "(q mark mmr - cum + fee q EP (1 - s / l)) o, by the rule of 2024-09 q EP mmr - cum; fee and o as in"
-        " initial_margin_usd, never below 0, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) o, mmr by the"
-        " contracts of both legs",
+        "(V mmr - cum + fee q EP (1 - s / l)) o, mmr and cum by V; V, fee and o as in initial_margin_usd, never below"
+        " 0, l not known: 1 / l = 0; OKX: q mark (mmr + risk.taker_fee) o, mmr by the contracts of both"
+        " legs",
         null_when=NO_TIERS,
         low=0.0,
         source="the venue's own documentation",
@@ -102,8 +106,8 @@ POOL_WRITES = (
         "f8",
         "Maintenance margin of its pool over the pool's equity; liquidation at 1",
         "1",
-        "sum MM / E_p",
-        null_when="the pool's equity is not known or not positive, or no tiers",
+        "sum MM / E_p, of a position without tiers IM for MM",
+        null_when="the pool's equity is not known or not positive, or none of its positions has tiers",
         low=0.0,
         source="Binance: Margin Ratio",
     ),
@@ -145,7 +149,7 @@ ACCOUNT_WRITES = (
         "Notional of all positions",
         "USD",
         "sum N",
-        null_when=NOT_VALUED_TEXT,
+        null_when=NOT_SETTLED,
         low=0.0,
         source="definition of our own",
     ),
@@ -156,7 +160,7 @@ ACCOUNT_WRITES = (
         "USD",
         "sum s N",
         sign="+ long",
-        null_when=NOT_VALUED_TEXT,
+        null_when=NOT_SETTLED,
         source="definition of our own",
     ),
     Column(
@@ -165,7 +169,7 @@ ACCOUNT_WRITES = (
         "Initial margin of all positions",
         "USD",
         "sum IM",
-        null_when=NOT_VALUED_TEXT + ", or a leverage is not known",
+        null_when=NOT_SETTLED + ", or a leverage is not known",
         low=0.0,
         source="the venue's own documentation",
     ),
@@ -175,7 +179,7 @@ ACCOUNT_WRITES = (
         "Maintenance margin of all positions",
         "USD",
         "sum MM",
-        null_when=NOT_VALUED_TEXT + ", or a position has no tiers",
+        null_when=NOT_SETTLED + ", or a position has no tiers",
         low=0.0,
         source="the venue's own documentation",
     ),
@@ -205,7 +209,7 @@ ACCOUNT_WRITES = (
         "count",
         low=0.0,
     ),
-    Column("balances_not_valued", "i8", "Balances in assets without a price in dollars", "count", low=0.0),
+    Column("balances_not_valued", "i8", "Balances, not 0, in assets without a price in dollars", "count", low=0.0),
     Column(
         "positions_over_leverage",
         "i8",

@@ -109,7 +109,12 @@ RISK_POSITIONS = (
     *_STAMP,
     Column("position_side", "str", "both (one-way), long or short (hedge mode: a leg of its market)"),
     Column("settlement_asset", "str", "the asset in which it settles; empty where it is not known"),
-    Column("pool", "str", "what backs it: venue/margin mode/margin asset; of an isolated position its symbol"),
+    Column(
+        "pool",
+        "str",
+        "what backs it: venue/margin mode/margin asset, of several assets multi-assets; of an isolated position its"
+        " symbol",
+    ),
     *POOL_WRITES,
     Column("remark", "str", "what is odd about it; empty when nothing is", unit="text"),
 )

@@ -49,9 +49,11 @@ WRITES = (
         "f8",
         "Loss over one hour that is exceeded in 1 % of hours: the tail of past hours at the volatility of now",
         "share of equity",
-        "-quantile_.01(r_t / s_t) s_T, type 7; r_t = sum over positions, and collateral that is no dollar, of its"
-        " dollars / E (P_t / P_t-1 - 1), of the last 1,000 whole hours those in which all marks are known; s^2: mean"
-        " r^2 of the first 100, of which no z is taken, then .97 s^2 + .03 r^2 after each",
+        "-quantile_.01(r_t / s_t) s_T, type 7; r_t = sum over positions, and collateral that is no dollar (wallet and"
+        " profit), of its dollars, as they count in equity, / E (P_t / P_t-1 - 1), of the last 1,000 whole hours, until"
+        " the last mark, those at both ends of which all marks are known; P: the last mark of an hour's last five"
+        " minutes, or risk.candles; s^2: mean r^2 of the first 100, of which no z is taken, then .97 s^2 + .03 r^2"
+        " after each",
         SOURCE,
         sign="+ loss",
         null_when=NULL,
@@ -73,7 +75,7 @@ WRITES = (
         "f8",
         "Value at risk over one hour with EWMA volatility",
         "share of equity",
-        "2.3263 s, s^2 = sum .97^k r_T-k^2 / sum .97^k over the hours known, k: hours ago",
+        "2.32635 s, s^2 = sum .97^k r_T-k^2 / sum .97^k over the hours known, k: hours ago",
         "RiskMetrics (1996)",
         sign="+ loss",
         null_when=NULL,

@@ -15,6 +15,7 @@ from flows.kafka.topic_making import create_topics
 from flows.tables import ALERTED
 from operators.alerts.rules import load
 from schemas.brackets import binance
+from schemas.candles import hours
 from schemas.venues.registry import VENUES
 from tests.services.flow_processes import brokers
 
@@ -38,10 +39,12 @@ def test_every_form_of_a_capture_that_is_shown_is_read(tmp_path):
     assert after_ns == [169585817, 170000000, 169585817, 169585800, 166000000]
 
 
-def test_the_rule_and_the_brackets_that_are_shown_are_read():
+def test_the_rule_the_brackets_and_the_candles_that_are_shown_are_read():
     (rule,) = load(example("rules"), ALERTED)
     assert rule.name == "margin"
     assert list(binance(example("brackets").encode())) == ["BTCUSDT"]
+    at, price = hours(example("candles").encode(), over=True)
+    assert (at.tolist(), price.tolist()) == ([490_896, 490_897], [60_250.4, 60_188.8])
 
 
 def test_the_page_names_every_venue():
