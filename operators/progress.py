@@ -4,7 +4,8 @@ A venue's rows of a shard are published window end by window end, so once a row 
 of the ends before it have. A log holds several venues; it is complete up to the one that is furthest behind, except
 that a venue which has said nothing for two keyframes of the log's time holds nobody up. A venue that is awaited and has
 not shown a row yet counts as furthest behind from the first row of another: its rows of that time may come after those.
-A mark of the flow that writes the log says at once that all rows up to its time have been seen.
+A mark of the flow that writes the log says at once that all rows up to its time have been seen. Rows that the end of a
+bounded log closed are not to be shown: they hold for times that did not come, and another venue's rows may follow them.
 
 The flow writes a row at the time for which it holds. One that holds for more than `ahead` past its record's time is
 nobody's, and refused before it moves anything: all that is to come would be late.

@@ -23,10 +23,11 @@ from schemas.venue_accounts.streams import Streams
 
 SECOND_MS = 1_000
 MS = 1_000_000
+LOGS_ENDED = quality.CLOSED_BY[quality.END]
 
 
-class TapeRow(msgspec.Struct, frozen=True):
-    """What of a row of `features.tape` is read."""
+class TapeRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of a row of `features.tape` is read; what closed it is forgotten once it has been looked at."""
 
     venue: str
     symbol: str
@@ -34,10 +35,11 @@ class TapeRow(msgspec.Struct, frozen=True):
     window_start: int
     mark_price: float | None
     mark_age_ms: float | None
+    closed_by: str = ""
 
 
-class BookRow(msgspec.Struct, frozen=True):
-    """What of a row of `features.book` is read."""
+class BookRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of a row of `features.book` is read; what closed it is forgotten once it has been looked at."""
 
     venue: str
     symbol: str
@@ -55,6 +57,7 @@ class BookRow(msgspec.Struct, frozen=True):
     ask_depth_25bps_usd: float | None
     ask_depth_50bps_usd: float | None
     ask_depth_100bps_usd: float | None
+    closed_by: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -170,9 +173,12 @@ class Timeline:
             if ahead(end_ms, int(frames.received_ns[i]), self.ahead_ms):
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), AHEAD, frames.frame(i)))
                 continue
+            shows = row.closed_by != LOGS_ENDED
+            msgspec.structs.force_setattr(row, "closed_by", "")  # as older states hold rows
             if row.window_ms == self.base_ms and row.venue in VENUES:
                 take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), row)
-            progress.see(row.venue, end_ms)
+            if shows:  # else no time passed: a window of minutes ends far ahead of what other venues have yet to say
+                progress.see(row.venue, end_ms)
         if len(frames.marks):
             progress.mark(int(frames.marks.time_ns.max()) // MS)
         return rejects
