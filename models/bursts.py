@@ -44,9 +44,12 @@ _STAMP = tuple(msgspec.structs.replace(c, **_SAID_HERE.get(c.name, {})) for c in
 _AS_OF = Column("as_of", "time", "the minute at whose end this was known")
 _UNTOLD = "a size in it is not known; nothing was heard of the instrument in the minute; a spot market"
 _OLD = "a row, value or minute that it needs was not seen, or what it is divided by is 0"
+_UNHEARD = _OLD + "; a size or minute in it is not known, as in long_liquidated_usd; a spot market"
 _NEVER_HERE = "always: BTC is in another shard"
+_OPEN_INTEREST = "definition of our own, of open_interest_base"
 _LEVELS = (
-    f"definition of our own: liquidated at the mid then (1 -+ 1 / L) / (1 -+ {MAINTENANCE:g}), L "
+    "definition of our own: longs are opened by what is bought in a minute, shorts by what is sold, and are liquidated"
+    f" at the mid then (1 -+ 1 / L) / (1 -+ {MAINTENANCE:g}), L "
     f"{', '.join(f'{leverage:.0f}' for leverage in LEVERAGES)} in equal parts, until a mid has reached it"
 )
 
@@ -58,6 +61,13 @@ def _unit(feature: str) -> str:
     return "1"
 
 
+def _source(feature: str, family: str) -> str:
+    if family == "levels":
+        return _LEVELS
+    return _OPEN_INTEREST if feature.startswith("open_interest") else "definition of our own"
+
+
+_NULLS = {"leader": _NEVER_HERE, "liquidations": _UNHEARD, "threshold": _UNHEARD}
 VECTORS = (
     *KEY[:2],
     _AS_OF,
@@ -89,8 +99,8 @@ VECTORS = (
             f"feature of the family {item.family}",
             _unit(item.name),
             item.definition,
-            _LEVELS if item.family == "levels" else "definition of our own",
-            null_when=_NEVER_HERE if item.family == "leader" else _OLD,
+            _source(item.name, item.family),
+            null_when=_NULLS.get(item.family, _OLD),
         )
         for item in ITEMS
     ),
@@ -108,8 +118,9 @@ FORECASTS = (
         "f8",
         "What counts as a burst: more than this is liquidated within the horizon",
         "USD",
-        "max(forecast.floor_usd, .95-quantile, type 7, of USD in windows as long as the horizon that begin each minute"
-        " and lie in the last 7 days; without those of which more than 2 % of the minutes is not known)",
+        "max(forecast.floor_usd, .95-quantile, type 7, of USD, in whole cents, in windows as long as the horizon that"
+        " begin each minute and lie in the last 7 days; without those of which more than 2 % of the minutes is not"
+        " known)",
         null_when="fewer than 60 such windows have ended; a spot market",
         low=0.0,
         source="definition of our own",
