@@ -59,7 +59,10 @@ MEETING_AGE = _stale(
     "window until then",
     "the book has had no message with an event time yet",
 )
-MID_UNKNOWN = "untrusted, one-sided or crossed book, from the message before a gap on; or its log had ended"
+MID_UNKNOWN = (
+    "untrusted, one-sided, locked or crossed book, from the message before a gap on if that shows by a minute after;"
+    " or its log had ended"
+)
 """Of which times the meeting of trades or liquidations and book knows no mid (`operators/meeting`)."""
 LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
 REPEATED_ROWS = Column(

@@ -26,7 +26,7 @@ and Liquidity 2(2), for the imbalance.
 import numpy as np
 
 from operators import units
-from operators.book.midpoint import LADDER
+from operators.book.midpoint import LADDER, NO_MID
 from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, I8, Ladders, ladders, side_of
 from operators.contract import Array, Columns, Operator
@@ -153,7 +153,6 @@ def _said(books: Columns, half: I8, sums: F8) -> Columns:
     return out
 
 
-NO_MID = "book not live, one-sided or crossed"
 _DEPTH = "Degryse, de Jong & van Kervel (2015)"
 
 

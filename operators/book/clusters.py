@@ -17,9 +17,8 @@ with fewer, and where none stands out. One-dimensional single-linkage clustering
 import numpy as np
 
 from operators import units
-from operators.book.bands import NO_MID
 from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, middle, sample, sizes_of
-from operators.book.midpoint import LADDER
+from operators.book.midpoint import LADDER, NO_MID
 from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, I8, Ladders, ladders, longest, side_of
 from operators.contract import Array, Columns, Operator

@@ -169,7 +169,9 @@ CONSOLIDATED_BBO = Operator(
             for side in ("bid", "ask")
         ),
         Column("books", "i8", "books that count", "count", low=0),
-        Column("books_out", "i8", "books left out: not trusted, crossed in themselves, or stale", "count", low=0),
+        Column(
+            "books_out", "i8", "books left out: not trusted, locked or crossed in themselves, or stale", "count", low=0
+        ),
         Column(
             "stale_ms",
             "f8",

@@ -18,7 +18,7 @@ Gould & Bonart (2016), Market Microstructure and Liquidity 2(2).
 
 import numpy as np
 
-from operators.book.midpoint import LADDER
+from operators.book.midpoint import LADDER, NO_MID
 from operators.book.sides import F8, I8, Ladders, is_known, ladders, side_of
 from operators.contract import Columns, Operator
 from schemas.column import Column
@@ -72,7 +72,7 @@ def _imbalance(books: Columns) -> Columns:
 
 
 def _column(name: str, meaning: str, formula: str, levels: int) -> Column:
-    unknown = "book not live, one-sided or crossed"
+    unknown = NO_MID
     if levels > 1:
         unknown += f"; fewer than {levels} exact levels on a side and reach below 100 bps or the best price"
     source = "Gould & Bonart (2016)"

@@ -21,8 +21,7 @@ is not known out to 100 bps, unless it is 1. Rounded to 2**-20 bps. One pass ove
 import numpy as np
 
 from operators import units
-from operators.book.bands import NO_MID
-from operators.book.midpoint import LADDER
+from operators.book.midpoint import LADDER, NO_MID
 from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, Ladders, known_within, ladders, side_of
 from operators.contract import Array, Columns, Operator

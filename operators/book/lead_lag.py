@@ -302,7 +302,8 @@ LEAD_LAG = Operator(
             "moves of the first book in the minute while the other is known: from one end of a shortest window to the"
             " next, each from its last message by then to that by now",
             "count",
-            "ln M' / M; known at such an end: trusted, two-sided, not crossed, heard in the last 5 s; none over a gap",
+            "ln M' / M; known at such an end: trusted, two-sided, not locked or crossed, heard in the last 5 s; none"
+            " over a gap",
             low=0,
         ),
         Column("other_moves", "i8", "moves of the second, likewise", "count", low=0),

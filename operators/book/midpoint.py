@@ -27,6 +27,10 @@ def best(live: NDArray[np.bool_], starts: I8, values: NDArray[np.int64], missing
     return out
 
 
+NO_MID = "book not live, one-sided or crossed (bid above ask; a locked one has numbers)"
+"""When no distance can be measured, as definitions say it: `crossed` in a row is true of a locked book too."""
+
+
 @kernel
 def _half_ticks(live: NDArray[np.bool_], bid_starts: I8, bid_ticks: I8, ask_starts: I8, ask_ticks: I8, out: I8) -> None:
     for i in range(len(out)):

@@ -21,7 +21,7 @@ what weighs more than e^-5 a dollar. DP needs no contract size. A crossed book h
 import numpy as np
 
 from operators import units
-from operators.book.midpoint import LADDER
+from operators.book.midpoint import LADDER, NO_MID
 from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, I8, Ladders, ladders, side_of
 from operators.contract import Columns, Operator
@@ -102,7 +102,7 @@ def _said(books: Columns, half: I8, found: F8) -> Columns:
     return {"bid_pressure_usd": bid * unit, "ask_pressure_usd": ask * unit, "depth_pressure": leaning}
 
 
-_UNKNOWN = "book not live, one-sided, crossed, or known exactly to less than {} bps of mid"
+_UNKNOWN = NO_MID + "; known exactly to less than {} bps of mid"
 _W = "sum of p q exp(-d / 10 bps), d <= min(100 bps, depth_reach_bps)"
 _SOURCE = "definition of our own"
 

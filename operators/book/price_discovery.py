@@ -283,7 +283,7 @@ PRICE_DISCOVERY = Operator(
             "seconds that count, with the mids of both books known at their ends and at those of the three before; from"
             " 0 again after a gap of a second or more",
             "count",
-            "known: trusted, two-sided, not crossed, heard in the last 5 s, no gap since the second before",
+            "known: trusted, two-sided, not locked or crossed, heard in the last 5 s, no gap since the second before",
             low=0,
         ),
         quality.CLOSED,

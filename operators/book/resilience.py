@@ -23,7 +23,7 @@ of liquidity.
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.book.bands import NO_MID
+from operators.book.midpoint import NO_MID
 from operators.contract import I8, Columns, Field, Operator, State
 from schemas.column import Column
 from schemas.kernels import inner, kernel

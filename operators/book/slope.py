@@ -18,7 +18,7 @@ deeper, never negative. 20 levels must be known exactly; a side with fewer is ta
 import numpy as np
 
 from operators import units
-from operators.book.midpoint import LADDER
+from operators.book.midpoint import LADDER, NO_MID
 from operators.book.sides import F8, Ladders, is_known, ladders, side_of
 from operators.contract import Columns, Operator
 from schemas.column import Column
@@ -70,7 +70,7 @@ SLOPE = Operator(
             "base/bp",
             "sum x_i C_i / sum x_i^2; x_i: distance of level i from mid, bps, C_i: sum of q up to it",
             "definition of our own, not Naes & Skjeltorp (2006)",
-            null_when="book not live, one-sided or crossed; fewer than 20 exact levels "
+            null_when=f"{NO_MID}; fewer than 20 exact levels "
             "and reach below 100 bps or the best price; all levels at the mid; contract unknown",
             low=0,
         )

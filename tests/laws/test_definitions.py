@@ -2,9 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from flows.tables import BY_NAME, TABLES
+from operators.book.bands import BANDS
 
 COLUMNS = {c.name for t in TABLES for c in t.columns}
 
@@ -30,10 +32,24 @@ MOVES = [c.name for c in BY_NAME["liquidation_aftermath"].columns if c.name.star
     ("table", "column"),
     [*(("features_costs", c) for c in COSTS), *(("liquidation_aftermath", c) for c in MOVES)],
 )
-def test_a_mid_is_not_known_of_a_crossed_book_nor_from_the_message_before_a_gap_on_and_who_is_told_null_is_told_so(
+def test_a_mid_is_not_known_of_a_locked_or_crossed_book_nor_from_the_message_before_a_gap_on_and_who_is_told_null_is_told_so(
     table, column
 ):
-    assert "crossed book, from the message before a gap on" in definition(table, column)
+    assert "locked or crossed book, from the message before a gap on if" in definition(table, column)
+
+
+def test_a_locked_book_has_depth_a_crossed_one_none_and_the_definitions_say_which_of_what_a_row_calls_crossed():
+    def depth(ask_ticks):
+        book = {"live": [True], "bid_starts": [0, 1], "bid_ticks": [10_000], "bid_lots": [4], "ask_starts": [0, 1]}
+        book |= {"ask_ticks": [ask_ticks], "ask_lots": [2], "reach_low_ticks": [9_000], "reach_high_ticks": [11_000]}
+        scales = {"tick_mantissa": [1.0], "tick_scale": [100.0], "lot_mantissa": [1.0], "lot_scale": [1.0]}
+        given = book | scales | {"contract": [1.0], "inverse": [False]}
+        return BANDS.compute({k: np.array(v) for k, v in given.items()})["bid_depth_10bps_base"][0]
+
+    assert depth(10_000) == 4
+    assert np.isnan(depth(9_999))
+    said = [(t.name, c.name, c.null_when) for t in TABLES for c in t.columns if "crossed" in c.null_when]
+    assert [of for of in said if "locked" not in of[2]] == []
 
 
 BARS = ("roll_spread_bps", "corwin_schultz_spread_bps", "amihud_per_musd", "hasbrouck_lambda", "kyle_lambda_bars")
@@ -68,7 +84,7 @@ def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_go
         ("footprint", "step", "a tick at the least"),
         ("lead_lag", "lead_ms", "shorter than windows.base_ms"),
         ("lead_lag", "moves", "from one end of a shortest window to the next"),
-        ("lead_lag", "moves", "not crossed, heard in the last 5 s; none over a gap"),
+        ("lead_lag", "moves", "not locked or crossed, heard in the last 5 s; none over a gap"),
         ("lead_lag", "correlation", "taken h earlier"),
         ("price_discovery", "seconds", "of the three before; from 0 again after a gap"),
         ("price_discovery", "event_time", "windows.base_ms does not divide a second"),
