@@ -49,7 +49,8 @@ STAGES = {
         Stage(
             "depth",
             "a depth message of an instrument, with the best five levels of both sides after it; `event_ns` is 0 where "
-            "the message has no time of its own (books by REST), and of one that is late before its pane",
+            "the message has no time of its own (books by REST), and of one that is late before its pane; `fresh`: its "
+            "levels are not to be compared with those before it, as a book begins with it or it was rightly ignored",
             (
                 *EVENT,
                 *("live", "fresh", "gap", "dropped", "untrusted_ns"),

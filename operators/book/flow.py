@@ -4,8 +4,8 @@
     ofi_per_depth = sum_n e_n / Q,   Q = mean size of a queue over the messages, both sides, the levels that exist
 
 e > 0: net buying. Flows across a gap are not known and are left out, and a window without a known flow is null, as is a
-level that never held anything. Inverse contracts: lots are dollars, divided by the window's mid. Feeds that conflate
-(100 ms) understate the flow.
+level at which nothing stood after a message and that nothing left. Inverse contracts: lots are dollars, divided by the
+window's mid. Feeds that conflate (100 ms) understate the flow.
 
 Cont, Kukanov & Stoikov (2014), J. Financial Econometrics 12(1); normalisation: Cont, Cucuringu & Zhang (2023),
 Quantitative Finance 23(10).
@@ -56,7 +56,8 @@ def _order_flow(windows: Columns) -> Columns:
     messages = windows["ofi_messages"]
     levels = np.count_nonzero(depths, axis=0)
     base = units.base(flows, windows["mid"], windows)
-    base = np.where((messages > 0) & (depths > 0), base, np.nan)
+    # What left a level that nothing stood at afterwards is a flow too.
+    base = np.where((messages > 0) & ((depths > 0) | (flows != 0)), base, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = flows[0] * (2.0 * messages * levels) / depths.sum(axis=0)
     columns = {"ofi": base[0], "ofi_per_depth": np.where(levels > 0, relative, np.nan)}
@@ -64,7 +65,14 @@ def _order_flow(windows: Columns) -> Columns:
 
 
 _SIGN = "net buying: positive"
-_NULL = "no known flow in the window, nothing stood at the level, or contract unknown; inverse: mid null"
+_E = (
+    "e_n: [b_n >= b_(n-1)] q_n - [b_n <= b_(n-1)] q_(n-1) - [a_n <= a_(n-1)] r_n + [a_n >= a_(n-1)] r_(n-1), a missing"
+    " level infinitely far with nothing in it; inverse: USD over the mid at the window's end"
+)
+_NULL = (
+    "no known flow in the window, nothing stood at the level after a message nor left it, or contract unknown; inverse:"
+    " mid null"
+)
 
 ORDER_FLOW = Operator(
     "order_flow",
@@ -85,7 +93,7 @@ ORDER_FLOW = Operator(
             "f8",
             "order-flow imbalance at the touch",
             "base",
-            "sum e_n",
+            f"sum e_n; {_E}",
             "Cont, Kukanov & Stoikov (2014)",
             _SIGN,
             _NULL,
@@ -95,10 +103,11 @@ ORDER_FLOW = Operator(
             "f8",
             "order-flow imbalance at the touch in units of the mean queue of the best five levels",
             "1",
-            "sum e_n / Q, Q: mean over messages of the mean of ten queues",
+            "sum e_n / Q, Q: mean size over the messages of known flow, both sides and those of the five levels that"
+            " any held",
             "Cont, Cucuringu & Zhang (2023)",
             _SIGN,
-            "no known flow in the window",
+            "no known flow in the window, or nothing stood after its messages",
         ),
         *(
             Column(
@@ -106,7 +115,7 @@ ORDER_FLOW = Operator(
                 "f8",
                 f"order-flow imbalance at level {m}",
                 "base",
-                f"sum e_n of the level {m} queues",
+                f"sum e_n of the level {m} queues, as of ofi",
                 "Xu, Gould & Howison (2018)",
                 _SIGN,
                 _NULL,

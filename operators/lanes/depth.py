@@ -17,7 +17,7 @@ from operators.operator_states import Running, frozen, take_up
 from operators.panes import Panes, keys
 from operators.waiting import Waiting
 from operators.watermark import NEVER, Assigned, Clock, assign, never_back
-from schemas.batches import BESIDE, Depth
+from schemas.batches import Depth
 from schemas.frames import Frames, Reject
 from schemas.instrument import FrozenTable, Instrument, InstrumentTable
 from schemas.venue import Venue
@@ -168,9 +168,9 @@ class DepthLane:
             if values.any():
                 np.add.at(held[name], slot, values)
         given: dict[str, Array] = {"event_ns": depth.event_ns, **{n: getattr(applied, n) for n in _MESSAGE}}
+        # An ignored message shows the book that was there, so it is no change of it and counts in no mean over changes.
+        given["fresh"] = applied.fresh | applied.dropped
         events = offered(self.messages.reads, given, depth.instrument, pane, self.clock.base_ns, scales)
-        if (beside := depth.last_id == BESIDE).any():
-            events, slot = {n: c[~beside] for n, c in events.items()}, slot[~beside]
         self.messages.fold(events, held, slot)
         mid = _mids(applied, depth.instrument, scales)
         # A message that is late or has no time is in force from the pane on that it is put into: what is closed has met

@@ -114,6 +114,16 @@ def test_a_level_with_anything_in_it_has_a_flow_even_if_it_is_zero():
     assert math.isnan(found["mlofi_3"])
 
 
+def test_what_left_a_level_at_which_nothing_stands_afterwards_is_a_flow_too():
+    found = window(((100, 10, 101, 10), (99, 20, 102, 30)), ((100, 10, 101, 10), (0, 0, 102, 30)))
+    assert found["mlofi_2"] == -2.0
+    gone = window(((100, 10, 101, 10), (99, 20, 102, 30)), (100, 10, 101, 10))
+    assert gone["mlofi_2"] == 1.0  # 30 lots offered and 20 bid went
+    assert math.isnan(gone["mlofi_3"])
+    emptied = window((100, 10, 101, 10), (0, 0, 101, 10), (0, 0, 0, 0))
+    assert emptied["ofi"] == 0.0 and emptied["ofi_per_depth"] == 0.0  # 10 bid went, then 10 offered
+
+
 def test_a_window_whose_flows_are_not_known_is_null_not_zero():
     assert all(math.isnan(value) for value in window((100, 10, 101, 10)).values())
 
