@@ -91,8 +91,18 @@ def weighted(found: F8, parts: Sequence[Part]) -> F8:
     return np.where(known.sum(axis=0) >= 2, np.clip(score, 0.0, 100.0), np.nan)
 
 
-SHARE = "(samples below + half of those of its quarter octave) / samples, one a minute"
-"""How a rank is told."""
+def share(low: float) -> str:
+    """How a rank on the scale that starts at `low` is told."""
+    return (
+        f"(samples below + half of those of its quarter octave, from {low:g} up) / samples, the first of each minute"
+        " before"
+    )
+
+
+def score(parts: Sequence[Part]) -> str:
+    """How a score is told."""
+    weights = " + ".join(f"{p.weight:.2f} r_{p.name}".removeprefix("0") for p in parts)
+    return f"100 ({weights}) / the sum of the weights, both over the parts that are known"
 
 
 def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> list[Column]:
@@ -104,7 +114,7 @@ def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> 
             "f8",
             f"rank of {p.of or p.name} among its last 12 to 24 hours, {'high' if p.good > 0 else 'low'} values good",
             "1",
-            ("" if p.good > 0 else "1 - ") + SHARE,
+            ("" if p.good > 0 else "1 - ") + share(p.low),
             "percentile rank",
             "better: larger",
             unknown,

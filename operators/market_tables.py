@@ -49,9 +49,16 @@ BOOK = WindowTable(
     "features_book",
     "features.book",
     ("depth",),
-    (Column("last_update_id", "i8", "the venue's id of the last message applied", tolerance=float("inf")),),
     (
-        Column("messages", "i8", "depth messages of the window", low=0, tolerance=float("inf")),
+        Column(
+            "last_update_id",
+            "i8",
+            "the venue's id of the last message applied; -1: the book is not live, or the venue sends none",
+            tolerance=float("inf"),
+        ),
+    ),
+    (
+        Column("messages", "i8", "depth messages of the window, ignored ones too", low=0, tolerance=float("inf")),
         quality.BOOK_OK,
         quality.GAP_MS,
         quality.MISSED_UPDATES,
@@ -108,9 +115,9 @@ QUALITY = (
     Column(
         "untrusted_ms",
         "f8",
-        "event time during which the book was not trusted",
+        quality.GAP_MS.meaning,
         "ms",
-        "sum of dt without a trusted book",
+        quality.GAP_MS.formula,
         quality.OURS,
         low=0.0,
     ),

@@ -16,7 +16,9 @@ BOOK_OK = Column("book_ok", "bool", "the book was trusted for the whole window, 
 GAP_MS = Column(
     "gap_ms",
     "f8",
-    "event time that passed, up to the messages of this window, while the book was not trusted",
+    "event time that passed, up to the messages of this window, while the book was not trusted: of a break in its"
+    " chain,"
+    " since the message before it",
     unit="ms",
     formula="sum of dt without a trusted book",
     source=OURS,
@@ -32,7 +34,7 @@ MISSED_UPDATES = Column(
     formula="sum of (first id of a message - id of the message before - 1)",
     source=OURS,
     null_when="something may be missing and ids do not tell how much: on all other venues wherever the book was not"
-    " trusted; where ids are absent or began anew",
+    " trusted since a message before; where ids are absent or began anew",
     low=0.0,
     tolerance=_AGE,
 )
@@ -44,7 +46,7 @@ def _stale(what: str, formula: str, null_when: str) -> Column:
 
 STALE_MS = _stale(
     "age at the window's end of the last message that the row rests on",
-    "end of the window - t of the last message",
+    "end of the window - t of the last message that tells one",
     "there was no message with an event time yet",
 )
 TRADE_AGE = _stale(

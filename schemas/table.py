@@ -1,5 +1,7 @@
 """A table: the columns of an output topic, its natural key, its version and its time."""
 
+import math
+
 import msgspec
 
 from schemas.column import Column
@@ -60,6 +62,11 @@ class Table(msgspec.Struct, frozen=True):
         raise KeyError(name)
 
 
+def _moves(tolerance: float) -> str:
+    """Of what change a row comes where only what moved is published; empty: of any."""
+    return "never by itself" if tolerance == math.inf else f"by more than {tolerance:g}" if tolerance else ""
+
+
 def declared(column: Column) -> dict[str, str]:
     """What is declared of a column beside its meaning, by what it is called to people; what is not said is left out."""
     bounds = {"at least": column.low, "at most": column.high}
@@ -69,6 +76,7 @@ def declared(column: Column) -> dict[str, str]:
         "sign": column.sign,
         "null when": column.null_when,
         **{name: f"{bound:g}" for name, bound in bounds.items() if bound is not None},
+        "moves a row": _moves(column.tolerance),
         "source": column.source,
     }
     return {name: text for name, text in named.items() if text}

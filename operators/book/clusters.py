@@ -17,7 +17,7 @@ with fewer, and where none stands out. One-dimensional single-linkage clustering
 import numpy as np
 
 from operators import units
-from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, middle, sample, sizes_of
+from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, SAMPLED, WITHIN_BPS, middle, sample, sizes_of
 from operators.book.midpoint import LADDER, NO_MID
 from operators.book.scans import Scan, Scans
 from operators.book.sides import F8, I8, Ladders, ladders, longest, side_of
@@ -126,7 +126,9 @@ def _columns(side: str) -> list[Column]:
             "usd",
             "notional",
             "USD",
-            "sum p q over neighbours of 2 medians and more, max(3 ticks, min(2 bps, half their mean distance)) apart",
+            "sum p q over neighbours of 2 medians and more, max(3 ticks, min(2 bps, half the mean distance of all"
+            " such))"
+            f" apart; median: {SAMPLED}",
             f"{unknown}; contract unknown",
         ),
         column("levels", "number of levels", "count", "count of i"),

@@ -113,7 +113,7 @@ def _side(side: str, what: str) -> tuple[Column, ...]:
         Column(
             f"{best}_qty_base",
             "f8",
-            "size there, of the book that holds it",
+            "size there, of the book that holds it: of equal prices the one of the larger size",
             "base",
             "Q at that P",
             _SOURCE,
@@ -170,7 +170,11 @@ CONSOLIDATED_BBO = Operator(
         ),
         Column("books", "i8", "books that count", "count", low=0),
         Column(
-            "books_out", "i8", "books left out: not trusted, locked or crossed in themselves, or stale", "count", low=0
+            "books_out",
+            "i8",
+            "books left out: not trusted, locked or crossed in themselves, or silent for 5 s or more",
+            "count",
+            low=0,
         ),
         Column(
             "stale_ms",

@@ -131,7 +131,13 @@ DEPTH_GRID = Operator(
     state=(Field("stretch", "i8", -1),),
     step=_step,
     columns=(
-        Column("event_time", "time", "end of the pane after which it stood so", "ns since 1970 UTC", low=0),
+        Column(
+            "event_time",
+            "time",
+            "end of the pane after which it stood so: of each 10 s the first that closed",
+            "ns since 1970 UTC",
+            low=0,
+        ),
         Column("mid", "f8", "midpoint: bids are below, asks above", "quote", "(Pb + Pa) / 2", quality.OURS, low=0),
         Column(
             "price_low", "f8", "where the first cell begins", "quote", "(floor(mid / step) - 64) step", quality.OURS
@@ -140,8 +146,11 @@ DEPTH_GRID = Operator(
         Column(
             "depth",
             "str",
-            "a character a cell, from price_low up: its code + 35, and one more from 92 on; ~: not known",
-            formula="code 0: nothing; n: notional in [2^((n - 1) / 3), 2^(n / 3)) of the quote",
+            "a character a cell, 128 from price_low up: its code + 35, and one more from 92 on; ~: not known, or not"
+            " wholly"
+            " within 100 bps of mid",
+            formula="code 0: nothing; n: notional in [2^((n - 1) / 3), 2^(n / 3)) of the quote; 1: all below, 84: all"
+            " above",
         ),
         Column("nth", "i8", "which of the instrument's of that millisecond", low=0),
         quality.CLOSED,

@@ -123,7 +123,7 @@ def _columns(side: str) -> list[Column]:
                     "f8",
                     f"how much worse than {against} a {side} of {name} USD would be filled on average, right now",
                     "bps",
-                    f"1e4 s (VWAP({name}) / {'M' if what == 'impact' else 'P'} - 1)",
+                    f"1e4 s (VWAP({name}) / {'M' if what == 'impact' else 'P'} - 1), s: 1 buys, -1 sells; to 2^-20 bps",
                     source,
                     worse,
                     unknown,
@@ -132,7 +132,7 @@ def _columns(side: str) -> list[Column]:
                     dollars=True,
                 )
             )
-    unknown = f"{NO_MID}; less than {WITHIN_BPS} bps known; contract unknown"
+    unknown = f"{NO_MID}; less than {WITHIN_BPS} bps known, unless 5m USD are found in what is; contract unknown"
     meaning = f"share of 5m USD that a {side} would find within {WITHIN_BPS} bps of mid"
     formula = "min(1, sum p q / 5e6)"
     share = Column(

@@ -81,14 +81,16 @@ LIQUIDITY_SCORE = Operator(
         _column(
             "liquidity_score",
             "liquidity against the instrument's own last day, 0 to 100",
-            "100 (.30 r_spread + .35 r_depth + .25 r_impact + .10 r_half_life)",
+            composite.score(PARTS),
             f"{_NULL} and ranked: about half an hour of minutes",
         ),
         _column(
             "liquidity_absolute",
             "liquidity on one scale for all instruments, 0 to 100",
             "100 sum w a / sum w, a = ln(v / worst) / ln(best / worst) in [0, 1]; worst, best: spread 100, 0.1 bps,"
-            " lesser depth in 10 bps 1e3, 1e7 USD, worse impact of 100k USD 100, 0.1 bps, longer half-life 120, 0.5 s",
+            " lesser depth in 10 bps 1e3, 1e7 USD, worse impact of 100k USD 100, 0.1 bps, longer half-life of the"
+            " depth of a"
+            " side 120, 0.5 s; w as of liquidity_score, both sums over the parts that are known",
             _NULL,
         ),
         *composite.columns(PARTS, "the part is null", dollars=True),

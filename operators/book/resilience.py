@@ -186,8 +186,9 @@ def _column(name: str, meaning: str, formula: str, null_when: str, *, dollars: b
 
 
 _FIRST = (
-    "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5, 120 s at most; D*: median of the minute before, of the first"
-    " value of each 10 s, all six since the last shock was over; at t0 "
+    "first t - t0 with (D* - D(t)) / (D* - D(t0)) <= 0.5, by the ends of panes, linear within the last, 120 s at"
+    " most; D*:"
+    " median of the minute before, of the first value of each 10 s, all six since the last shock was over; at t0 "
 )
 _DEPTH, _SPREAD = f"{_FIRST}D < D* / 2", f"{_FIRST}D > 2 D* and D - D* >= a tick"
 _NULL = f"no shock seen yet since the start ({NO_MID}: none is seen)"

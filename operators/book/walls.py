@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import quality, units
-from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, WITHIN_BPS, sample, select, sizes_of, spread
+from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, SAMPLED, WITHIN_BPS, sample, select, sizes_of, spread
 from operators.book.midpoint import LADDER
 from operators.book.scans import Scan, Scans
 from operators.book.sides import Ladders, is_known, ladders, longest, side_of
@@ -344,7 +344,9 @@ WALLS = Operator(
             "appeared: large for 2 s; grew: by a quarter since last told; hit: its side's best price, absorbed: behind"
             " another again; less than half left, and its side's best price is worse now: consumed, else pulled;"
             " outgrown: one larger by a quarter took its place among the four watched of its side",
-            formula="large: z >= 3.5 and p q >= the running 0.95 quantile of levels within 100 bps",
+            formula="large: z >= 3.5 and p q >= Q, of at least 8 levels; Q: the 0.95 quantile of its first book, at"
+            " each end of a"
+            " pane times exp((0.95 - F) dt / 1 h), F: share below Q of the levels that z goes by, of both sides",
         ),
         Column("price", "f8", "price of the level", "quote", "p", _SOURCE, low=0),
         Column(
@@ -365,7 +367,7 @@ WALLS = Operator(
             "f8",
             "how far its notional stands out of the levels of its side within 100 bps of mid",
             "1",
-            "0.6745 (n - med) / MAD",
+            f"0.6745 (n - med) / MAD, MAD 0: (n - med) / (1.253314 mean |n - med|); med, MAD, mean: {SAMPLED}",
             "Iglewicz & Hoaglin (1993)",
             null_when="its size does not stand out any more",
             low=0,

@@ -73,7 +73,7 @@ REGIME = Operator(
             "f8",
             "rank of the EWMA volatility among its last 12 to 24 hours",
             "1",
-            composite.SHARE,
+            composite.share(VOLATILITY.low),
             "percentile rank",
             "more volatile: larger",
             "ewma_variance is null; fewer than 30 minutes of it known in the last day",
