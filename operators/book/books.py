@@ -127,9 +127,9 @@ def _capacity(count: int) -> int:
 
 
 def _widen(books: Books, capacity: int) -> None:
-    """Room to sort the pages of a table of so many slots."""
-    if books.scratch.shape[1] < capacity:
-        books.scratch = np.empty((pages.SCRATCH[0], capacity), np.int64)
+    """Room to put the pages of a table of so many slots in order."""
+    if books.scratch.shape[1] < pages.SPREAD * capacity:
+        books.scratch = np.empty((pages.SCRATCH[0], pages.SPREAD * capacity), np.int64)
 
 
 def _longer(array: I8, size: int) -> I8:

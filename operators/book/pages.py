@@ -35,8 +35,11 @@ OFFSET, CAPACITY, USED, LEVELS, NEAREST, FIFTH = 0, 1, 2, 3, 4, 5
 """Columns of `sides`: first slot, slots, slots used, levels, a page not worse than the best, rank of level `TOP`."""
 SIDE_COLUMNS = 8
 
+SPREAD = 4
+"""Up to so many times as many pages as a table has slots are laid out by their numbers, not sorted."""
+
 SCRATCH = 3, 257
-"""The least room, int64, that `refresh` and `pages_until` need; and as many columns as the largest table has slots."""
+"""The least room, int64, that `refresh` and `pages_until` need; and `SPREAD` columns a slot of the largest table."""
 
 _AHEAD = 32
 """Pages between the one that is looked up and the one whose key is fetched into the cache meanwhile."""
@@ -209,16 +212,18 @@ def _search(tables: Tables, side: int, page: int, n: int, wanted: int) -> int:
 def pages_until(tables: Tables, side: int, limit: int) -> int:
     """Write the n pages up to page `limit` that hold levels into `scratch[:2, :n]`, best first: keys and slots.
 
-    Looks up page after page if they are fewer than the table has slots; else picks them out of the table and sorts.
-    Their lots are on the way into the cache then.
+    Looks up page after page if they are fewer than the table has slots; else reads the table from end to end, and lays
+    out by number what it holds, or sorts it where that lies too far apart. Lots are on the way into the cache then.
     """
     sides, keys, out = tables.sides, tables.keys, tables.scratch
     offset, capacity = sides[side, OFFSET], sides[side, CAPACITY]
     n = int(np.int64(0))
     if sides[side, LEVELS] == 0:
         return n
-    if limit - sides[side, NEAREST] < capacity:
-        for page in range(sides[side, NEAREST], limit + 1):
+    nearest = sides[side, NEAREST]
+    span = limit + 1 - nearest
+    if span <= capacity:
+        for page in range(nearest, limit + 1):
             if page & 7 == 0:
                 prefetch(keys, offset + home(page + _AHEAD, capacity))
             slot = find(keys, offset, capacity, page)
@@ -228,11 +233,27 @@ def pages_until(tables: Tables, side: int, limit: int) -> int:
                 out[1, n] = slot
                 n += 1
         return n
+    if span <= SPREAD * capacity:
+        lies = out[2]
+        for page in range(span):
+            lies[page] = FREE
+        for slot in range(offset, offset + capacity):
+            page = (keys[slot] >> 8) - nearest
+            if 0 <= page < span and keys[slot] & 255:
+                lies[page] = slot
+                prefetch(tables.pool, 8 * slot)
+        # no branch on what is hard to predict: the next page that holds levels is written over one that does not
+        for page in range(span):
+            slot = lies[page]
+            out[0, n] = keys[max(slot, offset)]
+            out[1, n] = slot
+            n += slot >= 0
+        return n
     for slot in range(offset, offset + capacity):
         key = keys[slot]
         out[0, n] = key
         n += (key > 0) & (key & 255 != 0) & (key >> 8 <= limit)
-    _ascend(out, n, sides[side, NEAREST])
+    _ascend(out, n, nearest)
     for page in range(n):
         slot = find(keys, offset, capacity, out[0, page] >> 8)
         prefetch(tables.pool, 8 * slot)
