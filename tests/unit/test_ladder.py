@@ -498,6 +498,28 @@ def test_a_closing_reaches_a_hundred_bps_and_at_least_twenty_levels() -> None:
     assert (applied.close_reach_low_ticks.tolist(), applied.close_reach_high_ticks.tolist()) == ([9_850], [11_500])
 
 
+@pytest.mark.parametrize("pages", [20, 200, 1_500, 4_000, 40_000])
+def test_a_closing_reads_levels_in_order_however_far_apart_they_lie(pages: int) -> None:
+    """Within 100 bps lie so many pages of prices: few are looked up, some are laid out, and many sorted."""
+    chance, half = np.random.default_rng(pages), 8 * pages
+    middle = 100 * half
+    below = np.unique(chance.integers(middle - half, middle, 400))[::-1]
+    above = np.unique(chance.integers(middle + 1, middle + half, 400))
+    bids = [(int(p), int(q)) for p, q in zip(below, chance.integers(1, 1 << 40, len(below)), strict=True)]
+    asks = [(int(p), int(q)) for p, q in zip(above, chance.integers(1, 1 << 40, len(above)), strict=True)]
+    books = ladder.init(Sequencing.BINANCE_FUTURES)
+    gone = [(price, 0) for price, _ in bids[5::7]]
+    feed(books, [Message((-1, 5, -1), bids, asks, True), Message((6, 6, 5), gone)])
+    applied = feed(books, [], 0)
+    kept = [level for level in bids if (level[0], 0) not in gone]
+    twice = kept[0][0] + asks[0][0]
+    reach = twice * 100 // 10_000
+    near_bids = [level for level in kept if 2 * level[0] >= twice - reach]
+    near_asks = [level for level in asks if 2 * level[0] <= twice + reach]
+    assert list(zip(applied.close_bid_ticks.tolist(), applied.close_bid_lots.tolist(), strict=True)) == near_bids
+    assert list(zip(applied.close_ask_ticks.tolist(), applied.close_ask_lots.tolist(), strict=True)) == near_asks
+
+
 def test_binance_knows_its_book_as_far_as_the_snapshot_went() -> None:
     books = ladder.init(FUTURES)
     applied = feed(
