@@ -17,8 +17,7 @@ GAP_MS = Column(
     "gap_ms",
     "f8",
     "event time that passed, up to the messages of this window, while the book was not trusted: of a break in its"
-    " chain,"
-    " since the message before it",
+    " chain, since the message before it",
     unit="ms",
     formula="sum of dt without a trusted book",
     source=OURS,

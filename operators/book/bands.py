@@ -210,8 +210,7 @@ BANDS = Operator(
             "how far from mid both sides of the book are known exactly",
             "bps",
             "min over sides of max(0, 1e4 (M - p) / M of bids, 1e4 (p - M) / M of asks), p: the last price known: of"
-            " the"
-            " last snapshot (Binance; of an empty side every price) or of what is held",
+            " the last snapshot (Binance; of an empty side every price) or of what is held",
             "definition of our own",
             null_when=NO_MID,
             low=0,

@@ -127,8 +127,7 @@ def _columns(side: str) -> list[Column]:
             "notional",
             "USD",
             "sum p q over neighbours of 2 medians and more, max(3 ticks, min(2 bps, half the mean distance of all"
-            " such))"
-            f" apart; median: {SAMPLED}",
+            f" such)) apart; median: {SAMPLED}",
             f"{unknown}; contract unknown",
         ),
         column("levels", "number of levels", "count", "count of i"),

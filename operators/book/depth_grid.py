@@ -147,8 +147,7 @@ DEPTH_GRID = Operator(
             "depth",
             "str",
             "a character a cell, 128 from price_low up: its code + 35, and one more from 92 on; ~: not known, or not"
-            " wholly"
-            " within 100 bps of mid",
+            " wholly within 100 bps of mid",
             formula="code 0: nothing; n: notional in [2^((n - 1) / 3), 2^(n / 3)) of the quote; 1: all below, 84: all"
             " above",
         ),

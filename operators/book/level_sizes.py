@@ -20,8 +20,7 @@ WITHIN_BPS = 100
 _MAD, _MEAN = 1 / 0.6745, 1.253314
 SAMPLED = (
     f"of every k-th level from the best on, k the first odd number from 1 + floor((n - 1) / {SAMPLE}) on that 5 does"
-    f" not"
-    f" divide, n: levels known within {WITHIN_BPS} bps"
+    f" not divide, n: levels known within {WITHIN_BPS} bps"
 )
 
 

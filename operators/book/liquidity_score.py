@@ -89,8 +89,7 @@ LIQUIDITY_SCORE = Operator(
             "liquidity on one scale for all instruments, 0 to 100",
             "100 sum w a / sum w, a = ln(v / worst) / ln(best / worst) in [0, 1]; worst, best: spread 100, 0.1 bps,"
             " lesser depth in 10 bps 1e3, 1e7 USD, worse impact of 100k USD 100, 0.1 bps, longer half-life of the"
-            " depth of a"
-            " side 120, 0.5 s; w as of liquidity_score, both sums over the parts that are known",
+            " depth of a side 120, 0.5 s; w as of liquidity_score, both sums over the parts that are known",
             _NULL,
         ),
         *composite.columns(PARTS, "the part is null", dollars=True),

@@ -131,8 +131,7 @@ TIME_WEIGHTED_SPREAD = Operator(
             "best ask less best bid relative to mid, each value weighted by how long it was in force in the window",
             "bps",
             "int s dt / int dt, over the time with a live book of both sides; from the message before a gap to the"
-            " one that"
-            " shows it there is none",
+            " one that shows it there is none",
             "McInish & Wood (1992)",
             sign="negative: crossed",
             null_when="the book was not live or one-sided during the whole window",
