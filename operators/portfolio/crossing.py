@@ -33,7 +33,7 @@ its ladder of `tiers`."""
 
 
 class Members(NamedTuple):
-    """Of each position P, r, k, and the maintenance that no move changes; of the first of a purse E_u(x) = `owned` +
+    """Of each position P, r, k, and what it needs where tiers do not tell; of the first of a purse E_u(x) = `owned` +
     x `swing` and t_u, 0 of the others.
     """
 
@@ -61,7 +61,9 @@ def covered(
     mmr: F8,
     cum: F8,
 ) -> tuple[float, float]:
-    """f(x) and its slope; a member without tiers, or whose rule takes maintenance at entry, needs its `fixed`."""
+    """f(x) and its slope. A member whose rule takes maintenance at entry needs its `fixed` whatever x is, one without
+    tiers x times that: its initial margin is of its notional.
+    """
     value, slope = backing + x * moving, moving
     j = first
     while True:
@@ -70,8 +72,11 @@ def covered(
         slope += of.rate[j] * held[j, QTY] * price
         notional = x * size * price
         tier = tier_of(notional, tier_starts[m], tier_starts[m + 1], floor)
-        if tier < 0 or place[j, RULE] == 1:
+        if place[j, RULE] == 1:
             value -= of.need_rate[j] * of.fixed[j]
+        elif tier < 0:
+            value -= of.need_rate[j] * x * of.fixed[j]
+            slope -= of.need_rate[j] * of.fixed[j]
         else:
             value -= of.need_rate[j] * (notional * mmr[tier] - cum[tier])
             slope -= of.need_rate[j] * mmr[tier] * size * price

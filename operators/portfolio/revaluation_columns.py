@@ -116,7 +116,8 @@ POOL_WRITES = (
         "f8",
         "How far all marks of its underlying have to move together until its pool is liquidated, in either direction",
         "bps of mark",
-        "1e4 |x - 1|, x nearest to 1 with E_p(x) = MM(x); where no move liquidates it 1e4, where every one does 0",
+        "1e4 |x - 1|, x nearest to 1 with E_p(x) = MM(x), of a position without tiers IM(x); 1e4 where no move"
+        " liquidates it, 0 where every one does",
         sign="positive: not reached; negative: maintenance is not covered now",
         null_when="no mark, no maintenance tiers, or it is not known what backs it",
         tolerance=0.1,

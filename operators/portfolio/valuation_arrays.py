@@ -74,7 +74,7 @@ class Worked(NamedTuple):
     """Room for what is worked out on the way.
 
     Of a position: price, maintenance, initial margin, `fixed`: maintenance before the fee to close, which no move of
-    the mark changes (all of the initial margin where there are no tiers), and what a unit of profit (`rate`) and of
+    the mark changes (initial margin where there are no tiers), and what a unit of profit (`rate`) and of
     maintenance (`need_rate`) counts in its pool; and room for what `crossing.Members` says of purses. Of a purse:
     profit, that of its cross positions, what a unit counts as, owned and owed, and how much more once the sign of what
     it holds has turned. Of a pool: equity, maintenance, initial margin, positions, the oldest mark that it rests on (0:

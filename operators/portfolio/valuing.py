@@ -135,7 +135,7 @@ def _positions(a: int, held: Runs, purses: Runs, pools: Pools, marks: Prices, ti
             w.initial[i] += closing
             w.need[i] += closing
         if np.isnan(w.need[i]):
-            w.fixed[i] = w.initial[i]
+            w.fixed[i] = by_rule / leverage
         w.pnl[u] += pnl
         if held.places[i, CROSS] == 1:
             w.pnl_cross[u] += pnl

@@ -118,10 +118,14 @@ class Leg:
         lost = Fraction(0) if self.leverage is None else 1 / self.leverage
         charged = self.fee * at_value * max(1 - sign * lost, Fraction(0)) if self.venue != "okx-swap" else Fraction(0)
         self.closing = charged
-        counted = at_value if self.at_entry else abs(self.qty) * self.price
-        self.initial = None if self.leverage is None else counted / self.leverage + charged
+        self.initial = self.initial_at(self.price)
         self.need = self.needed_at(self.price)
         self.profit = self.qty * (self.price - self.entry)
+
+    def initial_at(self, price: Fraction) -> Number:
+        """Initial margin at another mark."""
+        value = abs(self.qty) * (self.entry if self.at_entry else price)
+        return None if self.leverage is None else value / self.leverage + self.closing
 
     def needed_at(self, price: Fraction) -> Number:
         """Maintenance at another mark."""
@@ -252,7 +256,7 @@ class Naive:
             for member in (m for m in purse.legs if m.cross):
                 price = member.price if moving(member) is None else x * moving(member)
                 held += member.qty * (price - member.entry)
-                wants = member.needed_at(price) if member.ladder else member.initial
+                wants = member.needed_at(price) if member.ladder else member.initial_at(price)
                 need.append(times(wants, purse.ask, rate) if purse.several else wants)
             equity.append(times(purse.counts(held), rate) if purse.several else held)
         return total(equity), total(need) if any(m.ladder for m in members) else None

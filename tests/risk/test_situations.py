@@ -134,6 +134,13 @@ def test_a_hedge_over_two_contracts_of_one_underlying_is_far_from_liquidation():
     assert "distance_to_liquidation" not in ever(rows)
 
 
+def test_a_position_without_tiers_needs_less_as_its_underlying_falls():
+    """[HAND] Initial margin is a tenth of notional: 30,000 + 200,000 (x - 1) = (400 + 10,000) x, x = 170 / 189.6."""
+    held = record({"USDT": 30_000}, cross("BTCUSDT", 1, 100_000), cross("BTCUSDT_261225", 1, 100_000))
+    rows = play([(0, held)], [mark(1, "BTCUSDT", 100_000), mark(1, "BTCUSDT_261225", 100_000)])
+    assert last(rows)["nearest_liquidation_bps"] == pytest.approx(1e4 * (1 - 170 / 189.6))
+
+
 def test_hedged_in_two_settlement_assets_is_a_hedge_in_multi_assets_mode_only():
     held = record({"USDT": 2000, "USDC": 2000}, cross("BTCUSDT", 1, 100_000, 50), cross("BTCUSDC", -1, 100_000, 50))
     marks = [mark(1, "BTCUSDT", 100_000), mark(1, "BTCUSDC", 100_000)]
