@@ -27,7 +27,7 @@ LOGS_ENDED = quality.CLOSED_BY[quality.END]
 
 
 class TapeRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What of a row of `features.tape` is read; what closed it is forgotten once it has been looked at."""
+    """What of a row of `features.tape` is read; what closed it is looked at, and not held."""
 
     venue: str
     symbol: str
@@ -39,7 +39,7 @@ class TapeRow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BookRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What of a row of `features.book` is read; what closed it is forgotten once it has been looked at."""
+    """What of a row of `features.book` is read; what closed it is looked at, and not held."""
 
     venue: str
     symbol: str
@@ -173,11 +173,12 @@ class Timeline:
             if ahead(end_ms, int(frames.received_ns[i]), self.ahead_ms):
                 rejects.append(Reject(frames.topic, frames.partition, int(frames.offsets[i]), AHEAD, frames.frame(i)))
                 continue
-            shows = row.closed_by != LOGS_ENDED
-            msgspec.structs.force_setattr(row, "closed_by", "")  # as older states hold rows
             if row.window_ms == self.base_ms and row.venue in VENUES:
-                take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), row)
-            if shows:  # else no time passed: a window of minutes ends far ahead of what other venues have yet to say
+                held = msgspec.structs.replace(row, closed_by="")
+                take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), held)
+            if (
+                row.closed_by != LOGS_ENDED
+            ):  # else no time passed: a window of minutes ends far ahead of what other venues have yet to say
                 progress.see(row.venue, end_ms)
         if len(frames.marks):
             progress.mark(int(frames.marks.time_ns.max()) // MS)

@@ -1,5 +1,6 @@
 """Laws of the definitions: who has nothing but the published page and the raw frames can compute the same number."""
 
+import math
 import re
 
 import numpy as np
@@ -7,14 +8,15 @@ import pytest
 
 from flows.tables import BY_NAME, TABLES
 from operators.book.bands import BANDS
+from schemas.column import Column
+from schemas.table import describe
 
 COLUMNS = {c.name for t in TABLES for c in t.columns}
 
 
 def definition(table, column):
     """All that the page says of a column."""
-    of = next(c for c in BY_NAME[table].columns if c.name == column)
-    return " ".join((of.meaning, of.formula, of.null_when))
+    return describe(BY_NAME[table].column(column))
 
 
 @pytest.mark.parametrize("table", [t.name for t in TABLES])
@@ -70,6 +72,27 @@ def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_go
 @pytest.mark.parametrize(
     ("table", "column", "says"),
     [
+        ("features_book", "last_update_id", "-1"),
+        ("features_book", "gap_ms", "since the message before it"),
+        ("quality", "untrusted_ms", "since the message before it"),
+        ("features_book", "missed_updates", "since a message before"),
+        ("features_book", "ofi", "a missing level infinitely far"),
+        ("features_book", "ofi", "the mid at the window's end"),
+        ("features_book", "ofi_per_depth", "nothing stood after its messages"),
+        ("features_book", "time_weighted_spread_bps", "from the message before a gap"),
+        *(("features_liquidity", f"{side}_impact_1m_bps", "2^-20 bps") for side in ("buy", "sell")),
+        ("features_liquidity", "buy_filled_5m", "unless 5m USD are found"),
+        *(("features_liquidity", f"{side}_cluster_usd", "every k-th level") for side in ("bid", "ask")),
+        ("features_liquidity", "liquidity_score", "over the parts that are known"),
+        ("features_liquidity", "spread_rank", "from 0.005 up"),
+        ("features_liquidity", "spread_half_life_s", "linear within the last"),
+        ("walls", "modified_z", "MAD 0"),
+        ("walls", "modified_z", "every k-th level"),
+        ("walls", "what", "exp((0.95 - F) dt / 1 h)"),
+        ("depth_grid", "event_time", "of each 10 s the first"),
+        ("depth_grid", "depth", "100 bps of mid"),
+        ("consolidated_bbo", "books_out", "silent for 5 s or more"),
+        ("consolidated_bbo", "best_bid_qty_base", "the larger size"),
         ("features_tape", "kyle_lambda", "the minute of the last trade and the 29 before it"),
         ("features_tape", "kyle_lambda", "no trade for 30 minutes"),
         ("features_efficiency", "sign_autocorrelation", "1/200 for the newest"),
@@ -92,3 +115,11 @@ def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_go
 )
 def test_a_definition_says_what_has_to_be_known_to_recompute_its_number(table, column, says):
     assert says in definition(table, column)
+
+
+def test_a_column_says_of_what_change_a_row_comes_where_not_of_any():
+    assert "moves a row" not in describe(Column("mid", "f8", ""))
+    assert "moves a row: by more than 0.1" in describe(Column("mid", "f8", "", tolerance=0.1))
+    assert "moves a row: never by itself" in describe(Column("age", "f8", "", tolerance=math.inf))
+    told = [c for t in TABLES for c in t.columns if c.tolerance]
+    assert len(told) > 10 and all("moves a row" in describe(c) for c in told)
