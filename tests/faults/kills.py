@@ -134,12 +134,15 @@ def disturbed(
 
 
 @contextmanager
-def brokers(kind: str, folder: Path) -> Iterator[str]:
-    """Where the broker of a kind is: none for the embedded one, which the session of services brings."""
+def brokers(kind: str, folder: Path, lasting: bool = False) -> Iterator[str]:
+    """Where the broker of a kind is: none for the embedded one, which the session of services brings.
+
+    `lasting`: for drills of many minutes.
+    """
     if kind == "embedded":
         yield ""
         return
-    broker = KraftBroker(folder)
+    broker = KraftBroker(folder, lasting)
     if missing := broker.missing():
         raise SystemExit(f"campaign: no Apache Kafka here: {missing}")
     broker.start()

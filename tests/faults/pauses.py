@@ -129,7 +129,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="alphaplus-pauses-") as name:
         folder = Path(name)
         with (
-            brokers(given.broker, folder / "kafka") as address,
+            brokers(given.broker, folder / "kafka", lasting=True) as address,
             live(settings(folder / "data", address, sets=[f"kafka.partitions={given.partitions}"]), market) as run,
         ):
             found = drill(run, flows, given.seconds, given.busy, given.loaded)

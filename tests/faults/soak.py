@@ -142,13 +142,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="alphaplus-soak-") as name:
         folder, sets = Path(name), (f"source.buffer_bytes={BUFFER_BYTES}",)
         with (
-            brokers(given.broker, folder / "first") as address,
+            brokers(given.broker, folder / "first", lasting=True) as address,
             live(settings(folder / "compiled", address), market, past_minutes=COMPILED_MIN) as run,
         ):
             run.wait(NEAR_S, START_S)
         begun_s = time.time() - 3600 * given.hours
         with (
-            brokers(given.broker, folder / "kafka") as address,
+            brokers(given.broker, folder / "kafka", lasting=True) as address,
             live(settings(folder / "data", address, "", sets), market, past_minutes=round(60 * given.hours)) as run,
         ):
             lines = found(soak(run, given.hours, begun_s), given.hours)
