@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import risk_levels
-from models.forecaster import WRITES, Forecaster, forecast
+from models.forecaster import LEAST_KNOWN, WRITES, Forecaster, forecast
 from models.minutes import CLOSED_BY, Minute, liquidates
 from models.thresholds import Thresholds
 from models.vector import LEVERAGES, MAINTENANCE, VECTOR, VectorState, matrix
@@ -27,8 +27,8 @@ from schemas.venues.registry import VENUES
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+B1 = NDArray[np.bool_]
 SIDES = ("long", "short")
-LEAST_KNOWN = 0.5
 SPOT = "nothing is liquidated on a spot market"
 
 STAMP = (quality.BOOK_OK, quality.GAP_MS, quality.STALE_MS, quality.LATE_ROWS, quality.CLOSED, quality.INFERRED)
@@ -45,6 +45,7 @@ _AS_OF = Column("as_of", "time", "the minute at whose end this was known")
 _UNTOLD = "a size in it is not known; nothing was heard of the instrument in the minute; a spot market"
 _OLD = "a row, value or minute that it needs was not seen, or what it is divided by is 0"
 _UNHEARD = _OLD + "; a size or minute in it is not known, as in long_liquidated_usd; a spot market"
+_NO_MODEL = "there is no model, or none of this side and horizon; a spot market"
 _NEVER_HERE = "always: BTC is in another shard"
 _OPEN_INTEREST = "definition of our own, of open_interest_base"
 _LEVELS = (
@@ -100,6 +101,7 @@ VECTORS = (
             _unit(item.name),
             item.definition,
             _source(item.name, item.family),
+            "a model of shorts reads its negative" if item.signed else "",
             null_when=_NULLS.get(item.family, _OLD),
         )
         for item in ITEMS
@@ -109,10 +111,7 @@ VECTORS = (
 FORECASTS = (
     *KEY[:2],
     _AS_OF,
-    *(
-        msgspec.structs.replace(c, null_when="there is no model; a spot market") if c.name == "base_rate" else c
-        for c in WRITES
-    ),
+    *(msgspec.structs.replace(c, null_when=_NO_MODEL) if c.name == "base_rate" else c for c in WRITES),
     Column(
         "threshold_usd",
         "f8",
@@ -168,6 +167,8 @@ class Bursts:
         self.level, self.calm = np.concatenate((self.level, more)), np.concatenate((self.calm, more))
         long_usd, short_usd = of["long_liquidated_usd"], of["short_liquidated_usd"]
         q = self.thresholds.step(instrument, minute.end_ms // 60_000, long_usd, short_usd)
+        spot = np.array([not liquidates(minute.venue, s) for s in minute.symbols], np.bool_)
+        q[spot] = np.nan
         ended = self.thresholds.ended_usd(instrument)
         rows = {name: of[name] for name in READS}
         for what, usd in (("liquidated", ended), ("threshold", q)):
@@ -196,11 +197,8 @@ class Bursts:
             **stamp,
         }
         when = [minute.end_ms] * len(seen)
-        forecasts = (
-            self._forecasts(by, "there is no model", matrix(made), of["book_ok"], q[:, :, asked], instrument)
-            if liquidates(minute.venue)
-            else self._forecasts(None, SPOT, matrix(made), of["book_ok"], q[:, :, asked], instrument)
-        )
+        by = None if spot.all() else by
+        forecasts = self._forecasts(by, spot, matrix(made), of["book_ok"], q[:, :, asked], instrument)
         k = len(self.grid)
         wide: dict[str, Array | list[str]] = {n: _repeat(c, k) for n, c in {**key, **stamp}.items()}
         marks = [f"{h}|{side}" for side, h in self.grid]
@@ -217,16 +215,16 @@ class Bursts:
         ]
 
     def _forecasts(
-        self, by: Forecaster | None, without: str, x: F8, book_ok: NDArray[np.bool_], q: F8, instrument: I8
+        self, by: Forecaster | None, spot: B1, x: F8, book_ok: B1, q: F8, instrument: I8
     ) -> dict[str, Array | list[str]]:
-        """By instrument, then horizon, then side; `without` a model, that is why it abstains."""
+        """By instrument, then horizon, then side."""
         n, k = len(x), len(self.grid)
         numbers = {
             name: np.full((n, k), np.nan)
             for name in ("p_burst", "p_burst_low", "p_burst_high", "base_rate", "expected_notional_usd", "confidence")
         }
         factors = np.full((n, k), "{}", object)
-        reason = np.full((n, k), without, object)
+        reason = np.full((n, k), "there is no model", object)
         threshold = q.transpose(0, 2, 1).reshape(n, k)
         force = np.zeros((n, k), np.int64)
         if by is not None:
@@ -251,24 +249,22 @@ class Bursts:
                 force[:, g] = self._held(
                     instrument, g, numbers, reason[:, g] == "", card.base_rate, card.q99_ratio * threshold[:, g]
                 )
+        reason[spot] = SPOT
         used = reason == ""
         for name, column in numbers.items():
-            if name != "base_rate":
-                column[~used] = np.nan
+            column[np.broadcast_to(spot[:, None], used.shape) if name == "base_rate" else ~used] = np.nan
         return {
             **{name: column.reshape(-1) for name, column in numbers.items()},
             "position_side": [side for _ in range(n) for side, _ in self.grid],
             "horizon_min": np.tile(np.array([h for _, h in self.grid], np.int64), n),
             "risk_level": np.where(used, risk_levels.LEVELS[force], "").reshape(-1).tolist(),
             "top_factors": np.where(used, factors, "{}").reshape(-1).tolist(),
-            "model_version": ["" if by is None else by.version.version] * (n * k),
+            "model_version": np.repeat(np.where(spot, "", by.version.version if by else ""), k).tolist(),
             "abstain_reason": reason.reshape(-1).tolist(),
             "threshold_usd": threshold.reshape(-1),
         }
 
-    def _held(
-        self, instrument: I8, g: int, of: dict[str, F8], known: NDArray[np.bool_], base_rate: float, q99_usd: F8
-    ) -> I8:
+    def _held(self, instrument: I8, g: int, of: dict[str, F8], known: B1, base_rate: float, q99_usd: F8) -> I8:
         """The risk levels of one side and horizon, held against flicker."""
         p, usd = of["p_burst"][:, g], of["expected_notional_usd"][:, g]
         b = np.full(len(p), base_rate)

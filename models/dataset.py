@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bursts import LEAST_KNOWN, SIDES
-from models.forecaster import LEAST_FRESH, freshness
+from models.bursts import SIDES
+from models.forecaster import LEAST_FRESH, LEAST_KNOWN, freshness
 from models.labels import STEP_NS, Labels, label
 from models.training import Cases, join
 from models.vector_items import NAMES, seen_by

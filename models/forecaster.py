@@ -27,6 +27,7 @@ F8 = NDArray[np.float64]
 
 STALE_S = {"book_age_s": 5.0, "tape_age_s": 120.0, "derivatives_age_s": 30.0}
 LEAST_FRESH = 0.5
+LEAST_KNOWN = 0.5
 TOP = 5
 _FAMILIES = tuple(dict.fromkeys(item.family for item in ITEMS))
 _FED_BY = {
@@ -49,7 +50,9 @@ WRITES = (
         null_when=NULL,
         low=0.0,
         high=1.0,
-        formula="1 / (1 + exp(-(a logit(s) + b))), s: score of the trees, or isotonic in s; within [1e-4, 1 - 1e-4]",
+        formula="1 / (1 + exp(-(a logit(s) + b))), or isotonic in s; within [1e-4, 1 - 1e-4]; s = 1 / (1 + exp(-sum of"
+        " the trees' leaves)) of the vector, of shorts as they see it: long and short features have changed places, and"
+        " those that say so their sign",
         source="Platt (1999); Vovk, Petej & Fedorova (2015)",
     ),
     Column(
@@ -114,9 +117,21 @@ WRITES = (
         " threshold_usd times the 99 % quantile of V / Q in the fitted span; up at once, down after 3 minutes below .8"
         " of that; empty when the forecast abstains",
     ),
-    Column("top_factors", "str", "JSON: families with their signed log-odds in the uncalibrated score, largest first"),
-    Column("model_version", "str", "Which model version"),
-    Column("abstain_reason", "str", "Why there is no forecast; empty when there is one"),
+    Column(
+        "top_factors",
+        "str",
+        f"JSON: the {TOP} families with the most log-odds in the uncalibrated score, signed, largest first",
+        formula="of a family: sum of value(child) - value(parent) over the splits on its features on the vector's way",
+        source="Saabas (2014)",
+    ),
+    Column("model_version", "str", "Which model version; empty where there is none, and of a spot market"),
+    Column(
+        "abstain_reason",
+        "str",
+        "Why there is no forecast, empty when there is one; the first of: a spot market; no model; none of this side"
+        f" and horizon; book_ok false; under {100 * LEAST_FRESH:.0f} % of the families fresh, as in confidence;"
+        f" threshold_usd null; over {100 - 100 * LEAST_KNOWN:.0f} % of the features null",
+    ),
 )
 
 

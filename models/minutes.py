@@ -208,13 +208,13 @@ class Minutes:
         return state
 
 
-def liquidates(venue: str) -> bool:
-    """Whether a venue has positions that it can liquidate; a spot market has none.
+def liquidates(venue: str, symbol: str) -> bool:
+    """Whether a market has positions that can be liquidated; a spot market has none, beside contracts of its venue too.
 
-    >>> liquidates("deribit"), liquidates("binance-spot")
-    (True, False)
+    >>> [liquidates("deribit", symbol) for symbol in ("BTC_USDC-PERPETUAL", "BTC_USDC")]
+    [True, False]
     """
-    return "derivatives" in VENUES[venue].kinds
+    return VENUES[venue].infer(symbol).kind != "spot"
 
 
 def _minute(venue: str, end_ms: int, rows: list[_Waits]) -> Minute:
@@ -245,8 +245,9 @@ def _minute(venue: str, end_ms: int, rows: list[_Waits]) -> Minute:
         closed[i] = max(closed[i], CLOSED_BY.index(row.closed_by))
     heard_s = np.fmin(np.fmin(of["book_age_s"], of["tape_age_s"]), of["derivatives_age_s"])
     told = (heard_s < MINUTE_MS / 1e3) | (of["long_liquidations"] > 0) | (of["short_liquidations"] > 0)
+    liquid = np.array([liquidates(venue, name) for name in names], np.bool_)
     for column in LIQUIDATIONS:
-        of[column][~told | (not liquidates(venue))] = np.nan
+        of[column][~(told & liquid)] = np.nan
     of["stale_ms"] = 1e3 * np.maximum(of["book_age_s"], of["tape_age_s"])
     of["closed_by"] = closed
     return Minute(venue, end_ms, names, of)

@@ -2,9 +2,17 @@
 
 from schemas.column import Column
 
+_IN_FORCE = (
+    "as_of of the first forecasts that are made with it; told after that minute was forecast, it holds from the next on"
+)
+_BASELINES = (
+    "what it is compared with, fitted where the model was: climatology: p = b, the share of bursts; persistence: p ="
+    " (bursts + b) / (n + 1) of the n cases in the tenth of x, x = V / Q of the window that has just ended; volatility:"
+    " the same, x = volatility_1m_bps; b where x is not known"
+)
 VERSIONS = (
     Column("version", "str", "model version, named by the hash of what it is"),
-    Column("in_force_from", "time", "first minute for which forecasts are made with it"),
+    Column("in_force_from", "time", _IN_FORCE),
     Column("feature_version", "str", "fingerprint of the features it reads"),
     Column("label_version", "str", "what it was taught to call a burst"),
     Column("trained_from", "time", "first minute of the data it was made of, its held-out test included"),
@@ -18,7 +26,7 @@ SCORES = (
     Column("version", "str", "model version"),
     Column("position_side", "str", "whose liquidations: long or short"),
     Column("horizon_min", "i8", "horizon", "minutes", low=1),
-    Column("baseline", "str", "what it is compared with: climatology, persistence or volatility"),
+    Column("baseline", "str", _BASELINES),
     Column("scored_from", "time", "first minute of the held-out test"),
     Column("scored_to", "time", "last minute of it"),
     Column("cases", "i8", "instruments times minutes", "count", low=1),
@@ -57,7 +65,7 @@ SCORES = (
     Column(
         "calibration_error",
         "f8",
-        "mean distance of forecast and observed share, 15 bins",
+        "mean distance of forecast and observed share, 15 bins of as many cases, equal forecasts in one",
         "1",
         low=0.0,
         high=1.0,
@@ -91,5 +99,5 @@ SCORES = (
         formula=_QUANTILE.format("1 - a"),
         source="Efron (1979); Hesterberg (2015)",
     ),
-    Column("beaten", "bool", "the whole interval lies above 0"),
+    Column("beaten", "bool", "the whole interval lies above 0; not where there is none"),
 )

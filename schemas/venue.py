@@ -37,6 +37,8 @@ class Venue:
     """The base asset of a symbol, which keys the raw topics."""
     kind_of: Callable[[bytes], str | None]
     """Which raw topic a recorded frame belongs to (depth, trades, liquidations, derivatives); None: not published."""
+    infer: Callable[[str], Instrument]
+    """What a symbol alone says of its instrument."""
     symbol_of: Callable[[bytes], str | None]
     """The symbol a recorded frame names itself; None where it does not (it then travels in the header `symbol`)."""
     kinds: tuple[str, ...] = ("depth", "trades", "liquidations", "derivatives")

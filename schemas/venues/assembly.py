@@ -138,6 +138,7 @@ def venue(
         instruments=instruments,
         base=base,
         kind_of=kind_of,
+        infer=readers.infer,
         symbol_of=symbol_of,
         kinds=kinds,
         nameless=nameless,

@@ -202,6 +202,31 @@ def test_a_spot_market_has_nothing_to_forecast_and_tells_a_training_no_calm(told
     assert {(r["threshold_usd"], r["p_burst"], r["base_rate"]) for r in rows} == {(None, None, None)}
 
 
+@pytest.mark.parametrize(
+    ("venue", "spot", "perpetual"),
+    [(b"okx-swap", b"BTC-USDT", b"BTC-USDT-SWAP"), (b"deribit", b"BTC_USDC", b"BTC_USDC-PERPETUAL")],
+)
+def test_a_spot_market_beside_contracts_of_its_venue_has_nothing_to_forecast_either(told, venue, spot, perpetual):
+    settings, one, _ = told
+
+    def of(log: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        names = ((b"binance-usdm", venue), (b"BTCUSDT", spot), (b"ETHUSDT", perpetual))
+        for before, after in names:
+            log = [(ms, v.replace(before, after)) for ms, v in log]
+        return log
+
+    book, tape = map(of, logs(66))
+    out = run(settings, {"book": book, "tape": tape, "models": [promotion(1, one, T0)]}, in_one_piece(book, tape))
+    vectors = [json.loads(v) for v in out["forecast.vectors"]]
+    rows = [json.loads(v) for v in out["forecasts.liquidation"]]
+    calm = {(v["symbol"], v["long_liquidated_usd"] is None, v["long_liquidations_1m"] is None) for v in vectors}
+    assert calm == {(spot.decode(), True, True), (perpetual.decode(), False, False)}
+    told_of = {(r["abstain_reason"], r["model_version"], r["base_rate"]) for r in rows if r["symbol"] == spot.decode()}
+    assert told_of == {("nothing is liquidated on a spot market", "", None)}
+    assert {r["model_version"] for r in rows if r["symbol"] == perpetual.decode()} == {one}
+    assert {r["threshold_usd"] for r in rows if r["symbol"] == spot.decode()} == {None}
+
+
 def test_a_minute_in_which_nothing_was_heard_is_down_and_not_calm(told):
     """A feed that is silent for an hour still has a row each minute, of ages that grow: it had taught that all was calm."""
     settings, _, _ = told
