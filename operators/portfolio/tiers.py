@@ -33,11 +33,14 @@ class TierTable:
 def of_market(of: Mapping[Market, Tiers], market: Market) -> Tiers | None:
     """The tiers of a market: its own or, as OKX tells those of its X-Perps, its family's, a name without the date.
 
+    Of no other dated contract: the name without the date is another contract there, whose tiers are not its own.
+
     >>> family = Tiers(*np.array([[0.0], [4000], [0.004], [0], [10]]), True)
     >>> of_market({("okx-swap", "BTC-USD_UM_XPERP"): family}, ("okx-swap", "BTC-USD_UM_XPERP-310404")) is family
     True
     """
-    return of.get(market) or of.get((market[0], market[1].rpartition("-")[0]))
+    family = market[1].rpartition("-")[0]
+    return of.get(market) or (of.get((market[0], family)) if family.endswith("_XPERP") else None)
 
 
 def table(

@@ -22,6 +22,10 @@ from schemas.column import Column
 
 _VENUE = "as the venue states it"
 _NOT_YET = "the venue has not sent it yet"
+_NO_INDEX = (
+    f"{_NOT_YET}; of options and combinations, which it does not price; of OKX's contracts but the swap that is named"
+    " as the index, which names a pair alone"
+)
 _AGE = float("inf")
 _FIELDS = ("mark", "index", "funding_rate", "open_interest")
 _TIMES = {name: f"{name}_ns" for name in _FIELDS} | {"next_funding_ns": "next_told_ns"}
@@ -74,7 +78,7 @@ MARKS = Operator(
     compute=_marks,
     columns=(
         Column("mark_price", "f8", "the venue's mark price", "quote", "", _VENUE, low=0.0, null_when=_NOT_YET),
-        Column("index_price", "f8", "the venue's index price", "quote", "", _VENUE, low=0.0, null_when=_NOT_YET),
+        Column("index_price", "f8", "the venue's index price", "quote", "", _VENUE, low=0.0, null_when=_NO_INDEX),
         Column(
             "basis_bps",
             "f8",
@@ -82,8 +86,8 @@ MARKS = Operator(
             unit="bps",
             formula="1e4 * (mark - index) / index",
             source=quality.OURS,
-            sign="positive: the perpetual is dear",
-            null_when=_NOT_YET,
+            sign="positive: the contract is dear",
+            null_when="mark or index is null, or the index 0",
         ),
         Column(
             "funding_rate",

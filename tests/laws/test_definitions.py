@@ -94,6 +94,8 @@ def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_go
         ("consolidated_bbo", "books_out", "silent for 5 s or more"),
         ("consolidated_bbo", "best_bid_qty_base", "the larger size"),
         ("features_tape", "kyle_lambda", "the minute of the last trade and the 29 before it"),
+        ("features_tape", "index_price", "of options and combinations"),
+        ("features_tape", "basis_bps", "mark or index is null"),
         ("features_tape", "kyle_lambda", "no trade for 30 minutes"),
         ("features_efficiency", "sign_autocorrelation", "1/200 for the newest"),
         ("features_efficiency", "variance_ratio_p", "robust to changing variance"),

@@ -10,7 +10,9 @@ import pytest
 from flows import risk
 from flows.settings.sources import load
 from flows.settings.tree import SettingsError
+from operators.portfolio.tiers import of_market
 from schemas import brackets
+from schemas.brackets import Tiers
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 BINANCE = SHARED / "reference" / "binance_usdm_leverage_brackets_2026_09.json.gz"
@@ -120,6 +122,13 @@ def test_bybit_rates_are_read_as_fractions_or_in_per_cent(unit):
     assert tiers.mmr.tolist() == pytest.approx([0.005, 0.01])
     assert tiers.floor.tolist() == [0, 2_000_000]
     assert tiers.cum.tolist() == pytest.approx([0, 10_000])
+
+
+def test_a_dated_contract_of_bybit_has_no_tiers_of_the_perpetual():
+    """Of OKX's X-Perps a name without the date names the family; of Bybit's futures it names another contract."""
+    of = {("bybit-linear", "BTCUSDT"): Tiers(*np.array([[0.0], [2e6], [0.005], [0.0], [100.0]]))}
+    assert of_market(of, ("bybit-linear", "BTCUSDT")) is not None
+    assert of_market(of, ("bybit-linear", "BTCUSDT-26DEC26")) is None
 
 
 def test_a_bybit_deduction_that_its_tiers_do_not_make_is_refused():
