@@ -111,11 +111,6 @@ def _watch(
     n, size = 0, ring.shape[2]
     for i in range(len(instrument)):
         k, now = instrument[i], (end_ns[i] - 1) // WINDOW_NS
-        there = 0
-        for c in range(number.shape[1]):
-            there += number[i, c] >= 0
-        if there < 2:
-            continue
         for s in range(len(column)):
             column[s] = -1
         for c in range(number.shape[1]):

@@ -30,7 +30,7 @@ def panes(books, base_ms, n):
         mids[there, b] = np.array([m for _, m in told])[row[there]]
         times[there, b] = at[row[there]] * MS
     return out | {
-        "book_number": np.tile(10 + np.arange(len(books)), (n, 1)),
+        "book_number": np.where(times > 0, 10 + np.arange(len(books)), -1),
         "book_venue": np.tile(np.array(VENUES[: len(books)]), (n, 1)),
         "book_symbol": np.tile(np.array(["X"] * len(books)), (n, 1)),
         "book_live": np.where(times > 0, 1, 0),
@@ -132,6 +132,21 @@ def test_too_few_moves_are_null_and_a_book_alone_has_no_row():
         "and those before the other book was there do not count"
     )
     assert rows(panes((walk(7, 600),), 100, 600)) == []
+
+
+def test_a_book_that_was_alone_moves_on_from_where_it_was_when_another_is_seen():
+    told = walk(12, 600)
+    (row,) = rows(panes((told, [(t, m) for t, m in told if t > 30_000]), 100, 600))
+    assert (row["moves"], row["other_moves"]) == (300, 299), "the first of 300 ends where the other book is first known"
+    squares = np.diff(np.log([m for _, m in told])) ** 2
+    wanted = squares[300:].sum() / math.sqrt(squares[299:].sum() * squares[300:].sum())
+    assert row["correlation"] == pytest.approx(wanted, rel=1e-9)
+    late = [(t + 500, m) for t, m in told if t > 30_000]
+    (row,) = rows(panes((told, late), 100, 600))
+    assert row["lead_ms"] == 500, "what follows the first book's moves of before is met by them"
+    assert row["correlation"] == pytest.approx(
+        squares[300:594].sum() / math.sqrt(squares[304:599].sum() * squares[300:594].sum()), rel=1e-9
+    )
 
 
 def test_no_move_is_made_over_a_gap_that_is_over_within_its_pane():
