@@ -8,8 +8,8 @@ The levels are those of a side that are known exactly and within 100 bps of mid,
 one with z >= 3.5 whose notional is at least the 0.95 quantile of the levels of its instrument; a wall is one that was
 large for 2 s or longer, as seen at the ends of panes. The quantile follows the books with a time constant of an hour:
 each closing multiplies it by exp((0.95 - F) dt / 1 h), F the share of levels below it; at first it is that of the first
-book. Four levels a side are watched, the largest: a larger one takes the place of one that is no wall yet, or, if it is
-larger by more than a quarter, of a wall.
+book, of both its sides. Four levels a side are watched, the largest: a larger one takes the place of one that is no
+wall yet, or, if it is larger by more than a quarter, of a wall.
 
 What happens to a wall is a row: it `appeared` (is 2 s old), `grew` by more than a quarter since it appeared or last
 grew, was `consumed` (less than half is left of that, and its side's best price is worse now), `pulled` (less than half
@@ -19,18 +19,9 @@ more left. A book that is not live, or was not trusted meanwhile, forgets them w
 more than 100 bps away or not known exactly any more. Level data do not tell whose orders these are, nor whether one was
 filled or taken back.
 
-A wall that was pulled says how much that looks like spoofing, from 0 to 1:
+A wall that was pulled says how much that looks like spoofing (`operators/book/spoofing`), by the z of the size last
+told of, among the levels there are now.
 
-    suspicion = min(1, z / 10) (1 + quick + leaning) / 3      if it stood 1 to 50 bps from mid and behind the best
-    quick: it was gone within 5 s of being seen                price, else 0
-    leaning: with it there was more on its side within 50 bps than on the other, without it there is not
-
-z is that of the size last told of, among the levels there are now. That is how it looks, and proves nothing: who
-quotes honestly pulls too, when the market moves; intent, and whose orders these were, is not in level data, and neither
-is what came and went between two ends of panes.
-
-Suspicion: after Cartea, Jaimungal & Wang (2020), Spoofing and price manipulation in order-driven markets, Applied
-Mathematical Finance 27(1-2), and Do & Putnins (2023), Detecting layering and spoofing in markets.
 Modified z-score: Iglewicz & Hoaglin (1993), How to Detect and Handle Outliers; the quantile: Robbins & Monro (1951).
 """
 
@@ -42,6 +33,7 @@ from operators.book.level_sizes import LEAST_LEVELS, SAMPLE, SAMPLED, WITHIN_BPS
 from operators.book.midpoint import LADDER
 from operators.book.scans import Scan, Scans
 from operators.book.sides import Ladders, is_known, ladders, longest, side_of
+from operators.book.spoofing import suspicion
 from operators.contract import I8, Array, Columns, EventTable, Field, Operator, State
 from schemas.column import Column
 from schemas.kernels import inner, kernel
@@ -51,8 +43,6 @@ WATCHED = 4
 LEAST_Z = 3.5
 LEAST_AGE_NS = 2_000_000_000
 GROWTH, LEFT = 1.25, 0.5
-NEAR_BPS, FAR_BPS, QUICK_NS, CLEAR_Z = 1, 50, 5_000_000_000, 10.0
-"""Of what is suspicious."""
 QUANTILE = 0.95
 TIME_CONSTANT_NS = 3_600_000_000_000
 _SOURCE = "Gould et al. (2013)"
@@ -101,32 +91,6 @@ def _next(wall_ticks: I8, ticks: I8, lots: I8, sizes: F8, j: int, n: int, least:
 
 
 @inner
-def _within(books: Ladders, i: int, s: int) -> float:
-    """What stands on a side within `FAR_BPS` of mid."""
-    ticks, lots, _ = side_of(books, i, s)
-    half, total = books.half[i], 0.0
-    for j in range(len(ticks)):
-        if 10_000 * abs(2 * ticks[j] - half) > FAR_BPS * half:
-            break
-        total += np.float64(lots[j]) * (1.0 if books.inverse[i] else np.float64(ticks[j]))
-    return total
-
-
-@inner
-def _suspicion(books: Ladders, i: int, s: int, at: int, best: int, gone: float, age_ns: int, z: float) -> float:
-    """How much the pulling of a wall looks like spoofing; `gone`: how much less stands there now."""
-    half = books.half[i]
-    away = 10_000 * abs(2 * at - half)
-    if np.isnan(z):
-        return np.nan
-    if away < NEAR_BPS * half or away > FAR_BPS * half or at == best:
-        return 0.0
-    mine, other = _within(books, i, s), _within(books, i, 1 - s)
-    signs = 1 + (age_ns <= QUICK_NS) + (mine + gone > other and mine <= other)
-    return float(min(1.0, max(z, 0.0) / CLEAR_Z) * signs / 3)
-
-
-@inner
 def _write(
     whole: I8,
     real: F8,
@@ -145,6 +109,17 @@ def _write(
     real[n, 0] = z if z > 0 else np.nan
     real[n, 1] = suspicion
     return n + 1
+
+
+@inner
+def _first(books: Ladders, i: int, sizes: F8, some: F8, room: F8) -> float:
+    """The quantile of the levels of a book, both sides together; NaN where neither has enough."""
+    m = 0
+    for s in range(2):
+        n = sizes_of(books, i, s, sizes)
+        if n >= LEAST_LEVELS:
+            m += sample(sizes, n, some[m:])
+    return select(some, room, m, int(QUANTILE * (m - 1))) if m > 0 else np.nan
 
 
 @kernel
@@ -181,6 +156,8 @@ def _watch(
         k, now, half = instrument[i], now_ns[i], books.half[i]
         floor = floor_lots if books.inverse[i] else floors
         below, seen, quantile = 0, 0, floor[k]
+        if half > 0 and np.isnan(quantile):
+            quantile = _first(books, i, sizes, some, room)
         for s in range(2):
             first, last = s * WATCHED, (s + 1) * WATCHED
             mine, since = wall_ticks[k, first:last], wall_since[k, first:last]
@@ -195,8 +172,6 @@ def _watch(
             if n >= LEAST_LEVELS:
                 m = sample(sizes, n, some)
                 spread(some, away, room, m, median, scale)
-                if np.isnan(quantile):
-                    quantile = select(some, room, m, int(QUANTILE * (m - 1)))
                 seen += m
                 for j in range(m):
                     below += some[j] < quantile
@@ -239,7 +214,7 @@ def _watch(
                             above = told_lots[w] * worth - median[0]
                             was_z = above / scale[0] if scale[0] > 0 else np.inf if above > 0 else 0.0
                         best, gone = ticks[0] if len(ticks) else -1, (told_lots[w] - here) * worth
-                        looks = _suspicion(books, i, s, at, best, gone, now - since[w], was_z)
+                        looks = suspicion(books, i, s, at, best, gone, now - since[w], was_z)
                     written = _write(whole, real, written, i, what, s, at, here, now - since[w], z, looks)
                     if what <= GREW:
                         told[w], told_lots[w] = True, here
@@ -280,9 +255,9 @@ def _step(state: State, books: Columns) -> Scan:
         state["wall_told"],
         state["wall_met"],
         np.empty(longest(view)),
+        np.empty(2 * SAMPLE),
         np.empty(SAMPLE),
-        np.empty(SAMPLE),
-        np.empty(SAMPLE),
+        np.empty(2 * SAMPLE),
         np.empty(1),
         np.empty(1),
         whole,
@@ -336,19 +311,32 @@ WALLS = Operator(
     revision=3,
     anew=True,
     columns=(
-        Column("event_time", "time", "end of the pane after which it was seen", "ns since 1970 UTC", low=0),
+        Column(
+            "event_time",
+            "time",
+            "end of the shortest window with a message of the book after which it was seen",
+            "ns since 1970 UTC",
+            low=0,
+        ),
         Column("side", "str", "bid or ask"),
         Column(
             "what",
             "str",
-            "appeared: large for 2 s; grew: by a quarter since last told; hit: its side's best price, absorbed: behind"
-            " another again; less than half left, and its side's best price is worse now: consumed, else pulled;"
-            " outgrown: one larger by a quarter took its place among the four watched of its side",
-            formula="large: z >= 3.5 and p q >= Q, of at least 8 levels; Q: the 0.95 quantile of its first book, at"
-            " each end of a"
-            " pane times exp((0.95 - F) dt / 1 h), F: share below Q of the levels that z goes by, of both sides",
+            "appeared: watched for 2 s, large at each look (event_time); grew: beyond 1.25 of its size when it appeared"
+            " or last grew; less than half of that size left, and its side's best price is worse now: consumed, else"
+            " pulled; hit: its side's best price after it stood behind another; absorbed: behind another once more;"
+            " of several at once the first of these; outgrown: one of more than 1.25 of that size took its place."
+            " Without a row ends what is no longer large before it is 2 s old, gives its place up before, is more than"
+            " 100 bps from mid or not known exactly, and all when the book is not live, one-sided or crossed, or was"
+            " not trusted meanwhile",
+            formula="watched, four a side: from the best price on each large level takes a free place, else that of"
+            " the smallest q (of one that appeared: 1.25 of that size), if its own is larger; large: z >= 3.5 and"
+            " p q >= Q, of at least 8 levels; Q: the 0.95 quantile of its first book, from then on after each look"
+            " times exp((0.95 - F) dt / 1 h), F: share below Q of the levels that z goes by; both of both sides",
         ),
-        Column("price", "f8", "price of the level", "quote", "p", _SOURCE, low=0),
+        Column(
+            "price", "f8", "price of the level: with its side what a wall is the same by", "quote", "p", _SOURCE, low=0
+        ),
         Column(
             "qty_base", "f8", "size that stands there now", "base", "q", _SOURCE, null_when="contract unknown", low=0
         ),
@@ -369,10 +357,18 @@ WALLS = Operator(
             "1",
             f"0.6745 (n - med) / MAD, MAD 0: (n - med) / (1.253314 mean |n - med|); med, MAD, mean: {SAMPLED}",
             "Iglewicz & Hoaglin (1993)",
-            null_when="its size does not stand out any more",
+            null_when="nothing stands there, no more than is usual, or fewer than 8 levels to tell",
             low=0,
         ),
-        Column("age_ms", "f8", "since it was first seen as large", "ms", "t - t_0", quality.OURS, low=0),
+        Column(
+            "age_ms",
+            "f8",
+            "since the look from which on it is watched",
+            "ms",
+            "t - t_0",
+            quality.OURS,
+            low=0,
+        ),
         Column("distance_bps", "f8", "distance from mid", "bps", "1e4 |p - M| / M", _SOURCE, low=0),
         Column(
             "spoof_suspicion",
@@ -380,7 +376,9 @@ WALLS = Operator(
             "how much its pulling looks like spoofing, which level data cannot prove",
             "1",
             "min(1, z / 10) (1 + quick + leaning) / 3 from 1 to 50 bps off mid and behind the best price, else 0;"
-            " quick: gone within 5 s; leaning: within 50 bps its side had more than the other with it, and has not now",
+            " z: of its size when it appeared or last grew, among the levels of now; quick: gone within 5 s; leaning:"
+            " within 50 bps, or as far as both sides are known exactly, its side had more than the other with it, and"
+            " has not now",
             "after Cartea, Jaimungal & Wang (2020)",
             "more suspicious: larger",
             "not pulled, or too few levels to tell how it stood out",

@@ -277,6 +277,37 @@ def test_a_wall_that_made_its_side_the_heavier_one_and_is_gone_in_three_seconds_
     assert made["spoof_suspicion"][0] == 1.0
 
 
+def test_sides_are_compared_as_far_as_both_are_known_and_not_by_what_happened_to_change_beyond():
+    running = Running((WALLS,))
+    running.grow(1)
+    near = [(100_000 - 9 * k, 5 + k % 2) for k in range(20)]
+    beyond = [(99_700 - k, 9) for k in range(60)]
+    asks = [(100_001 + 9 * k, 9) for k in range(20)]
+    for second in range(1, 5):
+        bids = [*(walled(99_973, 90, near) if second < 4 else near), *beyond]
+        one = books((bids, asks)) | {"reach_high_ticks": np.array([100_200])}
+        made = running.rows(one | {"pane_end_ns": np.array([second * SECOND_NS])})["walls"]
+    assert made["what"].tolist() == ["pulled"]
+    assert made["spoof_suspicion"][0] == 1.0, "within 20 bps its side had 194 lots against 180, and has 110"
+
+
+def test_walls_of_a_book_whose_sides_change_places_are_the_same_from_the_first_book_on():
+    heavy = [70 + k % 7 for k in range(20)]
+    for name, wall in (("bid", 995), ("ask", 1006)):
+        running = Running((WALLS,))
+        running.grow(1)
+        sides = {
+            "bid": [(1000 - k, q) for k, q in enumerate(heavy)] if name == "ask" else walled(wall, 60),
+            "ask": [(1001 + k, q) for k, q in enumerate(heavy)]
+            if name == "bid"
+            else walled(wall, 60, [(2001 - p, q) for p, q in PLAIN]),
+        }
+        for second in range(1, 5):
+            one = books((sides["bid"], sides["ask"])) | {"pane_end_ns": np.array([second * SECOND_NS])}
+            made = running.rows(one)["walls"]
+            assert made["what"].tolist() == [], f"60 lots are not large on the {name} side: the other's levels hold 70"
+
+
 def test_only_what_is_pulled_is_suspected():
     running, seen = Running((WALLS,)), []
     running.grow(1)
