@@ -91,11 +91,11 @@ def weighted(found: F8, parts: Sequence[Part]) -> F8:
     return np.where(known.sum(axis=0) >= 2, np.clip(score, 0.0, 100.0), np.nan)
 
 
-def share(low: float) -> str:
-    """How a rank on the scale that starts at `low` is told."""
+def share(low: float, panes: str) -> str:
+    """How a rank on the scale that starts at `low` is told, of numbers that each of such panes has one of."""
     return (
-        f"(samples below + half of those of its quarter octave, from {low:g} up) / samples, the first of each minute"
-        " before"
+        f"(samples below + half of those of its quarter octave, of {ranks.BINS} from {low:g} up) / samples, of each"
+        f" minute before that at the end of its first {panes}, since the last but one 00:00 or 12:00 UTC"
     )
 
 
@@ -105,8 +105,8 @@ def score(parts: Sequence[Part]) -> str:
     return f"100 ({weights}) / the sum of the weights, both over the parts that are known"
 
 
-def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> list[Column]:
-    """The ranks that ride in the row."""
+def columns(parts: Sequence[Part], null_when: str, panes: str, *, dollars: bool = False) -> list[Column]:
+    """The ranks that ride in the row; `panes`: which have a sample."""
     unknown = f"{null_when}; fewer than {ranks.LEAST} minutes of it known in the last day"
     return [
         Column(
@@ -114,7 +114,7 @@ def columns(parts: Sequence[Part], null_when: str, *, dollars: bool = False) -> 
             "f8",
             f"rank of {p.of or p.name} among its last 12 to 24 hours, {'high' if p.good > 0 else 'low'} values good",
             "1",
-            ("" if p.good > 0 else "1 - ") + share(p.low),
+            ("" if p.good > 0 else "1 - ") + share(p.low, panes),
             "percentile rank",
             "better: larger",
             unknown,

@@ -27,7 +27,7 @@ PARTS = (
     Part("spread", 0.30, -1, 0.005, "spread_bps"),
     Part("depth", 0.35, 1, 1.0, "the lesser of bid_depth_10bps_usd and ask_depth_10bps_usd"),
     Part("impact", 0.25, -1, 0.01, "the worse of buy_impact_100k_bps and sell_impact_100k_bps"),
-    Part("half_life", 0.10, -1, 0.05, "the longer of bid_depth_half_life_s and ask_depth_half_life_s"),
+    Part("half_life", 0.10, -1, 0.05, "the longer known of bid_depth_half_life_s and ask_depth_half_life_s"),
 )
 _WORST = np.array([100.0, 1e3, 100.0, 120.0])[:, None]
 _BEST = np.array([0.1, 1e7, 0.1, 0.5])[:, None]
@@ -92,6 +92,6 @@ LIQUIDITY_SCORE = Operator(
             " depth of a side 120, 0.5 s; w as of liquidity_score, both sums over the parts that are known",
             _NULL,
         ),
-        *composite.columns(PARTS, "the part is null", dollars=True),
+        *composite.columns(PARTS, "the part or spread_bps is null", "shortest window with a message", dollars=True),
     ),
 )

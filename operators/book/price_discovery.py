@@ -280,10 +280,10 @@ PRICE_DISCOVERY = Operator(
         Column(
             "seconds",
             "i8",
-            "seconds that count, with the mids of both books known at their ends and at those of the three before; from"
-            " 0 again after a gap of a second or more",
+            "seconds that count, with the mids of both books known at their ends and at those of the three before, and"
+            " no gap after the first of these; from 0 again after a shortest window with a gap_ms of 1000 or more",
             "count",
-            "known: trusted, two-sided, not locked or crossed, heard in the last 5 s, no gap since the second before",
+            "known: trusted, two-sided, not locked or crossed, heard in the last 5 s",
             low=0,
         ),
         quality.CLOSED,

@@ -81,6 +81,6 @@ ASYMMETRY = Operator(
             0,
             100,
         ),
-        *composite.columns(PARTS, "the part is null"),
+        *composite.columns(PARTS, "the part is null", "shortest window with trades"),
     ),
 )

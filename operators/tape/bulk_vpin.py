@@ -130,8 +130,9 @@ BULK_VPIN = Operator(
             "f8",
             "VPIN with sides guessed from price changes (bulk volume classification), last 50 buckets",
             "1",
-            "mean |2 Vb / V - 1|, Vb = sum v Phi(D / s); of panes, v: volume, D: change of close, s: deviation (n - 1)"
-            " of the last 20, with D",
+            "mean |2 Vb / V - 1|, to 2^-20 each, buckets as of vpin; Vb = sum v Phi(D / s), where s is 0 of 0, v / 2, v"
+            " by the sign of D; of shortest windows with trades, v: volume, D: change of close, s: deviation (n - 1) of"
+            " the last 20, with D; what was traded before counts in no bucket",
             "Easley, Lopez de Prado & O'Hara (2012)",
             null_when="no day is over yet, fewer than 50 buckets are full, or 20 changes of price known",
             low=0,

@@ -139,8 +139,8 @@ def _compute(windows: Columns) -> Columns:
 
 _SOURCE = "after Christensen & Woodmansey (2013)"
 _NULL = (
-    "no pane was judged yet: best price unchanged, all that was traded against it traded there and told by the book;"
-    " contract unknown"
+    "no shortest window was judged yet: its best price the same at both ends, all that was traded against the side"
+    " traded at it and nothing at all beyond it, and a message of the book as late as the last trade; contract unknown"
 )
 _EDGES = tuple(f"best_{side}{what}_{at}" for side in SIDES for what in ("", "_qty_base") for at in ("before", "after"))
 
@@ -186,7 +186,7 @@ ICEBERG = Operator(
                 "f8",
                 f"traded at the best {side} beyond what was displayed there, at the least",
                 "base",
-                "sum max(V - (q0 - q1), 0)",
+                "sum max(V - (q0 - q1), 0) over the windows judged; V: traded, q0, q1: displayed at their ends",
                 _SOURCE,
                 null_when=_NULL,
                 low=0,
@@ -196,8 +196,9 @@ ICEBERG = Operator(
                 "f8",
                 f"how much the refills at the best {side} look like one order's, which level data cannot prove",
                 "1",
-                "min(1, refills / 3) min(1, 0.25 / CV); refills at the price that stands, each within 60 s of the one"
-                " before, CV: of the sizes displayed after them",
+                "min(1, refills / 3) min(1, 0.25 / CV); refills: windows judged that add to the hidden volume, at the"
+                " best price of the last shortest window with trades, each within 60 s of the one before; CV: deviation"
+                " (n) over mean of their q1; 0 from 60 s after the last on",
                 _SOURCE,
                 "more suspicious: larger",
                 _NULL,

@@ -73,7 +73,7 @@ REGIME = Operator(
             "f8",
             "rank of the EWMA volatility among its last 12 to 24 hours",
             "1",
-            composite.share(VOLATILITY.low),
+            composite.share(VOLATILITY.low, "shortest window with trades"),
             "percentile rank",
             "more volatile: larger",
             "ewma_variance is null; fewer than 30 minutes of it known in the last day",
@@ -83,7 +83,7 @@ REGIME = Operator(
         Column(
             "regime",
             "str",
-            "quiet, usual or volatile, and reverting, random or trending; empty: not known",
+            "quiet, usual or volatile, and reverting, random or trending; empty: one of the two not known",
             formula="volatility_rank <= 0.2, >= 0.8; variance_ratio_p < 0.05 and VR(q) < 1, > 1,"
             " q: that of the largest |VR(q) - 1| / sqrt(2 (2q - 1) (q - 1) / 3q)",
             source="Lo & MacKinlay (1988); convention of our own",

@@ -86,7 +86,8 @@ VPIN = Operator(
         Column(
             "vpin",
             "f8",
-            "imbalance of aggressive volume over the last 50 buckets of a fiftieth of yesterday's known volume",
+            "imbalance of aggressive volume over the last 50 buckets of a fiftieth of the known volume of the last day"
+            " with trades before, UTC; a trade is split where one is full, and one goes on over midnight",
             "1",
             "mean |Vb - Vs| / V",
             "Easley, Lopez de Prado & O'Hara (2012)",
