@@ -87,7 +87,7 @@ class Ages:
         self._consumer = Consumer(
             client_config(kafka)
             | {"group.id": "alphaplus-ages", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-            # each answer goes through all logs: asked for whatever comes, the broker worked more for this than for all flows
+            # an answer goes through all logs: forty a second, for whatever came, went through more than those of all flows
             | {"fetch.wait.max.ms": 100, "fetch.min.bytes": 1 << 20, "log_level": 2}
         )
         self._consumer.assign([TopicPartition(self._prefix + t, p, 0) for t, p in self.marked_ms])

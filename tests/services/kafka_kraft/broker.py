@@ -117,7 +117,7 @@ class KraftBroker(ProcessBackend, Broker):
 
     @property
     def _java(self) -> list[str]:
-        # one that lives for minutes spends more on its second compiler than that gives back; one that lasts, as in
-        # production, then takes 0.41 of a core where it would take 0.65
+        # one that lives for minutes spends more on its second compiler than that gives back; one that lasts takes, after
+        # two of them, 0.41 of a core where it would take 0.65
         first_compiler = () if self._lasting else ("-XX:TieredStopAtLevel=1",)
         return ["java", "-Xmx512m", "-XX:+UseSerialGC", *first_compiler, "-cp", self._classpath]
