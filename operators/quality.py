@@ -65,9 +65,18 @@ MID_UNKNOWN = (
     " or its log had ended"
 )
 """Of which times the meeting of trades or liquidations and book knows no mid (`operators/meeting`)."""
-LATE_ROWS = Column("late_rows", "i8", "messages that came after their window had closed, counted here", low=0)
+LATE_ROWS = Column(
+    "late_rows",
+    "i8",
+    "messages that came after their shortest window had closed, counted in the first that was open; those of a book"
+    " change it there, all others are left out",
+    low=0,
+)
 REPEATED_ROWS = Column(
-    "repeated_rows", "i8", "trades that were delivered again, by a reconnect or a second recorder, and left out", low=0
+    "repeated_rows",
+    "i8",
+    "trades that were delivered again, by a reconnect or a second recorder, and left out, counted as late_rows are",
+    low=0,
 )
 FEED_SWITCHES = Column(
     "feed_switches", "i8", "how often the trades went over to the other of the venue's feeds, as one was silent", low=0

@@ -119,6 +119,11 @@ def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_go
         ("features_efficiency", "vpin_bulk", "buckets as of vpin"),
         ("features_efficiency", "vpin_bulk", "where s is 0"),
         ("features_tape", "vpin", "of the last day with trades before, UTC"),
+        *(
+            (t, "late_rows", "counted in the first that was open")
+            for t in ("features_tape", "features_book", "quality")
+        ),
+        ("features_book", "late_rows", "those of a book change it there"),
         ("features_efficiency", "bid_hidden_volume_base", "nothing at all beyond it"),
         ("features_efficiency", "bid_hidden_volume_base", "a message of the book as late as the last trade"),
         ("features_efficiency", "bid_iceberg_suspicion", "deviation (n) over mean of their q1"),
