@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from operators import catalog, quality
+from operators import catalog
 from operators.contract import Array
 from operators.portfolio import distance, tail_loss
 from operators.portfolio.revaluation_columns import ACCOUNT_WRITES, POOL_WRITES, POSITION_WRITES
@@ -132,7 +132,13 @@ RISK_ACCOUNTS = (
         " 150, 50; insolvent: critical; unknown where neither tells, and below high while a pool or a mark is not known"
         " or stale, or part of the record was left out",
     ),
-    quality.LATE_ROWS,
+    Column(
+        "late_rows",
+        "i8",
+        "records of the account that came when their second was over by the clock of their log, since the row before:"
+        " they are in force from the first second that was open",
+        low=0,
+    ),
     *_STAMP,
     Column("open", "bool", "false in the last row of an account that was removed"),
     Column(

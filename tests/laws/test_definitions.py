@@ -124,6 +124,7 @@ def test_a_number_that_leaves_the_newest_minute_or_5_s_out_says_up_to_when_it_go
             for t in ("features_tape", "features_book", "quality")
         ),
         ("features_book", "late_rows", "those of a book change it there"),
+        ("risk_accounts", "late_rows", "they are in force from the first second that was open"),
         ("features_efficiency", "bid_hidden_volume_base", "nothing at all beyond it"),
         ("features_efficiency", "bid_hidden_volume_base", "a message of the book as late as the last trade"),
         ("features_efficiency", "bid_iceberg_suspicion", "deviation (n) over mean of their q1"),
