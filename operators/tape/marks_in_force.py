@@ -23,8 +23,8 @@ from schemas.column import Column
 _VENUE = "as the venue states it"
 _NOT_YET = "the venue has not sent it yet"
 _NO_INDEX = (
-    f"{_NOT_YET}; of options and combinations, which it does not price; of OKX's contracts but the swap that is named"
-    " as the index, which names a pair alone"
+    f"{_NOT_YET}; of options and combinations, which it does not price; of all that OKX trades but the swap that is"
+    " named as the index, which names a pair alone"
 )
 _AGE = float("inf")
 _FIELDS = ("mark", "index", "funding_rate", "open_interest")
