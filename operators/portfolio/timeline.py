@@ -176,9 +176,8 @@ class Timeline:
             if row.window_ms == self.base_ms and row.venue in VENUES:
                 held = msgspec.structs.replace(row, closed_by="")
                 take(max(end_ms, progress.complete_ms + 1, self.released_ms + 1), held)
-            if (
-                row.closed_by != LOGS_ENDED
-            ):  # else no time passed: a window of minutes ends far ahead of what other venues have yet to say
+            # at the end of its logs no time passed: a window of minutes ends far ahead of what others have yet to say
+            if row.closed_by != LOGS_ENDED:
                 progress.see(row.venue, end_ms)
         if len(frames.marks):
             progress.mark(int(frames.marks.time_ns.max()) // MS)
